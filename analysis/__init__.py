@@ -1,0 +1,1 @@
+"""What a run meant: tables, cost formulas, validation, figures and reports."""

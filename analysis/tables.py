@@ -1,0 +1,77 @@
+"""Tables for people: rows of a run record in, tables of rich out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from mpcsim.units import format_time
+
+Row = Mapping[str, Any]
+
+
+def party_table(parties: Sequence[Row], *, measured: bool) -> Table:
+    """Return what each party sent, and its processor time where it was measured."""
+    table = _table("Sent by each party")
+    table.add_column("party")
+    _numbers(table, "messages", "payload kB", "wire kB", *_compute("compute", measured))
+    for id, party in enumerate(parties):
+        cells = [
+            f"{id} {party['role']}",
+            f"{party['messages']:,}",
+            _kilobytes(party["payload_bytes"]),
+            _kilobytes(party["wire_bytes"]),
+        ]
+        table.add_row(*cells, *_compute(_seconds(party["compute_s"]), measured))
+    return table
+
+
+def span_table(spans: Sequence[Row], *, measured: bool) -> Table:
+    """Return the cost of each span, nested ones below and inside their parents."""
+    table = _table("Spans")
+    table.caption = (
+        "kB: payload sent, average over the parties that sent in the span, and the busiest of them"
+    )
+    table.add_column("span")
+    table.add_column("op")
+    compute = _compute("compute (sum)", measured)
+    _numbers(table, "rounds", "kB a party", "kB busiest", "time", *compute)
+    depths: dict[str | None, int] = {None: -1}
+    for span in spans:
+        depth = depths[span["name"]] = depths.get(span["parent"], -1) + 1
+        sent = span["payload_bytes_per_party"].values()
+        times = "" if span["count"] == 1 else f" ×{span['count']}"
+        cells = [
+            "  " * depth + span["name"] + times,
+            span["op"] or "",
+            str(span["rounds"]),
+            _kilobytes(sum(sent) / len(sent) if sent else 0),
+            _kilobytes(max(sent, default=0)),
+            _seconds(span["makespan_s"]),
+        ]
+        table.add_row(*cells, *_compute(_seconds(span["compute_s"]), measured))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
+
+
+def _numbers(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="right")
+
+
+def _compute(cell: str, measured: bool) -> list[str]:
+    return [cell] if measured else []
+
+
+def _kilobytes(count: float) -> str:
+    return f"{count / 1000:,.1f}" if count else "0"
+
+
+def _seconds(seconds: float) -> str:
+    return format_time(round(seconds * 1e9))

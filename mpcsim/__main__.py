@@ -1,0 +1,46 @@
+"""The entry point: every error becomes one message on standard error and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from mpcsim.cli import app
+from mpcsim.errors import MpcsimError
+
+_TRACEBACK = "MPCSIM_DEBUG"
+_UNEXPECTED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 good, 1 a check failed, 2 bad input, 3 the run failed."""
+    try:
+        app(arguments, prog_name="mpcsim")
+        status = 0
+    except MpcsimError as error:
+        notes = getattr(error, "__notes__", [])
+        hint = [] if error.__cause__ is None or os.environ.get(_TRACEBACK) else [_hint()]
+        _fail(error, "\n  ".join([str(error), *notes, *hint]))
+        status = error.exit_status
+    except Exception as error:
+        _fail(error, f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
+        status = _UNEXPECTED
+    sys.exit(status)
+
+
+def _fail(error: Exception, text: str) -> None:
+    if os.environ.get(_TRACEBACK):
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"mpcsim: {text}", file=sys.stderr)
+
+
+def _hint() -> str:
+    return f"{_TRACEBACK}=1 shows the traceback"
+
+
+if __name__ == "__main__":
+    main()

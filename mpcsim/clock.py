@@ -1,0 +1,254 @@
+"""Clocks: the order in which things happen, in virtual time or in real time.
+
+Both clocks call back at integer nanoseconds. `VirtualClock` is an asyncio event loop of our own whose
+time jumps to the next event when nothing is ready; `WallClock` runs the same callbacks on uvloop and
+really waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
+from typing import Any, NoReturn, Protocol
+
+from mpcsim.errors import UsageError
+from mpcsim.units import NANOSECONDS
+
+
+class Clock(Protocol):
+    """What the scheduler needs of time.
+
+    Attributes:
+        now: nanoseconds since the start.
+        held: who waits for a future of asyncio; until it is empty, `WallClock` keeps running.
+    """
+
+    @property
+    def now(self) -> int:
+        """Nanoseconds since the start."""
+        ...
+    held: set[Any]
+
+    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call back at the present time, after what is already ready."""
+
+    def at(self, when: int, callback: Callable[..., Any], *args: Any) -> None:
+        """Call back at `when` (nanoseconds since the start); equal times keep their order."""
+
+    def run(self) -> None:
+        """Run until nothing is ready and nothing is due, or until `stop`."""
+
+    def stop(self) -> None:
+        """End `run` after the present callback."""
+
+    def pending(self) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Return what is due but was not called, in order of time."""
+
+
+class VirtualClock(asyncio.BaseEventLoop):
+    """An event loop whose time is a number: a ready queue, and a heap of (time, serial, callback).
+
+    It does no real input or output. asyncio's futures and `asyncio.sleep` work and take virtual time;
+    tasks are refused, because the engine could not attribute what they send.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.held: set[Any] = set()
+        self._serial = 0
+        self._due: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
+        self._todo: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._stop = False
+
+    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call back at the present time, after what is already ready."""
+        self._todo.append((callback, args))
+
+    def at(self, when: int, callback: Callable[..., Any], *args: Any) -> None:
+        """Call back at `when`; among equal times the first to be asked for is the first called."""
+        self._serial += 1
+        heappush(self._due, (when, self._serial, callback, args))
+
+    def run(self) -> None:
+        """Run until nothing is ready and nothing is due, or until `stop`."""
+        todo, due = self._todo, self._due
+        outer = asyncio.events._get_running_loop()
+        asyncio.events._set_running_loop(self)
+        try:
+            while not self._stop:
+                while todo and not self._stop:
+                    callback, args = todo.popleft()
+                    callback(*args)
+                if not due or self._stop:
+                    break
+                self.now, _, callback, args = heappop(due)
+                callback(*args)
+        finally:
+            asyncio.events._set_running_loop(outer)
+
+    def stop(self) -> None:
+        """End `run` after the present callback."""
+        self._stop = True
+
+    def pending(self) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Return what is due but was not called, in order of time."""
+        return [(callback, args) for _, _, callback, args in sorted(self._due, key=lambda e: e[:2])]
+
+    # What asyncio's futures and `asyncio.sleep` ask of a loop.
+
+    def time(self) -> float:
+        """Return virtual seconds."""
+        return self.now / NANOSECONDS
+
+    def call_soon(  # type: ignore[override]  # without the variadic type
+        self,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Call back at the present time."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self.soon(_run_handle, handle)
+        return handle
+
+    def call_at(  # type: ignore[override]  # without the variadic type
+        self,
+        when: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at `when` (seconds)."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self.at(max(self.now, round(when * NANOSECONDS)), _run_handle, handle)
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Do nothing: a cancelled timer stays in the heap and is passed over when it is due."""
+
+    def create_task(self, coro: Any, **_: Any) -> NoReturn:
+        """Refuse: see the class."""
+        if isinstance(coro, Coroutine):
+            coro.close()
+        raise UsageError(
+            "asyncio tasks and asyncio.gather cannot run inside a protocol: use "
+            "`await party.gather(...)`, which keeps messages of concurrent sub-protocols apart"
+        )
+
+    def run_in_executor(self, *_: Any) -> NoReturn:  # type: ignore[override]  # refused
+        """Refuse: virtual time cannot wait for real work."""
+        raise UsageError("virtual time has no threads and no real input or output inside a protocol")
+
+
+def _run_handle(handle: asyncio.Handle) -> None:
+    if not handle.cancelled():
+        handle._run()
+
+
+class WallClock:
+    """The same callbacks at real times on uvloop; `now` is nanoseconds since the start of `run`."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
+        self._todo: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._serial = 0
+        self._origin = time.perf_counter_ns()
+        self._stop = False
+        self._woken = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.held: set[Any] = set()
+
+    @property
+    def now(self) -> int:
+        """Nanoseconds since the start."""
+        return time.perf_counter_ns() - self._origin
+
+    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call back as soon as what is ready is done."""
+        self._todo.append((callback, args))
+        self._wake()
+
+    def at(self, when: int, callback: Callable[..., Any], *args: Any) -> None:
+        """Call back at `when`, never earlier."""
+        self._serial += 1
+        heappush(self._waiting, (when, self._serial, callback, args))
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._turn)
+
+    def run(self) -> None:
+        """Run on a loop of uvloop: here, or in a thread of its own where a loop already runs."""
+        if asyncio.events._get_running_loop() is None:
+            self._run()
+            return
+        failure: list[BaseException] = []
+
+        def body() -> None:
+            try:
+                self._run()
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=body, name="mpcsim-wall-clock")
+        thread.start()
+        thread.join()
+        if failure:
+            raise failure[0]
+
+    def _run(self) -> None:
+        import uvloop
+
+        self._loop = loop = uvloop.new_event_loop()
+        self._failure: BaseException | None = None
+        try:
+            self._origin = time.perf_counter_ns()
+            self._wake()
+            loop.run_forever()
+        finally:
+            self._loop = None
+            loop.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _turn(self) -> None:
+        """Call what is ready and due, then sleep until the next is due."""
+        assert self._loop is not None
+        self._woken = True  # what is asked for during the turn is seen to below
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            while not self._stop:
+                while self._todo and not self._stop:
+                    callback, args = self._todo.popleft()
+                    callback(*args)
+                if self._stop or not self._waiting or self._waiting[0][0] > self.now:
+                    break
+                _, _, callback, args = heappop(self._waiting)
+                callback(*args)
+        except BaseException as error:
+            self._failure = error
+            self._stop = True
+        self._woken = False
+        if self._stop or not (self._waiting or self.held):
+            self._loop.stop()
+        elif self._waiting:
+            delay = (self._waiting[0][0] - self.now) / NANOSECONDS
+            self._timer = self._loop.call_later(max(delay, 0), self._turn)
+
+    def stop(self) -> None:
+        """End `run` after the present callback."""
+        self._stop = True
+
+    def pending(self) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+        """Return what is due but was not called, in order of time."""
+        return [(callback, args) for _, _, callback, args in sorted(self._waiting, key=lambda e: e[:2])]

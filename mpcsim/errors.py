@@ -1,0 +1,45 @@
+"""Every error that mpcsim raises on purpose, and the exit status that each one means."""
+
+from __future__ import annotations
+
+
+class MpcsimError(Exception):
+    """Base of all errors of mpcsim; `exit_status` is what the command line ends with."""
+
+    exit_status = 3
+
+
+class InputError(MpcsimError):
+    """The input cannot be used: the message says where, what was found and what is accepted."""
+
+    exit_status = 2
+
+
+class ScenarioError(InputError):
+    """A scenario file is refused; the message names the file and the key path."""
+
+
+class EncodingError(InputError):
+    """A number does not fit the ring: not finite, or outside the declared range of values."""
+
+
+class UsageError(InputError):
+    """A protocol used the engine in a way that it cannot honour, such as a plain `asyncio.gather`."""
+
+
+class CheckFailed(MpcsimError):
+    """A check found a mismatch: the run is complete, and its result is not as predicted."""
+
+    exit_status = 1
+
+
+class RunError(MpcsimError):
+    """The run did not finish."""
+
+
+class DeadlockError(RunError):
+    """Nothing is ready and nothing is due, but parties still wait; or messages were never read."""
+
+
+class PartyError(RunError):
+    """A party's coroutine raised; the message names the party and the span, and the cause is chained."""

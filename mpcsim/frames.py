@@ -1,0 +1,219 @@
+"""The wire format: what a message weighs, and its exact bytes.
+
+A frame is the msgpack array [channel, body]. A NumPy array in a body is a msgpack extension whose data
+are the packed pair [dtype, shape] followed by the raw elements in C order, so that the weight of a
+large array is known without serialising it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgpack
+import numpy as np
+
+from mpcsim.errors import InputError, UsageError
+
+ARRAY: Final = 1
+BIG_INTEGER: Final = 2
+_CHANNEL_HEADER: Final = 1 + 9  # array of two, then an unsigned 64-bit integer
+_PACK = msgpack.Packer(use_bin_type=True).pack
+_KINDS = "biuf"  # NumPy kinds that may travel: Booleans, integers, floating point
+
+
+@dataclass(slots=True)
+class Sealed:
+    """A payload ready to travel: frozen, weighed, and with the bytes that identify it.
+
+    Attributes:
+        payload: what the receiver gets; its arrays are read-only.
+        payload_bytes: array data and other content, without framing.
+        wire_bytes: the length of the frame.
+        identity: buffers whose concatenation identifies the body, for the digest.
+    """
+
+    payload: Any
+    payload_bytes: int
+    wire_bytes: int
+    identity: list[Any]
+
+
+def seal(payload: Any) -> Sealed:
+    """Freeze and weigh a payload.
+
+    Raises:
+        UsageError: the payload holds something that cannot travel.
+    """
+    kind = type(payload)
+    if kind is int and -(2**63) <= payload < 2**64:
+        body = _PACK(payload)
+        return Sealed(payload, 8, _CHANNEL_HEADER + len(body), [body])
+    if kind is np.ndarray:
+        frozen = _freeze(payload)
+        header = _PACK([frozen.dtype.str, frozen.shape])
+        size = len(header) + frozen.nbytes
+        return Sealed(
+            frozen,
+            frozen.nbytes,
+            _CHANNEL_HEADER + _extension_header(size) + size,
+            [header, _data(frozen)],
+        )
+    identity: list[Any] = []
+    frozen, payload_bytes, body_bytes = _seal(payload, identity)
+    return Sealed(frozen, payload_bytes, _CHANNEL_HEADER + body_bytes, identity)
+
+
+def _seal(value: Any, identity: list[Any]) -> tuple[Any, int, int]:
+    """Return (frozen value, payload bytes, body bytes) and append the value's identity."""
+    if type(value) is np.ndarray:
+        sealed = seal(value)
+        identity += sealed.identity
+        return sealed.payload, sealed.payload_bytes, sealed.wire_bytes - _CHANNEL_HEADER
+    if isinstance(value, list | tuple):
+        head = msgpack.Packer().pack_array_header(len(value))
+        identity.append(head)
+        parts = [_seal(item, identity) for item in value]
+        kind = list if isinstance(value, list) else tuple
+        return _total(kind(part[0] for part in parts), len(head), parts)
+    if isinstance(value, dict):
+        head = msgpack.Packer().pack_map_header(len(value))
+        identity.append(head)
+        keys = [_seal(key, identity) for key in value]
+        items = [_seal(item, identity) for item in value.values()]
+        frozen = {key[0]: item[0] for key, item in zip(keys, items, strict=True)}
+        return _total(frozen, len(head), keys + items)
+    if isinstance(value, np.generic):
+        value = value.item()
+    body = _pack_scalar(value)
+    identity.append(body)
+    return value, _content_bytes(value), len(body)
+
+
+def _total(frozen: Any, head: int, parts: list[tuple[Any, int, int]]) -> tuple[Any, int, int]:
+    return frozen, sum(part[1] for part in parts), head + sum(part[2] for part in parts)
+
+
+def _pack_scalar(value: Any) -> bytes:
+    if value is None or isinstance(value, bool | float | str | bytes):
+        return bytes(_PACK(value))
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**64:
+            return bytes(_PACK(value))
+        raw = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+        return bytes(_PACK(msgpack.ExtType(BIG_INTEGER, raw)))
+    raise UsageError(
+        f"a payload cannot hold {type(value).__name__}: accepted are plain NumPy arrays of "
+        "numbers, bytes, numbers, strings, None, and lists or dicts of these"
+    )
+
+
+def _content_bytes(value: Any) -> int:
+    if isinstance(value, bool):
+        return 1
+    if isinstance(value, int):
+        return max(8, value.bit_length() // 8 + 1) if value.bit_length() > 64 else 8
+    if isinstance(value, float):
+        return 8
+    if isinstance(value, str):
+        return len(value.encode())
+    return len(value) if value is not None else 0
+
+
+def _freeze(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the array read-only; a view is copied, since its base could still be written."""
+    if array.dtype.kind not in _KINDS:
+        raise UsageError(
+            f"an array of dtype {array.dtype} cannot travel: accepted are Booleans, integers and "
+            "floating point"
+        )
+    if array.base is not None:
+        root: Any = array
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        immutable = isinstance(root.base, bytes) or (root.base is None and not root.flags.writeable)
+        if not (immutable and (array.flags.c_contiguous or is_uniform(array))):
+            array = array.copy()
+    elif not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array)
+    array.flags.writeable = False
+    return array
+
+
+def is_uniform(array: np.ndarray[Any, Any]) -> bool:
+    """Return whether an array is one element seen many times (all strides zero): shapes alone."""
+    return array.size > 1 and not any(array.strides)
+
+
+def _data(array: np.ndarray[Any, Any]) -> Any:
+    if is_uniform(array):
+        return array.ravel()[:1].tobytes() if array.ndim == 1 else array[(0,) * array.ndim].tobytes()
+    return array.data if array.size else b""
+
+
+def _extension_header(size: int) -> int:
+    """Return how many bytes msgpack spends on the head of an extension of this many data bytes."""
+    if size in (1, 2, 4, 8, 16):
+        return 2
+    return 3 if size < 2**8 else 4 if size < 2**16 else 6
+
+
+def encode(channel: int, payload: Any) -> bytes:
+    """Return the frame of a message, as it would go over a socket.
+
+    Raises:
+        UsageError: the payload holds something that cannot travel, or is 4 GiB or larger.
+    """
+
+    def pack(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            header = _PACK([value.dtype.str, value.shape])
+            return msgpack.ExtType(ARRAY, header + value.tobytes())
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            raw = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+            return msgpack.ExtType(BIG_INTEGER, raw)
+        if isinstance(value, list | tuple):
+            return [pack(item) for item in value]
+        if isinstance(value, dict):
+            return {pack(key): pack(item) for key, item in value.items()}
+        _pack_scalar(value)
+        return value
+
+    head = msgpack.Packer().pack_array_header(2)
+    identity = b"\xcf" + channel.to_bytes(8, "big")
+    return bytes(head) + identity + bytes(_PACK(pack(payload)))
+
+
+def decode(frame: bytes) -> tuple[int, Any]:
+    """Return (channel, payload) of a frame; arrays come back read-only.
+
+    Raises:
+        InputError: the bytes are not a frame.
+    """
+    try:
+        channel, payload = msgpack.unpackb(
+            frame, ext_hook=_decode_extension, strict_map_key=False
+        )
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"not a frame of mpcsim ({len(frame)} bytes): {error}") from None
+    if type(channel) is not int or channel < 0:
+        raise InputError(f"not a frame of mpcsim: channel {channel!r}")
+    return channel, payload
+
+
+def _decode_extension(code: int, data: bytes) -> Any:
+    if code == BIG_INTEGER:
+        return int.from_bytes(data, "little", signed=True)
+    if code != ARRAY:
+        raise InputError(f"not a frame of mpcsim: unknown extension {code}")
+    unpacker = msgpack.Unpacker(max_buffer_size=max(len(data), 1))
+    unpacker.feed(data)
+    name, shape = unpacker.unpack()
+    dtype = np.dtype(name)
+    if dtype.kind not in _KINDS:
+        raise InputError(f"not a frame of mpcsim: dtype {name!r}")
+    return np.frombuffer(data, dtype, offset=unpacker.tell()).reshape(shape)

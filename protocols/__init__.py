@@ -1,0 +1,1 @@
+"""Protocols of secure three-party computation on replicated secret sharing."""

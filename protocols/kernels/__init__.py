@@ -1,0 +1,106 @@
+"""Every array operation of the protocols: pure functions on words, planes and residues.
+
+Protocols reach arrays only through this module (views such as ``reshape``, ``transpose`` and slices
+stay NumPy), so that a twin with the same names, which knows shapes alone, can take its place.
+
+- *words*: uint32 or uint64 arrays of any shape; arithmetic wraps modulo 2^32 or 2^64.
+- *planes*: uint8 arrays (bits, ⌈n/8⌉); bit i mod 8 of byte ⌊i/8⌋ of a plane belongs to value i,
+  and the bits after value n − 1 are zero.
+- *residues*: uint8 arrays of values modulo a prime p ≤ 251.
+
+Inputs may be read-only and need not be contiguous; results are new and C-contiguous. The loops are
+compiled when first imported on a machine and come from Numba's cache after that: a run never waits
+for the compiler.
+"""
+
+from protocols.kernels.bits import bit_planes, from_planes, pack, unpack
+from protocols.kernels.digits import (
+    any_zero,
+    blind,
+    compare_digits,
+    deal_digits,
+    digit_entries,
+)
+from protocols.kernels.elementwise import (
+    add,
+    and_,
+    astype,
+    concatenate,
+    full,
+    invert,
+    low_bits,
+    mul,
+    neg,
+    pad,
+    positions,
+    shift_left,
+    shift_right,
+    stack,
+    sub,
+    sum,
+    take,
+    where,
+    xor,
+    xor_all,
+    zeros,
+)
+from protocols.kernels.products import (
+    conv2d,
+    conv2d3,
+    conv2d3_input_gradient,
+    conv2d3_weight_gradient,
+    matmul,
+    matmul3,
+    product3,
+)
+from protocols.kernels.residues import pack_mod, uniform_mod, uniform_mod_words, unpack_mod
+from protocols.kernels.tables import and3, one_hot, table_lookup
+from protocols.prf import expand_words
+
+__all__ = [
+    "add",
+    "and3",
+    "and_",
+    "any_zero",
+    "astype",
+    "bit_planes",
+    "blind",
+    "compare_digits",
+    "concatenate",
+    "conv2d",
+    "conv2d3",
+    "conv2d3_input_gradient",
+    "conv2d3_weight_gradient",
+    "deal_digits",
+    "digit_entries",
+    "expand_words",
+    "from_planes",
+    "full",
+    "invert",
+    "low_bits",
+    "matmul",
+    "matmul3",
+    "mul",
+    "neg",
+    "one_hot",
+    "pack",
+    "pack_mod",
+    "pad",
+    "positions",
+    "product3",
+    "shift_left",
+    "shift_right",
+    "stack",
+    "sub",
+    "sum",
+    "table_lookup",
+    "take",
+    "uniform_mod",
+    "uniform_mod_words",
+    "unpack",
+    "unpack_mod",
+    "where",
+    "xor",
+    "xor_all",
+    "zeros",
+]

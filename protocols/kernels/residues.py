@@ -1,0 +1,116 @@
+"""Values modulo a prime p ≤ 251, one a byte: drawing them uniformly, and packing them densely."""
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+from numba import types, uint8, uint64
+
+from protocols.kernels._compiled import Bytes, array, compiled, contiguous, expect, reads
+
+
+@functools.cache
+def _per_word(p: int) -> int:
+    """Return how many values modulo p a 64-bit word holds: the largest d with p^d ≤ 2^64."""
+    digits = 0
+    while p ** (digits + 1) <= 1 << 64:
+        digits += 1
+    return digits
+
+
+def uniform_mod_words(p: int, count: int) -> int:
+    """Return how many random 64-bit words `uniform_mod` needs for this many values."""
+    return 2 * -(-count // _per_word(p))
+
+
+def uniform_mod(words: npt.NDArray[np.uint64], p: int, count: int) -> Bytes:
+    """Return count values that are uniform modulo p, from uniform 64-bit words.
+
+    Two words are a fraction x of 128 bits, the first its upper half. Its digits to the base p,
+    ⌊p·x⌋, ⌊p·(p·x mod 1)⌋, …, are the values: d of them with p^d ≤ 2^64, so each of the p^d
+    outcomes has probability p^(−d) within 2^(−128), and a group is within 2^(−64) of uniform.
+    """
+    digits = _per_word(p)
+    out = np.empty((-(-count // digits), digits), np.uint8)
+    expect("random words", words.size, uniform_mod_words(p, count))
+    _fraction_digits(contiguous(words).reshape(-1), p, out)
+    return out.reshape(-1)[:count].copy()
+
+
+def pack_mod(x: Bytes, p: int) -> Bytes:
+    """Return the n values of x, all below p, as numbers to the base p of 64 bits, lowest first.
+
+    Of a last, partial word with r values only the bytes that p^r − 1 needs are kept.
+    """
+    digits = _per_word(p)
+    whole, rest = divmod(x.size, digits)
+    values = np.zeros((whole + (rest > 0), digits), np.uint8)
+    values.reshape(-1)[: x.size] = x.reshape(-1)
+    words = np.empty(len(values), "<u8")
+    _to_words(values, p, words)
+    return words.view(np.uint8)[: 8 * whole + _tail_bytes(p, rest)].copy()
+
+
+def unpack_mod(buffer: Bytes, p: int, count: int) -> Bytes:
+    """Return the count values that `pack_mod` put into the buffer."""
+    digits = _per_word(p)
+    whole, rest = divmod(count, digits)
+    expect("packed bytes", buffer.size, 8 * whole + _tail_bytes(p, rest))
+    words = np.zeros(whole + (rest > 0), "<u8")
+    words.view(np.uint8)[: buffer.size] = buffer
+    values = np.empty((words.size, digits), np.uint8)
+    _from_words(words, p, values)
+    return values.reshape(-1)[:count].copy()
+
+
+def _tail_bytes(p: int, rest: int) -> int:
+    largest: int = p**rest - 1
+    return -(-largest.bit_length() // 8)
+
+
+@compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))
+def _fraction_digits(words: npt.NDArray[np.uint64], p: int, out: Bytes) -> None:
+    """Write a row of digits of each fraction, held in pieces of 48, 40 and 40 bits.
+
+    Pieces are short enough that a piece times p, and a carry, fit a word.
+    """
+    factor, ones = uint64(p), uint64((1 << 40) - 1)
+    groups, digits = out.shape
+    for group in range(groups):
+        upper, lower = words[2 * group], words[2 * group + 1]
+        high = upper >> uint64(16)
+        middle = ((upper << uint64(24)) | (lower >> uint64(40))) & ones
+        low = lower & ones
+        for digit in range(digits):
+            low *= factor
+            middle = middle * factor + (low >> uint64(40))
+            high = high * factor + (middle >> uint64(40))
+            out[group, digit] = uint8(high >> uint64(48))
+            low &= ones
+            middle &= ones
+            high &= uint64((1 << 48) - 1)
+
+
+@compiled(types.void(reads(uint8, 2), types.intp, array(uint64)))
+def _to_words(values: Bytes, p: int, words: npt.NDArray[np.uint64]) -> None:
+    """Write Σ_i values[·, i] · p^i."""
+    for row in range(words.size):
+        word = uint64(0)
+        for digit in range(values.shape[1] - 1, -1, -1):
+            word = word * uint64(p) + uint64(values[row, digit])
+        words[row] = word
+
+
+@compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))
+def _from_words(words: npt.NDArray[np.uint64], p: int, values: Bytes) -> None:
+    """Write the digits of words to the base p."""
+    for row in range(words.size):
+        word = words[row]
+        if p == 17:
+            for digit in range(values.shape[1]):
+                values[row, digit] = uint8(word % uint64(17))
+                word //= uint64(17)
+        else:
+            for digit in range(values.shape[1]):
+                values[row, digit] = uint8(word % uint64(p))
+                word //= uint64(p)

@@ -1,0 +1,82 @@
+"""The largest of several values: pairs compete, and the winner is selected obliviously."""
+
+from __future__ import annotations
+
+from protocols.boolean import negate
+from protocols.comparison import sign
+from protocols.selection import select
+from protocols.server import Server, in_thirds
+from protocols.sharing import (
+    BitHalves,
+    Halves,
+    Share,
+    concatenate,
+    halves_to_share,
+    narrow,
+    share_to_halves,
+)
+
+
+async def _not_less(server: Server, x: Halves, y: Halves) -> tuple[Halves, BitHalves]:
+    """Return (x − y, bit that is 1 where x ≥ y) of values."""
+    difference = Halves(server.kernels.sub(x.half, y.half), x.bits)
+    negative = await sign(server, narrow(server, difference, server.ring.value_bits + 1))
+    return difference, negate(server, negative)
+
+
+async def _choose(server: Server, difference: Halves, y: Halves, first: BitHalves) -> Halves:
+    """Return x where the bit is 1 and y elsewhere, given x − y."""
+    gain = await select(server, difference, first)
+    return Halves(server.kernels.add(y.half, gain.half), y.bits)
+
+
+async def tournament(server: Server, x: Halves) -> Halves:
+    """Return the maxima over the first axis: pairs compete, ⌈log2⌉ levels (POMIC algorithm 4)."""
+    k = server.kernels
+    while (entries := x.shape[0]) > 1:
+        pairs = entries // 2
+        even, odd = x[0 : 2 * pairs : 2], x[1 : 2 * pairs : 2]
+        difference, first = await _not_less(server, even, odd)
+        winners = await _choose(server, difference, odd, first)
+        rest = [x.half[-1:]] if entries % 2 else []
+        x = Halves(k.concatenate([winners.half, *rest], 0), x.bits)
+    return x[0]
+
+
+async def argmax(server: Server, x: Share) -> Share:
+    """Return shares of the index of the largest value along the last axis, the first among equals.
+
+    A tournament that carries values and indices. Rounds: ⌈log2 n⌉ comparisons and selections.
+    """
+    *leading, classes = x.shape
+    rows = x.reshape(-1, classes)
+    columns = Share(rows.a.T, rows.b.T)
+
+    async def third(server: Server, x: Share) -> Share:
+        value = share_to_halves(server, x, server.ring.bits)
+        return await halves_to_share(server, await _argmax(server, value))
+
+    thirds = await in_thirds(server, third, rows.shape[0], lambda part: (columns[:, part],))
+    return concatenate(server, thirds).reshape(*leading)
+
+
+async def _argmax(server: Server, x: Halves) -> Halves:
+    """Return the index of the largest along the first axis, as an integer."""
+    k = server.kernels
+    index = Halves(k.zeros(x.shape, server.ring.dtype), x.bits)
+    if server.role == 0:
+        index = Halves(k.positions(x.shape, server.ring.dtype), x.bits)
+    while (entries := x.shape[0]) > 1:
+        paired = entries - entries % 2
+        even, odd = slice(0, paired, 2), slice(1, paired, 2)
+        difference, first = await _not_less(server, x[even], x[odd])
+        gap = Halves(k.sub(index.half[even], index.half[odd]), x.bits)
+        choices = [_choose(server, gap, index[odd], first)]
+        if entries > 2:
+            choices.append(_choose(server, difference, x[odd], first))
+        chosen, *winners = await server.party.gather(*choices)
+        index = Halves(k.concatenate([chosen.half, index.half[paired:]], 0), x.bits)
+        x = Halves(k.concatenate([*(w.half for w in winners), x.half[paired:]], 0), x.bits)
+        if not winners:
+            break
+    return index[0]

@@ -1,0 +1,37 @@
+"""Correlated randomness from a keyed PRF: AES in counter mode (Araki et al. 2016, §3.2)."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numpy.typing import NDArray
+
+KEY_BYTES = 16
+_BLOCK = 16
+_ZEROS = bytes(2**20)
+
+
+def nonce(channel: int, purpose: str, call: int) -> bytes:
+    """Return the 96-bit address of one output of the PRF; 32 bits are left to count blocks."""
+    material = channel.to_bytes(8, "big") + call.to_bytes(8, "big") + purpose.encode()
+    return blake2b(material, digest_size=12).digest()
+
+
+def expand(key: bytes, address: bytes, size: int) -> NDArray[np.uint8]:
+    """Return `size` pseudorandom bytes (at most 2^36) of one key at one address."""
+    stream = Cipher(algorithms.AES(key), modes.CTR(address + bytes(4))).encryptor()
+    out = np.empty(size + _BLOCK, np.uint8)
+    view = memoryview(out)  # type: ignore[arg-type]  # NumPy arrays are buffers
+    for start in range(0, size, len(_ZEROS)):
+        piece = min(len(_ZEROS), size - start)
+        stream.update_into(_ZEROS[:piece] if piece < len(_ZEROS) else _ZEROS, view[start:])
+    return out[:size]
+
+
+def expand_words(key: bytes, address: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return pseudorandom words of that shape."""
+    count = int(np.prod(shape, dtype=np.int64))
+    return expand(key, address, count * dtype.itemsize).view(dtype).reshape(shape)

@@ -1,0 +1,184 @@
+"""The network in exact fixed point: what the secure computation should give, bit for bit.
+
+A number x is the integer round(x·2^f), halves to even, f = `fraction_bits`. A product layer sums
+products in the ring of 64 bits at scale 2^(2f), adds its bias at that scale, and shifts right by f
+(towards minus infinity); ReLU follows. Average pooling multiplies the window's sum with the fixed
+point of 1/count and shifts. Every value of every layer must fit into `value_bits` signed bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim.errors import InputError
+from scenarios.clear import windows
+from scenarios.clear.floating import check_images
+from scenarios.model import AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+
+Integers = NDArray[np.int64]
+Weights = Mapping[str, NDArray[Any]]
+BLOCK = 16
+"""Images that are in flight at a time: bounds memory, changes no result."""
+_EXACT = 2.0**53
+"""Below this, sums of whole numbers in float64 are exact in any order."""
+
+
+def encode(values: NDArray[Any], fraction_bits: int = 16) -> Integers:
+    """Return round(x·2^f), halves to even, as int64."""
+    return np.rint(np.asarray(values, dtype=np.float64) * 2.0**fraction_bits).astype(np.int64)
+
+
+def decode(values: Integers, fraction_bits: int = 16) -> NDArray[np.float64]:
+    """Return the numbers that fixed-point integers stand for."""
+    return values / 2.0**fraction_bits
+
+
+def forward(
+    model: ModelSettings,
+    weights: Weights,
+    images: NDArray[Any],
+    fraction_bits: int = 16,
+    value_bits: int = 31,
+) -> NDArray[np.float64]:
+    """Return the logits (n, classes) of the fixed-point network, decoded.
+
+    Raises:
+        InputError: where a value needs more than `value_bits`, naming the layer.
+    """
+    plans = shapes(model)
+    check_images(plans, images)
+    integers = _encode_weights(plans, weights, fraction_bits, value_bits)
+    blocks = []
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK]
+        for _, values in _walk(plans, integers, block, fraction_bits, value_bits):
+            x = values
+        blocks.append(x)
+    return decode(np.concatenate(blocks), fraction_bits)
+
+
+def forward_layers(
+    model: ModelSettings,
+    weights: Weights,
+    images: NDArray[Any],
+    fraction_bits: int = 16,
+    value_bits: int = 31,
+) -> dict[str, NDArray[np.float64]]:
+    """Return each layer's output (after its activation), by name, in order, decoded: (n, …).
+
+    Decoding is exact: `encode` of a result gives the integers back.
+    """
+    plans = shapes(model)
+    check_images(plans, images)
+    integers = _encode_weights(plans, weights, fraction_bits, value_bits)
+    return {
+        plan.name: decode(values, fraction_bits)
+        for plan, values in _walk(plans, integers, images, fraction_bits, value_bits)
+    }
+
+
+def matmul(left: Integers, right: Integers) -> Integers:
+    """Return left @ right modulo 2^64, (m, k) by (k, n), at the speed of float64 BLAS.
+
+    Where no partial sum can reach 2^53, one float64 product is exact. Otherwise `right` is split
+    into a high and a low half, whose products are exact by the same argument (and split again
+    where they are not), and joined in wrapping int64 arithmetic.
+    """
+    reach = _largest(left) * float(np.abs(right.astype(np.float64)).sum(axis=0).max(initial=0.0))
+    if reach < _EXACT:
+        return (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
+    half = int(_largest(right)).bit_length() // 2
+    if half == 0:  # right is 0 or ±1 and still too large: only for values near 2^63
+        return left @ right
+    high = right >> half
+    low = right - (high << half)
+    return (matmul(left, high) << half) + matmul(left, low)
+
+
+def _walk(
+    plans: tuple[LayerPlan, ...],
+    weights: Mapping[str, Integers],
+    images: NDArray[Any],
+    fraction_bits: int,
+    value_bits: int,
+) -> Iterator[tuple[LayerPlan, Integers]]:
+    x = _encode_within(images, "the images", fraction_bits, value_bits)
+    for plan in plans:
+        x = _layer(plan, weights, x, fraction_bits, value_bits)
+        yield plan, x
+
+
+def _layer(
+    plan: LayerPlan,
+    weights: Mapping[str, Integers],
+    x: Integers,
+    fraction_bits: int,
+    value_bits: int,
+) -> Integers:
+    limit = 2.0 ** (value_bits - 1)
+    if isinstance(plan.layer, MaxPooling2D):
+        return windows.largest(x, plan, np.iinfo(np.int64).min)
+    if isinstance(plan.layer, AveragePooling2D):
+        share = encode(1.0 / windows.counts(plan), fraction_bits)
+        mean = (windows.total(x, plan) * share) >> fraction_bits
+        _refuse(mean, limit, str(plan), fraction_bits, value_bits)
+        return mean
+    if plan.kernel is None:
+        return x.reshape(len(x), -1)
+    rows = windows.gather(x, plan) if len(plan.kernel) == 4 else x.reshape(len(x), -1)
+    kernel = weights[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1])
+    y = matmul(rows, kernel)
+    if plan.bias is not None:
+        y += weights[f"{plan.name}/bias"] << fraction_bits
+    sums = np.abs(kernel.astype(np.float64)).sum(axis=0).max()
+    if _largest(x) * float(sums) >= 2.0**62:  # then a sum may have wrapped: look at it in floats
+        approximate = rows.astype(np.float64) @ kernel.astype(np.float64)
+        _refuse(approximate / 2.0**fraction_bits, limit, str(plan), fraction_bits, value_bits)
+    y >>= fraction_bits
+    _refuse(y, limit, str(plan), fraction_bits, value_bits)
+    if plan.relu:
+        np.maximum(y, 0, out=y)
+    return y.reshape(len(x), *plan.output)
+
+
+def _encode_weights(
+    plans: tuple[LayerPlan, ...], weights: Weights, fraction_bits: int, value_bits: int
+) -> dict[str, Integers]:
+    names = {f"{plan.name}/{part}": plan for plan in plans for part in ("kernel", "bias")}
+    return {
+        key: _encode_within(weights[key], f"{plan}, its {key}", fraction_bits, value_bits)
+        for key, plan in names.items()
+        if key in weights
+    }
+
+
+def _encode_within(
+    values: NDArray[Any], where: str, fraction_bits: int, value_bits: int
+) -> Integers:
+    scaled = np.rint(np.asarray(values, dtype=np.float64) * 2.0**fraction_bits)
+    _refuse(scaled, 2.0 ** (value_bits - 1), where, fraction_bits, value_bits)
+    return scaled.astype(np.int64)
+
+
+def _refuse(
+    values: NDArray[Any], limit: float, where: str, fraction_bits: int, value_bits: int
+) -> None:
+    largest = _largest(values)
+    if not largest < limit:
+        raise InputError(
+            f"{where}: a value of magnitude {largest / 2.0**fraction_bits:.6g} does not fit "
+            f"{value_bits} signed bits with {fraction_bits} for the fraction (below "
+            f"{limit / 2.0**fraction_bits:.6g}); scale the weights or images down, or set "
+            "ring.value_bits higher"
+        )
+
+
+def _largest(values: NDArray[Any]) -> float:
+    """Largest magnitude, as a float; NaN where the values hold one."""
+    if values.size == 0:
+        return 0.0
+    return max(abs(float(values.max())), abs(float(values.min())))

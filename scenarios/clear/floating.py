@@ -1,0 +1,151 @@
+"""The network in floating point: forward, and backward for training in the clear.
+
+The number type is that of the images: float64 for reference values, float32 for training.
+Weights are a flat mapping: "conv1/kernel", "conv1/bias", … (see `scenarios.weights`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim.errors import InputError
+from scenarios.clear import windows
+from scenarios.model import AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+
+Array = NDArray[Any]
+Weights = Mapping[str, Array]
+BLOCK = 32
+"""Images that are in flight at a time: bounds memory, changes no result."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What a layer keeps for its backward pass: its input laid out, and its output."""
+
+    x: Array
+    y: Array
+
+
+def forward(model: ModelSettings, weights: Weights, images: Array) -> Array:
+    """Return the logits: (n, h, w, c) images to (n, classes)."""
+    plans = shapes(model)
+    check_images(plans, images)
+    blocks = []
+    for start in range(0, len(images), BLOCK):
+        x = images[start : start + BLOCK]
+        for plan in plans:
+            x = _layer(plan, weights, x).y
+        blocks.append(x)
+    return np.concatenate(blocks)
+
+
+def forward_layers(model: ModelSettings, weights: Weights, images: Array) -> dict[str, Array]:
+    """Return each layer's output (after its activation), by name, in order: (n, …)."""
+    plans = shapes(model)
+    check_images(plans, images)
+    outputs: dict[str, Array] = {}
+    x = images
+    for plan in plans:
+        x = outputs[plan.name] = _layer(plan, weights, x).y
+    return outputs
+
+
+def forward_cached(plans: Sequence[LayerPlan], weights: Weights, images: Array) -> list[Cache]:
+    """Return what `backward` needs of each layer; the last one's `y` are the logits."""
+    caches: list[Cache] = []
+    x = images
+    for plan in plans:
+        caches.append(_layer(plan, weights, x))
+        x = caches[-1].y
+    return caches
+
+
+def backward(
+    plans: Sequence[LayerPlan], weights: Weights, caches: Sequence[Cache], slope: Array
+) -> dict[str, Array]:
+    """Return the loss's slope by every weight, given that by the logits (n, classes)."""
+    slopes: dict[str, Array] = {}
+    for position in reversed(range(len(plans))):
+        plan, cache = plans[position], caches[position]
+        count = len(cache.y)
+        slope = slope.reshape(cache.y.shape)
+        if plan.relu:
+            slope = np.where(cache.y > 0, slope, slope.dtype.type(0))
+        if plan.kernel is not None:
+            rows = slope.reshape(-1, plan.kernel[-1])
+            slopes[f"{plan.name}/kernel"] = (cache.x.T @ rows).reshape(plan.kernel)
+            if plan.bias is not None:
+                slopes[f"{plan.name}/bias"] = rows.sum(axis=0)
+            if position == 0:
+                break  # nobody asks for the slope by the pixels
+            slope = rows @ weights[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1]).T
+            if len(plan.kernel) == 4:
+                slope = windows.scatter(slope, count, plan)
+        elif isinstance(plan.layer, MaxPooling2D):
+            slope = _to_first_maximum(plan, cache, slope)
+        elif isinstance(plan.layer, AveragePooling2D):
+            share = slope / windows.counts(plan).astype(slope.dtype)
+            every = np.broadcast_to(
+                share[:, :, :, None, None], (*share.shape[:3], *plan.window, plan.output[2])
+            )
+            slope = windows.scatter(every, count, plan)
+    return slopes
+
+
+def softmax_cross_entropy(logits: Array, labels: NDArray[np.int64]) -> tuple[float, Array]:
+    """Return the mean loss in nats and its slope by the logits, for (n, classes) and (n,)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_p = shifted - log_sum
+    rows = np.arange(len(labels))
+    slope = np.exp(log_p)
+    slope[rows, labels] -= 1
+    return -float(log_p[rows, labels].mean()), slope / len(labels)
+
+
+def check_images(plans: Sequence[LayerPlan], images: Array) -> None:
+    """Refuse images of another shape than the model's input."""
+    if images.ndim != 4 or images.shape[1:] != plans[0].input:
+        raise InputError(
+            f"images of shape {images.shape} do not fit the model's input {plans[0].input}; "
+            "accepted is (n, height, width, channels)"
+        )
+
+
+def _layer(plan: LayerPlan, weights: Weights, x: Array) -> Cache:
+    if isinstance(plan.layer, MaxPooling2D):
+        return Cache(x, windows.largest(x, plan, -np.inf))
+    if isinstance(plan.layer, AveragePooling2D):
+        share = windows.counts(plan).astype(x.dtype)
+        return Cache(x, windows.total(x, plan) / share)
+    if plan.kernel is None:
+        return Cache(x, x.reshape(len(x), -1))
+    rows = windows.gather(x, plan) if len(plan.kernel) == 4 else x.reshape(len(x), -1)
+    kernel = weights[f"{plan.name}/kernel"].astype(x.dtype, copy=False)
+    y = rows @ kernel.reshape(-1, plan.kernel[-1])
+    if plan.bias is not None:
+        y += weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
+    if plan.relu:
+        np.maximum(y, 0, out=y)
+    return Cache(rows, y.reshape(len(x), *plan.output))
+
+
+def _to_first_maximum(plan: LayerPlan, cache: Cache, slope: Array) -> Array:
+    """Hand each window's slope to its first largest place, in row-major order."""
+    (top, bottom), (left, right) = plan.pads
+    height, width, channels = plan.input
+    padded = windows.pad(cache.x, plan, -np.inf)
+    result = np.zeros(
+        (len(slope), top + height + bottom, left + width + right, channels), slope.dtype
+    )
+    free = np.ones(slope.shape, dtype=np.bool_)
+    for _, _, index in windows.places(plan):
+        here = free & (padded[index] == cache.y)
+        result[index] += np.where(here, slope, slope.dtype.type(0))
+        free &= ~here
+    return result[:, top : top + height, left : left + width]

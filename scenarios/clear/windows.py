@@ -1,0 +1,81 @@
+"""Windows over images: the gather that convolution and pooling share, for any number type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenarios.model import LayerPlan
+
+Place = tuple[int, int, tuple[slice, ...]]
+
+
+def pad(images: NDArray[Any], plan: LayerPlan, value: float = 0) -> NDArray[Any]:
+    """Surround (n, h, w, c) images with the layer's padding."""
+    if plan.pads == ((0, 0), (0, 0)):
+        return images
+    return np.pad(images, ((0, 0), *plan.pads, (0, 0)), constant_values=value)
+
+
+def places(plan: LayerPlan) -> Iterator[Place]:
+    """Yield (i, j, index): `padded[index]` is (n, oh, ow, c), place (i, j) of every window."""
+    (height, width), (down, right) = plan.output[:2], plan.stride
+    for i in range(plan.window[0]):
+        for j in range(plan.window[1]):
+            rows = slice(i, i + (height - 1) * down + 1, down)
+            columns = slice(j, j + (width - 1) * right + 1, right)
+            yield i, j, (slice(None), rows, columns)
+
+
+def gather(images: NDArray[Any], plan: LayerPlan) -> NDArray[Any]:
+    """Lay every window out as a row: (n·oh·ow, kh·kw·c), zeros for padding (im2col)."""
+    padded = pad(images, plan)
+    out = np.empty(
+        (len(images), *plan.output[:2], *plan.window, images.shape[-1]), dtype=images.dtype
+    )
+    for i, j, index in places(plan):
+        out[:, :, :, i, j] = padded[index]
+    return out.reshape(len(images) * plan.output[0] * plan.output[1], -1)
+
+
+def scatter(rows: NDArray[Any], count: int, plan: LayerPlan) -> NDArray[Any]:
+    """Sum the rows of `gather` back onto their images: its transpose."""
+    height, width, channels = plan.input
+    (top, bottom), (left, right) = plan.pads
+    padded = np.zeros((count, top + height + bottom, left + width + right, channels), rows.dtype)
+    windows = rows.reshape(count, *plan.output[:2], *plan.window, channels)
+    for i, j, index in places(plan):
+        padded[index] += windows[:, :, :, i, j]
+    return padded[:, top : top + height, left : left + width]
+
+
+def counts(plan: LayerPlan) -> NDArray[np.int64]:
+    """How many places of each window lie on the image: (oh, ow, 1)."""
+    ones = pad(np.ones((1, *plan.input[:2], 1), dtype=np.int64), plan)
+    total = np.zeros((1, *plan.output[:2], 1), dtype=np.int64)
+    for _, _, index in places(plan):
+        total += ones[index]
+    result: NDArray[np.int64] = total[0]
+    return result
+
+
+def largest(images: NDArray[Any], plan: LayerPlan, floor: float) -> NDArray[Any]:
+    """Maximum of each window; `floor` is no larger than any value and stands for padding."""
+    padded = pad(images, plan, floor)
+    views = [padded[index] for _, _, index in places(plan)]
+    best = views[0].copy()
+    for view in views[1:]:
+        np.maximum(best, view, out=best)
+    return best
+
+
+def total(images: NDArray[Any], plan: LayerPlan) -> NDArray[Any]:
+    """Sum of each window, padding counted as zero."""
+    padded = pad(images, plan)
+    result = np.zeros((len(images), *plan.output), dtype=images.dtype)
+    for _, _, index in places(plan):
+        result += padded[index]
+    return result

@@ -1,0 +1,85 @@
+"""A set of labelled images that has been looked at before anyone computes with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with labels.
+
+    Args:
+        images: float64, (n, height, width, channels), n >= 1, every pixel finite.
+        labels: int64, (n,), each in 0 .. len(classes) - 1.
+        classes: names of the labels, in the labels' order.
+        description: where the images come from and what a label means.
+
+    Raises:
+        InputError: naming the first image that is unusable.
+    """
+
+    images: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    description: str
+
+    def __post_init__(self) -> None:
+        images = np.asarray(self.images, dtype=np.float64)
+        if images.ndim != 4 or images.size == 0:
+            raise InputError(
+                f"images have shape {images.shape}; accepted is (n, height, width, channels) with "
+                "at least one image"
+            )
+        labels = np.asarray(self.labels)
+        if labels.shape != (len(images),):
+            raise InputError(
+                f"{len(images)} images come with labels of shape {labels.shape}; accepted is one "
+                "label for each image"
+            )
+        finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
+        if not finite.all():
+            raise InputError(
+                f"image {int(np.argmin(finite))} has a pixel that is not a finite number"
+            )
+        whole = np.isfinite(labels) & (labels == np.trunc(labels))
+        inside = whole & (labels >= 0) & (labels < len(self.classes))
+        if not inside.all():
+            index = int(np.argmin(inside))
+            raise InputError(
+                f"image {index} has label {labels[index]}; accepted are the whole numbers 0 to "
+                f"{len(self.classes) - 1} ({', '.join(self.classes)})"
+            )
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "labels", labels.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.int64]) -> Dataset:
+        """Return the images at these indices, in this order."""
+        return Dataset(self.images[indices], self.labels[indices], self.classes, self.description)
+
+
+def pick(dataset: Dataset, count: int, offset: int = 0, seed: int = 0) -> Dataset:
+    """Choose `count` images: shuffled within each class by `seed`, the classes taking turns.
+
+    The choice is one fixed order of the whole set, from which `offset` images are skipped, so
+    that two hospitals with offsets 0 and `count` never send the same image.
+    """
+    if offset + count > len(dataset):
+        raise InputError(
+            f"data: {count} images from offset {offset} are wanted, but this source has "
+            f"{len(dataset)}"
+        )
+    turn = np.empty(len(dataset))
+    for label in range(len(dataset.classes)):
+        members = np.flatnonzero(dataset.labels == label)
+        order = np.random.default_rng([seed, label]).permutation(len(members))
+        turn[members] = order + label / len(dataset.classes)
+    return dataset.take(np.argsort(turn, kind="stable")[offset : offset + count])

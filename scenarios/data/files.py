@@ -1,0 +1,223 @@
+"""Image sets from the user's own files: class folders, MedMNIST archives, MNIST files.
+
+Every loader returns pixels as float64 in [0, 1] and refuses what it does not understand with the
+path, what it found there and what it accepts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import struct
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.io import imread
+from skimage.transform import resize
+
+from mpcsim.errors import InputError
+from scenarios.data.dataset import Dataset
+
+Split = Literal["train", "test"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+IDX_NAMES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+_RED_GREEN_BLUE = np.array([0.2125, 0.7154, 0.0721])  # luminance weights of skimage's rgb2gray
+
+
+def load_folder(
+    path: Path, split: Split, size: int | None = None, channels: int | None = None
+) -> Dataset:
+    """Read PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (or .jpg, .tif, .bmp).
+
+    Where PATH holds neither `train` nor `test`, its class folders are the test split, and there
+    is no train split. Classes and files are taken in the order of their names. `size` resizes
+    every image to a square of that side (bilinear, smoothed when shrinking); it is required when
+    the images differ. Without `channels`, the images decide: all grey, or all colour.
+    """
+    root = _split_folder(path, split)
+    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
+    if not classes:
+        raise InputError(
+            f"{root}: no class folders; accepted is one sub-folder for each class with images "
+            f"({', '.join(IMAGE_SUFFIXES)}) inside"
+        )
+    images: list[NDArray[np.float64]] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        for file in sorted((root / name).iterdir()):
+            if file.suffix.lower() in IMAGE_SUFFIXES:
+                image = with_channels(_read_image(file), channels, str(file))
+                if size is not None:
+                    image = resize(image, (size, size), order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+                if images and image.shape != images[0].shape:
+                    raise InputError(
+                        f"{file}: {image.shape}, but the first image is {images[0].shape}; set "
+                        "data.size (and data.channels) to bring images to one shape"
+                    )
+                images.append(image)
+                labels.append(label)
+    if not images:
+        raise InputError(f"{root}: class folders without images ({', '.join(IMAGE_SUFFIXES)})")
+    return Dataset(
+        np.stack(images),
+        np.array(labels, dtype=np.int64),
+        classes,
+        f"images of {root}, one folder for each class",
+    )
+
+
+def load_npz(path: Path, split: Split) -> Dataset:
+    """Read a MedMNIST archive: train_images, train_labels, test_images, test_labels.
+
+    Images are uint8 (n, h, w) or (n, h, w, 3); labels are (n,) or (n, 1).
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            found = sorted(archive.files)
+            wanted = (f"{split}_images", f"{split}_labels")
+            if not set(wanted) <= set(found):
+                raise InputError(
+                    f"{path}: holds {', '.join(found)}; accepted is a MedMNIST archive with "
+                    f"{' and '.join(wanted)}"
+                )
+            images, labels = (archive[key] for key in wanted)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(
+            f"{path}: not a readable .npz archive ({error}); accepted is a MedMNIST file"
+        ) from error
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"{path}: {wanted[1]} is {labels.shape} {labels.dtype}; accepted are whole numbers "
+            "(n,) or (n, 1): one class for each image"
+        )
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    pixels = _unit(images, f"{path}: {wanted[0]}")
+    return Dataset(pixels, labels, _numbered(labels), f"{wanted[0]} of {path}")
+
+
+def load_idx(path: Path, split: Split) -> Dataset:
+    """Read the MNIST files of a folder, plain or .gz, under their usual names."""
+    pixels, labels = (_read_idx(_idx_file(path, name)) for name in IDX_NAMES[split])
+    if pixels.ndim != 3 or labels.ndim != 1 or labels.size == 0:
+        raise InputError(
+            f"{path}: images of shape {pixels.shape} and labels of shape {labels.shape}; accepted "
+            "are (n, height, width) and (n,)"
+        )
+    images = _unit(pixels[..., np.newaxis], str(path))
+    return Dataset(
+        images, labels.astype(np.int64), _numbered(labels), f"MNIST {split} files of {path}"
+    )
+
+
+def with_channels(
+    images: NDArray[np.float64], channels: int | None, where: str
+) -> NDArray[np.float64]:
+    """Bring (..., h, w, c) to `channels`: luminance for 1, the grey thrice for 3, None as it is."""
+    found = images.shape[-1]
+    if channels is None or channels == found:
+        return images
+    if found == 3 and channels == 1:
+        grey: NDArray[np.float64] = (images @ _RED_GREEN_BLUE)[..., np.newaxis]
+        return grey
+    if found == 1:
+        return np.repeat(images, channels, axis=-1)
+    raise InputError(f"{where}: {found} channels cannot become data.channels = {channels}")
+
+
+def _split_folder(path: Path, split: Split) -> Path:
+    if not path.is_dir():
+        raise InputError(f"{path}: not a folder; accepted is a folder with one folder per class")
+    if (path / "train").is_dir() or (path / "test").is_dir():
+        path = path / split
+        if not path.is_dir():
+            raise InputError(f"{path}: missing, although the folder of the other split exists")
+    elif split == "train":
+        raise InputError(
+            f"{path}: holds no 'train' folder; to train, put class folders in {path / 'train'} "
+            f"and {path / 'test'}"
+        )
+    return path
+
+
+def _read_image(file: Path) -> NDArray[np.float64]:
+    """One image as (h, w, c) in [0, 1]; an opacity channel is dropped."""
+    tiff = file.suffix.lower() in (".tif", ".tiff")  # its reader, which keeps 16 bits, wants a name
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of readers that look for a format and do not find it
+            image: NDArray[Any] = imread(file if tiff else io.BytesIO(file.read_bytes()))
+    except Exception as error:  # every reader behind imread fails in its own way
+        raise InputError(f"{file}: not a readable image ({error})") from error
+    if image.ndim == 2:
+        image = image[..., np.newaxis]
+    if image.ndim != 3 or image.shape[-1] not in (1, 2, 3, 4):
+        raise InputError(f"{file}: an array of {image.shape}; accepted is one grey or RGB image")
+    if image.shape[-1] in (2, 4):
+        image = image[..., :-1]
+    return _unit(image, str(file))
+
+
+def _unit(pixels: NDArray[Any], where: str) -> NDArray[np.float64]:
+    """Pixels in [0, 1]: whole numbers by their type's largest value, fractions as they are."""
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.float64)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels.astype(np.float64) / np.iinfo(pixels.dtype).max
+    if np.issubdtype(pixels.dtype, np.floating) and bool(np.all((pixels >= 0) & (pixels <= 1))):
+        return pixels.astype(np.float64)
+    raise InputError(
+        f"{where}: pixels are {pixels.dtype}; accepted are uint8, uint16, and fractions in [0, 1]"
+    )
+
+
+def _numbered(labels: NDArray[Any]) -> tuple[str, ...]:
+    return tuple(str(label) for label in range(int(labels.max()) + 1))
+
+
+def _idx_file(path: Path, name: str) -> Path:
+    for candidate in (path / name, path / f"{name}.gz"):
+        if candidate.is_file():
+            return candidate
+    raise InputError(f"{path}: holds neither {name} nor {name}.gz")
+
+
+def _read_idx(file: Path) -> NDArray[np.uint8]:
+    """Read an IDX file of bytes: 0, 0, 8, rank, big-endian sizes, data."""
+    try:
+        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{file}: cannot be read ({error})") from error
+    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or len(raw) < 4 + 4 * raw[3]:
+        raise InputError(
+            f"{file}: begins with {raw[:4].hex(' ') or 'nothing'}; accepted is an IDX file of "
+            "unsigned bytes (00 00 08 and the number of axes)"
+        )
+    shape = struct.unpack_from(f">{raw[3]}I", raw, 4)
+    start = 4 + 4 * raw[3]
+    if len(raw) - start != math.prod(shape):
+        raise InputError(
+            f"{file}: {len(raw) - start} bytes of data, but its header announces "
+            f"{'×'.join(map(str, shape))} = {math.prod(shape)}"
+        )
+    return np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(shape)

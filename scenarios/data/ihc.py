@@ -1,0 +1,107 @@
+"""Tiles of a real immunohistochemistry micrograph, labelled by how much of each is stained brown.
+
+The micrograph ships inside scikit-image (`skimage.data.immunohistochemistry`: 512×512 pixels, 8-bit
+RGB, colonic glands; the antibody is made visible with diaminobenzidine, DAB, which is brown, and
+the nuclei with haematoxylin, which is blue). Nothing is downloaded.
+
+**The label is not a diagnosis.** No pathologist gave it, and it says nothing about disease. It is
+computed from the stain: colour deconvolution (`skimage.color.rgb2hed`; Ruifrok and Johnston, 2001)
+estimates how much DAB each pixel holds; a pixel counts as brown when that is above `DAB_LEVEL`; a
+tile is "stained" (label 1) when more than `STAINED_SHARE` of its pixels are brown, otherwise
+"unstained" (label 0). `DAB_LEVEL` is the Otsu threshold of the whole micrograph (0.0622), rounded;
+`STAINED_SHARE` is one half. A network that learns this label has learnt to see the stain, which is
+enough to hold a secure computation to its plaintext twin on real pathology pixels, and no more.
+
+Test tiles lie in one vertical band of the micrograph, train tiles to the left and to the right of
+it: no pixel is in both. The band was placed where both splits come out balanced (48 % and 51 % of
+their 50×50 tiles are stained). Tiles within a split overlap, so they are not independent samples.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import rgb2gray, rgb2hed
+from skimage.data import immunohistochemistry
+
+from mpcsim.errors import InputError
+from scenarios.data.dataset import Dataset
+
+Split = Literal["train", "test"]
+
+DAB_LEVEL = 0.06
+STAINED_SHARE = 0.5
+SIDE = 512
+REGIONS: dict[Split, tuple[tuple[int, int], ...]] = {
+    "train": ((0, 96), (288, SIDE)),
+    "test": ((96, 288),),
+}
+"""Columns that a split may use: pairs of the first and the one after the last."""
+CLASSES = ("unstained", "stained")
+
+
+def corners(split: Split, size: int = 50, stride: int = 8) -> NDArray[np.int64]:
+    """Top-left (row, column) of every tile of a split, row by row: shape (n, 2)."""
+    widest = min(stop - first for first, stop in REGIONS[split])
+    if not 1 <= size <= widest:
+        raise InputError(
+            f"data.size = {size}: tiles of the {split} split have a side of 1 to {widest} pixels"
+        )
+    if stride < 1:
+        raise InputError(f"data.stride = {stride}: a step of at least 1 pixel is accepted")
+    rows = np.arange(0, SIDE - size + 1, stride)
+    columns = np.concatenate(
+        [np.arange(first, stop - size + 1, stride) for first, stop in REGIONS[split]]
+    )
+    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def load(split: Split, size: int = 50, channels: int = 3, stride: int = 8) -> Dataset:
+    """Cut the tiles of one split, side `size` pixels, one every `stride` pixels both ways.
+
+    Pixels are float64 in [0, 1]. With `channels=1` they are the luminance of the colour tile;
+    labels are computed from the colours all the same. Every call gives the same tiles in the same
+    order.
+    """
+    if channels not in (1, 3):
+        raise InputError(f"data.channels = {channels}: accepted are 3 (colour) and 1 (grey)")
+    at = corners(split, size, stride)
+    colours = _micrograph() / 255.0
+    pixels = colours if channels == 3 else rgb2gray(colours)[..., np.newaxis]
+    images = np.stack([pixels[row : row + size, col : col + size] for row, col in at])
+    labels = (_brown_counts(at, size) > STAINED_SHARE * size * size).astype(np.int64)
+    return Dataset(
+        images,
+        labels,
+        CLASSES,
+        f"immunohistochemistry micrograph of scikit-image, {split} tiles of "
+        f"{size}×{size}×{channels} every {stride} pixels; label: more than {STAINED_SHARE:.0%} of "
+        f"the pixels have DAB > {DAB_LEVEL} (a stain measure, not a diagnosis)",
+    )
+
+
+@lru_cache(maxsize=1)
+def _micrograph() -> NDArray[np.uint8]:
+    image: NDArray[np.uint8] = immunohistochemistry()  # type: ignore[no-untyped-call]
+    if image.shape != (SIDE, SIDE, 3) or image.dtype != np.uint8:
+        raise InputError(
+            f"scikit-image's immunohistochemistry micrograph is {image.shape} {image.dtype}; "
+            f"accepted is {SIDE}×{SIDE}×3 uint8"
+        )
+    return image
+
+
+def _brown_counts(at: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Brown pixels in each tile, from one summed-area table."""
+    brown = rgb2hed(_micrograph())[..., 2] > DAB_LEVEL
+    table = np.zeros((SIDE + 1, SIDE + 1), dtype=np.int64)
+    table[1:, 1:] = brown.cumsum(axis=0).cumsum(axis=1)
+    top, left = at.T
+    bottom, right = top + size, left + size
+    counts: NDArray[np.int64] = (
+        table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+    )
+    return counts

@@ -1,0 +1,205 @@
+"""Private inference (POMIC figures 2 and 5): three servers classify images that none of them can see.
+
+Five actors: the servers, the hospital, which shares images and alone learns the classes, and the owner
+of the model, who shares its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from mpcsim import InputError, Party, Run
+from mpcsim.scenario import Scenario
+from mpcsim.workload import Program
+from protocols.maximum import argmax
+from protocols.ring import Ring, Words
+from protocols.server import Choices, Server
+from protocols.sharing import Share, receive_from_client, receive_reveal, reveal_to_client, share_by_client
+from scenarios import weights as weight_files
+from scenarios.clear import fixed, floating
+from scenarios.data import DataSettings, Dataset, load_data
+from scenarios.model import LayerPlan, ModelSettings, shapes
+from scenarios.private_model import forward
+from scenarios.settings import SecureSettings
+
+HOSPITAL, OWNER = "hospital", "owner"
+
+
+class OutputSettings(BaseModel):
+    """The `[output]` table: what the hospital learns."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reveal: Literal["class", "logits"] = "class"
+
+
+class InferenceSettings(SecureSettings):
+    """The tables of an inference scenario."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings
+    output: OutputSettings = OutputSettings()
+
+
+def private_inference(settings: InferenceSettings, scenario: Scenario) -> Program:
+    """Return the program of a private inference."""
+    ring, plans = settings.ring.ring(), shapes(settings.model)
+    if len(plans[-1].output) != 1:
+        raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
+    if settings.model.weights is None:
+        raise InputError(
+            "model.weights: missing; accepted: a file of weights, or the name of a shipped one"
+        )
+    file = weight_files.find(settings.model.weights, scenario.folder)
+    data = load_data(settings.data, scenario.folder, scenario.seed or 0)
+    floating.check_images(plans, data.images)
+    job = _Job(
+        ring,
+        settings.protocol.choices(),
+        plans,
+        settings.output.reveal,
+        ring.encode(data.images, "image"),
+        {name: ring.encode(w, name) for name, w in weight_files.load(file, settings.model).items()},
+    )
+    clear = _Clear(settings, weight_files.load(file, settings.model), data)
+    roles = {f"server{i}": job.server for i in range(3)}
+    return Program(
+        roles | {HOSPITAL: job.hospital, OWNER: job.owner},
+        summarize=clear.compare,
+        describe=settings.describe(),
+        render=_render,
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the actors do. Only the hospital looks at `images`, only the owner at `weights`."""
+
+    ring: Ring
+    choices: Choices
+    plans: tuple[LayerPlan, ...]
+    reveal: str
+    images: Words
+    weights: dict[str, Words]
+
+    @property
+    def count(self) -> int:
+        return len(self.images)
+
+    async def owner(self, party: Party) -> None:
+        with party.span("sharing"):
+            for name, words in self.weights.items():
+                with party.channel(f"weights/{name}"):
+                    share_by_client(party, self.ring, words)
+
+    async def hospital(self, party: Party) -> NDArray[Any]:
+        with party.span("sharing"), party.channel("images"):
+            share_by_client(party, self.ring, self.images)
+        with party.span("reveal"), party.channel("result"):
+            if self.reveal == "class":
+                return self.ring.signed(await receive_reveal(party, self.ring, (self.count,)))
+            shape = (self.count, *self.plans[-1].output)
+            return self.ring.decode(await receive_reveal(party, self.ring, shape))
+
+    async def server(self, party: Party) -> None:
+        with party.span("sharing"):
+            server = await Server.join(party, self.ring, self.choices)
+            weights: dict[str, Share] = {}
+            for name in self.weights:
+                with party.channel(f"weights/{name}"):
+                    weights[name] = await receive_from_client(server, OWNER)
+            with party.channel("images"):
+                x = await receive_from_client(server, HOSPITAL)
+        with party.span("inference"):
+            result = await forward(server, self.plans, weights, x)
+            if self.reveal == "class":
+                with party.span("argmax", "argmax"):
+                    result = await argmax(server, result)
+        with party.span("reveal"), party.channel("result"):
+            reveal_to_client(server, result, HOSPITAL)
+
+
+@dataclass(frozen=True)
+class _Clear:
+    """The same model in the clear, in floating point and in fixed point, beside the secure result."""
+
+    settings: InferenceSettings
+    weights: weight_files.Weights
+    data: Dataset
+
+    def compare(self, run: Run) -> dict[str, Any]:
+        """Return the workload's output; errors are absolute, and of every image and logit."""
+        ring = self.settings.ring.ring()
+        secure = {
+            name.removeprefix("layer/"): _reconstruct(ring, seen)
+            for name, seen in run.observed.items()
+            if name.startswith("layer/")
+        }
+        exact = fixed.forward_layers(
+            self.settings.model, self.weights, self.data.images, ring.fraction_bits, ring.value_bits
+        )
+        logits = secure[list(exact)[-1]]
+        fixed_logits = exact[list(exact)[-1]]
+        float_logits = floating.forward(self.settings.model, self.weights, self.data.images)
+        revealed = np.asarray(run.outputs[HOSPITAL])
+        predictions = revealed if revealed.ndim == 1 else revealed.argmax(axis=1)
+        clear, in_fixed = float_logits.argmax(axis=1), fixed_logits.argmax(axis=1)
+        margins = np.sort(fixed_logits, axis=1)
+        labels = self.data.labels
+        return {
+            "images": len(labels),
+            "classes": list(self.data.classes),
+            "predictions": predictions.tolist(),
+            "clear_predictions": clear.tolist(),
+            "fixed_predictions": in_fixed.tolist(),
+            "labels": labels.tolist(),
+            "accuracy": float((predictions == labels).mean()),
+            "clear_accuracy": float((clear == labels).mean()),
+            "agreement": float((predictions == clear).mean()),
+            "fixed_agreement": float((predictions == in_fixed).mean()),
+            "least_clear_margin": float((margins[:, -1] - margins[:, -2]).min())
+            if margins.shape[1] > 1
+            else 0.0,
+            "max_logit_error": float(np.abs(logits - fixed_logits).max()),
+            "max_logit_error_float": float(np.abs(logits - float_logits).max()),
+            "max_layer_error": {
+                name: float(np.abs(secure[name].reshape(exact[name].shape) - exact[name]).max())
+                for name in exact
+                if name in secure
+            },
+            "logits": logits.tolist(),
+            "data": self.data.description,
+            "latency_note": "the network's latency is one way",
+        }
+
+
+def _reconstruct(ring: Ring, seen: dict[int, list[Share]]) -> NDArray[np.float64]:
+    """Return the values of shares that the three servers handed to the observer."""
+    zero, one = seen[0][-1], seen[1][-1]
+    return ring.decode(zero.a + zero.b + one.b)
+
+
+def _render(output: dict[str, Any]) -> Iterable[str]:
+    """Yield lines for people."""
+    images, classes = output["images"], output["classes"]
+    for i in range(min(images, 12)):
+        truth, found = classes[output["labels"][i]], classes[output["predictions"][i]]
+        clear = classes[output["clear_predictions"][i]]
+        yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
+    if images > 12:
+        yield f"… and {images - 12} more images"
+    yield (
+        f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class as the "
+        f"clear model on {output['agreement']:.1%}, as its fixed-point twin on {output['fixed_agreement']:.1%}"
+    )
+    yield (
+        f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
+        f"{output['max_logit_error_float']:.2e} against floating point"
+    )
+    yield f"images: {output['data']}"

@@ -1,0 +1,150 @@
+"""Weights of networks: first values, files, and the fingerprint that ties a file to its model.
+
+Weights are a flat mapping from "NAME/kernel" and "NAME/bias" to arrays: convolution kernels (kh,
+kw, Cin, Cout), dense kernels (inputs, units), biases (units,). A file is an .npz archive of these
+and of a fingerprint, which lists every layer of the model with its type and shapes. The shipped
+files lie in this folder.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim.errors import InputError
+from scenarios.model import ModelSettings, shape_text, shapes
+
+Weights = dict[str, NDArray[np.float64]]
+
+SHIPPED = Path(__file__).parent
+_FINGERPRINT = "fingerprint"
+
+
+def expected(model: ModelSettings) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights that a model has, in order."""
+    wanted: dict[str, tuple[int, ...]] = {}
+    for plan in shapes(model):
+        if plan.kernel is not None:
+            wanted[f"{plan.name}/kernel"] = plan.kernel
+        if plan.bias is not None:
+            wanted[f"{plan.name}/bias"] = plan.bias
+    return wanted
+
+
+def initial(model: ModelSettings, seed: int = 0) -> Weights:
+    """First values for training: He et al. 2015, normal with variance 2/inputs; biases zero."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.zeros(shape)
+        if name.endswith("/bias")
+        else rng.normal(0.0, np.sqrt(2.0 / np.prod(shape[:-1])), shape)
+        for name, shape in expected(model).items()
+    }
+
+
+def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
+    """One entry for each layer: name, type, and the shapes of input, output, kernel and bias."""
+    return [
+        {
+            "name": plan.name,
+            "type": plan.layer.type,
+            "input": list(plan.input),
+            "output": list(plan.output),
+            "kernel": None if plan.kernel is None else list(plan.kernel),
+            "bias": None if plan.bias is None else list(plan.bias),
+            "activation": "relu" if plan.relu else "none",
+        }
+        for plan in shapes(model)
+    ]
+
+
+def save(
+    path: Path,
+    model: ModelSettings,
+    weights: Mapping[str, NDArray[Any]],
+    precision: Literal["float16", "float32"] = "float32",
+) -> None:
+    """Write the model's weights, rounded to `precision` and compressed. Same input, same bytes."""
+    wanted = expected(model)
+    for name, shape in wanted.items():
+        if name not in weights or weights[name].shape != shape:
+            found = shape_text(weights[name].shape) if name in weights else "nothing"
+            raise InputError(f"weights {name}: {found}; the model needs {shape_text(shape)}")
+    arrays: dict[str, Any] = {name: np.asarray(weights[name], precision) for name in wanted}
+    arrays[_FINGERPRINT] = np.frombuffer(json.dumps(fingerprint(model)).encode(), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load(path: Path, model: ModelSettings) -> Weights:
+    """Read weights as float64, or raise `InputError` if they are damaged or another model's."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            arrays = {name: np.asarray(archive[name]) for name in archive.files}
+        mark = json.loads(arrays.pop(_FINGERPRINT).tobytes()) if _FINGERPRINT in arrays else None
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file of weights") from error
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(f"{path}: damaged, or not a file of weights ({error})") from error
+    if not isinstance(mark, list) or not all(isinstance(entry, dict) for entry in mark):
+        raise InputError(f"{path}: no fingerprint of a model inside; accepted is what `save` wrote")
+    _compare(path, mark, fingerprint(model))
+    result: Weights = {}
+    for name, shape in expected(model).items():
+        if name not in arrays or arrays[name].shape != shape:
+            found = shape_text(arrays[name].shape) if name in arrays else "missing"
+            raise InputError(f"{path}: damaged: {name} is {found}, expected {shape_text(shape)}")
+        values = arrays[name].astype(np.float64)
+        if not np.isfinite(values).all():
+            raise InputError(f"{path}: damaged: {name} holds a value that is not a finite number")
+        result[name] = values
+    return result
+
+
+def find(name: str, base: Path | None = None) -> Path:
+    """Return the file that a scenario names: a path from its folder, or a shipped file's name."""
+    for candidate in ((base or Path()) / Path(name).expanduser(), SHIPPED / name):
+        if candidate.is_file():
+            return candidate
+    shipped = ", ".join(sorted(file.name for file in SHIPPED.glob("*.npz"))) or "none"
+    raise InputError(
+        f"model.weights = {name!r}: neither a file in {base or Path.cwd()} nor a shipped one "
+        f"(shipped: {shipped})"
+    )
+
+
+def _compare(path: Path, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
+    for index, (theirs, ours) in enumerate(zip_longest(found, wanted)):
+        if theirs != ours:
+            raise InputError(
+                f"{path}: weights of another model: layer {index} is {_entry_text(theirs)} in the "
+                f"file, but {_entry_text(ours)} in the scenario"
+            )
+
+
+def _entry_text(entry: dict[str, Any] | None) -> str:
+    if entry is None:
+        return "absent"
+    ends = " → ".join(shape_text(entry.get(end) or ()) for end in ("input", "output"))
+    parts = [f"{entry.get('name')!r} ({entry.get('type')}) {ends}"]
+    parts += [f"{part} {shape_text(entry[part])}" for part in ("kernel", "bias") if entry.get(part)]
+    return ", ".join([*parts, f"activation {entry.get('activation')}"])

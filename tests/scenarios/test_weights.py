@@ -1,0 +1,156 @@
+import numpy as np
+import pytest
+
+from mpcsim.errors import InputError
+from scenarios import train_clear
+from scenarios import weights as weight_files
+from scenarios.model import ModelSettings
+
+LAYERS = [
+    {"type": "conv2d", "filters": 4, "kernel": 3, "activation": "relu"},
+    {"type": "maxpool2d"},
+    {"type": "dense", "units": 2},
+]
+
+
+def model_of(*layers, size=(6, 6, 1)):
+    return ModelSettings.model_validate({"input": size, "layers": layers or LAYERS})
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "w.npz"
+    weight_files.save(path, model_of(), weight_files.initial(model_of(), 1))
+    return path
+
+
+@pytest.mark.parametrize("precision", ["float16", "float32"])
+def test_weights_come_back_as_they_were_rounded(tmp_path, precision):
+    weights = weight_files.initial(model_of(), 1)
+    weight_files.save(tmp_path / "w.npz", model_of(), weights, precision)
+    back = weight_files.load(tmp_path / "w.npz", model_of())
+    assert list(back) == ["conv1/kernel", "conv1/bias", "dense1/kernel", "dense1/bias"]
+    for name, values in back.items():
+        assert values.dtype == np.float64
+        assert np.array_equal(values, weights[name].astype(precision))
+
+
+def test_the_same_weights_give_the_same_bytes(saved, tmp_path):
+    weight_files.save(tmp_path / "v.npz", model_of(), weight_files.initial(model_of(), 1))
+    assert saved.read_bytes() == (tmp_path / "v.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            [{**LAYERS[0], "filters": 5}, *LAYERS[1:]],
+            r"layer 0 is 'conv1' .*kernel 3×3×1×4.* in the file, but .*kernel 3×3×1×5",
+        ),
+        ([LAYERS[0], {"type": "avgpool2d"}, LAYERS[2]], r"layer 1 is .*\(maxpool2d\).*avgpool2d"),
+        (LAYERS[:2], r"layer 2 is 'dense1' .* 2×2×4 → 2.*but absent"),
+        ([{**LAYERS[0], "activation": "none"}, *LAYERS[1:]], "activation relu.*activation none"),
+    ],
+)
+def test_weights_of_another_model_are_refused_at_the_first_difference(saved, other, message):
+    with pytest.raises(InputError, match=message):
+        weight_files.load(saved, model_of(*other))
+
+
+def test_every_cut_of_a_file_is_refused(saved):
+    whole = saved.read_bytes()
+    for length in range(0, len(whole), 97):
+        saved.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"w\.npz: damaged"):
+            weight_files.load(saved, model_of())
+
+
+def test_a_changed_byte_is_refused_or_changes_nothing(saved):
+    whole, good = saved.read_bytes(), weight_files.load(saved, model_of())
+    refused = 0
+    for place in range(0, len(whole), 13):
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            back = weight_files.load(saved, model_of())
+        except InputError:
+            refused += 1
+        else:
+            assert all(np.array_equal(back[name], good[name]) for name in good)
+    assert refused > 20
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    weights = weight_files.initial(model_of(), 1)
+    weights["dense1/bias"][1] = np.nan
+    weight_files.save(tmp_path / "w.npz", model_of(), weights)
+    with pytest.raises(InputError, match="dense1/bias holds a value that is not a finite number"):
+        weight_files.load(tmp_path / "w.npz", model_of())
+
+
+def test_archives_without_a_fingerprint_and_missing_files_are_refused(tmp_path):
+    np.savez(tmp_path / "w.npz", a=np.zeros(3))
+    with pytest.raises(InputError, match="no fingerprint"):
+        weight_files.load(tmp_path / "w.npz", model_of())
+    with pytest.raises(InputError, match="no such file"):
+        weight_files.load(tmp_path / "v.npz", model_of())
+
+
+def test_incomplete_weights_are_not_written(tmp_path):
+    weights = weight_files.initial(model_of(), 1)
+    del weights["dense1/bias"]
+    with pytest.raises(InputError, match="dense1/bias: nothing; the model needs 2"):
+        weight_files.save(tmp_path / "w.npz", model_of(), weights)
+    assert not (tmp_path / "w.npz").exists()
+
+
+def test_names_are_looked_up_beside_the_scenario_and_then_among_the_shipped(saved):
+    assert weight_files.find("w.npz", saved.parent) == saved
+    assert weight_files.find("pomic_ihc.npz", saved.parent).parent == weight_files.SHIPPED
+    with pytest.raises(InputError, match=r"'none\.npz'.*shipped: .*pomic_ihc\.npz"):
+        weight_files.find("none.npz", saved.parent)
+
+
+SMALL = """
+seed = 3
+[data]
+size = 16
+stride = 40
+[training]
+epochs = 2
+[model]
+input = [16, 16, 3]
+[[model.layers]]
+type = "maxpool2d"
+size = 4
+[[model.layers]]
+type = "dense"
+units = 2
+"""
+
+
+def test_the_training_command_writes_weights_that_load(tmp_path, capsys):
+    (tmp_path / "small.toml").write_text(SMALL)
+    out = tmp_path / "new" / "w.npz"
+    assert train_clear.main([str(tmp_path / "small.toml"), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "epoch   2: loss" in printed
+    assert "largest magnitude" in printed
+    model = model_of(
+        {"type": "maxpool2d", "size": 4}, {"type": "dense", "units": 2}, size=(16, 16, 3)
+    )
+    assert set(weight_files.load(out, model)) == {"dense1/kernel", "dense1/bias"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = ", "not a readable TOML file"),
+        (SMALL.replace("seed = 3", "seed = -1"), "seed = -1"),
+        (SMALL.replace("stride = 40", "stripe = 40"), "stripe"),
+        (SMALL.replace("size = 4", "size = 40"), r"layer 0 'pool1'"),
+    ],
+)
+def test_the_training_command_refuses_unusable_scenarios(tmp_path, capsys, text, message):
+    (tmp_path / "small.toml").write_text(text)
+    assert train_clear.main([str(tmp_path / "small.toml"), "--out", str(tmp_path / "w.npz")]) == 2
+    assert message in capsys.readouterr().err
