@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from mpcsim import Run
     from mpcsim.scenario import Scenario
     from mpcsim.workload import Program
 
@@ -32,7 +35,10 @@ def _commands() -> None:
 @app.command()
 def run(
     scenario: Annotated[
-        str, typer.Argument(help="A scenario file, or the name of a shipped one (see `list`).")
+        str,
+        typer.Argument(
+            metavar="SCENARIO", help="A scenario file, or the name of a shipped one (see `list`)."
+        ),
     ],
     overrides: Annotated[
         list[str] | None,
@@ -47,28 +53,22 @@ def run(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="The run record's folder: new or empty.  [default: runs/NAME-DIGEST]",
+            help="The run record's folder, new or empty; without it, runs/NAME-DIGEST.",
         ),
     ] = None,
     as_json: _Json = False,
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
-    from mpcsim import MpcsimError, log, record, workload
+    from mpcsim import log, record
     from mpcsim.scenario import load_scenario
-    from scenarios import WORKLOADS
 
     log.configure()
     if out is not None:
         record.check_folder(out)
     loaded = load_scenario(scenario, overrides or [], seed, _shipped())
-    program = workload.build_program(loaded, WORKLOADS)
-    try:
-        finished = workload.run_program(program, loaded)
-    except MpcsimError as error:
-        error.add_note(_again(loaded))
-        raise
-    output = program.summarize(finished)
-    summary = record.summary(finished, loaded, output, program.describe)
+    # What a workload prints is no part of the result.
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        program, finished, summary = _execute(loaded)
     folder = record.write_record(out, finished, loaded, summary)
     if as_json:
         typer.echo(record.to_json(summary), nl=False)
@@ -119,6 +119,25 @@ def _description(file: Path) -> str:
     return " ".join(line.strip("# ") for line in comment)
 
 
+def _execute(scenario: Scenario) -> tuple[Program, Run, dict[str, Any]]:
+    """Build a scenario's workload, run it, and summarise the run."""
+    import structlog
+
+    from mpcsim import MpcsimError, record, workload
+    from scenarios import WORKLOADS
+
+    program = workload.build_program(scenario, WORKLOADS)
+    structlog.get_logger().info("run starts", scenario=scenario.name, parties=len(program.roles))
+    try:
+        run = workload.run_program(program, scenario)
+    except MpcsimError as error:
+        error.add_note(_again(scenario))
+        raise
+    structlog.get_logger().info("run ends", digest=run.digest, wall_s=round(run.wall_s, 3))
+    output = program.summarize(run)
+    return program, run, record.summary(run, scenario, output, program.describe)
+
+
 def _again(scenario: Scenario) -> str:
     if scenario.seed is None:
         return "the scenario has no seed: with --seed N the same command repeats a run exactly"
@@ -160,7 +179,7 @@ def _print(summary: dict[str, Any], program: Program, folder: Path) -> None:
         console.print_json(data=summary["output"])
     else:
         for part in program.render(summary["output"]):
-            console.print(part, markup=False)
+            console.print(part, markup=False, soft_wrap=isinstance(part, str))
     line(
         f"took {summary['wall_s']:.3g} s of real time and at most "
         f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"

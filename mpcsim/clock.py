@@ -32,6 +32,7 @@ class Clock(Protocol):
     def now(self) -> int:
         """Nanoseconds since the start."""
         ...
+
     held: set[Any]
 
     def soon(self, callback: Callable[..., Any], *args: Any) -> None:

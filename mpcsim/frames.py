@@ -193,9 +193,7 @@ def decode(frame: bytes) -> tuple[int, Any]:
         InputError: the bytes are not a frame.
     """
     try:
-        channel, payload = msgpack.unpackb(
-            frame, ext_hook=_decode_extension, strict_map_key=False
-        )
+        channel, payload = msgpack.unpackb(frame, ext_hook=_decode_extension, strict_map_key=False)
     except InputError:
         raise
     except Exception as error:

@@ -170,7 +170,7 @@ def _find(path_or_name: str | Path, search: Path | None) -> Path:
         return search / f"{path_or_name}.toml"
     if path.is_dir():
         raise ScenarioError(f"{path}: is a folder; accepted: a scenario file, or a shipped name")
-    raise ScenarioError(f"{path}: no such scenario file, and {unknown(path.stem, shipped, 'name')}")
+    raise ScenarioError(f"{path}: no such scenario file, and {unknown(str(path), shipped, 'name')}")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -278,7 +278,8 @@ def _explain(
     kind, context = detail["type"], detail.get("ctx", {})
     path, value = _key_in_file(data, detail["loc"], keep_last=kind == "missing")
     if kind == "extra_forbidden":
-        accepted = _accepted_keys(model, detail["loc"][:-1])
+        models = _models_at(model, detail["loc"][:-1])
+        accepted = list(dict.fromkeys(key for one in models for key in one.model_fields))
         if len(detail["loc"]) == 1:
             accepted += [key for key in more if key not in accepted]
         return path, unknown(str(detail["loc"][-1]), accepted, "key")
@@ -286,9 +287,9 @@ def _explain(
         return path, "missing, and there is no default"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         key = str(context["discriminator"]).strip("'")
+        tags = [str(tag) for one in _models_at(model, detail["loc"]) for tag in _tags(one, key)]
         if kind == "union_tag_not_found":
-            return f"{path}.{key}", "missing, and there is no default"
-        tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(", ")]
+            return f"{path}.{key}", f"missing; accepted: {', '.join(tags)}"
         return f"{path}.{key}", unknown(str(context["tag"]), tags, key)
     if kind in ("value_error", "assertion_error"):
         return path or "(whole file)", str(context.get("error", detail["msg"]))
@@ -317,8 +318,8 @@ def _key_in_file(
     return ".".join(parts), value
 
 
-def _accepted_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the models that stand at a location."""
+def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """Return the models that can stand at one of pydantic's locations."""
     models = [model]
     for part in location:
         inner = [
@@ -327,9 +328,13 @@ def _accepted_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> l
             if part in one.model_fields
             for found in _models_in(one.model_fields[str(part)].annotation)
         ]
-        tagged = [one for one in models if part == one.__name__ or part in _tags(one)]
+        tagged = [
+            one
+            for one in models
+            if part == one.__name__ or any(part in _tags(one, key) for key in one.model_fields)
+        ]
         models = inner or tagged or models
-    return list(dict.fromkeys(key for one in models for key in one.model_fields))
+    return models
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -342,8 +347,9 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _tags(model: type[BaseModel]) -> set[Any]:
-    return {tag for one in model.model_fields.values() for tag in get_args(one.annotation)}
+def _tags(model: type[BaseModel], key: str) -> tuple[Any, ...]:
+    """Return the values that a `Literal` field accepts."""
+    return get_args(model.model_fields[key].annotation)
 
 
 # Words

@@ -123,7 +123,7 @@ def build_program(scenario: Scenario, registry: Mapping[str, str]) -> Program:
     except ScenarioError:
         raise
     except InputError as error:
-        raise scenario.refusal(error) from error
+        raise scenario.refusal(error) from error.__cause__
 
 
 def _replicated(function: Function, scenario: Scenario) -> Program:

@@ -1,1 +1,48 @@
 """Protocols of secure three-party computation on replicated secret sharing."""
+
+from protocols.arithmetic import conv2d_fixed, dot_fixed, matmul_fixed, multiply, multiply_fixed
+from protocols.comparison import is_negative, less_than
+from protocols.maximum import argmax
+from protocols.pooling import average_pool2d, max_pool2d
+from protocols.relu import relu
+from protocols.ring import Ring
+from protocols.server import Choices, Server
+from protocols.sharing import (
+    Share,
+    add,
+    add_public,
+    multiply_public,
+    receive_from_client,
+    receive_reveal,
+    reveal,
+    reveal_to_client,
+    share_by_client,
+    subtract,
+)
+
+__all__ = [
+    "Choices",
+    "Ring",
+    "Server",
+    "Share",
+    "add",
+    "add_public",
+    "argmax",
+    "average_pool2d",
+    "conv2d_fixed",
+    "dot_fixed",
+    "is_negative",
+    "less_than",
+    "matmul_fixed",
+    "max_pool2d",
+    "multiply",
+    "multiply_fixed",
+    "multiply_public",
+    "receive_from_client",
+    "receive_reveal",
+    "relu",
+    "reveal",
+    "reveal_to_client",
+    "share_by_client",
+    "subtract",
+]

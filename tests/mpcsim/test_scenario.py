@@ -257,7 +257,7 @@ class _Model(_Strict):
                                   "'ripple', 'prefix' or 'table'"),
         ({"layers": [{"type": "conv"}]}, "layers.0.type: unknown type 'conv' (did you mean 'conv2d'?); "
                                          "accepted: conv2d, maxpool2d"),
-        ({"layers": [{"filters": 3}]}, "layers.0.type: missing"),
+        ({"layers": [{"filters": 3}]}, "layers.0.type: missing; accepted: conv2d, maxpool2d"),
         ({"layers": [{"type": "conv2d"}]}, "layers.0.filters: missing, and there is no default"),
         ({"layers": [{"type": "maxpool2d", "sise": 2}]}, "layers.0.sise: unknown key 'sise' (did you "
                                                          "mean 'size'?); accepted: type, size"),
