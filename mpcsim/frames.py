@@ -48,7 +48,7 @@ def seal(payload: Any) -> Sealed:
     kind = type(payload)
     if kind is int and -(2**63) <= payload < 2**64:
         body = _PACK(payload)
-        return Sealed(payload, 8, _CHANNEL_HEADER + len(body), [body])
+        return Sealed(payload, len(body), _CHANNEL_HEADER + len(body), [body])
     if kind is np.ndarray:
         frozen = _freeze(payload)
         header = _PACK([frozen.dtype.str, frozen.shape])
@@ -87,7 +87,7 @@ def _seal(value: Any, identity: list[Any]) -> tuple[Any, int, int]:
         value = value.item()
     body = _pack_scalar(value)
     identity.append(body)
-    return value, _content_bytes(value), len(body)
+    return value, _content_bytes(value, body), len(body)
 
 
 def _total(frozen: Any, head: int, parts: list[tuple[Any, int, int]]) -> tuple[Any, int, int]:
@@ -108,16 +108,13 @@ def _pack_scalar(value: Any) -> bytes:
     )
 
 
-def _content_bytes(value: Any) -> int:
-    if isinstance(value, bool):
-        return 1
-    if isinstance(value, int):
-        return max(8, value.bit_length() // 8 + 1) if value.bit_length() > 64 else 8
-    if isinstance(value, float):
-        return 8
+def _content_bytes(value: Any, body: bytes) -> int:
+    """Return what a scalar counts as payload: text and bytes their length, a number its packed size."""
     if isinstance(value, str):
         return len(value.encode())
-    return len(value) if value is not None else 0
+    if isinstance(value, bytes):
+        return len(value)
+    return 0 if value is None else len(body)
 
 
 def _freeze(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -18,7 +18,7 @@ from protocols import kernels, prf
 from protocols.ring import Ring, Words
 
 Result = TypeVar("Result")
-Comparison = Literal["table", "masked"]
+Comparison = Literal["table", "masked", "tree", "prefix", "ripple"]
 Truncation = Literal["safe", "fused"]
 Select = Literal["two_rounds", "one_round"]
 
@@ -82,8 +82,9 @@ class Server:
         return cls(party, ring, (own, following), choices or Choices(), party.id)
 
     def rotated(self, turns: int) -> Server:
-        """Return this server as it stands when role 0 is played by server `turns`."""
-        return replace(self, role=(self.role - turns) % 3)
+        """Return this server as it stands when role 0 is played by server `turns`, for good."""
+        choices = replace(self.choices, rotate=False)
+        return replace(self, role=(self.role - turns) % 3, choices=choices)
 
     # Messages
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from mpcsim import Party
 from protocols import kernels as real_kernels
 from protocols import prf
 from protocols.ring import Ring, Words, word_type
-from protocols.server import Server
+from protocols.server import Server, in_thirds
 
 Shape = tuple[int, ...]
 Planes = NDArray[np.uint8]
@@ -180,6 +180,15 @@ def add_public(server: Server, x: Share, words: Words) -> Share:
 def multiply_public(server: Server, x: Share, words: Words) -> Share:
     """Return c · x for ring elements c that all servers know, without truncation; no message."""
     return Share(server.kernels.mul(x.a, words), server.kernels.mul(x.b, words))
+
+
+async def elementwise(
+    server: Server, protocol: Callable[..., Coroutine[Any, Any, Share]], *inputs: Share
+) -> Share:
+    """Run a protocol on shares of equal shapes, value by value, in thirds with rotated roles."""
+    flat = [x.flat() for x in inputs]
+    thirds = await in_thirds(server, protocol, flat[0].size, lambda part: tuple(x[part] for x in flat))
+    return concatenate(server, thirds).reshape(*inputs[0].shape)
 
 
 def concatenate(server: Server, shares: Sequence[Share], axis: int = 0) -> Share:

@@ -1,0 +1,83 @@
+"""Sizes of messages, for whole numbers and for symbols alike.
+
+Every function takes ints and gives an int, or takes sympy expressions and gives one: a formula is
+written once, evaluates on shapes without sympy, and prints with symbols.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+Number = Any
+"""An int, or a sympy expression."""
+
+_WORD = 64
+
+
+def plain(*numbers: Number) -> bool:
+    """Return whether all are ints."""
+    return all(isinstance(number, int) for number in numbers)
+
+
+def ceil_div(a: Number, b: Number) -> Number:
+    """Return ⌈a/b⌉."""
+    return -(-a // b) if plain(a, b) else _symbolic().ceiling(a / b)
+
+
+def ceil_log2(a: Number) -> Number:
+    """Return ⌈log2 a⌉: the levels of a tree with a leaves. A symbolic `a` must be at least 3."""
+    return (a - 1).bit_length() if plain(a) else 2 + _symbolic().Excess(a)
+
+
+def greatest(a: Number, b: Number) -> Number:
+    """Return max(a, b)."""
+    return max(a, b) if plain(a, b) else _symbolic().Max(a, b)
+
+
+def packed(n: Number, bits: Number) -> Number:
+    """Return the bytes of n numbers of `bits` bits in one message: ⌈n·bits/8⌉."""
+    return ceil_div(n * bits, 8)
+
+
+def planes(count: Number, n: Number) -> Number:
+    """Return the bytes of `count` bit planes of n values; a plane is sent whole: ⌈n/8⌉."""
+    return count * packed(n, 1)
+
+
+def residues(n: Number, p: Number) -> Number:
+    """Return the bytes of n residues mod p: as many to a 64-bit word as fit, the last word cut."""
+    if not plain(n, p):
+        return _symbolic().Residues(n, p)
+    per_word = residues_per_word(p)
+    words, rest = divmod(n, per_word)
+    return words * _WORD // 8 + ceil_div((p**rest - 1).bit_length(), 8)
+
+
+@cache
+def residues_per_word(p: int) -> int:
+    """Return the largest d with p^d ≤ 2^64."""
+    d = 0
+    while p ** (d + 1) <= 1 << _WORD:
+        d += 1
+    return d
+
+
+def prime_from(a: Number) -> Number:
+    """Return the least prime that is at least a."""
+    if not plain(a):
+        return _symbolic().PrimeFrom(a)
+    while any(a % divisor == 0 for divisor in range(2, int(a**0.5) + 1)):
+        a += 1
+    return a
+
+
+def third(n: Number, t: int) -> Number:
+    """Return the size of third t of a vector of n: it is cut at ⌊n·t/3⌋."""
+    return n * (t + 1) // 3 - n * t // 3 if plain(n) else _symbolic().Third(n, t)
+
+
+def _symbolic() -> Any:
+    from analysis.costs import symbolic
+
+    return symbolic
