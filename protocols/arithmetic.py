@@ -69,9 +69,9 @@ async def multiply(server: Server, x: Share, y: Share) -> Share:
     return await reshare(server, multiply_locally(server, x, y))
 
 
-async def multiply_fixed(server: Server, x: Share, y: Share) -> Share:
-    """Return x · y for fixed-point numbers. Rounds and bits: those of the truncation."""
-    return await truncate_product(server, multiply_locally(server, x, y))
+async def multiply_fixed(server: Server, x: Share, y: Share, shift: int | None = None) -> Share:
+    """Return x · y / 2^shift (2^f by default), elementwise. Rounds and bits: those of the truncation."""
+    return await truncate_product(server, multiply_locally(server, x, y), shift)
 
 
 async def dot_fixed(server: Server, x: Share, y: Share) -> Share:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protocols.activation import relu_of_halves
 from protocols.boolean import negate
 from protocols.comparison import sign
 from protocols.maximum import tournament
 from protocols.pooling import Window, pooled_shape, windows
-from protocols.relu import relu_of_halves
 from protocols.ring import Words
 from protocols.selection import select
 from protocols.server import Server, in_thirds

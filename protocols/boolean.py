@@ -21,6 +21,19 @@ def join(server: Server, parts: list[Bits]) -> Bits:
     return Bits(k.concatenate([x.a for x in parts], 0), k.concatenate([x.b for x in parts], 0))
 
 
+def pick(server: Server, x: Bits, positions: list[int]) -> Bits:
+    """Return the planes at some positions; no message."""
+    return Bits(server.kernels.take(x.a, positions, 0), server.kernels.take(x.b, positions, 0))
+
+
+def replace_planes(server: Server, x: Bits, positions: list[int], new: Bits) -> Bits:
+    """Return planes with those at some positions exchanged for new ones; no message."""
+    source = list(range(len(x.a)))
+    for number, position in enumerate(positions):
+        source[position] = len(x.a) + number
+    return pick(server, join(server, [x, new]), source)
+
+
 def _products(server: Server, x: Bits, y: Bits) -> Planes:
     """Return this server's z_i of x ∧ y = z_0 ⊕ z_1 ⊕ z_2, masked by shares of zero."""
     masks = [server.random((server.role + j) % 3, "and", x.a.shape, BYTE) for j in (0, 1)]

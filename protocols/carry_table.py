@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protocols.boolean import BYTE, and_layer, and_to_halves, bits_to_halves, join, xor
+from protocols.adder import carry_of_digits
+from protocols.boolean import BYTE, and_layer, and_to_halves, bits_to_halves, join
 from protocols.server import Server
 from protocols.sharing import Bits, Halves, Planes
 
@@ -19,39 +20,42 @@ async def carry_by_table(server: Server, x: Halves) -> Planes:
     2d(2^m − 1) + 2(2d − 1), the ANDs of the tree 3 each, its last 2. Source: our notes; the one-hot
     vector is the shared lookup table of Dessouky et al. 2017 among three parties.
     """
-    k, n = server.kernels, x.half.size
-    planes = k.bit_planes(x.half, 0, x.bits - 1)
-    radix = server.choices.radix or 4
-    widths = [min(radix, len(planes) - low) for low in range(0, len(planes), radix)]
-    generate, propagate = await _read_digits(server, planes, widths, n)
-    while len(generate.a) > 2:
-        generate, propagate = await _combine(server, generate, propagate)
-    if len(generate.a) == 1:
-        return bits_to_halves(server, generate[0])
-    last = await and_to_halves(server, propagate[:1], generate[:1])
-    carry: Planes = k.xor(last[0], bits_to_halves(server, generate[1]))
-    return carry
+    planes, widths = _digits(server, x, x.bits - 1)
+    read = await _read_digits(server, planes, widths, x.half.size, carry=True)
+    return await carry_of_digits(server, read[: len(widths)], read[len(widths) :])
 
 
-async def _combine(server: Server, generate: Bits, propagate: Bits) -> tuple[Bits, Bits]:
-    """Combine neighbouring digits, lowest first: G = G_hi ⊕ P_hi ∧ G_lo, P = P_hi ∧ P_lo.
+async def all_ones(server: Server, x: Halves) -> Planes:
+    """Return halves of the bit that is 1 where v + w ≡ 2^k − 1, one plane of n bits.
 
-    `propagate` leaves the lowest digit out, whose P nobody needs.
+    Every digit must propagate. Rounds: 1 + ⌈log2 ⌈k/m⌉⌉, of which server 0 sits out the last.
     """
-    pairs, odd = divmod(len(generate.a), 2)
-    high = propagate[0 : 2 * pairs : 2]  # P of digits 1, 3, 5, …
-    low = join(server, [generate[0 : 2 * pairs : 2], propagate[1 : 2 * pairs - 1 : 2]])
-    products = await and_layer(server, join(server, [high, high[1:]]), low)
-    generated = [xor(server, generate[1 : 2 * pairs : 2], products[:pairs])]
-    propagated = [products[pairs:]]
-    if odd:
-        generated.append(generate[-1:])
-        propagated.append(propagate[-1:])
-    return join(server, generated), join(server, propagated)
+    k = server.kernels
+    planes, widths = _digits(server, Halves(k.low_bits(x.half, x.bits), x.bits), x.bits)
+    ones = await _read_digits(server, planes, widths, x.half.size, carry=False)
+    while len(ones.a) > 2:
+        pairs = len(ones.a) // 2
+        joined = await and_layer(server, ones[0 : 2 * pairs : 2], ones[1 : 2 * pairs : 2])
+        ones = join(server, [joined, ones[2 * pairs :]])
+    if len(ones.a) == 1:
+        return bits_to_halves(server, ones[0])
+    both = await and_to_halves(server, ones[:1], ones[1:])
+    first: Planes = both[0]
+    return first
 
 
-async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int) -> tuple[Bits, Bits]:
-    """Return shares of (generate for all digits, propagate for all but the lowest)."""
+def _digits(server: Server, x: Halves, count: int) -> tuple[Planes, list[int]]:
+    """Return the lower bit planes of this server's half, and the widths of the digits they are cut in."""
+    radix = server.choices.radix or 4
+    planes = server.kernels.bit_planes(x.half.reshape(-1), 0, count)
+    return planes, [min(radix, count - low) for low in range(0, count, radix)]
+
+
+async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int, carry: bool) -> Bits:
+    """Return shares of the propagate bits of all digits, n bits each.
+
+    With `carry`: of the generate bits of all digits, then of the propagate bits but the lowest's.
+    """
     k, role = server.kernels, server.role
     held = {0: (0, 1), 1: (1,), 2: (0,)}[role]
     digits, low = [], 0
@@ -60,26 +64,24 @@ async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int
         low += width
     shape = (sum((1 << width) - 1 for width in widths), planes.shape[1])
     drawn = {key: server.random(key, "tables", shape, BYTE) for key in held}
-    bits = 2 * len(widths) - 1
+    bits = 2 * len(widths) - 1 if carry else len(widths)
     masks = {key: server.random(key, "read", (bits, planes.shape[1]), BYTE) for key in held}
     if role == 0:
         entries = k.concatenate([k.one_hot(digit, n)[1:] for digit in digits], 0)
         rest = k.xor(k.xor(entries, drawn[0]), drawn[1])
         server.send(1, rest)
         server.send(2, rest)
-        read = Bits(masks[0], masks[1])
-    else:
-        key = held[0]
-        own = k.xor(_read(server, drawn[key], digits, 0), masks[key])
-        server.send(3 - role, own)
-        both = k.xor(own, await server.recv(3 - role))
-        third = k.xor(both, _read(server, await server.recv(0), digits, 255))
-        read = Bits(masks[key], third) if role == 1 else Bits(third, masks[key])
-    return read[: len(widths)], read[len(widths) :]
+        return Bits(masks[0], masks[1])
+    key = held[0]
+    own = k.xor(_read(server, drawn[key], digits, 0, carry), masks[key])
+    server.send(3 - role, own)
+    both = k.xor(own, await server.recv(3 - role))
+    third = k.xor(both, _read(server, await server.recv(0), digits, 255, carry))
+    return Bits(masks[key], third) if role == 1 else Bits(third, masks[key])
 
 
-def _read(server: Server, tables: Planes, digits: list[Planes], total: int) -> Planes:
-    """Return a share of the generate bits of all digits, then of the propagate bits but the lowest's.
+def _read(server: Server, tables: Planes, digits: list[Planes], total: int, carry: bool) -> Planes:
+    """Return this share's part of what `_read_digits` returns.
 
     Entry 0 of a table is not sent: the XOR of all entries is `total`, all ones in one of the shares.
     """
@@ -93,5 +95,5 @@ def _read(server: Server, tables: Planes, digits: list[Planes], total: int) -> P
         g, p = k.table_lookup(table, digit)
         generate.append(g)
         propagate.append(p)
-    planes: Planes = k.stack(generate + propagate[1:], 0)
+    planes: Planes = k.stack(generate + propagate[1:] if carry else propagate, 0)
     return planes

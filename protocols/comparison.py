@@ -6,14 +6,21 @@ the lower k − 1 bits of v + w. The forms differ in how they find the carry, in
 
 from __future__ import annotations
 
+from protocols.adder import carry_by_prefix, carry_by_ripple, carry_by_tree
 from protocols.carry_masked import carry_by_masked_digits
 from protocols.carry_table import carry_by_table
 from protocols.ring import word_type
 from protocols.selection import bit_to_share
-from protocols.server import Server, in_thirds
-from protocols.sharing import BitHalves, Halves, Share, concatenate, share_to_halves, subtract
+from protocols.server import Server
+from protocols.sharing import BitHalves, Halves, Share, elementwise, share_to_halves, subtract
 
-FORMS = {"table": carry_by_table, "masked": carry_by_masked_digits}
+FORMS = {
+    "table": carry_by_table,
+    "masked": carry_by_masked_digits,
+    "tree": carry_by_tree,
+    "prefix": carry_by_prefix,
+    "ripple": carry_by_ripple,
+}
 
 
 async def sign(server: Server, x: Halves) -> BitHalves:
@@ -36,13 +43,12 @@ async def is_negative(server: Server, x: Share, bits: int | None = None) -> Shar
     `bits` is by default that of a value. Rounds: the sign's + 2 (one where selection takes one), less
     one that the dealing overlaps.
     """
-    flat, bits = x.flat(), bits or server.ring.value_bits
+    width = bits or server.ring.value_bits
 
     async def third(server: Server, x: Share) -> Share:
-        return await bit_to_share(server, await sign(server, share_to_halves(server, x, bits)))
+        return await bit_to_share(server, await sign(server, share_to_halves(server, x, width)))
 
-    thirds = await in_thirds(server, third, flat.size, lambda part: (flat[part],))
-    return concatenate(server, thirds).reshape(*x.shape)
+    return await elementwise(server, third, x)
 
 
 async def less_than(server: Server, x: Share, y: Share) -> Share:

@@ -139,7 +139,8 @@ async def in_thirds(
 
     Args:
         protocol: takes a server and what `cut` returns.
-        size: length of the vector; fewer than three elements leave some thirds out.
+        size: length of the vector; fewer than three elements leave some thirds out, and where there
+            is none the first runs on nothing.
         cut: returns the arguments for a slice of the vector.
 
     Returns:
@@ -152,6 +153,6 @@ async def in_thirds(
         *(
             protocol(server.rotated(turns), *cut(slice(ends[turns], ends[turns + 1])))
             for turns in range(3)
-            if ends[turns] < ends[turns + 1]
+            if ends[turns] < ends[turns + 1] or turns == size == 0
         )
     )

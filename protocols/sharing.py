@@ -166,6 +166,11 @@ def subtract(server: Server, x: Share, y: Share) -> Share:
     return Share(server.kernels.sub(x.a, y.a), server.kernels.sub(x.b, y.b))
 
 
+def negate(server: Server, x: Share) -> Share:
+    """Return −x; no message."""
+    return Share(server.kernels.neg(x.a), server.kernels.neg(x.b))
+
+
 def public(server: Server, words: Words) -> Share:
     """Return the shares (c, 0, 0) of ring elements that all servers know."""
     zero = server.kernels.zeros(words.shape, server.ring.dtype)

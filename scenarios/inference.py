@@ -23,7 +23,7 @@ from protocols.server import Choices, Server
 from protocols.sharing import Share, receive_from_client, receive_reveal, reveal_to_client, share_by_client
 from scenarios import weights as weight_files
 from scenarios.clear import fixed, floating
-from scenarios.data import DataSettings, Dataset, load_data
+from scenarios.data import Dataset, DataSettings, load_data
 from scenarios.model import LayerPlan, ModelSettings, shapes
 from scenarios.private_model import forward
 from scenarios.settings import SecureSettings
@@ -195,8 +195,9 @@ def _render(output: dict[str, Any]) -> Iterable[str]:
     if images > 12:
         yield f"… and {images - 12} more images"
     yield (
-        f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class as the "
-        f"clear model on {output['agreement']:.1%}, as its fixed-point twin on {output['fixed_agreement']:.1%}"
+        f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class as "
+        f"the clear model on {output['agreement']:.1%}, as its fixed-point twin on "
+        f"{output['fixed_agreement']:.1%}"
     )
     yield (
         f"largest logit error {output['max_logit_error']:.2e} against fixed point, "

@@ -13,12 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim import Party, Run
 from mpcsim.scenario import Scenario
 from mpcsim.workload import Program
+from protocols.activation import relu
 from protocols.arithmetic import matmul_fixed, multiply, multiply_fixed
 from protocols.comparison import less_than
+from protocols.division import divide
+from protocols.exponential import exponential, sigmoid, softmax
 from protocols.maximum import argmax
 from protocols.pooling import max_pool2d
-from protocols.relu import relu
 from protocols.ring import Ring, Words
+from protocols.roots import logarithm, square_root
 from protocols.server import Choices, Server
 from protocols.sharing import (
     Share,
@@ -117,12 +120,54 @@ OPERATIONS = {
 }
 
 
+def _quotients(rng: np.random.Generator, size: int, bound: float) -> list[Values]:
+    """Return pairs with a divisor of any magnitude, away from zero, and a quotient within the bound."""
+    divisor = _anywhere(rng, (size,), bound)
+    divisor = np.where(np.abs(divisor) < 2.0**-6, 1.0, divisor)
+    limit = np.minimum(bound, 0.99 * bound * np.abs(divisor))
+    return [rng.uniform(-1, 1, size) * limit, divisor]
+
+
+def _positive(rng: np.random.Generator, size: int, bound: float) -> list[Values]:
+    """Return values above zero, spread over all magnitudes."""
+    return [np.abs(_anywhere(rng, (size,), bound)) + 2.0**-8]
+
+
+def _exponents(rng: np.random.Generator, size: int, bound: float) -> list[Values]:
+    """Return values whose exponential is a value: a half near zero, the rest down to the least value."""
+    near = rng.uniform(-16, np.log(bound) - 2.0**-4, size)
+    return [np.where(rng.random(size) < 0.75, near, -np.abs(_anywhere(rng, (size,), bound)))]
+
+
+def _softmax(x: Values) -> Values:
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    shares: Values = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+OPERATIONS |= {
+    "div": Operation(divide, _quotients, lambda a, b: a / b, "|divisor| ≥ 2^−6, quotient a value"),
+    "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)"),
+    "log": Operation(logarithm, _positive, np.log, "all values from 2^−8"),
+    "sqrt": Operation(square_root, _positive, np.sqrt, "all values from 2^−8"),
+    "sigmoid": Operation(
+        sigmoid, lambda r, n, b: [_anywhere(r, (n,), b)], lambda x: (1 + np.tanh(x / 2)) / 2, "all values"
+    ),
+    "softmax": Operation(
+        softmax, lambda r, n, b: [_anywhere(r, (n, CLASSES), b)], _softmax, f"all values; of {CLASSES}"
+    ),
+}
+
+
 class MicrobenchWorkload(BaseModel):
     """The further keys of `[workload]`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    op: Literal["reveal", "mul", "mul_fixed", "matmul", "compare", "relu", "maxpool", "argmax"]
+    op: Literal[
+        "reveal", "mul", "mul_fixed", "matmul", "compare", "relu", "maxpool",
+        "div", "exp", "log", "sqrt", "sigmoid", "softmax", "argmax",
+    ]  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = 1000
 
 

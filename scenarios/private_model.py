@@ -68,7 +68,7 @@ async def _linear(
     weights: Mapping[str, Share],
     x: Share,
 ) -> Share:
-    """A convolution or dense layer with what follows it in its block."""
+    """Return the output of a convolution or dense layer and of what follows it in its block."""
     op = plan.layer.type
     with server.party.span(plan.name, op):
         z = _sums(server, plan, weights, x)

@@ -31,9 +31,9 @@ class ProtocolSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    comparison: Literal["table", "masked"] = Field(
+    comparison: Literal["table", "masked", "tree", "prefix", "ripple"] = Field(
         default="table",
-        description="table: few bytes; masked: masked digit comparison, two rounds",
+        description="table and masked are ours: few bytes, few rounds; the others are the classical adders",
     )
     radix: Annotated[_Whole, Field(ge=1, le=8)] | None = Field(
         default=None, description="bits of a digit in a comparison; 4 for table, 2 for masked"

@@ -123,3 +123,10 @@ def positions(shape: Sequence[int], dtype: npt.DTypeLike) -> Words:
     """Return each element's index along the first axis."""
     column = np.arange(shape[0], dtype=dtype).reshape(-1, *(1 for _ in shape[1:]))
     return np.ascontiguousarray(np.broadcast_to(column, shape))
+
+
+def one_hot_words(index: Words, entries: int, dtype: npt.DTypeLike) -> Words:
+    """Return (entries, n): 1 in row index[i] of column i, else 0."""
+    rows = np.arange(entries, dtype=index.dtype).reshape(-1, 1)
+    words: Words = (rows == index.reshape(1, -1)).astype(dtype)
+    return words

@@ -4,6 +4,8 @@ Operations are bit-sliced: a byte holds one bit of eight values, and one instruc
 vector of bytes.
 """
 
+import math
+
 import numpy as np
 from numba import types, uint8
 
@@ -54,11 +56,12 @@ def table_lookup(tables: Bytes, digits: Bytes) -> tuple[Bytes, Bytes]:
     expect("tables", tables.shape, (*leading, 1 << m, width))
     generate = np.empty((*leading, width), np.uint8)
     propagate = np.empty_like(generate)
+    groups = math.prod(leading)
     _lookup(
-        contiguous(tables).reshape(-1, 1 << m, width),
-        contiguous(digits).reshape(-1, m, width),
-        generate.reshape(-1, width),
-        propagate.reshape(-1, width),
+        contiguous(tables).reshape(groups, 1 << m, width),
+        contiguous(digits).reshape(groups, m, width),
+        generate.reshape(groups, width),
+        propagate.reshape(groups, width),
     )
     return generate, propagate
 

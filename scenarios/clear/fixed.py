@@ -156,17 +156,13 @@ def _encode_weights(
     }
 
 
-def _encode_within(
-    values: NDArray[Any], where: str, fraction_bits: int, value_bits: int
-) -> Integers:
+def _encode_within(values: NDArray[Any], where: str, fraction_bits: int, value_bits: int) -> Integers:
     scaled = np.rint(np.asarray(values, dtype=np.float64) * 2.0**fraction_bits)
     _refuse(scaled, 2.0 ** (value_bits - 1), where, fraction_bits, value_bits)
     return scaled.astype(np.int64)
 
 
-def _refuse(
-    values: NDArray[Any], limit: float, where: str, fraction_bits: int, value_bits: int
-) -> None:
+def _refuse(values: NDArray[Any], limit: float, where: str, fraction_bits: int, value_bits: int) -> None:
     largest = _largest(values)
     if not largest < limit:
         raise InputError(

@@ -140,9 +140,7 @@ def _to_first_maximum(plan: LayerPlan, cache: Cache, slope: Array) -> Array:
     (top, bottom), (left, right) = plan.pads
     height, width, channels = plan.input
     padded = windows.pad(cache.x, plan, -np.inf)
-    result = np.zeros(
-        (len(slope), top + height + bottom, left + width + right, channels), slope.dtype
-    )
+    result = np.zeros((len(slope), top + height + bottom, left + width + right, channels), slope.dtype)
     free = np.ones(slope.shape, dtype=np.bool_)
     for _, _, index in windows.places(plan):
         here = free & (padded[index] == cache.y)

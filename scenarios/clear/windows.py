@@ -33,9 +33,7 @@ def places(plan: LayerPlan) -> Iterator[Place]:
 def gather(images: NDArray[Any], plan: LayerPlan) -> NDArray[Any]:
     """Lay every window out as a row: (n·oh·ow, kh·kw·c), zeros for padding (im2col)."""
     padded = pad(images, plan)
-    out = np.empty(
-        (len(images), *plan.output[:2], *plan.window, images.shape[-1]), dtype=images.dtype
-    )
+    out = np.empty((len(images), *plan.output[:2], *plan.window, images.shape[-1]), dtype=images.dtype)
     for i, j, index in places(plan):
         out[:, :, :, i, j] = padded[index]
     return out.reshape(len(images) * plan.output[0] * plan.output[1], -1)

@@ -71,8 +71,7 @@ def _read(settings: DataSettings, split: Literal["train", "test"], base: Path | 
     if settings.source == "ihc":
         if settings.path is not None:
             raise InputError(
-                f"data.path = {settings.path!r}: the source 'ihc' ships with scikit-image and "
-                "takes no path"
+                f"data.path = {settings.path!r}: the source 'ihc' ships with scikit-image and takes no path"
             )
         return ihc.load(split, settings.size or 50, settings.channels or 3, settings.stride)
     if settings.path is None:

@@ -44,9 +44,7 @@ class Dataset:
             )
         finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
         if not finite.all():
-            raise InputError(
-                f"image {int(np.argmin(finite))} has a pixel that is not a finite number"
-            )
+            raise InputError(f"image {int(np.argmin(finite))} has a pixel that is not a finite number")
         whole = np.isfinite(labels) & (labels == np.trunc(labels))
         inside = whole & (labels >= 0) & (labels < len(self.classes))
         if not inside.all():
@@ -74,8 +72,7 @@ def pick(dataset: Dataset, count: int, offset: int = 0, seed: int = 0) -> Datase
     """
     if offset + count > len(dataset):
         raise InputError(
-            f"data: {count} images from offset {offset} are wanted, but this source has "
-            f"{len(dataset)}"
+            f"data: {count} images from offset {offset} are wanted, but this source has {len(dataset)}"
         )
     turn = np.empty(len(dataset))
     for label in range(len(dataset.classes)):

@@ -34,9 +34,7 @@ IDX_NAMES = {
 _RED_GREEN_BLUE = np.array([0.2125, 0.7154, 0.0721])  # luminance weights of skimage's rgb2gray
 
 
-def load_folder(
-    path: Path, split: Split, size: int | None = None, channels: int | None = None
-) -> Dataset:
+def load_folder(path: Path, split: Split, size: int | None = None, channels: int | None = None) -> Dataset:
     """Read PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (or .jpg, .tif, .bmp).
 
     Where PATH holds neither `train` nor `test`, its class folders are the test split, and there
@@ -125,14 +123,10 @@ def load_idx(path: Path, split: Split) -> Dataset:
             "are (n, height, width) and (n,)"
         )
     images = _unit(pixels[..., np.newaxis], str(path))
-    return Dataset(
-        images, labels.astype(np.int64), _numbered(labels), f"MNIST {split} files of {path}"
-    )
+    return Dataset(images, labels.astype(np.int64), _numbered(labels), f"MNIST {split} files of {path}")
 
 
-def with_channels(
-    images: NDArray[np.float64], channels: int | None, where: str
-) -> NDArray[np.float64]:
+def with_channels(images: NDArray[np.float64], channels: int | None, where: str) -> NDArray[np.float64]:
     """Bring (..., h, w, c) to `channels`: luminance for 1, the grey thrice for 3, None as it is."""
     found = images.shape[-1]
     if channels is None or channels == found:

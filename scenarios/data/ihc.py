@@ -53,9 +53,7 @@ def corners(split: Split, size: int = 50, stride: int = 8) -> NDArray[np.int64]:
     if stride < 1:
         raise InputError(f"data.stride = {stride}: a step of at least 1 pixel is accepted")
     rows = np.arange(0, SIDE - size + 1, stride)
-    columns = np.concatenate(
-        [np.arange(first, stop - size + 1, stride) for first, stop in REGIONS[split]]
-    )
+    columns = np.concatenate([np.arange(first, stop - size + 1, stride) for first, stop in REGIONS[split]])
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from protocols.boolean import negate
 from protocols.comparison import sign
 from protocols.selection import select
-from protocols.server import Server, in_thirds
-from protocols.sharing import Halves, Share, concatenate, halves_to_share, narrow, share_to_halves
+from protocols.server import Server
+from protocols.sharing import Halves, Share, elementwise, halves_to_share, narrow, share_to_halves
 
 
 async def relu(server: Server, x: Share) -> Share:
@@ -15,14 +15,12 @@ async def relu(server: Server, x: Share) -> Share:
     Rounds: the sign's + 2, less one that the dealing overlaps. Bits: the sign's + 5l (7l in one
     round).
     """
-    flat = x.flat()
 
     async def third(server: Server, x: Share) -> Share:
         value = share_to_halves(server, x, server.ring.bits)
         return await halves_to_share(server, await relu_of_halves(server, value, value))
 
-    thirds = await in_thirds(server, third, flat.size, lambda part: (flat[part],))
-    return concatenate(server, thirds).reshape(*x.shape)
+    return await elementwise(server, third, x)
 
 
 async def relu_of_halves(server: Server, compared: Halves, selected: Halves) -> Halves:
