@@ -60,9 +60,9 @@ def _plane(server: Server, bits: Words) -> Planes:
 def _residues(server: Server, key: int, purpose: str, modulus: int, shape: tuple[int, ...]) -> Planes:
     """Return values of F(k_key) that are uniform modulo a small number, within 2^-64."""
     k = server.kernels
-    if modulus == 1:
-        none: Planes = k.zeros(shape, BYTE)
-        return none
+    if modulus & (modulus - 1) == 0:
+        bits: Planes = k.low_bits(server.random(key, purpose, shape, BYTE), modulus.bit_length() - 1)
+        return bits
     count = int(np.prod(shape))
     words = server.random(key, purpose, (k.uniform_mod_words(modulus, count),), _WORD)
     values: Planes = k.uniform_mod(words, modulus, count).reshape(shape)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types, uint8, uint64
+from numba import types, uint8, uint32, uint64
 
 from protocols.kernels._compiled import (
     Bytes,
@@ -22,6 +22,8 @@ from protocols.kernels._compiled import (
     expect,
     reads,
 )
+
+_STRIP = 1024
 
 
 def digit_entries(widths: Sequence[int]) -> int:
@@ -95,6 +97,12 @@ def _deal(v: Words, first: Bytes, widths: npt.NDArray[Any], p: int, out: Bytes) 
         low += widths[g]
 
 
+@compiled(types.uint32(types.uint32, types.uint32, types.uint32))
+def _mod(x: int, p: int, inverse: int) -> int:
+    """Return x mod p for x ≤ 255 p, p ≤ 251, inverse = ⌈2^24 / p⌉: without a division, so it vectorises."""
+    return x - ((x * inverse) >> uint32(24)) * p
+
+
 @compiled_for_words(
     lambda word: types.void(
         reads(word),
@@ -111,45 +119,54 @@ def _compare(
     flip: Bytes,
     shares: Bytes,
     widths: npt.NDArray[Any],
-    p: int,
+    prime: int,
     total: int,
     out: Bytes,
 ) -> None:
+    """Work in strips of values that stay in the cache, digit by digit from the top."""
     n, digits = w.size, widths.size
     bits, last = 0, 0
     for g in range(digits):
         bits += widths[g]
         last += (1 << widths[g]) - 1
     ones = uint64(0xFFFFFFFFFFFFFFFF) >> uint64(64 - bits)
-    for i in range(n):
-        t = ones - (uint64(w[i]) & ones)
-        flipped = flip[i] != 0
-        if flipped and t == ones:  # v ≤ t always
-            for g in range(digits):
-                out[g, i] = uint8(total) if g > 0 else uint8(0)
-            continue
-        if flipped:
-            t += uint64(1)
-        low, row, differ = bits, last, 0
+    p, one_share = uint32(prime), uint32(total)
+    inverse = uint32((2**24 + prime - 1) // prime)
+    t = np.empty(_STRIP, np.uint64)
+    always = np.empty(_STRIP, np.uint8)
+    turned = np.empty(_STRIP, np.uint8)
+    digit, differ, above, equal, entries = np.empty((5, _STRIP), np.uint32)
+    for start in range(0, n, _STRIP):
+        count = min(_STRIP, n - start)
+        for i in range(count):
+            turned[i] = flip[start + i] != 0
+            t[i] = (ones - (uint64(w[start + i]) & ones)) + uint64(turned[i])
+            always[i] = t[i] > ones  # v ≤ 2^bits − 1
+            differ[i] = uint32(0)
+        low, row = bits, last
         for g in range(digits - 1, -1, -1):
             low -= widths[g]
-            entries = (1 << widths[g]) - 1
-            row -= entries
-            digit = int((t >> uint64(low)) & uint64(entries))
-            above, equal, everything = 0, 0, 0
-            for e in range(1, entries + 1):
-                share = int(shares[row + e - 1, i])
-                everything += share
-                if e > digit:
-                    above += share
-                elif e == digit:
-                    equal = share
-            everything = (total - everything) % p  # entry 0
-            if digit == 0:
-                equal = everything
-            beyond = total - above - equal if flipped else above
-            out[g, i] = uint8((total - beyond + differ) % p)
-            differ += total - equal
+            highest = (1 << widths[g]) - 1
+            row -= highest
+            for i in range(count):
+                digit[i] = uint32((t[i] >> uint64(low)) & uint64(highest))
+                above[i] = equal[i] = entries[i] = uint32(0)
+            for e in range(1, highest + 1):
+                for i in range(count):
+                    share = uint32(shares[row + e - 1, start + i])
+                    entries[i] += share
+                    above[i] += share if uint32(e) > digit[i] else uint32(0)
+                    equal[i] += share if uint32(e) == digit[i] else uint32(0)
+            for i in range(count):
+                zeroth = one_share + p - _mod(entries[i], p, inverse)
+                here = _mod(equal[i] if digit[i] > uint32(0) else zeroth, p, inverse)
+                higher = _mod(above[i], p, inverse)
+                lower = one_share + uint32(2) * p - higher - here
+                beyond = _mod(lower if turned[i] else higher, p, inverse)
+                term = _mod(one_share + p - beyond + differ[i], p, inverse)
+                fixed = one_share if g > 0 else uint32(0)
+                out[g, start + i] = uint8(fixed if always[i] else term)
+                differ[i] = _mod(differ[i] + one_share + p - here, p, inverse)
 
 
 @compiled(
@@ -163,13 +180,14 @@ def _compare(
         array(uint8, 2),
     )
 )
-def _blind(terms: Bytes, scale: Bytes, turn: Bytes, mask: Bytes, p: int, sign: int, out: Bytes) -> None:
+def _blind(terms: Bytes, scale: Bytes, turn: Bytes, mask: Bytes, prime: int, sign: int, out: Bytes) -> None:
     digits, n = terms.shape
+    p, inverse = uint32(prime), uint32((2**24 + prime - 1) // prime)
     for g in range(digits):
         for i in range(n):
             place = g + int(turn[i])
             if place >= digits:
                 place -= digits
-            hidden = int(mask[place, i])
-            value = int(terms[g, i]) * int(scale[g, i]) + (hidden if sign > 0 else p - hidden)
-            out[place, i] = uint8(value % p)
+            hidden = uint32(mask[place, i])
+            product = _mod(uint32(terms[g, i]) * uint32(scale[g, i]), p, inverse)
+            out[place, i] = uint8(_mod(product + (hidden if sign > 0 else p - hidden), p, inverse))

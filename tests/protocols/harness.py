@@ -28,6 +28,9 @@ COMPARISONS = [
     Choices("masked"),
     Choices("masked", radix=1, select="one_round"),
     Choices("masked", radix=3, rotate=False),
+    Choices("tree"),
+    Choices("prefix", select="one_round"),
+    Choices("ripple", rotate=False),
 ]
 
 SHAPES = [(1,), (2,), (3,), (7,), (8,), (9,), (1000,), (2, 3, 5), (1, 1, 1, 1)]

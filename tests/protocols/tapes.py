@@ -167,7 +167,9 @@ class Dealing:
         """Return the components: all free but one that the viewer does not know."""
         count = 1 + max(map(max, self.held))
         rest = max(set(range(count)) - set(self.held[viewer]))
-        parts = [tape.column(("input", number, part), 1 << self.bits) for part in range(count) if part != rest]
+        parts = [
+            tape.column(("input", number, part), 1 << self.bits) for part in range(count) if part != rest
+        ]
         total = np.full(tape.size, secret, np.int64) - sum(part.astype(np.int64) for part in parts)
         parts.insert(rest, (total % (1 << self.bits)).astype(np.uint8))
         return parts
@@ -219,6 +221,7 @@ class Case:
         want: the result, mod 2^bits of it, from the secrets; None where a toy ring cannot tell.
         widths: bits that matter of the words drawn for a purpose; those of the ring by default.
         secrets: tuples of inputs; all that there are by default.
+        spare: outputs of the PRF, (key, purpose), that protect nothing.
     """
 
     name: str
@@ -229,6 +232,7 @@ class Case:
     want: Callable[..., int] | None = None
     widths: Mapping[str, int] = field(default_factory=dict)
     secrets: tuple[tuple[int, ...], ...] = ()
+    spare: frozenset[tuple[int, str]] = frozenset()
     flaws: Flaws = Flaws()
 
     def __str__(self) -> str:
@@ -286,7 +290,15 @@ class Case:
 
         async def program(party: Party) -> tuple[TapeServer, Any]:
             server = TapeServer(
-                party, self.ring, (b"", b""), self.choices, party.id, UNPACKED, tape, self.widths, self.flaws
+                party,
+                self.ring,
+                (b"", b""),
+                self.choices,
+                party.id,
+                UNPACKED,
+                tape,
+                self.widths,
+                self.flaws,
             )
             held = [
                 dealing.build(*(parts[j] for j in dealing.held[party.id]))

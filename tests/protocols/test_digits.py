@@ -32,7 +32,10 @@ def _one_hot(numbers, widths):
 
 def _pairs(bits):
     """Return all (v, w, flip)."""
-    return (np.array(column) for column in zip(*product(range(1 << bits), range(1 << bits), (0, 1)), strict=True))
+    return (
+        np.array(column)
+        for column in zip(*product(range(1 << bits), range(1 << bits), (0, 1)), strict=True)
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
@@ -41,7 +44,9 @@ def _pairs(bits):
 def test_dealt_digits_and_the_first_share_add_up_to_the_one_hot_vectors(widths, p, dtype):
     numbers = np.arange(1 << sum(widths))
     above = np.uint64(0xF0) << np.uint64(sum(widths))  # bits that no digit covers
-    first = np.random.default_rng(p).integers(p, size=(K.digit_entries(widths), numbers.size), dtype=np.uint8)
+    first = np.random.default_rng(p).integers(
+        p, size=(K.digit_entries(widths), numbers.size), dtype=np.uint8
+    )
     second = K.deal_digits((numbers.astype(np.uint64) | above).astype(dtype), first, widths, p)
     assert second.max() < p
     np.testing.assert_array_equal((first.astype(int) + second) % p, _one_hot(numbers, widths))
@@ -117,7 +122,9 @@ def test_any_zero_finds_each_pair_that_adds_up_to_the_prime(p):
     want = (first.astype(int) + second) % p == 0
     np.testing.assert_array_equal(K.any_zero(first[None], second[None], p), want)
     ones = np.ones_like(first[None])
-    np.testing.assert_array_equal(K.any_zero(np.vstack([ones, first[None]]), np.vstack([ones, second[None]]), p), want)
+    np.testing.assert_array_equal(
+        K.any_zero(np.vstack([ones, first[None]]), np.vstack([ones, second[None]]), p), want
+    )
 
 
 def test_shares_of_another_size_are_refused():

@@ -5,11 +5,11 @@ from itertools import product
 import numpy as np
 import pytest
 from tapes import (
+    UNPACKED,
     Case,
     Tape,
     TapeServer,
     ToyRing,
-    UNPACKED,
     bit_halves,
     bits,
     halves,
@@ -18,32 +18,47 @@ from tapes import (
 )
 
 from mpcsim import simulate
+from protocols.activation import relu
+from protocols.adder import sum_bits
 from protocols.arithmetic import multiply, multiply_locally
 from protocols.block import pool_and_relu_of_sum
-from protocols.boolean import and_layer, and_to_halves
+from protocols.boolean import and_layer, and_to_halves, join
+from protocols.carry_table import all_ones
 from protocols.comparison import is_negative, sign
+from protocols.conversion import from_bits
 from protocols.maximum import tournament
-from protocols.relu import relu
 from protocols.selection import bit_to_share, select
 from protocols.server import Choices
 from protocols.sharing import Halves, Share, halves_to_share, lift, reveal_to_client
-from protocols.truncation import sum_to_truncated_halves, truncate_fused, truncate_safe
+from protocols.truncation import (
+    sum_to_truncated_halves,
+    truncate_exact,
+    truncate_fused,
+    truncate_halves,
+    truncate_safe,
+)
 
 
-async def _fused_product(server, x, y):
-    return await truncate_fused(server, multiply_locally(server, x, y))
+def _shifting(truncation, shift):
+    async def protocol(server, x):
+        return await truncation(server, x, shift)
+
+    return protocol
 
 
-async def _safe_product(server, x, y):
-    return await truncate_safe(server, multiply_locally(server, x, y))
+def _of_product(truncation):
+    async def protocol(server, x, y):
+        return await truncation(server, multiply_locally(server, x, y), 1)
+
+    return protocol
 
 
-async def _truncated_halves_of_product(server, x, y):
-    return await sum_to_truncated_halves(server, multiply_locally(server, x, y), 1)
+async def _number_of_bit(server, bit):
+    return await from_bits(server, bit, server.tape.size)
 
 
-async def _truncated_halves(server, z):
-    return await sum_to_truncated_halves(server, z, 3)
+async def _number_of_two_bits(server, low, high):
+    return await from_bits(server, join(server, [low, high]), server.tape.size)
 
 
 async def _maximum_of_two(server, x, y):
@@ -63,45 +78,93 @@ def _negative(k):
     return lambda x: x >> (k - 1)
 
 
+def _positive(k):
+    return lambda x: x * (x < 1 << (k - 1))
+
+
 TWO, THREE, FOUR, FIVE = (ToyRing(bits, 0, bits) for bits in (2, 3, 4, 5))
 ONE_VALUE_BIT = ToyRing(2, 0, 1)
 HALVED = ToyRing(2, 1, 2)
 
 FORMS = ["two_rounds", "one_round"]
+
+# F(k_2) is known to both servers 1 and 2: it hides nothing in what they exchange, and is of use only where
+# z_0 travels as well. A comparison of one digit tells zero from one, and a random unit adds nothing to what
+# the flip hides.
+EXCHANGED = frozenset([(2, "product"), (2, "and")])
+ONE_DIGIT = frozenset([(2, "scale")])
+
 CASES = [
     Case("multiply and reshare", multiply, (share(2), share(2)), TWO, want=lambda x, y: x * y),
-    Case("multiply, truncate fused", _fused_product, (share(2), share(2)), HALVED),
-    Case("truncate fused", truncate_fused, (summands(4),), ToyRing(4, 2, 4)),
-    Case("multiply, truncate safe", _safe_product, (share(2), share(2)), HALVED, widths={"msb": 1, "cross": 1}),
-    Case("truncate safe", truncate_safe, (summands(3),), ToyRing(3, 2, 3), widths={"msb": 2, "cross": 2}),
-    Case("multiply to truncated halves", _truncated_halves_of_product, (share(2), share(2)), HALVED),
-    Case("lift", lift, (halves(2),), FOUR, widths={"msb": 2, "cross": 2}, secrets=((0,), (1,), (2,), (3,))),
+    Case(
+        "multiply, truncate fused",
+        _of_product(truncate_fused),
+        (share(2), share(2)),
+        HALVED,
+        spare=EXCHANGED,
+    ),
+    Case("truncate fused", _shifting(truncate_fused, 2), (summands(4),), FOUR),
+    Case("truncate safe", _shifting(truncate_safe, 2), (summands(4),), FOUR, widths={"msb": 2, "cross": 2}),
+    Case(
+        "truncate halves", _shifting(truncate_halves, 2), (halves(4),), FOUR, widths={"msb": 2, "cross": 2}
+    ),
+    Case(
+        "multiply to truncated halves",
+        _of_product(sum_to_truncated_halves),
+        (share(2), share(2)),
+        HALVED,
+        spare=EXCHANGED,
+    ),
+    Case("lift", lift, (halves(2),), FOUR, widths={"msb": 2, "cross": 2}),
     Case("lift by one bit", lift, (halves(3),), FOUR, widths={"msb": 1, "cross": 1}),
     Case("halves to share", halves_to_share, (halves(3),), THREE, want=lambda x: x),
     Case("and", and_layer, (bits(), bits()), TWO, want=lambda x, y: x & y),
-    Case("and to halves", and_to_halves, (bits(), bits()), TWO, want=lambda x, y: x & y),
-    Case("sign by a table of one digit", sign, (halves(3),), THREE, _choices(radix=2), _negative(3)),
-    Case("sign by tables of two digits", sign, (halves(3),), THREE, _choices(radix=1), _negative(3)),
-    Case("sign by a masked digit", sign, (halves(3),), THREE, _choices("masked", 2), _negative(3)),
-    Case("sign by two masked bits", sign, (halves(3),), THREE, _choices("masked", 1), _negative(3)),
-    Case("sign by two masked digits", sign, (halves(4),), FOUR, _choices("masked", 2), _negative(4)),
+    Case("and to halves", and_to_halves, (bits(), bits()), TWO, want=lambda x, y: x & y, spare=EXCHANGED),
     *(
-        Case(f"select, {form}", select, (halves(2), bit_halves()), TWO, _choices(select=form), lambda x, b: x * b)
-        for form in FORMS
+        Case(f"sign by {name}", sign, (halves(k),), FOUR, _choices(form, radix), _negative(k), spare=spare)
+        for name, k, form, radix, spare in (
+            ("a table of one digit", 3, "table", 2, ()),
+            ("tables of two digits", 3, "table", 1, EXCHANGED),
+            ("a masked digit", 3, "masked", 2, ONE_DIGIT),
+            ("two masked bits", 3, "masked", 1, ()),
+            ("two masked digits", 4, "masked", 2, ()),
+            ("a tree of two bits", 3, "tree", None, EXCHANGED),
+            ("a prefix of two bits", 3, "prefix", None, ()),
+            ("a ripple over two bits", 3, "ripple", None, ()),
+        )
     ),
+    Case("all ones", all_ones, (halves(3),), THREE, _choices(radix=2), lambda x: x == 7, spare=EXCHANGED),
+    Case("bits of a sum", sum_bits, (halves(3),), THREE),
+    Case("number of a bit", _number_of_bit, (bits(),), THREE, want=lambda b: b, widths={"bit0": 2}),
     *(
-        Case(f"bit to share, {form}", bit_to_share, (bit_halves(),), THREE, _choices(select=form), lambda b: b)
+        Case(
+            f"select, {form}",
+            select,
+            (halves(2), bit_halves()),
+            TWO,
+            _choices(select=form),
+            lambda x, b: x * b,
+        )
         for form in FORMS
-    ),
-    *(
-        Case(f"is negative, {name}", is_negative, (share(2),), TWO, _choices(name, 1), _negative(2))
-        for name in ("table", "masked")
     ),
     *(
         Case(
-            f"relu, {name}", relu, (share(2),), TWO, _choices(name, 1), lambda x: x if x < 2 else 0
+            f"bit to share, {form}",
+            bit_to_share,
+            (bit_halves(),),
+            THREE,
+            _choices(select=form),
+            lambda b: b,
         )
-        for name in ("table", "masked")
+        for form in FORMS
+    ),
+    *(
+        Case(f"{name}, {form}", protocol, (share(2),), TWO, _choices(form, 1), want, spare=spare)
+        for form, spare in (("table", ()), ("masked", ONE_DIGIT))
+        for name, protocol, want in (
+            ("is negative", is_negative, _negative(2)),
+            ("relu", relu, _positive(2)),
+        )
     ),
     Case(
         "maximum of two",
@@ -116,32 +179,45 @@ CASES = [
 BY_NAME = {case.name: case for case in CASES}
 
 SAMPLED = [
-    Case("sign by tables of three digits", sign, (halves(4),), FOUR, _choices(radix=1), _negative(4)),
-    Case("sign by tables of two and two bits", sign, (halves(5),), FIVE, _choices(radix=2), _negative(5)),
-    Case("sign by three masked bits", sign, (halves(4),), FOUR, _choices("masked", 1), _negative(4)),
-    Case("relu of three bits", relu, (share(3),), THREE, _choices(radix=1), lambda x: x if x < 4 else 0),
-    Case("relu of three bits, masked", relu, (share(3),), THREE, _choices("masked", 1), lambda x: x if x < 4 else 0),
+    Case(
+        "multiply, truncate safe",
+        _of_product(truncate_safe),
+        (share(3), share(3)),
+        THREE,
+        widths={"msb": 1, "cross": 1},
+    ),
+    Case(
+        "truncate exactly",
+        _shifting(truncate_exact, 1),
+        (share(3),),
+        THREE,
+        _choices(radix=1),
+        widths={"msb": 1},
+    ),
+    *(
+        Case(f"sign by {name}", sign, (halves(k),), FIVE, _choices(form, radix), _negative(k))
+        for name, k, form, radix in (
+            ("tables of three digits", 4, "table", 1),
+            ("tables of two and two bits", 5, "table", 2),
+            ("three masked bits", 4, "masked", 1),
+            ("a tree of four bits", 5, "tree", None),
+            ("a prefix of four bits", 5, "prefix", None),
+            ("a ripple over four bits", 5, "ripple", None),
+        )
+    ),
+    *(
+        Case(f"relu of three bits, {form}", relu, (share(3),), THREE, _choices(form, 1), _positive(3))
+        for form in ("table", "masked")
+    ),
+    Case("number of two bits", _number_of_two_bits, (bits(), bits()), THREE, want=lambda a, b: a + 2 * b),
     Case(
         "relu of a layer's sums",
         _relu_of_sums,
         (summands(3),),
         ToyRing(3, 1, 1),
-        _choices(),
         widths={"msb": 1, "A": 2, "beta": 2, "cross": 2},
     ),
 ]
-
-
-def _spare(case, mask):
-    """Say which outputs of the PRF protect nothing.
-
-    F(k_2) masks z_1 and z_2, which servers 1 and 2 exchange, and both know it: only where z_0 travels as
-    well does it hide something. A comparison of a single digit tells zero from one, and no unit changes
-    that more than the flip does.
-    """
-    travels = case.name in ("multiply and reshare", "and")
-    one_digit = "a masked digit" in case.name or case.name in ("is negative, masked", "relu, masked")
-    return mask in ((2, "product"), (2, "and")) and not travels or mask == (2, "scale") and one_digit
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -158,7 +234,7 @@ def test_no_view_depends_on_the_secrets_where_what_the_viewer_knows_is_sampled(c
 def test_each_output_of_the_prf_is_needed(case):
     for mask in case.masks():
         leaking = case.broken(dropped=frozenset([mask])).leaks()
-        assert bool(leaking) != _spare(case, mask), f"without {mask}: {leaking}"
+        assert bool(leaking) != (mask in case.spare), f"without {mask}: {leaking}"
 
 
 def test_sampling_what_the_viewer_knows_finds_a_missing_mask_too():
@@ -218,9 +294,7 @@ def _client_views(shares, masked=True):
 
 def test_a_client_learns_a_revealed_sum_and_nothing_else():
     for value in range(4):
-        views = [
-            _client_views((a, b, (value - a - b) % 4)) for a, b in product(range(4), repeat=2)
-        ]
+        views = [_client_views((a, b, (value - a - b) % 4)) for a, b in product(range(4), repeat=2)]
         assert all(view == views[0] for view in views)
         assert {sum(view) % 4 for view in views[0]} == {value}
 

@@ -1,0 +1,144 @@
+"""Pooling, argmax and the fused block against loops over windows."""
+
+import numpy as np
+import pytest
+from harness import COMPARISONS, NARROW, TOY, WIDE, over, run, values_of
+
+from protocols.block import pool_and_relu_of_sum
+from protocols.maximum import argmax
+from protocols.pooling import average_pool2d, max_pool2d
+from protocols.server import Choices
+
+NONE = ((0, 0), (0, 0))
+WINDOWS = [  # image, window, stride, padding
+    ((1, 1, 1, 1), (1, 1), (1, 1), NONE),
+    ((1, 2, 2, 1), (2, 2), (2, 2), NONE),
+    ((2, 7, 7, 3), (2, 2), (2, 2), NONE),  # 7 → 3
+    ((1, 6, 5, 2), (3, 3), (2, 2), NONE),  # overlapping
+    ((2, 5, 4, 1), (2, 3), (1, 2), NONE),
+    ((1, 7, 6, 2), (3, 3), (2, 2), ((1, 1), (1, 1))),
+    ((1, 4, 5, 1), (3, 2), (3, 1), ((2, 0), (0, 1))),
+    ((1, 9, 9, 2), (2, 2), (4, 4), NONE),  # gaps
+]
+
+
+def _windows(x, window, stride, padding, border):
+    """Return (n, rows, columns, c, entries), window by window."""
+    x = np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=border)
+    rows, columns = ((size - w) // s + 1 for size, w, s in zip(x.shape[1:3], window, stride, strict=True))
+    out = np.empty((x.shape[0], rows, columns, x.shape[3], window[0] * window[1]), x.dtype)
+    for i, j in np.ndindex(rows, columns):
+        patch = x[:, i * stride[0] : i * stride[0] + window[0], j * stride[1] : j * stride[1] + window[1]]
+        out[:, i, j] = patch.transpose(0, 3, 1, 2).reshape(x.shape[0], x.shape[3], -1)
+    return out
+
+
+def _image(shape, bits, seed=0):
+    return values_of(bits, int(np.prod(shape)), seed).reshape(shape)
+
+
+@over("choices", COMPARISONS)
+@pytest.mark.parametrize(("shape", "window", "stride", "padding"), WINDOWS)
+def test_max_pooling_takes_the_largest_of_each_window(choices, shape, window, stride, padding):
+    async def protocol(server, x):
+        return await max_pool2d(server, x, window, stride, padding)
+
+    for ring in (WIDE, NARROW, TOY):
+        x = _image(shape, ring.value_bits)
+        want = _windows(x, window, stride, padding, -(1 << (ring.value_bits - 1))).max(-1)
+        np.testing.assert_array_equal(run(protocol, x, ring=ring, choices=choices).values, want)
+
+
+def test_padding_does_not_win_over_the_least_value():
+    x = np.full((1, 3, 3, 1), -(1 << 30))
+
+    async def protocol(server, x):
+        return await max_pool2d(server, x, (2, 2), (2, 2), ((1, 0), (0, 1)))
+
+    np.testing.assert_array_equal(run(protocol, x).values, np.full((1, 2, 2, 1), -(1 << 30)))
+
+
+@over("form", ["safe", "fused"])
+@pytest.mark.parametrize(("shape", "window", "stride", "padding"), WINDOWS)
+def test_average_pooling_is_within_a_unit_of_the_mean(form, shape, window, stride, padding):
+    async def protocol(server, x):
+        return await average_pool2d(server, x, window, stride, padding)
+
+    x = _image(shape, 16)
+    total = _windows(x, window, stride, padding, 0).sum(-1)
+    got = run(protocol, x, choices=Choices(truncation=form)).values
+    factor = round(2**16 / (window[0] * window[1]))
+    assert np.abs(got * 2**16 - total * factor).max() <= 2**16
+    rounding = np.abs(total) / 2**17  # of the fixed point of 1/count
+    assert (np.abs(got - total / (window[0] * window[1])) <= 1 + rounding).all()
+
+
+def test_average_pooling_counts_only_the_places_it_is_told_to():
+    padding = ((1, 0), (0, 1))
+    x = _image((2, 3, 3, 2), 16)
+    counts = _windows(np.ones((1, 3, 3, 1), np.int64), (2, 2), (2, 2), padding, 0).sum(-1)[0]
+
+    async def protocol(server, x):
+        return await average_pool2d(server, x, (2, 2), (2, 2), padding, counts)
+
+    total = _windows(x, (2, 2), (2, 2), padding, 0).sum(-1)
+    assert len(np.unique(counts)) > 1
+    assert np.abs(run(protocol, x).values - total / counts).max() <= 1 + np.abs(total).max() / 2**17
+
+
+@over("choices", COMPARISONS)
+@over("shape", [(1, 1), (1, 2), (3,), (2, 3), (5, 7), (9, 10), (2, 3, 5), (100, 8)])
+def test_argmax_finds_the_largest_of_each_row(choices, shape):
+    x = values_of(31, int(np.prod(shape))).reshape(shape)
+    np.testing.assert_array_equal(run(argmax, x, choices=choices).values, x.argmax(-1))
+
+
+@over("choices", COMPARISONS)
+@over("classes", [2, 3, 4, 5, 10])
+def test_argmax_takes_the_first_among_equals(choices, classes):
+    x = np.random.default_rng(0).integers(0, 2, (200, classes)) * 12345 - 7
+    x[:2] = 0
+    assert (np.sort(x, -1)[:, -1] == np.sort(x, -1)[:, -2]).sum() > 50
+    np.testing.assert_array_equal(run(argmax, x, choices=choices).values, x.argmax(-1))
+
+
+BLOCKS = [  # sums, window, stride
+    ((2, 3, 5, 2), None, None),
+    ((1, 1, 1, 1), None, None),
+    ((2, 4, 6, 3), (2, 2), None),
+    ((1, 7, 7, 2), (2, 2), None),
+    ((1, 5, 7, 1), (1, 2), (2, 2)),
+    ((1, 7, 8, 1), (3, 2), (3, 3)),
+]
+
+
+@over("relu", [True, False])
+@over("choices", COMPARISONS)
+@pytest.mark.parametrize(("shape", "window", "stride"), BLOCKS)
+def test_the_block_is_pooling_and_relu_of_the_truncated_sums(choices, relu, shape, window, stride):
+    async def protocol(server, z):
+        return await pool_and_relu_of_sum(server, z.a, window, relu, ["sum", "pool", "relu"], stride)
+
+    for ring in (WIDE, NARROW, TOY):
+        f = ring.fraction_bits
+        bound = ((1 << (ring.value_bits - 1)) - 2) << f  # truncation may round away from zero
+        z = np.clip(_image(shape, ring.value_bits + f), -bound, bound)
+        got = run(protocol, z, ring=ring, choices=choices).values
+        exact = z / 2**f
+        if window is not None:
+            exact = _windows(exact, window, stride or window, NONE, 0).max(-1)
+        want = np.maximum(exact, 0) if relu else exact
+        assert got.shape == want.shape
+        assert np.abs(got - want).max() < 1.5
+
+
+def test_the_block_names_its_spans():
+    async def protocol(server, z):
+        return await pool_and_relu_of_sum(server, z.a, (2, 2), True, ["conv", "pool", "act"])
+
+    result = run(protocol, _image((1, 4, 4, 3), 40))
+    names = [span.name for span in result.run.spans]
+    assert [name for name in names if name in ("conv", "pool", "act")] == ["conv", "pool", "act"]
+    parts = [result.run.span(name).payload_bytes for name in ("conv", "pool", "act")]
+    assert min(parts) > 0
+    assert sum(parts) == result.cost.payload_bytes
