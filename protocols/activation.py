@@ -6,7 +6,7 @@ from protocols.boolean import negate
 from protocols.comparison import sign
 from protocols.selection import select
 from protocols.server import Server
-from protocols.sharing import Halves, Share, elementwise, halves_to_share, narrow, share_to_halves
+from protocols.sharing import BitHalves, Halves, Share, elementwise, halves_to_share, narrow, share_to_halves
 
 
 async def relu(server: Server, x: Share) -> Share:
@@ -18,12 +18,16 @@ async def relu(server: Server, x: Share) -> Share:
 
     async def third(server: Server, x: Share) -> Share:
         value = share_to_halves(server, x, server.ring.bits)
-        return await halves_to_share(server, await relu_of_halves(server, value, value))
+        positive_part, _ = await relu_of_halves(server, value, value)
+        return await halves_to_share(server, positive_part)
 
     return await elementwise(server, third, x)
 
 
-async def relu_of_halves(server: Server, compared: Halves, selected: Halves) -> Halves:
-    """Return max(x, 0), with x given once for the comparison and once for the selection."""
+async def relu_of_halves(
+    server: Server, compared: Halves, selected: Halves
+) -> tuple[Halves, BitHalves]:
+    """Return (max(x, 0), bit that is 1 where x ≥ 0); x is given for the comparison and the selection."""
     negative = await sign(server, narrow(server, compared, server.ring.value_bits))
-    return await select(server, selected, negate(server, negative))
+    passing = negate(server, negative)
+    return await select(server, selected, passing), passing

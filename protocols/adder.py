@@ -29,7 +29,7 @@ async def carry_by_ripple(server: Server, x: Halves) -> Planes:
     """
     planes = server.kernels.bit_planes(x.half, 0, x.bits - 1)
     v = await share_dealers_bits(server, planes)
-    propagate = _plus_others_bits(server, v, planes)
+    propagate = plus_others_bits(server, v, planes)
     carry: Bits | None = None
     for j in range(x.bits - 1):
         other = v[j : j + 1] if carry is None else xor(server, v[j : j + 1], carry)
@@ -79,7 +79,7 @@ async def share_dealers_bits(server: Server, planes: Planes) -> Bits:
     return Bits(zero, await server.recv(0))
 
 
-def _plus_others_bits(server: Server, v: Bits, planes: Planes) -> Bits:
+def plus_others_bits(server: Server, v: Bits, planes: Planes) -> Bits:
     """Return v ⊕ w, w being what servers 1 and 2 know: it is component 2 of its own shares."""
     k = server.kernels
     if server.role == 0:
@@ -95,7 +95,7 @@ async def generate_and_propagate(server: Server, planes: Planes) -> tuple[Bits, 
     """
     k = server.kernels
     v = await share_dealers_bits(server, planes)
-    propagate = _plus_others_bits(server, v, planes)
+    propagate = plus_others_bits(server, v, planes)
     if server.role == 0:
         masks = [server.random(key, "generate", planes.shape, BYTE) for key in (0, 1)]
         return Bits(masks[0], masks[1]), propagate
@@ -170,7 +170,7 @@ async def sum_bits(server: Server, x: Halves) -> Bits:
     k = server.kernels
     planes = k.bit_planes(k.low_bits(x.half.reshape(-1), x.bits), 0, x.bits)
     if x.bits == 1:
-        return _plus_others_bits(server, await share_dealers_bits(server, planes), planes)
+        return plus_others_bits(server, await share_dealers_bits(server, planes), planes)
     generate, propagate = await generate_and_propagate(server, planes)
     carries = await prefix_carries(server, generate[:-1], propagate[:-1])
     rest = xor(server, propagate[1:], carries)

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from protocols.activation import relu_of_halves
 from protocols.boolean import negate
 from protocols.comparison import sign
-from protocols.maximum import tournament
+from protocols.maximum import tournament_with_levels
 from protocols.pooling import Window, pooled_shape, windows
 from protocols.ring import Words
 from protocols.selection import select
 from protocols.server import Server, in_thirds
-from protocols.sharing import Halves, Share, concatenate, halves_to_share, lift, narrow
+from protocols.sharing import BitHalves, Halves, Share, concatenate, halves_to_share, lift, narrow
 from protocols.truncation import sum_to_truncated_halves
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The choices that one third of a block's windows made, in the roles of that third.
+
+    Attributes:
+        server: the server in its role.
+        size: n, the number of windows.
+        levels: of each level of the tournament, (pairs, n): 1 where the first of the pair won.
+        positive: (n,), 1 where ReLU let the winner pass; None without ReLU.
+    """
+
+    server: Server
+    size: int
+    levels: list[BitHalves] = field(default_factory=list)
+    positive: BitHalves | None = None
 
 
 async def pool_and_relu_of_sum(
@@ -33,6 +51,24 @@ async def pool_and_relu_of_sum(
     Args:
         spans: names to attribute to: the sum and its truncation, pooling, ReLU.
     """
+    y, _ = await pool_and_relu_with_choices(server, z, window, relu, spans, stride)
+    return y
+
+
+async def pool_and_relu_with_choices(
+    server: Server,
+    z: Words,
+    window: Window | None,
+    relu: bool,
+    spans: Sequence[str],
+    stride: Window | None = None,
+    shift: int | None = None,
+) -> tuple[Share, list[Taken]]:
+    """Return what `pool_and_relu_of_sum` does, and the choices that lead a gradient back.
+
+    Args:
+        shift: the sums are at 2^shift times the scale of the result; f by default.
+    """
     bits = server.ring.value_bits + 1
     if window is None:
         shape = z.shape
@@ -41,33 +77,37 @@ async def pool_and_relu_of_sum(
         shape = pooled_shape(z.shape, window, stride or window)
         entries = windows(server, z, window, stride or window)
 
-    async def third(server: Server, z: Words) -> Share:
+    async def third(server: Server, z: Words) -> tuple[Share, Taken]:
         with server.party.span(spans[0], "linear"):
-            x = await sum_to_truncated_halves(server, z, bits)
+            x = await sum_to_truncated_halves(server, z, bits, shift)
+        levels: list[BitHalves] = []
         if window is not None:
             with server.party.span(spans[1], "max pooling"):
-                x = await tournament(server, x)
+                winner, levels = await tournament_with_levels(server, x)
         else:
-            x = x[0]
+            winner = x[0]
         with server.party.span(spans[2], "relu" if relu else "lift"):
-            return await _finish(server, x, relu)
+            y, positive = await _finish(server, winner, relu)
+        return y, Taken(server, z.shape[1], levels, positive)
 
     thirds = await in_thirds(server, third, entries.shape[1], lambda part: (entries[:, part],))
-    return concatenate(server, thirds).reshape(*shape)
+    y = concatenate(server, [y for y, _ in thirds]).reshape(*shape)
+    return y, [taken for _, taken in thirds]
 
 
-async def _finish(server: Server, x: Halves, relu: bool) -> Share:
-    """Apply ReLU, lift to the ring and share.
+async def _finish(server: Server, x: Halves, relu: bool) -> tuple[Share, BitHalves | None]:
+    """Apply ReLU, lift to the ring and share; return the bit that let values pass, too.
 
     Selecting before lifting saves bits; where rounds matter (`one_round`), the lift runs beside the
     comparison and the selection comes last.
     """
     if not relu:
-        return await halves_to_share(server, await lift(server, x))
+        return await halves_to_share(server, await lift(server, x)), None
     if server.choices.select == "one_round":
         lifted, negative = await server.party.gather(
             lift(server, x), sign(server, narrow(server, x, server.ring.value_bits))
         )
-        chosen = await select(server, lifted, negate(server, negative))
-        return await halves_to_share(server, chosen)
-    return await halves_to_share(server, await lift(server, await relu_of_halves(server, x, x)))
+        positive = negate(server, negative)
+        return await halves_to_share(server, await select(server, lifted, positive)), positive
+    chosen, positive = await relu_of_halves(server, x, x)
+    return await halves_to_share(server, await lift(server, chosen)), positive

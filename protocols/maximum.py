@@ -32,7 +32,17 @@ async def _choose(server: Server, difference: Halves, y: Halves, first: BitHalve
 
 async def tournament(server: Server, x: Halves) -> Halves:
     """Return the maxima over the first axis: pairs compete, ⌈log2⌉ levels (POMIC algorithm 4)."""
+    winner, _ = await tournament_with_levels(server, x)
+    return winner
+
+
+async def tournament_with_levels(server: Server, x: Halves) -> tuple[Halves, list[BitHalves]]:
+    """Return what `tournament` does, and of each level, one bit a pair: 1 where the first one won.
+
+    Among equals the first wins. Where a level has an odd number of entries, the last goes on unpaired.
+    """
     k = server.kernels
+    levels: list[BitHalves] = []
     while (entries := x.shape[0]) > 1:
         pairs = entries // 2
         even, odd = x[0 : 2 * pairs : 2], x[1 : 2 * pairs : 2]
@@ -40,7 +50,8 @@ async def tournament(server: Server, x: Halves) -> Halves:
         winners = await _choose(server, difference, odd, first)
         rest = [x.half[-1:]] if entries % 2 else []
         x = Halves(k.concatenate([winners.half, *rest], 0), x.bits)
-    return x[0]
+        levels.append(first)
+    return x[0], levels
 
 
 async def argmax(server: Server, x: Share) -> Share:

@@ -62,8 +62,16 @@ class Server:
     kernels: types.ModuleType = kernels
 
     @classmethod
-    async def join(cls, party: Party, ring: Ring, choices: Choices | None = None) -> Server:
+    async def join(
+        cls,
+        party: Party,
+        ring: Ring,
+        choices: Choices | None = None,
+        kernels: types.ModuleType = kernels,
+    ) -> Server:
         """Set a server up: agree on one key with each of the two others.
+
+        With `protocols.shapes` as kernels it is a dry run: the same messages, no values.
 
         Rounds: 1. Sends 16 bytes. Source: Araki et al. 2016, §3.2.
 
@@ -79,7 +87,7 @@ class Server:
         with party.channel("keys"):
             party.send((party.id - 1) % 3, own)
             following = await party.recv((party.id + 1) % 3)
-        return cls(party, ring, (own, following), choices or Choices(), party.id)
+        return cls(party, ring, (own, following), choices or Choices(), party.id, kernels)
 
     def rotated(self, turns: int) -> Server:
         """Return this server as it stands when role 0 is played by server `turns`, for good."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -92,15 +93,17 @@ class BitHalves:
 # Clients
 
 
-def share_by_client(party: Party, ring: Ring, words: Words) -> None:
+def share_by_client(party: Party, ring: Ring, words: Words, kernels: ModuleType = real_kernels) -> None:
     """Send shares of ring elements to the three servers, on the present channel.
 
     The components x_0 and x_1 travel as seeds of a PRF; x_2 = x − x_0 − x_1 goes to servers 1 and 2.
     Bits: 2l a value, and four seeds. Rounds: 1.
     """
     seeds = [party.secret(f"share/{party.call('share')}/{j}", prf.KEY_BYTES) for j in (0, 1)]
-    rest = words - _component(seeds[0], ring, words.shape) - _component(seeds[1], ring, words.shape)
-    packed = real_kernels.pack(rest, ring.bits)
+    rest = words
+    for seed in seeds:
+        rest = kernels.sub(rest, _component(seed, ring, words.shape, kernels))
+    packed = kernels.pack(rest, ring.bits)
     shape = list(words.shape)
     party.send(0, [shape, seeds[0], seeds[1]])
     party.send(1, [shape, seeds[1], packed])
@@ -119,7 +122,7 @@ async def receive_from_client(server: Server, client: int | str) -> Share:
     return Share(a, b)
 
 
-def _component(seed: bytes, ring: Ring, shape: Shape, kernels: Any = real_kernels) -> Words:
+def _component(seed: bytes, ring: Ring, shape: Shape, kernels: ModuleType) -> Words:
     words: Words = kernels.expand_words(seed, prf.nonce(0, "component", 0), shape, ring.dtype)
     return words
 
@@ -133,11 +136,15 @@ def reveal_to_client(server: Server, x: Share, client: int | str) -> None:
     server.party.send(client, server.kernels.pack(masked, server.ring.bits))
 
 
-async def receive_reveal(party: Party, ring: Ring, shape: Shape) -> Words:
+async def receive_reveal(
+    party: Party, ring: Ring, shape: Shape, kernels: ModuleType = real_kernels
+) -> Words:
     """Return what the three servers reveal to this client."""
     parts = [await party.recv(server) for server in range(3)]
-    words = [real_kernels.unpack(part, ring.bits, shape, ring.dtype) for part in parts]
-    total: Words = words[0] + words[1] + words[2]
+    first, *others = (kernels.unpack(part, ring.bits, shape, ring.dtype) for part in parts)
+    total: Words = first
+    for words in others:
+        total = kernels.add(total, words)
     return total
 
 

@@ -43,29 +43,29 @@ def pack_mod(x: Bytes, p: int) -> Bytes:
     Of a last, partial word with r values only the bytes that p^r − 1 needs are kept.
     """
     digits = _per_word(p)
-    whole, rest = divmod(x.size, digits)
-    values = np.zeros((whole + (rest > 0), digits), np.uint8)
+    values = np.zeros((-(-x.size // digits), digits), np.uint8)
     values.reshape(-1)[: x.size] = x.reshape(-1)
     words = np.empty(len(values), "<u8")
     _to_words(values, p, words)
-    return words.view(np.uint8)[: 8 * whole + _tail_bytes(p, rest)].copy()
+    return words.view(np.uint8)[: packed_size(p, x.size)].copy()
 
 
 def unpack_mod(buffer: Bytes, p: int, count: int) -> Bytes:
     """Return the count values that `pack_mod` put into the buffer."""
     digits = _per_word(p)
-    whole, rest = divmod(count, digits)
-    expect("packed bytes", buffer.size, 8 * whole + _tail_bytes(p, rest))
-    words = np.zeros(whole + (rest > 0), "<u8")
+    expect("packed bytes", buffer.size, packed_size(p, count))
+    words = np.zeros(-(-count // digits), "<u8")
     words.view(np.uint8)[: buffer.size] = buffer
     values = np.empty((words.size, digits), np.uint8)
     _from_words(words, p, values)
     return values.reshape(-1)[:count].copy()
 
 
-def _tail_bytes(p: int, rest: int) -> int:
+def packed_size(p: int, count: int) -> int:
+    """Return how many bytes `pack_mod` gives for this many values."""
+    whole, rest = divmod(count, _per_word(p))
     largest: int = p**rest - 1
-    return -(-largest.bit_length() // 8)
+    return 8 * whole + -(-largest.bit_length() // 8)
 
 
 @compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))

@@ -5,8 +5,8 @@ shares, is a column of the table of all tapes; messages travel unpacked, value b
 of element i is then what it knows of the input, every output of its two keys and all it receives, and
 the multiset of views over all elements is the exact distribution. It must not depend on the secret.
 
-Where all tapes are too many, one server's part is sampled (its components and its keys' outputs) and what it
-does not know is enumerated: exact for each of the samples.
+Where all tapes are too many, what one server knows is sampled (its components, its keys' outputs) and what
+it does not know is enumerated: exact for each of the samples.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -228,7 +228,7 @@ class Case:
     protocol: Callable[..., Awaitable[Any]]
     inputs: tuple[Dealing, ...]
     ring: Ring
-    choices: Choices = Choices(rotate=False)
+    choices: Choices = field(default=Choices(rotate=False))
     want: Callable[..., int] | None = None
     widths: Mapping[str, int] = field(default_factory=dict)
     secrets: tuple[tuple[int, ...], ...] = ()

@@ -13,13 +13,14 @@ from protocols.selection import bit_to_share, select
 from protocols.server import Choices
 from protocols.sharing import BitHalves, Halves, share_to_halves
 
-SIGNS = [
-    Choices(comparison, radix, rotate=False)
-    for comparison, radixes in {
-        "table": (None, 1, 2, 8), "masked": (None, 1, 4), "tree": (None,), "prefix": (None,), "ripple": (None,)
-    }.items()
-    for radix in radixes
-]  # fmt: skip
+RADIXES = {
+    "table": (None, 1, 2, 8),
+    "masked": (None, 1, 4),
+    "tree": (None,),
+    "prefix": (None,),
+    "ripple": (None,),
+}
+SIGNS = [Choices(form, radix, rotate=False) for form, radixes in RADIXES.items() for radix in radixes]
 FORMS = [Choices(select=form, rotate=False) for form in ("two_rounds", "one_round")]
 
 

@@ -112,6 +112,43 @@ def test_the_masked_comparison_sends_the_residues_and_takes_the_rounds_it_states
     assert 3 * 8 * words <= cost.payload_bytes <= 3 * 8 * (words + 1)
 
 
+def _adder_bits(form, k):
+    """Return the bits of a carry by a classical adder; `prefix` for k − 1 a power of two."""
+    n = k - 1
+    if form == "ripple":
+        return n + 3 * (n - 1) + 2
+    if form == "tree":
+        return 3 * n + 3 * _digits(k, 1)[2] + 2
+    levels = ceil(log2(n))
+    return 3 * n + 3 * (levels * n // 2 + levels * n // 2 - (n - 1))
+
+
+# A layer of ANDs passes each server's lag on to the next: where the server that waited for the dealt bits
+# has handed it to server 0 by the last exchange, which is between 1 and 2, a round fewer is on the chain.
+ADDERS = [
+    ("ripple", 9, 9),
+    ("ripple", 10, 9),
+    ("ripple", 17, 17),
+    ("ripple", 31, 30),
+    ("tree", 9, 5),
+    ("tree", 10, 6),
+    ("tree", 31, 6),
+    ("prefix", 9, 5),
+    ("prefix", 33, 7),
+]
+
+
+@pytest.mark.parametrize(("form", "k", "rounds"), ADDERS)
+def test_the_classical_adders_send_the_bits_and_take_the_rounds_they_state(form, k, rounds):
+    async def protocol(server, x):
+        return await sign(server, share_to_halves(server, x, k))
+
+    cost = run(protocol, values_of(k, N), choices=Choices(form, rotate=False)).cost
+    assert cost.payload_bytes * 8 == N * _adder_bits(form, k)
+    assert cost.rounds == rounds
+    assert cost.rounds <= (k if form == "ripple" else 2 + ceil(log2(k - 1)))
+
+
 def _bits(protocol, form="two_rounds", ring=WIDE, truncation="safe"):
     """Return (bits a value, rounds) with fixed roles."""
     choices = Choices(select=form, truncation=truncation, rotate=False)

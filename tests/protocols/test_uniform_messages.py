@@ -15,6 +15,7 @@ from protocols.activation import relu
 from protocols.adder import sum_bits
 from protocols.arithmetic import multiply, multiply_fixed, reshare
 from protocols.boolean import and_layer
+from protocols.carry_masked import _residues
 from protocols.comparison import is_negative, sign
 from protocols.maximum import argmax
 from protocols.pooling import average_pool2d, max_pool2d
@@ -158,6 +159,20 @@ def test_digits_of_the_masked_comparison_are_uniform_residues():
             assert deviation(np.bincount(residues.reshape(-1), minlength=p)) < FAR
             for one, other in pairwise(residues):
                 assert deviation(np.bincount((one.astype(int) - other) % p, minlength=p)) < FAR
+
+
+@pytest.mark.parametrize("modulus", [1, 2, 3, 4, 7, 16, 17])
+def test_both_holders_draw_the_same_uniform_residues(modulus):
+    async def program(party):
+        server = await Recorder.join(party, RING)
+        return [_residues(server, (server.role + j) % 3, "residues", modulus, (3, 5000)) for j in (0, 1)]
+
+    outputs = simulate(program, parties=3, seed=1).outputs
+    for i, (own, following) in enumerate(outputs):
+        assert own.max() < modulus
+        np.testing.assert_array_equal(following, outputs[(i + 1) % 3][0])
+        if modulus > 1:
+            assert deviation(np.bincount(own.reshape(-1), minlength=modulus)) < FAR
 
 
 def test_a_product_reshared_without_a_zero_share_is_caught():
