@@ -6,7 +6,15 @@ from protocols.boolean import negate
 from protocols.comparison import sign
 from protocols.selection import select
 from protocols.server import Server
-from protocols.sharing import BitHalves, Halves, Share, elementwise, halves_to_share, narrow, share_to_halves
+from protocols.sharing import (
+    BitHalves,
+    Halves,
+    Share,
+    elementwise,
+    halves_to_share,
+    narrow,
+    share_to_halves,
+)
 
 
 async def relu(server: Server, x: Share) -> Share:
@@ -24,9 +32,7 @@ async def relu(server: Server, x: Share) -> Share:
     return await elementwise(server, third, x)
 
 
-async def relu_of_halves(
-    server: Server, compared: Halves, selected: Halves
-) -> tuple[Halves, BitHalves]:
+async def relu_of_halves(server: Server, compared: Halves, selected: Halves) -> tuple[Halves, BitHalves]:
     """Return (max(x, 0), bit that is 1 where x ≥ 0); x is given for the comparison and the selection."""
     negative = await sign(server, narrow(server, compared, server.ring.value_bits))
     passing = negate(server, negative)

@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 Comparison = Literal["table", "masked", "tree", "prefix", "ripple"]
 Truncation = Literal["safe", "fused"]
 Select = Literal["two_rounds", "one_round"]
+Layers = Literal["blocks", "separate"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Choices:
         radix: bits of a digit of the `table` (default 4) and `masked` (default 2) comparisons.
         truncation: how a product is scaled down.
         select: how a bit multiplies a value.
+        layers: "blocks": a linear layer's sums run straight through its pooling and ReLU; "separate": every
+            layer goes from shares to shares, in the order declared.
         rotate: share the dealer's work by rotating the roles over thirds of each vector.
     """
 
@@ -39,6 +42,7 @@ class Choices:
     radix: int | None = None
     truncation: Truncation = "safe"
     select: Select = "two_rounds"
+    layers: Layers = "blocks"
     rotate: bool = True
 
 

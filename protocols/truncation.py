@@ -134,9 +134,7 @@ async def _carry(server: Server, lower: Halves) -> Share:
     return await bit_to_share(server, await sign(server, lower))
 
 
-async def sum_to_truncated_halves(
-    server: Server, z: Words, bits: int, shift: int | None = None
-) -> Halves:
+async def sum_to_truncated_halves(server: Server, z: Words, bits: int, shift: int | None = None) -> Halves:
     """Return z / 2^s as halves mod 2^bits, bits ≤ l − s, for masked additive shares z_i.
 
     The shift s is f by default. Each server shifts its own z_i; what wraps is a multiple of 2^(l−s), which

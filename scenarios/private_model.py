@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protocols.activation import relu
 from protocols.arithmetic import add_bias, conv2d_locally, matmul_locally
 from protocols.block import pool_and_relu_of_sum
 from protocols.pooling import average_pool2d, max_pool2d
@@ -15,8 +16,8 @@ from scenarios.clear import windows
 from scenarios.model import AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
 
 
-def blocks(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:
-    """Pair every convolution with the max pooling that can run inside its block.
+def blocks(plans: Sequence[LayerPlan], join: bool) -> list[tuple[LayerPlan, LayerPlan | None]]:
+    """Pair, where `join`, every convolution with the max pooling that can run inside its block.
 
     Pooling joins where its windows neither overlap nor are padded: then max(relu) = relu(max) comes
     first, on sums that were never sent apart.
@@ -27,7 +28,8 @@ def blocks(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None
         plan = rest.pop(0)
         following = rest[0] if rest else None
         joins = (
-            isinstance(plan.layer, Conv2D)
+            join
+            and isinstance(plan.layer, Conv2D)
             and following is not None
             and isinstance(following.layer, MaxPooling2D)
             and all(s >= w for s, w in zip(following.stride, following.window, strict=True))
@@ -45,7 +47,7 @@ async def forward(
     Each layer is a span of its name; its ReLU is a span NAME.relu. The output of each block is handed
     to the run's observer as `layer/NAME`.
     """
-    for plan, pooling in blocks(plans):
+    for plan, pooling in blocks(plans, server.choices.layers == "blocks"):
         if isinstance(plan.layer, Conv2D | Dense):
             x = await _linear(server, plan, pooling, weights, x)
         elif isinstance(plan.layer, MaxPooling2D):
@@ -72,9 +74,14 @@ async def _linear(
     op = plan.layer.type
     with server.party.span(plan.name, op):
         z = _sums(server, plan, weights, x)
-    if pooling is None and not plan.relu:
+    separate = server.choices.layers == "separate"
+    if separate or (pooling is None and not plan.relu):
         with server.party.span(plan.name, op):
-            return await truncate_product(server, z)
+            x = await truncate_product(server, z)
+        if not plan.relu:
+            return x
+        with server.party.span(f"{plan.name}.relu", "relu"):
+            return await relu(server, x)
     spans = (plan.name, pooling.name if pooling else "", f"{plan.name}.relu")
     window, stride = (pooling.window, pooling.stride) if pooling else (None, None)
     return await pool_and_relu_of_sum(server, z, window, plan.relu, spans, stride)

@@ -98,7 +98,7 @@ def _deal(v: Words, first: Bytes, widths: npt.NDArray[Any], p: int, out: Bytes) 
 
 
 @compiled(types.uint32(types.uint32, types.uint32, types.uint32))
-def _mod(x: int, p: int, inverse: int) -> int:
+def _mod(x: Any, p: Any, inverse: Any) -> Any:
     """Return x mod p for x ≤ 255 p, p ≤ 251, inverse = ⌈2^24 / p⌉: without a division, so it vectorises."""
     return x - ((x * inverse) >> uint32(24)) * p
 
