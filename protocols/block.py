@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from protocols.activation import relu_of_halves
 from protocols.boolean import negate
 from protocols.comparison import sign
-from protocols.maximum import tournament_with_levels
+from protocols.maximum import Taken, tournament_with_levels
 from protocols.pooling import Window, pooled_shape, windows
 from protocols.ring import Words
 from protocols.selection import select
 from protocols.server import Server, in_thirds
 from protocols.sharing import BitHalves, Halves, Share, concatenate, halves_to_share, lift, narrow
 from protocols.truncation import sum_to_truncated_halves
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The choices that one third of a block's windows made, in the roles of that third.
-
-    Attributes:
-        server: the server in its role.
-        size: n, the number of windows.
-        levels: of each level of the tournament, (pairs, n): 1 where the first of the pair won.
-        positive: (n,), 1 where ReLU let the winner pass; None without ReLU.
-    """
-
-    server: Server
-    size: int
-    levels: list[BitHalves] = field(default_factory=list)
-    positive: BitHalves | None = None
 
 
 async def pool_and_relu_of_sum(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from protocols.boolean import negate
 from protocols.comparison import sign
 from protocols.selection import select
@@ -15,6 +17,23 @@ from protocols.sharing import (
     narrow,
     share_to_halves,
 )
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The choices that one third of a vector of windows made, in the roles of that third.
+
+    Attributes:
+        server: the server in its role.
+        size: n, the number of windows.
+        levels: of each level of the tournament, (pairs, n): 1 where the first of the pair won.
+        positive: (n,), 1 where ReLU let the winner pass; None without ReLU.
+    """
+
+    server: Server
+    size: int
+    levels: list[BitHalves] = field(default_factory=list)
+    positive: BitHalves | None = None
 
 
 async def _not_less(server: Server, x: Halves, y: Halves) -> tuple[Halves, BitHalves]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import InputError
-from protocols.maximum import tournament
+from protocols.maximum import Taken, tournament_with_levels
 from protocols.ring import Words
 from protocols.server import Server, in_thirds
 from protocols.sharing import Share, concatenate, halves_to_share, share_to_halves
@@ -70,6 +70,18 @@ async def max_pool2d(
     Raises:
         InputError: the window does not fit, or the padding reaches over the window.
     """
+    y, _ = await max_pool2d_with_choices(server, x, window, stride, padding)
+    return y
+
+
+async def max_pool2d_with_choices(
+    server: Server,
+    x: Share,
+    window: Window,
+    stride: Window | None = None,
+    padding: Padding = NO_PADDING,
+) -> tuple[Share, list[Taken]]:
+    """Return what `max_pool2d` does, and the choices that lead a gradient back."""
     stride = stride or window
     if any(max(pad) >= size for pad, size in zip(padding, window, strict=True)):
         raise InputError(f"padding {padding} reaches over a window of {window}")
@@ -77,12 +89,14 @@ async def max_pool2d(
     shape = pooled_shape(x.shape, window, stride)
     a, b = (windows(server, words, window, stride) for words in (x.a, x.b))
 
-    async def third(server: Server, x: Share) -> Share:
+    async def third(server: Server, x: Share) -> tuple[Share, Taken]:
         value = share_to_halves(server, x, server.ring.bits)
-        return await halves_to_share(server, await tournament(server, value))
+        winner, levels = await tournament_with_levels(server, value)
+        return await halves_to_share(server, winner), Taken(server, x.shape[1], levels)
 
     thirds = await in_thirds(server, third, a.shape[1], lambda part: (Share(a, b)[:, part],))
-    return concatenate(server, thirds).reshape(*shape)
+    y = concatenate(server, [y for y, _ in thirds]).reshape(*shape)
+    return y, [taken for _, taken in thirds]
 
 
 def _pad_with_least(server: Server, x: Share, padding: Padding) -> Share:

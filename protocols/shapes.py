@@ -60,6 +60,7 @@ __all__ = [
     "product3",
     "product_of_tables",
     "rounded",
+    "scatter_windows",
     "shift_left",
     "shift_right",
     "stack",
@@ -85,6 +86,8 @@ _BYTE, _REAL = np.dtype(np.uint8), np.dtype(np.float64)
 
 def _shaped(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Return an array of zeros that are all the same one."""
+    if min(shape, default=0) < 0:
+        raise ValueError(f"negative dimensions are not allowed: {tuple(shape)}")
     return np.ndarray(tuple(shape), dtype, _ZERO, strides=(0,) * len(shape))
 
 
@@ -302,12 +305,18 @@ def take(
     return _shaped((*a.shape[:axis], *places.shape, *a.shape[axis + 1 :]), a.dtype)
 
 
+def scatter_windows(entries: Words, shape: Sequence[int], window: Pair, stride: Pair) -> Words:
+    n, height, width, channels = shape
+    rows, columns = _output_hw((height, width), window, stride, ((0, 0), (0, 0)))
+    expect("values of windows", entries.size, window[0] * window[1] * n * rows * columns * channels)
+    return _shaped(shape, entries.dtype)
+
+
 def astype(a: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return _shaped(a.shape, dtype)
 
 
 def xor_all(a: Words) -> Words:
-    normalize_axis_index(0, a.ndim)
     return _shaped(a.shape[1:], a.dtype)
 
 

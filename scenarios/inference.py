@@ -6,8 +6,10 @@ of the model, who shares its weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -48,33 +50,43 @@ class InferenceSettings(SecureSettings):
 
 
 def private_inference(settings: InferenceSettings, scenario: Scenario) -> Program:
-    """Return the program of a private inference."""
-    ring, plans = settings.ring.ring(), shapes(settings.model)
+    """Return the program of a private inference; of a dry run, without data and weights."""
+    ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    plans = shapes(settings.model)
     if len(plans[-1].output) != 1:
         raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
-    if settings.model.weights is None:
-        raise InputError(
-            "model.weights: missing; accepted: a file of weights, or the name of a shipped one"
-        )
-    file = weight_files.find(settings.model.weights, scenario.folder)
-    data = load_data(settings.data, scenario.folder, scenario.seed or 0)
-    floating.check_images(plans, data.images)
-    job = _Job(
-        ring,
-        settings.protocol.choices(),
-        plans,
-        settings.output.reveal,
-        ring.encode(data.images, "image"),
-        {name: ring.encode(w, name) for name, w in weight_files.load(file, settings.model).items()},
-    )
-    clear = _Clear(settings, weight_files.load(file, settings.model), data)
+    wanted = weight_files.expected(settings.model)
+    clear: _Clear | _DryRun
+    if settings.dry_run:
+        images = kernels.zeros((settings.data.count, *settings.model.input), ring.dtype)
+        words = {name: kernels.zeros(shape, ring.dtype) for name, shape in wanted.items()}
+        clear = _DryRun(len(images), sum(map(math.prod, wanted.values())))
+    else:
+        weights, data = _load(settings, scenario)
+        floating.check_images(plans, data.images)
+        images = ring.encode(data.images, "image")
+        words = {name: ring.encode(w, name) for name, w in weights.items()}
+        clear = _Clear(settings, weights, data)
+    choices, reveal = settings.protocol.choices(), settings.output.reveal
+    job = _Job(ring, choices, kernels, plans, reveal, images, words, settings.dry_run)
     roles = {f"server{i}": job.server for i in range(3)}
     return Program(
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=clear.compare,
         describe=settings.describe(),
-        render=_render,
+        render=clear.render,
     )
+
+
+def _load(settings: InferenceSettings, scenario: Scenario) -> tuple[weight_files.Weights, Dataset]:
+    if settings.model.weights is None:
+        raise InputError(
+            "model.weights: missing; accepted: a file of weights, or the name of a shipped one (only a "
+            "dry run, dry_run = true, needs none)"
+        )
+    file = weight_files.find(settings.model.weights, scenario.folder)
+    data = load_data(settings.data, scenario.folder, scenario.seed or 0)
+    return weight_files.load(file, settings.model), data
 
 
 @dataclass(frozen=True)
@@ -83,10 +95,12 @@ class _Job:
 
     ring: Ring
     choices: Choices
+    kernels: ModuleType
     plans: tuple[LayerPlan, ...]
     reveal: str
     images: Words
     weights: dict[str, Words]
+    dry_run: bool
 
     @property
     def count(self) -> int:
@@ -96,20 +110,22 @@ class _Job:
         with party.span("sharing"):
             for name, words in self.weights.items():
                 with party.channel(f"weights/{name}"):
-                    share_by_client(party, self.ring, words)
+                    share_by_client(party, self.ring, words, self.kernels)
 
-    async def hospital(self, party: Party) -> NDArray[Any]:
+    async def hospital(self, party: Party) -> NDArray[Any] | None:
         with party.span("sharing"), party.channel("images"):
-            share_by_client(party, self.ring, self.images)
+            share_by_client(party, self.ring, self.images, self.kernels)
+        in_class = self.reveal == "class"
+        shape = (self.count,) if in_class else (self.count, *self.plans[-1].output)
         with party.span("reveal"), party.channel("result"):
-            if self.reveal == "class":
-                return self.ring.signed(await receive_reveal(party, self.ring, (self.count,)))
-            shape = (self.count, *self.plans[-1].output)
-            return self.ring.decode(await receive_reveal(party, self.ring, shape))
+            words = await receive_reveal(party, self.ring, shape, self.kernels)
+        if self.dry_run:
+            return None
+        return self.ring.signed(words) if in_class else self.ring.decode(words)
 
     async def server(self, party: Party) -> None:
         with party.span("sharing"):
-            server = await Server.join(party, self.ring, self.choices)
+            server = await Server.join(party, self.ring, self.choices, self.kernels)
             weights: dict[str, Share] = {}
             for name in self.weights:
                 with party.channel(f"weights/{name}"):
@@ -178,29 +194,49 @@ class _Clear:
             "latency_note": "the network's latency is one way",
         }
 
+    @staticmethod
+    def render(output: dict[str, Any]) -> Iterable[str]:
+        """Yield lines for people."""
+        images, classes = output["images"], output["classes"]
+        for i in range(min(images, 12)):
+            truth, found = classes[output["labels"][i]], classes[output["predictions"][i]]
+            clear = classes[output["clear_predictions"][i]]
+            yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
+        if images > 12:
+            yield f"… and {images - 12} more images"
+        yield (
+            f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class "
+            f"as the clear model on {output['agreement']:.1%}, as its fixed-point twin on "
+            f"{output['fixed_agreement']:.1%}"
+        )
+        yield (
+            f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
+            f"{output['max_logit_error_float']:.2e} against floating point"
+        )
+        yield f"images: {output['data']}"
+
+
+@dataclass(frozen=True)
+class _DryRun:
+    """What a run on shapes alone has to say."""
+
+    images: int
+    parameters: int
+
+    def compare(self, run: Run) -> dict[str, Any]:
+        """Return the workload's output: costs are in the rest of the record."""
+        return {"images": self.images, "parameters": self.parameters, "predictions": None}
+
+    @staticmethod
+    def render(output: dict[str, Any]) -> Iterable[str]:
+        """Yield lines for people."""
+        yield (
+            f"dry run: costs of {output['images']} images and {output['parameters']:,} parameters, from "
+            "shapes alone; no predictions"
+        )
+
 
 def _reconstruct(ring: Ring, seen: dict[int, list[Share]]) -> NDArray[np.float64]:
     """Return the values of shares that the three servers handed to the observer."""
     zero, one = seen[0][-1], seen[1][-1]
     return ring.decode(zero.a + zero.b + one.b)
-
-
-def _render(output: dict[str, Any]) -> Iterable[str]:
-    """Yield lines for people."""
-    images, classes = output["images"], output["classes"]
-    for i in range(min(images, 12)):
-        truth, found = classes[output["labels"][i]], classes[output["predictions"][i]]
-        clear = classes[output["clear_predictions"][i]]
-        yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
-    if images > 12:
-        yield f"… and {images - 12} more images"
-    yield (
-        f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class as "
-        f"the clear model on {output['agreement']:.1%}, as its fixed-point twin on "
-        f"{output['fixed_agreement']:.1%}"
-    )
-    yield (
-        f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
-        f"{output['max_logit_error_float']:.2e} against floating point"
-    )
-    yield f"images: {output['data']}"

@@ -1,5 +1,9 @@
 """Networks as a scenario declares them: a list of layers, and the shapes that follow.
 
+A layer reads the one before it, or the earlier one that its `from` names ("input" is the image); `add`
+reads both, which makes residual connections. There is no layer of batch normalisation: at inference it is
+an affine map of each channel, to be folded into kernel and bias of the convolution before it.
+
 Images are (n, height, width, channels); convolution kernels are (kh, kw, Cin, Cout); dense kernels
 are (inputs, units). Flattening is row-major over (height, width, channels) and happens by itself
 before a dense layer.
@@ -9,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,11 +29,21 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Shape = tuple[int, ...]
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
+INPUT = "input"
+"""What `from` calls the image."""
+IMAGE = -1
+"""The image's place among a plan's sources."""
+
 
 class _Layer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name | None = None
+    source: Name | None = Field(
+        default=None,
+        alias="from",
+        description='an earlier layer to read instead of the one before, or "input"',
+    )
 
 
 class Conv2D(_Layer):
@@ -45,7 +59,7 @@ class Conv2D(_Layer):
 
 
 class _Pooling2D(_Layer):
-    size: Side = 2
+    size: Side | Literal["global"] = Field(default=2, description='"global": one window, the whole input')
     stride: Side | None = Field(default=None, description="steps of the window; its size if absent")
     padding: Padding = "valid"
 
@@ -77,13 +91,23 @@ class Dense(_Layer):
     bias: bool = True
 
 
-Layer = Annotated[Conv2D | MaxPooling2D | AveragePooling2D | Flatten | Dense, Field(discriminator="type")]
+class Add(_Layer):
+    """The layer before plus the one that `from` names, of the same shape, with optional ReLU."""
+
+    type: Literal["add"] = "add"
+    source: Name = Field(alias="from", description='the earlier layer to add, or "input"')
+    activation: Activation = "none"
+
+
+AnyLayer = Conv2D | MaxPooling2D | AveragePooling2D | Flatten | Dense | Add
+Layer = Annotated[AnyLayer, Field(discriminator="type")]
 _STEMS = {
     "conv2d": "conv",
     "maxpool2d": "pool",
     "avgpool2d": "pool",
     "flatten": "flatten",
     "dense": "dense",
+    "add": "add",
 }
 
 
@@ -105,12 +129,13 @@ class LayerPlan:
 
     `input` and `output` are shapes without the image axis; `kernel` and `bias` are the shapes of
     its weights, None where it has none. `window`, `stride` and `pads` ((top, bottom), (left,
-    right)) are set for convolution and pooling.
+    right)) are set for convolution and pooling. `sources` are the indices of the layers that it reads,
+    `IMAGE` for the image: one, or two for `add`.
     """
 
     index: int
     name: str
-    layer: Conv2D | MaxPooling2D | AveragePooling2D | Flatten | Dense
+    layer: AnyLayer
     input: Shape
     output: Shape
     kernel: Shape | None = None
@@ -118,6 +143,7 @@ class LayerPlan:
     window: tuple[int, int] = (1, 1)
     stride: tuple[int, int] = (1, 1)
     pads: Pads = ((0, 0), (0, 0))
+    sources: tuple[int, ...] = (IMAGE,)
 
     @property
     def relu(self) -> bool:
@@ -125,7 +151,7 @@ class LayerPlan:
         return getattr(self.layer, "activation", "none") == "relu"
 
     def __str__(self) -> str:
-        return f"layer {self.index} {self.name!r} ({self.layer.type})"
+        return _where(self.index, self.name, self.layer)
 
 
 def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
@@ -134,12 +160,28 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
     Unnamed layers are called by kind and count: conv1, pool1, conv2, dense1.
     """
     plans: list[LayerPlan] = []
-    shape: Shape = model.input
-    for index, (name, layer) in enumerate(zip(_names(model.layers), model.layers, strict=True)):
-        plan = _plan(index, name, layer, shape)
-        plans.append(plan)
-        shape = plan.output
+    names = _names(model.layers)
+    for index, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
+        sources = _sources(index, layer, names)
+        read = [model.input if source == IMAGE else plans[source].output for source in sources]
+        if isinstance(layer, Add) and read[0] != read[1]:
+            before = f"layer {index - 1} {names[index - 1]!r}" if index else "the image"
+            raise InputError(
+                f"{_where(index, name, layer)}: adds {before} of {shape_text(read[0])} and "
+                f"{layer.source!r} of {shape_text(read[1])}; accepted: two of the same shape"
+            )
+        plans.append(replace(_plan(index, name, layer, read[0]), sources=sources))
+    _refuse_unread(plans)
     return tuple(plans)
+
+
+def readers(plans: Sequence[LayerPlan]) -> dict[int, list[LayerPlan]]:
+    """Return, for the image and every layer, the layers that read it (twice where one reads it twice)."""
+    found: dict[int, list[LayerPlan]] = {index: [] for index in range(IMAGE, len(plans))}
+    for plan in plans:
+        for source in plan.sources:
+            found[source].append(plan)
+    return found
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -147,7 +189,35 @@ def shape_text(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def _names(layers: Sequence[Layer]) -> list[str]:
+def _where(index: int, name: str, layer: AnyLayer) -> str:
+    return f"layer {index} {name!r} ({layer.type})"
+
+
+def _sources(index: int, layer: AnyLayer, names: Sequence[str]) -> tuple[int, ...]:
+    """Return what a layer reads; the layer before it is `index` − 1, and the image `IMAGE`."""
+    if layer.source is None:
+        return (index - 1,)
+    earlier = [INPUT, *names[:index]]
+    if layer.source not in earlier:
+        late = " (which is not an earlier one)" if layer.source in names else ""
+        raise InputError(
+            f"{_where(index, names[index], layer)}: from = {layer.source!r}{late}; accepted: an earlier "
+            f"layer: {', '.join(earlier)}"
+        )
+    source = earlier.index(layer.source) - 1
+    return (index - 1, source) if isinstance(layer, Add) else (source,)
+
+
+def _refuse_unread(plans: Sequence[LayerPlan]) -> None:
+    read = readers(plans)
+    for plan in plans[:-1]:
+        if not read[plan.index]:
+            raise InputError(
+                f"{plan}: no later layer reads its output; accepted: a name in the `from` of one that does"
+            )
+
+
+def _names(layers: Sequence[AnyLayer]) -> list[str]:
     taken = {layer.name for layer in layers if layer.name is not None}
     counts: dict[str, int] = {}
     names: list[str] = []
@@ -160,6 +230,8 @@ def _names(layers: Sequence[Layer]) -> list[str]:
                 f"{f'{stem}{counts[stem]}'!r}; name this one too"
             )
         names.append(layer.name or f"{stem}{counts[stem]}")
+        if names[-1] == INPUT:
+            raise InputError(f"layer {index} ({layer.type}): the name {INPUT!r} is that of the image")
         if names[-1] in names[:-1]:
             raise InputError(
                 f"layer {index} ({layer.type}): the name {names[-1]!r} is that of layer "
@@ -168,25 +240,28 @@ def _names(layers: Sequence[Layer]) -> list[str]:
     return names
 
 
-def _plan(
-    index: int,
-    name: str,
-    layer: Conv2D | MaxPooling2D | AveragePooling2D | Flatten | Dense,
-    shape: Shape,
-) -> LayerPlan:
+def _plan(index: int, name: str, layer: AnyLayer, shape: Shape) -> LayerPlan:
     if isinstance(layer, Dense):
         kernel = (math.prod(shape), layer.units)
         bias = (layer.units,) if layer.bias else None
         return LayerPlan(index, name, layer, shape, (layer.units,), kernel, bias)
     if isinstance(layer, Flatten):
         return LayerPlan(index, name, layer, shape, (math.prod(shape),))
-    where = f"layer {index} {name!r} ({layer.type})"
+    if isinstance(layer, Add):
+        return LayerPlan(index, name, layer, shape, shape)
+    where = _where(index, name, layer)
     if len(shape) != 3:
-        raise InputError(
-            f"{where}: needs height×width×channels, but the layer before gives {shape_text(shape)}"
-        )
+        before = "the layer before" if layer.source is None else repr(layer.source)
+        raise InputError(f"{where}: needs height×width×channels, but {before} gives {shape_text(shape)}")
     height, width, channels = shape
-    window = _pair(layer.kernel if isinstance(layer, Conv2D) else layer.size)
+    if isinstance(layer, Conv2D):
+        window = _pair(layer.kernel)
+    elif layer.size == "global":
+        if layer.stride is not None or layer.padding != "valid":
+            raise InputError(f"{where}: size = 'global' goes with neither stride nor padding")
+        window = (height, width)
+    else:
+        window = _pair(layer.size)
     stride = window if layer.stride is None else _pair(layer.stride)
     rows = _axis(height, window[0], stride[0], layer.padding)
     columns = _axis(width, window[1], stride[1], layer.padding)

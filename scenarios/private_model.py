@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from protocols.activation import relu
 from protocols.arithmetic import add_bias, conv2d_locally, matmul_locally
@@ -10,81 +11,135 @@ from protocols.block import pool_and_relu_of_sum
 from protocols.pooling import average_pool2d, max_pool2d
 from protocols.ring import Words
 from protocols.server import Server
-from protocols.sharing import Share
+from protocols.sharing import Share, add
 from protocols.truncation import truncate_product
 from scenarios.clear import windows
-from scenarios.model import AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+from scenarios.model import IMAGE, Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D, readers
 
 
-def blocks(plans: Sequence[LayerPlan], join: bool) -> list[tuple[LayerPlan, LayerPlan | None]]:
-    """Pair, where `join`, every convolution with the max pooling that can run inside its block.
+@dataclass(frozen=True)
+class Block:
+    """Layers that run as one, from shares to shares.
 
-    Pooling joins where its windows neither overlap nor are padded: then max(relu) = relu(max) comes
-    first, on sums that were never sent apart.
+    Attributes:
+        linear: convolutions and dense layers whose sums are added up before anything is sent.
+        shares: indices of the outputs that the block reads as shares, besides.
+        head: the layer that the block is: the linear one, the `add` of several, or any other.
+        pooling: the max pooling that runs inside the block, before the head's ReLU.
     """
-    paired: list[tuple[LayerPlan, LayerPlan | None]] = []
-    rest = list(plans)
-    while rest:
-        plan = rest.pop(0)
-        following = rest[0] if rest else None
-        joins = (
-            join
-            and isinstance(plan.layer, Conv2D)
-            and following is not None
-            and isinstance(following.layer, MaxPooling2D)
-            and all(s >= w for s, w in zip(following.stride, following.window, strict=True))
-            and not any(any(pad) for pad in following.pads)
-        )
-        paired.append((plan, rest.pop(0) if joins else None))
-    return paired
+
+    linear: tuple[LayerPlan, ...]
+    shares: tuple[int, ...]
+    head: LayerPlan
+    pooling: LayerPlan | None = None
+
+    @property
+    def last(self) -> LayerPlan:
+        """The layer whose output the block gives."""
+        return self.pooling or self.head
+
+
+def blocks(plans: Sequence[LayerPlan], join: bool) -> list[Block]:
+    """Cut a network into blocks: of one layer each, unless they may `join`.
+
+    The sums of a linear layer without ReLU that an `add` alone reads are truncated after the addition,
+    with those of its other branch. Max pooling joins where it alone reads a block of sums, and its
+    windows neither overlap nor are padded: then max(relu) = relu(max) comes first.
+    """
+    read, found = readers(plans), []
+    waiting: dict[int, LayerPlan] = {}  # linear layers that their `add` takes in
+    joined: set[int] = set()  # poolings that are part of a block already
+    for plan in plans:
+        linear = isinstance(plan.layer, Conv2D | Dense)
+        following = read[plan.index][0] if join and len(read[plan.index]) == 1 else None
+        if linear and not plan.relu and following is not None and isinstance(following.layer, Add):
+            waiting[plan.index] = plan
+        elif plan.index not in joined:
+            sums = (plan,) if linear else tuple(waiting[s] for s in sorted(plan.sources) if s in waiting)
+            shares = () if linear else tuple(s for s in plan.sources if s not in waiting)
+            pooling = following if sums and following is not None and _joins(following) else None
+            joined |= {pooling.index} if pooling else set()
+            found.append(Block(sums, shares, plan, pooling))
+    return found
+
+
+def _joins(plan: LayerPlan) -> bool:
+    apart = all(step >= size for step, size in zip(plan.stride, plan.window, strict=True))
+    return isinstance(plan.layer, MaxPooling2D) and apart and not any(any(pad) for pad in plan.pads)
 
 
 async def forward(
-    server: Server, plans: Sequence[LayerPlan], weights: Mapping[str, Share], x: Share
+    server: Server, plans: Sequence[LayerPlan], weights: Mapping[str, Share], images: Share
 ) -> Share:
     """Return shares of the last layer's output (n, …) for shared images (n, h, w, c).
 
     Each layer is a span of its name; its ReLU is a span NAME.relu. The output of each block is handed
     to the run's observer as `layer/NAME`.
     """
-    for plan, pooling in blocks(plans, server.choices.layers == "blocks"):
-        if isinstance(plan.layer, Conv2D | Dense):
-            x = await _linear(server, plan, pooling, weights, x)
-        elif isinstance(plan.layer, MaxPooling2D):
-            with server.party.span(plan.name, "max pooling"):
-                x = await max_pool2d(server, x, plan.window, plan.stride, plan.pads)
-        elif isinstance(plan.layer, AveragePooling2D):
-            with server.party.span(plan.name, "average pooling"):
-                counts = windows.counts(plan)
-                x = await average_pool2d(server, x, plan.window, plan.stride, plan.pads, counts)
-        else:
-            x = x.reshape(x.shape[0], -1)
-        server.party.observe(f"layer/{(pooling or plan).name}", x)
+    outputs = {IMAGE: images}
+    for block in blocks(plans, server.choices.layers == "blocks"):
+        x = await _block(server, block, weights, outputs)
+        outputs[block.last.index] = x
+        server.party.observe(f"layer/{block.last.name}", x)
     return x
 
 
-async def _linear(
-    server: Server,
-    plan: LayerPlan,
-    pooling: LayerPlan | None,
-    weights: Mapping[str, Share],
-    x: Share,
+async def _block(
+    server: Server, block: Block, weights: Mapping[str, Share], outputs: Mapping[int, Share]
 ) -> Share:
-    """Return the output of a convolution or dense layer and of what follows it in its block."""
-    op = plan.layer.type
-    with server.party.span(plan.name, op):
-        z = _sums(server, plan, weights, x)
-    separate = server.choices.layers == "separate"
-    if separate or (pooling is None and not plan.relu):
-        with server.party.span(plan.name, op):
+    if block.linear:
+        return await _sums_block(server, block, weights, outputs)
+    plan, (x, *others) = block.head, [outputs[source] for source in block.shares]
+    if isinstance(plan.layer, MaxPooling2D):
+        with server.party.span(plan.name, "max pooling"):
+            return await max_pool2d(server, x, plan.window, plan.stride, plan.pads)
+    if isinstance(plan.layer, AveragePooling2D):
+        with server.party.span(plan.name, "average pooling"):
+            counts = windows.counts(plan)
+            return await average_pool2d(server, x, plan.window, plan.stride, plan.pads, counts)
+    if isinstance(plan.layer, Add):
+        with server.party.span(plan.name, "add"):
+            total = add(server, x, others[0])
+        return await _activation(server, plan, total)
+    return x.reshape(x.shape[0], -1)
+
+
+async def _activation(server: Server, plan: LayerPlan, x: Share) -> Share:
+    if not plan.relu:
+        return x
+    with server.party.span(f"{plan.name}.relu", "relu"):
+        return await relu(server, x)
+
+
+async def _sums_block(
+    server: Server, block: Block, weights: Mapping[str, Share], outputs: Mapping[int, Share]
+) -> Share:
+    """Return the output of linear layers, added up, and of what follows them in their block."""
+    plan, pooling = block.head, block.pooling
+    z = _total(server, block, weights, outputs)
+    if server.choices.layers == "separate" or (pooling is None and not plan.relu):
+        with server.party.span(plan.name, plan.layer.type):
             x = await truncate_product(server, z)
-        if not plan.relu:
-            return x
-        with server.party.span(f"{plan.name}.relu", "relu"):
-            return await relu(server, x)
+        return await _activation(server, plan, x)
     spans = (plan.name, pooling.name if pooling else "", f"{plan.name}.relu")
     window, stride = (pooling.window, pooling.stride) if pooling else (None, None)
     return await pool_and_relu_of_sum(server, z, window, plan.relu, spans, stride)
+
+
+def _total(
+    server: Server, block: Block, weights: Mapping[str, Share], outputs: Mapping[int, Share]
+) -> Words:
+    """Return this server's masked summands of all that a block adds up, at scale 2^(2f); local."""
+    parts = []
+    for linear in block.linear:
+        with server.party.span(linear.name, linear.layer.type):
+            parts.append(_sums(server, linear, weights, outputs[linear.sources[0]]))
+    z = parts[0]
+    for part in parts[1:]:
+        z = server.kernels.add(z, part)
+    for source in block.shares:
+        z = add_bias(server, z, outputs[source])
+    return z
 
 
 def _sums(server: Server, plan: LayerPlan, weights: Mapping[str, Share], x: Share) -> Words:

@@ -1,11 +1,15 @@
-"""The tables that scenarios of secure computation share: `[ring]`, `[protocol]`."""
+"""What scenarios of secure computation share: the key `dry_run`, the tables `[ring]` and `[protocol]`."""
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mpcsim import InputError
+from mpcsim.scenario import Scenario
+from protocols import kernels, shapes
 from protocols.ring import Ring
 from protocols.server import Choices
 
@@ -40,6 +44,10 @@ class ProtocolSettings(BaseModel):
     )
     truncation: Literal["safe", "fused"] = "safe"
     select: Literal["two_rounds", "one_round"] = "two_rounds"
+    layers: Literal["blocks", "separate"] = Field(
+        default="blocks",
+        description="blocks: pooling and ReLU on a layer's sums, pooling first; separate: as declared",
+    )
     rotate: bool = Field(default=True, description="share the dealer's work among the servers")
 
     def choices(self) -> Choices:
@@ -52,9 +60,29 @@ class SecureSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    dry_run: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="shapes alone, no data: the same rounds, bytes and time, no values"
+    )
     ring: RingSettings = RingSettings()
     protocol: ProtocolSettings = ProtocolSettings()
 
+    def kernels(self, scenario: Scenario) -> ModuleType:
+        """Return the array operations of all actors: the kernels, or their twin in a dry run.
+
+        Raises:
+            InputError: a dry run would measure compute, of which there is none.
+        """
+        if self.dry_run and scenario.engine.compute != "none":
+            raise InputError(
+                f"engine.compute = {scenario.engine.compute!r}: a dry run computes nothing that could be "
+                'measured; accepted with dry_run: "none"'
+            )
+        return shapes if self.dry_run else kernels
+
     def describe(self) -> dict[str, Any]:
-        """Return the blocks `ring` and `protocol` of the run record."""
-        return {"ring": self.ring.model_dump(), "protocol": self.protocol.model_dump()}
+        """Return the blocks `dry_run`, `ring` and `protocol` of the run record."""
+        return {
+            "dry_run": self.dry_run,
+            "ring": self.ring.model_dump(),
+            "protocol": self.protocol.model_dump(),
+        }

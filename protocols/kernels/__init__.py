@@ -57,6 +57,7 @@ from protocols.kernels.products import (
 )
 from protocols.kernels.residues import pack_mod, uniform_mod, uniform_mod_words, unpack_mod
 from protocols.kernels.tables import and3, one_hot, table_lookup
+from protocols.kernels.windows import scatter_windows
 from protocols.prf import expand_words
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "product3",
     "product_of_tables",
     "rounded",
+    "scatter_windows",
     "shift_left",
     "shift_right",
     "stack",

@@ -8,6 +8,9 @@ from numba import types, uint8, uint64
 
 from protocols.kernels._compiled import Bytes, array, compiled, contiguous, expect, reads
 
+_STRIP = 128
+"""Numbers that are treated at a time, in vectors; their digits are transposed in the cache."""
+
 
 @functools.cache
 def _per_word(p: int) -> int:
@@ -34,7 +37,7 @@ def uniform_mod(words: npt.NDArray[np.uint64], p: int, count: int) -> Bytes:
     out = np.empty((-(-count // digits), digits), np.uint8)
     expect("random words", words.size, uniform_mod_words(p, count))
     _fraction_digits(contiguous(words).reshape(-1), p, out)
-    return out.reshape(-1)[:count].copy()
+    return out.reshape(-1)[:count]
 
 
 def pack_mod(x: Bytes, p: int) -> Bytes:
@@ -58,7 +61,7 @@ def unpack_mod(buffer: Bytes, p: int, count: int) -> Bytes:
     words.view(np.uint8)[: buffer.size] = buffer
     values = np.empty((words.size, digits), np.uint8)
     _from_words(words, p, values)
-    return values.reshape(-1)[:count].copy()
+    return values.reshape(-1)[:count]
 
 
 def packed_size(p: int, count: int) -> int:
@@ -70,25 +73,35 @@ def packed_size(p: int, count: int) -> int:
 
 @compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))
 def _fraction_digits(words: npt.NDArray[np.uint64], p: int, out: Bytes) -> None:
-    """Write a row of digits of each fraction, held in pieces of 48, 40 and 40 bits.
+    """Write a row of digits of each fraction, held in four pieces of 32 bits; many rows at a time.
 
-    Pieces are short enough that a piece times p, and a carry, fit a word.
+    The digits of one fraction follow from each other: vectors run across fractions.
     """
-    factor, ones = uint64(p), uint64((1 << 40) - 1)
+    factor, ones = uint64(p), uint64(0xFFFFFFFF)
     groups, digits = out.shape
-    for group in range(groups):
-        upper, lower = words[2 * group], words[2 * group + 1]
-        high = upper >> uint64(16)
-        middle = ((upper << uint64(24)) | (lower >> uint64(40))) & ones
-        low = lower & ones
+    first, second, third, fourth = np.empty((4, _STRIP), np.uint64)
+    tile = np.empty((digits, _STRIP), np.uint8)
+    for start in range(0, groups, _STRIP):
+        count = min(_STRIP, groups - start)
+        for i in range(count):
+            upper, lower = words[2 * (start + i)], words[2 * (start + i) + 1]
+            first[i], second[i] = upper >> uint64(32), upper & ones
+            third[i], fourth[i] = lower >> uint64(32), lower & ones
         for digit in range(digits):
-            low *= factor
-            middle = middle * factor + (low >> uint64(40))
-            high = high * factor + (middle >> uint64(40))
-            out[group, digit] = uint8(high >> uint64(48))
-            low &= ones
-            middle &= ones
-            high &= uint64((1 << 48) - 1)
+            found = tile[digit]
+            for i in range(count):
+                product = fourth[i] * factor
+                fourth[i] = product & ones
+                product = third[i] * factor + (product >> uint64(32))
+                third[i] = product & ones
+                product = second[i] * factor + (product >> uint64(32))
+                second[i] = product & ones
+                product = first[i] * factor + (product >> uint64(32))
+                first[i] = product & ones
+                found[i] = uint8(product >> uint64(32))
+        for i in range(count):
+            for digit in range(digits):
+                out[start + i, digit] = tile[digit, i]
 
 
 @compiled(types.void(reads(uint8, 2), types.intp, array(uint64)))
@@ -103,14 +116,38 @@ def _to_words(values: Bytes, p: int, words: npt.NDArray[np.uint64]) -> None:
 
 @compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))
 def _from_words(words: npt.NDArray[np.uint64], p: int, values: Bytes) -> None:
-    """Write the digits of words to the base p."""
-    for row in range(words.size):
-        word = words[row]
-        if p == 17:
-            for digit in range(values.shape[1]):
-                values[row, digit] = uint8(word % uint64(17))
-                word //= uint64(17)
-        else:
-            for digit in range(values.shape[1]):
-                values[row, digit] = uint8(word % uint64(p))
-                word //= uint64(p)
+    """Write the digits of words to the base p, many words at a time.
+
+    A word is cut into numbers below 2^24 by divisions; their digits come from multiplications by
+    ⌈2^32 / p⌉, which are exact below 2^24 and vectorise.
+    """
+    rows, digits = values.shape
+    together, piece = 0, 1
+    while piece * p <= 1 << 24:
+        piece *= p
+        together += 1
+    prime, inverse = uint64(p), uint64(((1 << 32) + p - 1) // p)
+    number, rest = np.empty((2, _STRIP), np.uint64)
+    tile = np.empty((digits, _STRIP), np.uint8)
+    for start in range(0, rows, _STRIP):
+        count = min(_STRIP, rows - start)
+        for i in range(count):
+            rest[i] = words[start + i]
+        for low in range(0, digits, together):
+            if low + together < digits:
+                for i in range(count):
+                    upper = rest[i] // uint64(piece)
+                    number[i] = rest[i] - upper * uint64(piece)
+                    rest[i] = upper
+            else:
+                for i in range(count):
+                    number[i] = rest[i]
+            for digit in range(low, min(low + together, digits)):
+                found = tile[digit]
+                for i in range(count):
+                    upper = ((number[i] & uint64(0xFFFFFFFF)) * inverse) >> uint64(32)
+                    found[i] = uint8(number[i] - upper * prime)
+                    number[i] = upper
+        for i in range(count):
+            for digit in range(digits):
+                values[start + i, digit] = tile[digit, i]

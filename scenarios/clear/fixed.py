@@ -3,7 +3,8 @@
 A number x is the integer round(x·2^f), halves to even, f = `fraction_bits`. A product layer sums
 products in the ring of 64 bits at scale 2^(2f), adds its bias at that scale, and shifts right by f
 (towards minus infinity); ReLU follows. Average pooling multiplies the window's sum with the fixed
-point of 1/count and shifts. Every value of every layer must fit into `value_bits` signed bits.
+point of 1/count and shifts. `add` is exact. Every value of every layer must fit into `value_bits`
+signed bits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import windows
 from scenarios.clear.floating import check_images
-from scenarios.model import AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.clear.graph import walk
+from scenarios.model import Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
 
 Integers = NDArray[np.int64]
 Weights = Mapping[str, NDArray[Any]]
@@ -106,20 +108,24 @@ def _walk(
     fraction_bits: int,
     value_bits: int,
 ) -> Iterator[tuple[LayerPlan, Integers]]:
-    x = _encode_within(images, "the images", fraction_bits, value_bits)
-    for plan in plans:
-        x = _layer(plan, weights, x, fraction_bits, value_bits)
-        yield plan, x
+    encoded = _encode_within(images, "the images", fraction_bits, value_bits)
+    return walk(
+        plans, encoded, lambda plan, inputs: _layer(plan, weights, inputs, fraction_bits, value_bits)
+    )
 
 
 def _layer(
     plan: LayerPlan,
     weights: Mapping[str, Integers],
-    x: Integers,
+    inputs: list[Integers],
     fraction_bits: int,
     value_bits: int,
 ) -> Integers:
-    limit = 2.0 ** (value_bits - 1)
+    x, limit = inputs[0], 2.0 ** (value_bits - 1)
+    if isinstance(plan.layer, Add):
+        y = x + inputs[1]
+        _refuse(y, limit, str(plan), fraction_bits, value_bits)
+        return np.maximum(y, 0) if plan.relu else y
     if isinstance(plan.layer, MaxPooling2D):
         return windows.largest(x, plan, np.iinfo(np.int64).min)
     if isinstance(plan.layer, AveragePooling2D):

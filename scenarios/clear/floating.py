@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
 from scenarios.clear import windows
-from scenarios.model import AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.clear.graph import walk
+from scenarios.model import IMAGE, Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]
@@ -37,10 +38,10 @@ def forward(model: ModelSettings, weights: Weights, images: Array) -> Array:
     check_images(plans, images)
     blocks = []
     for start in range(0, len(images), BLOCK):
-        x = images[start : start + BLOCK]
-        for plan in plans:
-            x = _layer(plan, weights, x).y
-        blocks.append(x)
+        block = images[start : start + BLOCK]
+        for _, y in walk(plans, block, lambda plan, inputs: _layer(plan, weights, inputs).y):
+            logits = y
+        blocks.append(logits)
     return np.concatenate(blocks)
 
 
@@ -48,20 +49,20 @@ def forward_layers(model: ModelSettings, weights: Weights, images: Array) -> dic
     """Return each layer's output (after its activation), by name, in order: (n, …)."""
     plans = shapes(model)
     check_images(plans, images)
-    outputs: dict[str, Array] = {}
-    x = images
-    for plan in plans:
-        x = outputs[plan.name] = _layer(plan, weights, x).y
-    return outputs
+    outputs = walk(plans, images, lambda plan, inputs: _layer(plan, weights, inputs).y)
+    return {plan.name: y for plan, y in outputs}
 
 
 def forward_cached(plans: Sequence[LayerPlan], weights: Weights, images: Array) -> list[Cache]:
     """Return what `backward` needs of each layer; the last one's `y` are the logits."""
     caches: list[Cache] = []
-    x = images
-    for plan in plans:
-        caches.append(_layer(plan, weights, x))
-        x = caches[-1].y
+
+    def compute(plan: LayerPlan, inputs: list[Array]) -> Array:
+        caches.append(_layer(plan, weights, inputs))
+        return caches[-1].y
+
+    for _ in walk(plans, images, compute):
+        pass
     return caches
 
 
@@ -70,10 +71,9 @@ def backward(
 ) -> dict[str, Array]:
     """Return the loss's slope by every weight, given that by the logits (n, classes)."""
     slopes: dict[str, Array] = {}
-    for position in reversed(range(len(plans))):
-        plan, cache = plans[position], caches[position]
-        count = len(cache.y)
-        slope = slope.reshape(cache.y.shape)
+    by_output = {len(plans) - 1: slope}
+    for plan, cache in zip(reversed(plans), reversed(caches), strict=True):
+        slope = by_output.pop(plan.index).reshape(cache.y.shape)
         if plan.relu:
             slope = np.where(cache.y > 0, slope, slope.dtype.type(0))
         if plan.kernel is not None:
@@ -81,19 +81,11 @@ def backward(
             slopes[f"{plan.name}/kernel"] = (cache.x.T @ rows).reshape(plan.kernel)
             if plan.bias is not None:
                 slopes[f"{plan.name}/bias"] = rows.sum(axis=0)
-            if position == 0:
-                break  # nobody asks for the slope by the pixels
-            slope = rows @ weights[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1]).T
-            if len(plan.kernel) == 4:
-                slope = windows.scatter(slope, count, plan)
-        elif isinstance(plan.layer, MaxPooling2D):
-            slope = _to_first_maximum(plan, cache, slope)
-        elif isinstance(plan.layer, AveragePooling2D):
-            share = slope / windows.counts(plan).astype(slope.dtype)
-            every = np.broadcast_to(
-                share[:, :, :, None, None], (*share.shape[:3], *plan.window, plan.output[2])
-            )
-            slope = windows.scatter(every, count, plan)
+        if plan.sources == (IMAGE,):
+            continue  # nobody asks for the slope by the pixels
+        slope = _by_input(plan, weights, cache, slope)
+        for source in plan.sources:
+            by_output[source] = by_output[source] + slope if source in by_output else slope
     return slopes
 
 
@@ -117,7 +109,31 @@ def check_images(plans: Sequence[LayerPlan], images: Array) -> None:
         )
 
 
-def _layer(plan: LayerPlan, weights: Weights, x: Array) -> Cache:
+def _by_input(plan: LayerPlan, weights: Weights, cache: Cache, slope: Array) -> Array:
+    """Return the slope by the layer's input (each input, for `add`), given that by its sums or outputs."""
+    count = len(cache.y)
+    if plan.kernel is not None:
+        rows = (
+            slope.reshape(-1, plan.kernel[-1])
+            @ weights[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1]).T
+        )
+        slope = windows.scatter(rows, count, plan) if len(plan.kernel) == 4 else rows
+    elif isinstance(plan.layer, MaxPooling2D):
+        slope = _to_first_maximum(plan, cache, slope)
+    elif isinstance(plan.layer, AveragePooling2D):
+        share = slope / windows.counts(plan).astype(slope.dtype)
+        every = np.broadcast_to(
+            share[:, :, :, None, None], (*share.shape[:3], *plan.window, plan.output[2])
+        )
+        slope = windows.scatter(every, count, plan)
+    return slope.reshape(count, *plan.input)
+
+
+def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
+    x = inputs[0]
+    if isinstance(plan.layer, Add):
+        y = x + inputs[1]
+        return Cache(x, np.maximum(y, 0, out=y) if plan.relu else y)
     if isinstance(plan.layer, MaxPooling2D):
         return Cache(x, windows.largest(x, plan, -np.inf))
     if isinstance(plan.layer, AveragePooling2D):

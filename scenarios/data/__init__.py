@@ -6,14 +6,17 @@ split, for training and for measuring accuracy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError
 from scenarios.data import files, ihc
-from scenarios.data.dataset import Dataset, pick
+from scenarios.data.dataset import Dataset, choose, pick
 
 __all__ = ["DataSettings", "Dataset", "load_data", "load_split", "pick"]
 
@@ -29,7 +32,7 @@ class DataSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["ihc", "folder", "npz", "idx"] = "ihc"
+    source: Literal["ihc", "folder", "npz", "idx", "random"] = "ihc"
     count: Annotated[_Whole, Field(ge=1, description="images that the hospital sends")] = 1
     split: Literal["train", "test"] = "test"
     offset: Annotated[_Whole, Field(ge=0, description="images of the order to skip")] = 0
@@ -52,6 +55,12 @@ def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -
     the images unless the settings have a seed of their own.
     """
     order = seed if settings.seed is None else settings.seed
+
+    def chosen(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        return choose(labels, len(ihc.CLASSES), settings.count, settings.offset, order)
+
+    if settings.source == "ihc":
+        return _scaled(_read(settings, settings.split, base, chosen), settings)
     return pick(load_split(settings, base=base), settings.count, settings.offset, order)
 
 
@@ -61,19 +70,30 @@ def load_split(
     base: Path | None = None,
 ) -> Dataset:
     """Return every image of a split (the settings' own unless given), pixels as they ask."""
-    data = _read(settings, split or settings.split, base)
+    return _scaled(_read(settings, split or settings.split, base), settings)
+
+
+def _scaled(data: Dataset, settings: DataSettings) -> Dataset:
+    """Return the images with pixels in the range that the settings ask for."""
     if settings.pixels == "unit":
         return data
     return Dataset(data.images * 2.0 - 1.0, data.labels, data.classes, data.description)
 
 
-def _read(settings: DataSettings, split: Literal["train", "test"], base: Path | None) -> Dataset:
+def _read(
+    settings: DataSettings,
+    split: Literal["train", "test"],
+    base: Path | None,
+    chosen: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
+) -> Dataset:
     if settings.source == "ihc":
         if settings.path is not None:
             raise InputError(
                 f"data.path = {settings.path!r}: the source 'ihc' ships with scikit-image and takes no path"
             )
-        return ihc.load(split, settings.size or 50, settings.channels or 3, settings.stride)
+        return ihc.load(split, settings.size or 50, settings.channels or 3, settings.stride, chosen)
+    if settings.source == "random":
+        return _random(settings, split)
     if settings.path is None:
         raise InputError(f"data.path is missing: the source {settings.source!r} needs one")
     path = (base or Path()) / Path(settings.path).expanduser()
@@ -88,3 +108,14 @@ def _read(settings: DataSettings, split: Literal["train", "test"], base: Path | 
         )
     images = files.with_channels(data.images, settings.channels, str(path))
     return Dataset(images, data.labels, data.classes, data.description)
+
+
+def _random(settings: DataSettings, split: Literal["train", "test"]) -> Dataset:
+    """Return twice as many random images as are asked for, of two classes: noise, to measure cost with."""
+    size, channels = settings.size or 28, settings.channels or 1
+    count = 2 * (settings.offset + settings.count)
+    rng = np.random.default_rng([0 if split == "train" else 1, settings.seed or 0])
+    images = rng.random((count, size, size, channels))
+    labels = np.arange(count) % 2
+    what = f"uniformly random pixels, {size}×{size}×{channels}; labels mean nothing"
+    return Dataset(images, labels, ("zero", "one"), what)

@@ -64,19 +64,26 @@ class Dataset:
         return Dataset(self.images[indices], self.labels[indices], self.classes, self.description)
 
 
-def pick(dataset: Dataset, count: int, offset: int = 0, seed: int = 0) -> Dataset:
-    """Choose `count` images: shuffled within each class by `seed`, the classes taking turns.
+def choose(
+    labels: NDArray[np.int64], classes: int, count: int, offset: int = 0, seed: int = 0
+) -> NDArray[np.int64]:
+    """Return the indices of `count` images: shuffled within each class by `seed`, classes taking turns.
 
     The choice is one fixed order of the whole set, from which `offset` images are skipped, so
     that two hospitals with offsets 0 and `count` never send the same image.
     """
-    if offset + count > len(dataset):
+    if offset + count > len(labels):
         raise InputError(
-            f"data: {count} images from offset {offset} are wanted, but this source has {len(dataset)}"
+            f"data: {count} images from offset {offset} are wanted, but this source has {len(labels)}"
         )
-    turn = np.empty(len(dataset))
-    for label in range(len(dataset.classes)):
-        members = np.flatnonzero(dataset.labels == label)
+    turn = np.empty(len(labels))
+    for label in range(classes):
+        members = np.flatnonzero(labels == label)
         order = np.random.default_rng([seed, label]).permutation(len(members))
-        turn[members] = order + label / len(dataset.classes)
-    return dataset.take(np.argsort(turn, kind="stable")[offset : offset + count])
+        turn[members] = order + label / classes
+    return np.argsort(turn, kind="stable")[offset : offset + count]
+
+
+def pick(dataset: Dataset, count: int, offset: int = 0, seed: int = 0) -> Dataset:
+    """Return the images that `choose` names."""
+    return dataset.take(choose(dataset.labels, len(dataset.classes), count, offset, seed))

@@ -18,8 +18,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imread
-from skimage.transform import resize
 
 from mpcsim.errors import InputError
 from scenarios.data.dataset import Dataset
@@ -49,6 +47,8 @@ def load_folder(path: Path, split: Split, size: int | None = None, channels: int
             f"{root}: no class folders; accepted is one sub-folder for each class with images "
             f"({', '.join(IMAGE_SUFFIXES)}) inside"
         )
+    from skimage.transform import resize  # a tenth of a second, which only folders need
+
     images: list[NDArray[np.float64]] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
@@ -156,6 +156,8 @@ def _split_folder(path: Path, split: Split) -> Path:
 
 def _read_image(file: Path) -> NDArray[np.float64]:
     """One image as (h, w, c) in [0, 1]; an opacity channel is dropped."""
+    from skimage.io import imread
+
     tiff = file.suffix.lower() in (".tif", ".tiff")  # its reader, which keeps 16 bits, wants a name
     try:
         with warnings.catch_warnings():

@@ -19,6 +19,7 @@ their 50×50 tiles are stained). Tiles within a split overlap, so they are not i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
@@ -57,20 +58,30 @@ def corners(split: Split, size: int = 50, stride: int = 8) -> NDArray[np.int64]:
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def load(split: Split, size: int = 50, channels: int = 3, stride: int = 8) -> Dataset:
+def load(
+    split: Split,
+    size: int = 50,
+    channels: int = 3,
+    stride: int = 8,
+    chosen: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
+) -> Dataset:
     """Cut the tiles of one split, side `size` pixels, one every `stride` pixels both ways.
 
     Pixels are float64 in [0, 1]. With `channels=1` they are the luminance of the colour tile;
     labels are computed from the colours all the same. Every call gives the same tiles in the same
-    order.
+    order. `chosen` maps the labels of all tiles to the indices of those to cut: a split holds a
+    hundred megabytes, of which a hospital sends a few tiles.
     """
     if channels not in (1, 3):
         raise InputError(f"data.channels = {channels}: accepted are 3 (colour) and 1 (grey)")
     at = corners(split, size, stride)
+    labels = (_brown_counts(at, size) > STAINED_SHARE * size * size).astype(np.int64)
+    if chosen is not None:
+        wanted = chosen(labels)
+        at, labels = at[wanted], labels[wanted]
     colours = _micrograph() / 255.0
     pixels = colours if channels == 3 else rgb2gray(colours)[..., np.newaxis]
     images = np.stack([pixels[row : row + size, col : col + size] for row, col in at])
-    labels = (_brown_counts(at, size) > STAINED_SHARE * size * size).astype(np.int64)
     return Dataset(
         images,
         labels,

@@ -52,7 +52,7 @@ def initial(model: ModelSettings, seed: int = 0) -> Weights:
 
 
 def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
-    """One entry for each layer: name, type, and the shapes of input, output, kernel and bias."""
+    """One entry for each layer: name, type, shapes of input, output, kernel and bias, and its `from`."""
     return [
         {
             "name": plan.name,
@@ -62,6 +62,7 @@ def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
             "kernel": None if plan.kernel is None else list(plan.kernel),
             "bias": None if plan.bias is None else list(plan.bias),
             "activation": "relu" if plan.relu else "none",
+            **({} if plan.layer.source is None else {"from": plan.layer.source}),
         }
         for plan in shapes(model)
     ]
@@ -147,4 +148,5 @@ def _entry_text(entry: dict[str, Any] | None) -> str:
     ends = " → ".join(shape_text(entry.get(end) or ()) for end in ("input", "output"))
     parts = [f"{entry.get('name')!r} ({entry.get('type')}) {ends}"]
     parts += [f"{part} {shape_text(entry[part])}" for part in ("kernel", "bias") if entry.get(part)]
+    parts += [f"from {entry['from']!r}"] if "from" in entry else []
     return ", ".join([*parts, f"activation {entry.get('activation')}"])
