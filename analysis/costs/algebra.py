@@ -53,7 +53,8 @@ class Cost:
     def after(self, depths: Sequence[int]) -> tuple[int, ...]:
         """Return the depths of the servers at the end, given those at the start."""
         return tuple(
-            max(depths[j] + row[j] for j in range(SERVERS) if row[j] is not None) for row in self.delay
+            max(depth + chain for depth, chain in zip(depths, row, strict=True) if chain is not None)
+            for row in self.delay
         )
 
 
@@ -118,9 +119,7 @@ def rotated(step: Callable[[Number], Cost], n: Number, rotate: bool = True) -> C
     return together(*(cost.cast(t) for t, cost in pieces(step, n, rotate)))
 
 
-def pieces(
-    step: Callable[[Number], Cost], n: Number, rotate: bool = True
-) -> list[tuple[int, Cost]]:
+def pieces(step: Callable[[Number], Cost], n: Number, rotate: bool = True) -> list[tuple[int, Cost]]:
     """Return (t, cost of third t by role) for every third that is not empty."""
     sizes = [third(n, t) for t in range(SERVERS)] if rotate else [n]
     return [(t, step(size)) for t, size in enumerate(sizes) if size != 0]

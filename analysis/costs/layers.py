@@ -7,16 +7,18 @@ come from following the depths of every third, as `Span` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from analysis.costs import halves
-from analysis.costs.algebra import SERVERS, Cost, sequence, together
-from analysis.costs.numbers import Number, third
-from analysis.costs.operations import argmax, max_pool, truncate
+from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
+from analysis.costs.numbers import Number, floor_div, third
+from analysis.costs.operations import argmax, max_pool, relu, truncate
 from analysis.costs.setting import Setting
 from analysis.costs.signs import sign
-from scenarios.model import AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+from scenarios.model import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
 
 Stages = list[tuple[str, Cost]]
 """Named steps one after the other."""
@@ -27,14 +29,16 @@ class Block:
     """What runs from one sharing to the next.
 
     Attributes:
-        strands: for each third that is not empty, its spans in order, costs by server.
-        formulas: the same spans for n outputs, symbolic, where asked for.
+        build: for a setting and a number of outputs, the spans of each third, costs by server.
+        outputs: values that leave the block; windows, where pooling ends it.
+        sources: where the cost of each span comes from.
+        shape: the numbers of the layers, for the reader.
     """
 
-    strands: list[Stages]
+    build: Callable[[Setting, Number], list[Stages]]
     outputs: int
-    source: str
-    window: int = 1
+    sources: dict[str, str]
+    shape: dict[str, Any]
 
 
 @dataclass
@@ -43,84 +47,64 @@ class Span:
 
     rounds: int = 0
     sent: list[int] = field(default_factory=lambda: [0] * SERVERS)
-    source: str = ""
-    outputs: int = 0
 
 
 # One third of a block
 
 
 def sums_to_share(
-    setting: Setting, n: Number, entries: int, relu: bool, spans: tuple[str, str, str]
+    setting: Setting, n: Number, entries: int, activation: bool, spans: tuple[str, str, str]
 ) -> Stages:
-    """A linear layer's sums, max pooling over `entries` of them, ReLU: to n shared outputs.
+    """Return the spans from a linear layer's sums through max pooling and ReLU to n shared outputs.
 
     Pooling first: max(relu) = relu(max), and both live on halves mod 2^(V+1). The lift to 2^l comes
     last where select takes two rounds; where it takes one, beside the sign.
 
     Source: protocol-notes.md, "More that was counted or run" (block and lift).
     """
-    linear, pooling, activation = spans
+    linear, pooling, finish = spans
     k = setting.V + 1
     stages = [(linear, halves.truncated_sums(entries * n, k))]
     if entries > 1:
         stages.append((pooling, halves.tournament(setting, n, entries, k)))
     lift, share = halves.lift(setting, n, k), halves.to_share(setting, n)
-    if not relu:
-        stages.append((pooling, sequence(lift, share)))
+    if not activation:
+        stages.append((finish, sequence(lift, share)))
     elif setting.select == "two_rounds":
         signed = sign(setting, n, setting.V)
         chosen = halves.select(setting, n, k)
-        stages.append((activation, sequence(signed, chosen, lift, share)))
+        stages.append((finish, sequence(signed, chosen, lift, share)))
     else:
         signed = together(sign(setting, n, setting.V), lift)
         chosen = halves.select(setting, n, setting.l)
-        stages.append((activation, sequence(signed, chosen, share)))
+        stages.append((finish, sequence(signed, chosen, share)))
     return stages
 
 
 # Layers
 
 
-def block(
-    setting: Setting, outputs: int, entries: int, relu: bool, spans: tuple[str, str, str]
-) -> Block:
-    """Return a linear layer with what follows it; `outputs` counts windows of all images and channels."""
-    sizes = [third(outputs, t) for t in range(SERVERS)] if setting.rotate else [outputs]
-    strands = [
-        [(name, cost.cast(t)) for name, cost in sums_to_share(setting, size, entries, relu, spans)]
-        for t, size in enumerate(sizes)
-        if size
-    ]
-    return Block(strands, outputs, "sums, pooling, ReLU on halves: protocol-notes.md", entries)
-
-
-def single(name: str, cost: Cost, outputs: int, source: str, window: int = 1) -> Block:
-    """Return a block of one span."""
-    return Block([[(name, cost)]], outputs, source, window)
-
-
 def conv2d(
     setting: Setting,
-    images: int,
-    image: tuple[int, int],
-    kernel: tuple[int, int],
-    filters: int,
-    stride: tuple[int, int] = (1, 1),
-    padding: tuple[int, int] = (0, 0),
+    images: Number,
+    image: tuple[Number, Number],
+    kernel: tuple[Number, Number],
+    filters: Number,
+    stride: tuple[Number, Number] = (1, 1),
+    padding: tuple[Number, Number] = (0, 0),
 ) -> Cost:
-    """Convolution with truncation: only the outputs cost, ⌊(size + 2·padding − kernel)/stride⌋ + 1 a side.
+    """Convolution with truncation: its outputs alone cost, ⌊(size + 2·padding − kernel)/stride⌋ + 1 a side.
 
     Source: Araki et al. 2016 for sums of products; the truncation's own.
     """
-    sides = [
-        (size + 2 * pad - width) // step + 1
+    rows, columns = (
+        floor_div(size + 2 * pad - width, step) + 1
         for size, pad, width, step in zip(image, padding, kernel, stride, strict=True)
-    ]
-    return truncate(setting, images * math.prod(sides) * filters)
+    )
+    return truncate(setting, images * rows * columns * filters)
 
 
-def dense(setting: Setting, images: int, units: int) -> Cost:
+def dense(setting: Setting, images: Number, units: Number) -> Cost:
     """Dense layer with truncation: only the outputs cost. Source: as `conv2d`."""
     return truncate(setting, images * units)
 
@@ -128,70 +112,176 @@ def dense(setting: Setting, images: int, units: int) -> Cost:
 def blocks(setting: Setting, plans: Sequence[LayerPlan], images: int) -> list[Block]:
     """Return the blocks of a network's forward pass.
 
-    Max pooling joins the convolution before it where its windows neither overlap nor are padded.
+    Where layers run in blocks: a linear layer whose sums only an `add` reads waits for it, so that both
+    branches are truncated at once; max pooling joins the sums before it where nothing else reads them
+    and its windows neither overlap nor are padded.
     """
+    readers: dict[int, list[LayerPlan]] = {plan.index: [] for plan in plans}
+    for plan in plans:
+        for source in plan.sources:
+            readers.setdefault(source, []).append(plan)
+    alone = {
+        index: found[0]
+        for index, found in readers.items()
+        if len(found) == 1 and setting.layers == "blocks"
+    }
     found: list[Block] = []
-    rest = list(plans)
-    while rest:
-        plan = rest.pop(0)
-        outputs = images * math.prod(plan.output)
-        if isinstance(plan.layer, Conv2D | Dense):
-            pooling = rest.pop(0) if rest and _joins(plan, rest[0]) else None
-            found.append(_linear(setting, plan, pooling, images))
-        elif isinstance(plan.layer, MaxPooling2D):
-            entries = math.prod(plan.window)
-            cost = max_pool(setting, outputs, entries)
-            found.append(single(plan.name, cost, outputs, "POMIC algorithm 4", entries))
-        elif isinstance(plan.layer, AveragePooling2D):
-            cost = truncate(setting, outputs)
-            found.append(single(plan.name, cost, outputs, "local sums times 1/count, truncated"))
+    waiting: set[int] = set()
+    joined: set[int] = set()
+    for plan in plans:
+        following = alone.get(plan.index)
+        linear = isinstance(plan.layer, Conv2D | Dense)
+        if plan.index in joined:
+            continue
+        if linear and not plan.relu and following and isinstance(following.layer, Add):
+            waiting.add(plan.index)
+            found.append(_single(plan, images, _local, "sums wait for the layer that adds them"))
+        elif linear or waiting.intersection(plan.sources):
+            pooling = following if following and _joins(following) else None
+            joined |= {pooling.index} if pooling else set()
+            found.append(_sums(setting, plan, pooling, images))
+        else:
+            found += _other(plan, images)
     return found
 
 
-def _linear(setting: Setting, plan: LayerPlan, pooling: LayerPlan | None, images: int) -> Block:
-    outputs = images * math.prod((pooling or plan).output)
-    if pooling is None and not plan.relu:
-        return single(plan.name, truncate(setting, outputs), outputs, "sums of products, truncated")
-    entries = math.prod(pooling.window) if pooling else 1
-    spans = (plan.name, pooling.name if pooling else plan.name, f"{plan.name}.relu")
-    return block(setting, outputs, entries, plan.relu, spans)
+def _other(plan: LayerPlan, images: int) -> list[Block]:
+    """Return the blocks of a layer that reads shares and is not linear."""
+    if isinstance(plan.layer, MaxPooling2D):
+        cost = partial(max_pool, entries=math.prod(plan.window))
+        return [_single(plan, images, cost, "POMIC algorithm 4")]
+    if isinstance(plan.layer, AveragePooling2D):
+        return [_single(plan, images, truncate, "local sums × 1/count, truncated")]
+    if isinstance(plan.layer, Add):
+        return [_single(plan, images, _local, "local"), *_activation(plan, images)]
+    return []
 
 
-def _joins(plan: LayerPlan, following: LayerPlan) -> bool:
+def _sums(setting: Setting, plan: LayerPlan, pooling: LayerPlan | None, images: int) -> Block:
+    """Return the block of sums of products and of what follows them."""
+    last = pooling or plan
+    if setting.layers == "separate" or (pooling is None and not plan.relu):
+        return _one_by_one(plan, images)
+    entries = math.prod(last.window) if pooling else 1
+    spans = (plan.name, last.name, f"{plan.name}.relu")
+    sources = {
+        last.name: "POMIC algorithm 4 on halves: protocol-notes.md",
+        plan.name: "sums of products to truncated halves: protocol-notes.md",
+        spans[2]: "POMIC algorithm 3 on halves, lift: protocol-notes.md",
+    }
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        sizes = [third(n, t) for t in range(SERVERS)] if setting.rotate else [n]
+        return [
+            [(name, c.cast(t)) for name, c in sums_to_share(setting, size, entries, plan.relu, spans)]
+            for t, size in enumerate(sizes)
+            if size != 0
+        ]
+
+    shape = _shape(plan, images) | ({"pool": pooling.window} if pooling else {})
+    return Block(build, images * math.prod(last.output), sources, shape)
+
+
+def _one_by_one(plan: LayerPlan, images: int) -> Block:
+    """Return the block of a linear layer that is truncated to shares before its ReLU, if it has one."""
+    sources = {plan.name: "sums of products (Araki et al. 2016), truncated"}
+    if plan.relu:
+        sources[f"{plan.name}.relu"] = "POMIC algorithm 3"
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        activation = [(f"{plan.name}.relu", relu(setting, n))] if plan.relu else []
+        return [[(plan.name, truncate(setting, n)), *activation]]
+
+    return Block(build, images * math.prod(plan.output), sources, _shape(plan, images))
+
+
+def _activation(plan: LayerPlan, images: int) -> list[Block]:
+    if not plan.relu:
+        return []
+    name = f"{plan.name}.relu"
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[(name, relu(setting, n))]]
+
+    outputs = images * math.prod(plan.output)
+    return [Block(build, outputs, {name: "POMIC algorithm 3"}, _shape(plan, images))]
+
+
+def _local(setting: Setting, n: Number) -> Cost:
+    return LOCAL
+
+
+def _single(plan: LayerPlan, images: int, cost: Callable[[Setting, Number], Cost], source: str) -> Block:
+    """Return a block of one span."""
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[(plan.name, cost(setting, n))]]
+
+    return Block(build, images * math.prod(plan.output), {plan.name: source}, _shape(plan, images))
+
+
+def _shape(plan: LayerPlan, images: int) -> dict[str, Any]:
+    """Return what a reader wants to know of a layer."""
+    shape: dict[str, Any] = {"images": images, "input": plan.input, "output": plan.output}
+    if not isinstance(plan.layer, Conv2D | MaxPooling2D | AveragePooling2D):
+        return shape
+    return shape | {"window": plan.window, "stride": plan.stride, "pads": plan.pads}
+
+
+def _joins(plan: LayerPlan) -> bool:
     return (
-        isinstance(plan.layer, Conv2D)
-        and isinstance(following.layer, MaxPooling2D)
-        and all(step >= side for step, side in zip(following.stride, following.window, strict=True))
-        and following.pads == ((0, 0), (0, 0))
+        isinstance(plan.layer, MaxPooling2D)
+        and all(step >= side for step, side in zip(plan.stride, plan.window, strict=True))
+        and plan.pads == ((0, 0), (0, 0))
     )
 
 
-def classification(setting: Setting, images: int, classes: int) -> Block:
+def classification(images: int, classes: int) -> Block:
     """Return the argmax that ends an inference."""
-    cost = argmax(setting, images, classes)
-    return single("argmax", cost, images, "tournament with indices", classes)
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[("argmax", argmax(setting, n, classes))]]
+
+    source = {"argmax": "tournament with indices; sign and select: protocol-notes.md"}
+    return Block(build, images, source, {"rows": images, "classes": classes})
 
 
 # Whole networks
 
 
-def follow(chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)) -> tuple[dict[str, Span], Span]:
+def follow(
+    setting: Setting, chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)
+) -> tuple[dict[str, Span], Span]:
     """Run the depths through blocks; return every span by name, and the whole."""
     depths = tuple(start)
     spans: dict[str, Span] = {}
     for block in chain:
-        states = [depths for _ in block.strands]
-        for position in range(len(block.strands[0]) if block.strands else 0):
+        strands = block.build(setting, block.outputs)
+        states = [depths for _ in strands]
+        for steps in zip(*strands, strict=True):  # the thirds' costs of one span
             entered = max(map(max, states))
-            for index, strand in enumerate(block.strands):
-                name, cost = strand[position]
-                states[index] = cost.after(states[index])
-                span = spans.setdefault(name, Span(source=block.source, outputs=block.outputs))
-                span.sent = [a + b for a, b in zip(span.sent, cost.sent, strict=True)]
-            spans[name].rounds += max(map(max, states)) - entered
-        if states:
-            depths = tuple(map(max, zip(*states, strict=True)))
-    whole = Span(rounds=max(depths) - max(start))
-    for span in spans.values():
-        whole.sent = [a + b for a, b in zip(whole.sent, span.sent, strict=True)]
-    return spans, whole
+            span = spans.setdefault(steps[0][0], Span())
+            states = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
+            span.rounds += max(map(max, states)) - entered
+            span.sent = [sum(each) for each in zip(span.sent, *(c.sent for _, c in steps), strict=True)]
+        depths = tuple(map(max, zip(*states, strict=True))) if states else depths
+    sent = [sum(span.sent[i] for span in spans.values()) for i in range(SERVERS)]
+    return spans, Span(max(depths) - max(start), sent)
+
+
+def formulas(setting: Setting, block: Block, n: Number) -> dict[str, tuple[Number, Number]]:
+    """Return (rounds, bytes summed over servers) of each span of a block for n outputs.
+
+    Rounds are counted from servers that start together.
+    """
+    strands = block.build(setting, n)
+    found: dict[str, tuple[Number, Number]] = {}
+    so_far, counted = [LOCAL] * len(strands), 0
+    for steps in zip(*strands, strict=True):
+        so_far = [sequence(one, cost) for one, (_, cost) in zip(so_far, steps, strict=True)]
+        reached = together(*so_far).rounds
+        rounds, size = found.get(steps[0][0], (0, 0))
+        total = size + sum(cost.bytes for _, cost in steps)
+        found[steps[0][0]] = (rounds + reached - counted, total)
+        counted = reached
+    return found

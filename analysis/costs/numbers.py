@@ -22,7 +22,12 @@ def plain(*numbers: Number) -> bool:
 
 def ceil_div(a: Number, b: Number) -> Number:
     """Return ⌈a/b⌉."""
-    return -(-a // b) if plain(a, b) else _symbolic().ceiling(a / b)
+    return -(-a // b) if plain(a, b) else _symbolic().CeilDiv(a, b)
+
+
+def floor_div(a: Number, b: Number) -> Number:
+    """Return ⌊a/b⌋."""
+    return a // b if plain(a, b) else _symbolic().FloorDiv(a, b)
 
 
 def ceil_log2(a: Number) -> Number:
@@ -45,6 +50,11 @@ def planes(count: Number, n: Number) -> Number:
     return count * packed(n, 1)
 
 
+def staircase(n: Number, a: Number) -> Number:
+    """Return the bytes of n numbers of 1 bit, of 2, …, of a − 1, each width packed by itself."""
+    return sum(packed(n, width) for width in range(1, a)) if plain(a) else _symbolic().Staircase(n, a)
+
+
 def residues(n: Number, p: Number) -> Number:
     """Return the bytes of n residues mod p: as many to a 64-bit word as fit, the last word cut."""
     if not plain(n, p):
@@ -61,6 +71,21 @@ def residues_per_word(p: int) -> int:
     while p ** (d + 1) <= 1 << _WORD:
         d += 1
     return d
+
+
+def one_hot_entries(low: Number, m: Number) -> Number:
+    """Return the entries of one-hot vectors of all digits of m bits of a number of `low` bits.
+
+    A digit of w bits has 2^w − 1, the last being implied; the topmost digit is the short one.
+    """
+    if not plain(low, m):
+        return _symbolic().Entries(low, m)
+    return low // m * (2**m - 1) + 2 ** (low % m) - 1
+
+
+def ones_below(a: Number) -> Number:
+    """Return how many binary digits are set in 0, 1, …, a − 1 together."""
+    return sum(i.bit_count() for i in range(a)) if plain(a) else _symbolic().OnesBelow(a)
 
 
 def prime_from(a: Number) -> Number:

@@ -6,18 +6,17 @@ of the clients. Bytes are payload. With symbols for the numbers the same functio
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
 
 from analysis.costs import halves
-from analysis.costs.algebra import Cost, exchange, messages, reshare, rotated, sequence
+from analysis.costs.algebra import Cost, messages, reshare, rotated, sequence
 from analysis.costs.numbers import Number, packed
 from analysis.costs.setting import Setting
 from analysis.costs.signs import sign
+from analysis.costs.truncations import product
 
 NOTES = "protocol-notes.md"
 KEY_BYTES = 16
-_INTEGER_BYTES = 8
 
 
 def reveal(setting: Setting, n: Number) -> Cost:
@@ -42,32 +41,11 @@ def truncate(setting: Setting, n: Number) -> Cost:
     """Lose f bits of n sums of products that are not yet reshared; f = 0 is the reshare alone."""
     if setting.f == 0:
         return multiply(setting, n)
-    step = TRUNCATIONS[setting.truncation]
-    return rotated(lambda size: step(setting, size), n, setting.rotate)
-
-
-def _fused(setting: Setting, n: Number) -> Cost:
-    """1 round, 3l bits. Source: ABY3 §5.1 (Mohassel, Rindal 2018), written for sums z_0 + z_1 + z_2."""
-    size = packed(n, setting.l)
-    return messages((1, 2, size), (2, 1, size), (0, 2, size))
-
-
-def _safe(setting: Setting, n: Number) -> Cost:
-    """2 rounds, 3l + 3f bits: role 0 deals the bit of its half's wrap and its shifted half; the
-    correction, f bits, is reshared by roles 1 and 2.
-
-    Source: protocol-notes.md, "multiply and truncate, safe, cheaper".
-    """  # noqa: D205, D209
-    size, wrap = packed(n, setting.l), packed(n, setting.f)
-    first = messages((1, 2, size), (2, 1, size), (0, 2, wrap + size))
-    return sequence(first, exchange(wrap))
-
-
-TRUNCATIONS: dict[str, Callable[[Setting, Number], Cost]] = {"fused": _fused, "safe": _safe}
+    return rotated(lambda size: product(setting, size, setting.f), n, setting.rotate)
 
 
 def less_than(setting: Setting, n: Number) -> Cost:
-    """x < y as an arithmetic 0 or 1: the sign of V + 1 bits of the difference, then bit → share.
+    """Comparison x < y, as an arithmetic 0 or 1: the sign of V + 1 bits, then bit → share.
 
     Source: POMIC algorithm 1 with the sign bit of the notes.
     """
@@ -75,7 +53,7 @@ def less_than(setting: Setting, n: Number) -> Cost:
 
 
 def is_negative(setting: Setting, n: Number) -> Cost:
-    """x < 0 as an arithmetic 0 or 1: the sign of V bits, then bit → share."""
+    """Sign x < 0, as an arithmetic 0 or 1: the sign of V bits, then bit → share."""
     return _signed_bit(setting, n, setting.V)
 
 
@@ -138,47 +116,22 @@ def client_input(setting: Setting, shape: tuple[int, ...]) -> tuple[int, int, in
 
     One server holds both seeds, the others one seed and the third component; each learns the shape.
     """
-    n = 1
-    for side in shape:
-        n *= side
-    head = _INTEGER_BYTES * len(shape)
-    third = head + KEY_BYTES + packed(n, setting.l)
+    head = sum(map(integer_bytes, shape))
+    third = head + KEY_BYTES + packed(math.prod(shape), setting.l)
     return head + 2 * KEY_BYTES, third, third
+
+
+def integer_bytes(value: int) -> int:
+    """Return the bytes of a natural number of less than 2^64 as msgpack packs it.
+
+    Source: the msgpack specification: fixint below 2^7, then a byte before 1, 2, 4 or 8 bytes.
+    """
+    if value < 1 << 7:
+        return 1
+    return 1 + next(size for size in (1, 2, 4, 8) if value < 1 << 8 * size)
 
 
 def client_output(setting: Setting, n: Number) -> tuple[Number, Number, Number]:
     """Return what each server sends to reveal n values to a client: one masked component, l bits."""
     size = packed(n, setting.l)
     return size, size, size
-
-
-# By name
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A named operation of the microbench: `cost(setting, size)` and where it comes from."""
-
-    cost: Callable[[Setting, Number], Cost]
-    source: str
-
-
-OPERATIONS: dict[str, Formula] = {
-    "reveal": Formula(reveal, "Araki et al. 2016"),
-    "mul": Formula(multiply, "Araki et al. 2016"),
-    "mul_fixed": Formula(truncate, "safe: protocol-notes.md; fused: ABY3 §5.1"),
-    "matmul": Formula(
-        lambda setting, side: truncate(setting, side * side),
-        "Araki et al. 2016; safe: protocol-notes.md; fused: ABY3 §5.1",
-    ),
-    "compare": Formula(less_than, "POMIC algorithm 1; sign and bit → share: protocol-notes.md"),
-    "relu": Formula(relu, "POMIC algorithm 3; sign and select: protocol-notes.md"),
-    "maxpool": Formula(
-        lambda setting, n: max_pool(setting, n, 4),
-        "POMIC algorithm 4 and section 5.2; sign and select: protocol-notes.md",
-    ),
-    "argmax": Formula(
-        lambda setting, n: argmax(setting, n, 10), "tournament; sign and select: protocol-notes.md"
-    ),
-}
-"""By the names of the microbench: size is elements; the side for matmul; 2×2 windows; rows of 10."""

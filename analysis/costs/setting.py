@@ -4,11 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from analysis.costs.numbers import Number
+from mpcsim import InputError
 
-_RADIX = {"table": 4, "masked": 2}
+FIELDS = ("l", "f", "V", "comparison", "radix", "truncation", "select", "rotate", "layers")
+"""What the rows of a network name."""
+
+RADIX = {"table": 4, "masked": 2}
+"""Default radix of the comparisons that have digits."""
+
+
+class NoFormula(InputError):
+    """A scenario chose a construction that no formula knows."""
+
+
+Step = TypeVar("Step")
+
+
+def chosen(constructions: Mapping[str, Step], name: str, what: str) -> Step:
+    """Return a construction by name.
+
+    Raises:
+        NoFormula: there is none of that name.
+    """
+    if name not in constructions:
+        raise NoFormula(f"{what} {name!r}; there are formulas for {', '.join(constructions)}")
+    return constructions[name]
 
 
 @dataclass(frozen=True)
@@ -21,9 +44,11 @@ class Setting:
         V: signed bits of a value; a difference of two has one more.
         comparison: how a sign is taken.
         radix: bits of a digit, where the comparison has digits.
+        digit: bits of a digit of an equality's tables, whatever the comparison.
         truncation: how a product loses its f bits.
         select: whether bit × value takes one or two rounds.
         rotate: whether the dealer's role rotates over thirds.
+        layers: whether pooling and ReLU run on a layer's sums, pooling first, or as declared.
     """
 
     l: Number = 64  # noqa: E741  # the literature's name
@@ -31,9 +56,11 @@ class Setting:
     V: Number = 31
     comparison: str = "table"
     radix: Number = 4
+    digit: Number = 4
     truncation: str = "safe"
     select: str = "two_rounds"
     rotate: bool = True
+    layers: str = "blocks"
 
     @classmethod
     def read(cls, ring: Mapping[str, Any], protocol: Mapping[str, Any]) -> Setting:
@@ -45,10 +72,12 @@ class Setting:
             f=ring["fraction_bits"],
             V=ring["value_bits"],
             comparison=comparison,
-            radix=_RADIX.get(comparison, 1) if radix is None else radix,
+            radix=RADIX.get(comparison, 1) if radix is None else radix,
+            digit=RADIX["table"] if radix is None else radix,
             truncation=protocol["truncation"],
             select=protocol["select"],
             rotate=protocol["rotate"],
+            layers=protocol.get("layers", "blocks"),
         )
 
     def symbolic(self) -> Setting:
@@ -58,10 +87,8 @@ class Setting:
         """
         from analysis.costs import symbolic
 
-        return replace(self, l=symbolic.l, f=symbolic.f, V=symbolic.V, radix=symbolic.m)
+        return replace(self, l=symbolic.l, f=symbolic.f, V=symbolic.V, radix=symbolic.m, digit=symbolic.d)
 
-    def symbols(self) -> dict[Any, int]:
-        """Return what stands for each symbol."""
-        from analysis.costs import symbolic
-
-        return {symbolic.l: self.l, symbolic.f: self.f, symbolic.V: self.V, symbolic.m: self.radix}
+    def numbers(self, n: int) -> tuple[Number, ...]:
+        """Return what `symbolic.compiled` formulas take, for n values."""
+        return n, self.l, self.f, self.V, self.radix, self.digit

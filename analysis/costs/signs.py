@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, reshares, sequence
-from analysis.costs.numbers import Number, ceil_div, ceil_log2, packed, planes, prime_from, residues
-from analysis.costs.setting import Setting
+from analysis.costs.boolean import carry_tree, deal_bits, generate_and_propagate, prefix_carries
+from analysis.costs.numbers import Number, ceil_div, one_hot_entries, packed, planes, prime_from, residues
+from analysis.costs.setting import Setting, chosen
 
 
 def sign(setting: Setting, n: Number, k: Number) -> Cost:
     """Sign of n numbers mod 2^k by the setting's comparison; k = 1 is its own sign."""
-    return LOCAL if k == 1 else SIGNS[setting.comparison](setting, n, k)
+    return LOCAL if k == 1 else chosen(SIGNS, setting.comparison, "comparison")(setting, n, k)
 
 
 def table(setting: Setting, n: Number, k: Number) -> Cost:
@@ -23,36 +24,15 @@ def table(setting: Setting, n: Number, k: Number) -> Cost:
 
     Generate and propagate of a digit are linear in its table, so roles 1 and 2 read them off their
     parts and exchange them re-masked: one plane each, and no propagate for the lowest digit. They
-    know two parts of the table by PRF, so they do not wait for the third. The tree combines
-    neighbours (generate: one AND, propagate: one, the lowest pair has none) until two digits are
-    left; their carry is one AND of which role 0 has its half at once.
+    know two parts of the table by PRF, so they do not wait for the third.
 
-    Source: protocol-notes.md, "sign bit, table, radix m"; tree: Sklansky 1960 as in ABY3 §5.3.
+    Source: protocol-notes.md, "sign bit, table, radix m".
     """
     low, m = k - 1, setting.radix
     digits, dealt = ceil_div(low, m), planes(one_hot_entries(low, m), n)
     read = planes(2 * digits - 1, n)
     dealing = messages((0, 1, dealt), (0, 2, dealt), (1, 2, read), (2, 1, read))
-    if digits == 1:
-        return dealing
-    if digits == 2:
-        return sequence(dealing, exchange(packed(n, 1)))
-    layers = ceil_log2(digits) - 1
-    tree = reshares(planes(carry_tree_ands(digits), n), layers)
-    return sequence(dealing, tree, exchange(packed(n, 1)))
-
-
-def one_hot_entries(low: Number, m: Number) -> Number:
-    """Return the planes of all digits' tables: 2^width − 1 for each, the last entry being implied."""
-    return low // m * (2**m - 1) + 2 ** (low % m) - 1
-
-
-def carry_tree_ands(digits: Number) -> Number:
-    """Return the ANDs of the layers that leave two of at least three digits.
-
-    Every combination takes a generate and a propagate AND, the lowest of each layer no propagate.
-    """
-    return 2 * (digits - 2) - (ceil_log2(digits) - 1)
+    return sequence(dealing, carry_tree(n, digits))
 
 
 def masked(setting: Setting, n: Number, k: Number) -> Cost:
@@ -72,4 +52,32 @@ def masked(setting: Setting, n: Number, k: Number) -> Cost:
     return sequence(messages((0, 2, dealt)), messages((1, 0, answer), (2, 0, answer)))
 
 
-SIGNS: dict[str, Callable[[Setting, Number, Number], Cost]] = {"table": table, "masked": masked}
+def ripple(setting: Setting, n: Number, k: Number) -> Cost:
+    """l-bit full adder: c' = c ⊕ (v ⊕ c)(w ⊕ c), an AND for each bit, one after the other.
+
+    The last carry is only wanted as halves: roles 1 and 2 alone exchange it.
+
+    Source: POMIC section 5.2 ("an l-bit full adder"); products: Araki et al. 2016.
+    """
+    low = k - 1
+    carries = reshares(planes(low - 1, n), low - 1)
+    return sequence(deal_bits(n, low), carries, exchange(packed(n, 1)))
+
+
+def tree(setting: Setting, n: Number, k: Number) -> Cost:
+    """Carry tree over single bits. Source: ABY3 §5.3 (Mohassel, Rindal 2018)."""
+    return sequence(generate_and_propagate(n, k - 1), carry_tree(n, k - 1))
+
+
+def prefix(setting: Setting, n: Number, k: Number) -> Cost:
+    """Parallel prefix: every carry, the last one wanted. Source: Sklansky 1960."""
+    return sequence(generate_and_propagate(n, k - 1), prefix_carries(n, k - 1))
+
+
+SIGNS: dict[str, Callable[[Setting, Number, Number], Cost]] = {
+    "table": table,
+    "masked": masked,
+    "ripple": ripple,
+    "tree": tree,
+    "prefix": prefix,
+}

@@ -6,124 +6,194 @@ count that the same formula gives on plain ints.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from typing import Any, ClassVar
 
 import sympy
-from sympy import Max, ceiling
+from sympy import Max
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
 from analysis.costs import numbers
 
-__all__ = ["CeilLog2", "Excess", "Max", "PrimeFrom", "Residues", "Third", "ceiling"]
+__all__ = [
+    "LEGEND",
+    "CeilDiv",
+    "CeilLog2",
+    "Entries",
+    "Excess",
+    "FloorDiv",
+    "Max",
+    "OnesBelow",
+    "PrimeFrom",
+    "Residues",
+    "Staircase",
+    "Third",
+    "compiled",
+    "latex",
+    "text",
+    "total_latex",
+    "total_text",
+]  # fmt: skip
 
-n, l, f, V, m, s = sympy.symbols("n l f V m s", integer=True, positive=True)
-"""Values, ring bits, fraction bits, value bits, radix, window entries."""
+n, l, f, V, m, d = sympy.symbols("n l f V m d", integer=True, positive=True)  # noqa: E741
+
+LEGEND = {
+    "n": "values (outputs of a layer; the side for matmul and conv2d; windows for pooling; rows for argmax,"
+    " max, softmax and dot)",
+    "n_t": "third t of n: ⌊(t+1)n/3⌋ − ⌊tn/3⌋, t = 0, 1, 2",
+    "l, f, V": "bits of the ring, of the fraction, of a value",
+    "m": "radix of the comparison: bits of a digit",
+    "d": "bits of a digit of an equality's tables",
+    "E(a, m)": "entries of one-hot tables: ⌊a/m⌋(2^m − 1) + 2^(a mod m) − 1",
+    "B(a)": "binary digits set in 0, 1, …, a − 1 together",
+    "R(a, p)": "bytes of a residues mod p, as many to a 64-bit word as fit, the last word cut",
+    "p(a)": "the least prime that is at least a",
+    "S(a, b)": "bytes of a numbers of 1 bit, of 2, …, of b − 1: ⌈a/8⌉ + ⌈2a/8⌉ + … + ⌈(b − 1)a/8⌉",
+}
+"""What the names in a printed formula stand for. Bytes are payload, summed over the parties."""
 
 
 class _Count(sympy.Function):  # type: ignore[misc]  # sympy has no types
-    """A function whose values are natural numbers."""
+    """A function of integers whose values are natural numbers."""
 
     is_integer = True
     is_nonnegative = True
-    is_extended_real = True
-    is_finite = True
+    of_ints: ClassVar[Callable[..., int]]
+
+    @classmethod
+    def eval(cls, *arguments: Any) -> Any:
+        """Give the number for numbers."""
+        if all(argument.is_Integer for argument in arguments):
+            return sympy.Integer(cls.of_ints(*map(int, arguments)))
+        return None
 
 
-def _whole(*arguments: Any) -> bool:
-    return all(argument.is_Integer for argument in arguments)
+class CeilDiv(_Count):
+    """⌈a/b⌉."""
+
+    of_ints = staticmethod(numbers.ceil_div)
+
+
+class FloorDiv(_Count):
+    """⌊a/b⌋."""
+
+    of_ints = staticmethod(numbers.floor_div)
 
 
 class CeilLog2(_Count):
     """⌈log2 a⌉."""
 
-    @classmethod
-    def eval(cls, a: Any) -> Any:
-        """Give the number for a number."""
-        return sympy.Integer(numbers.ceil_log2(int(a))) if _whole(a) else None
+    of_ints = staticmethod(numbers.ceil_log2)
 
 
 class Excess(_Count):
     """⌈log2 a⌉ − 2 for a of at least 3: what shows sympy that ⌈log2 a⌉ is at least 2."""
 
-    @classmethod
-    def eval(cls, a: Any) -> Any:
-        """Give the number for a number."""
-        return sympy.Integer(numbers.ceil_log2(int(a)) - 2) if _whole(a) else None
+    of_ints = staticmethod(lambda a: numbers.ceil_log2(a) - 2)
+
+
+class Entries(_Count):
+    """Entries of one-hot vectors of all digits of m bits of an a-bit number."""
+
+    of_ints = staticmethod(numbers.one_hot_entries)
+
+
+class OnesBelow(_Count):
+    """Binary digits set in 0, 1, …, a − 1 together."""
+
+    of_ints = staticmethod(numbers.ones_below)
 
 
 class Residues(_Count):
     """Bytes of a residues mod p, packed into words of 64 bits."""
 
-    @classmethod
-    def eval(cls, a: Any, p: Any) -> Any:
-        """Give the number for numbers."""
-        return sympy.Integer(numbers.residues(int(a), int(p))) if _whole(a, p) else None
+    of_ints = staticmethod(numbers.residues)
+
+
+class Staircase(_Count):
+    """Bytes of a numbers of every width below b, each packed by itself."""
+
+    of_ints = staticmethod(numbers.staircase)
 
 
 class PrimeFrom(_Count):
     """The least prime that is at least a."""
 
-    @classmethod
-    def eval(cls, a: Any) -> Any:
-        """Give the number for a number."""
-        return sympy.Integer(numbers.prime_from(int(a))) if _whole(a) else None
+    of_ints = staticmethod(numbers.prime_from)
 
 
 class Third(_Count):
     """The size of third t of a vector of a values: ⌊(t+1)a/3⌋ − ⌊ta/3⌋."""
 
-    @classmethod
-    def eval(cls, a: Any, t: Any) -> Any:
-        """Give the number for numbers."""
-        return sympy.Integer(numbers.third(int(a), int(t))) if _whole(a, t) else None
+    of_ints = staticmethod(numbers.third)
+
+
+@cache
+def compiled(expression: Any) -> Callable[..., int]:
+    """Return a formula as a function of (n, l, f, V, m, d)."""
+    functions: dict[str, Any] = {one.__name__: one.of_ints for one in _Count.__subclasses__()}
+    return sympy.lambdify((n, l, f, V, m, d), expression, modules=[functions, "math"])  # type: ignore[no-any-return]
 
 
 def tidy(expression: Any) -> Any:
-    """Return an expression in the functions that a reader knows."""
-    return sympy.sympify(expression).replace(Excess, lambda a: CeilLog2(a) - 2)
+    """Return an expression in the functions that a reader knows, equal messages counted together."""
+    plain = sympy.sympify(expression).replace(Excess, lambda a: CeilLog2(a) - 2)
+    sizes = {size for size in plain.atoms(CeilDiv, Residues) if size.func is Residues or size.args[1] == 8}
+    return sympy.collect(plain, sorted(sizes, key=sympy.default_sort_key), func=sympy.expand)
 
 
-def summed_over_thirds(expression: Any) -> tuple[Any, Any]:
+def _over_thirds(expression: Any) -> tuple[Any, Any]:
     """Split a sum over parties into (what one third t costs, what is not cut into thirds).
 
     The thirds differ in their size alone, so one stands for all; checked, not assumed.
     """
-    terms = sympy.Add.make_args(sympy.expand(expression))
     by_third: dict[Any, list[Any]] = {}
-    for term in terms:
+    for term in sympy.Add.make_args(tidy(expression)):
         found = {third.args[1] for third in term.atoms(Third)}
         by_third.setdefault(min(found, default=None), []).append(term)
     whole = sympy.Add(*by_third.pop(None, []))
-    t = sympy.Symbol("t", integer=True)
-    general = {
-        sympy.Add(*part).replace(Third, lambda a, _: Third(a, t)) for part in by_third.values()
-    }
+    t = sympy.Symbol("t", integer=True, nonnegative=True)
+    general = {sympy.Add(*part).replace(Third, lambda a, _: Third(a, t)) for part in by_third.values()}
     if len(general) > 1 or len(by_third) not in (0, 3):
         return sympy.Integer(0), expression
-    return next(iter(general), sympy.Integer(0)), whole
+    return tidy(next(iter(general), sympy.Integer(0))), whole
 
 
 class _Text(StrPrinter):  # type: ignore[misc]
     """Plain text with the signs of mathematics."""
 
-    def _print_ceiling(self, expression: Any) -> str:
-        return f"⌈{self._print(expression.args[0])}⌉"
+    def _print_CeilDiv(self, expression: Any) -> str:
+        return f"⌈{self._ratio(expression)}⌉"
 
-    def _print_floor(self, expression: Any) -> str:
-        return f"⌊{self._print(expression.args[0])}⌋"
+    def _print_FloorDiv(self, expression: Any) -> str:
+        return f"⌊{self._ratio(expression)}⌋"
+
+    def _ratio(self, expression: Any) -> str:
+        a, b = (f"({self._print(one)})" if one.is_Add else self._print(one) for one in expression.args)
+        return f"{a}/{b}"
 
     def _print_CeilLog2(self, expression: Any) -> str:
-        return f"⌈log2({self._print(expression.args[0])})⌉"
+        return f"⌈log2 {self._print(expression.args[0])}⌉"
+
+    def _print_Entries(self, expression: Any) -> str:
+        return self._called("E", expression)
+
+    def _print_OnesBelow(self, expression: Any) -> str:
+        return self._called("B", expression)
 
     def _print_Residues(self, expression: Any) -> str:
-        return f"R({self._print(expression.args[0])}, {self._print(expression.args[1])})"
+        return self._called("R", expression)
 
     def _print_PrimeFrom(self, expression: Any) -> str:
-        return f"prime≥{self._print(expression.args[0])}"
+        return self._called("p", expression)
 
-    def _print_Mod(self, expression: Any) -> str:
-        return f"(({self._print(expression.args[0])}) mod {self._print(expression.args[1])})"
+    def _print_Staircase(self, expression: Any) -> str:
+        return self._called("S", expression)
+
+    def _called(self, name: str, expression: Any) -> str:
+        return f"{name}({', '.join(map(self._print, expression.args))})"
 
     def _print_Third(self, expression: Any) -> str:
         base = self._print(expression.args[0])
@@ -139,28 +209,40 @@ class _Text(StrPrinter):  # type: ignore[misc]
 class _Latex(LatexPrinter):  # type: ignore[misc]
     """LaTeX for the functions above."""
 
-    def _print_CeilLog2(self, expression: Any, exp: Any = None) -> str:
-        return self._power(rf"\left\lceil \log_2 {self._inner(expression)} \right\rceil", exp)
+    def _print_CeilDiv(self, expression: Any) -> str:
+        return rf"\left\lceil {self._ratio(expression)} \right\rceil"
 
-    def _print_Residues(self, expression: Any, exp: Any = None) -> str:
-        a, p = (self._print(argument) for argument in expression.args)
-        return self._power(rf"R\left({a}, {p}\right)", exp)
+    def _print_FloorDiv(self, expression: Any) -> str:
+        return rf"\left\lfloor {self._ratio(expression)} \right\rfloor"
 
-    def _print_PrimeFrom(self, expression: Any, exp: Any = None) -> str:
-        return self._power(rf"p_{{\geq {self._print(expression.args[0])}}}", exp)
+    def _ratio(self, expression: Any) -> str:
+        a, b = map(self._print, expression.args)
+        return rf"\frac{{{a}}}{{{b}}}"
 
-    def _print_Third(self, expression: Any, exp: Any = None) -> str:
-        base, index = (self._print(argument) for argument in expression.args)
-        base = base if len(base) == 1 else rf"\left({base}\right)"
-        return self._power(f"{{{base}}}_{{{index}}}", exp)
+    def _print_CeilLog2(self, expression: Any) -> str:
+        return rf"\left\lceil \log_2 {self._print(expression.args[0])} \right\rceil"
 
-    def _inner(self, expression: Any) -> str:
-        argument = expression.args[0]
-        text = str(self._print(argument))
-        return text if argument.is_Symbol or argument.is_Function else rf"\left({text}\right)"
+    def _print_Entries(self, expression: Any) -> str:
+        return self._called("E", expression)
 
-    def _power(self, text: str, exp: Any) -> str:
-        return text if exp is None else f"{text}^{{{exp}}}"
+    def _print_OnesBelow(self, expression: Any) -> str:
+        return self._called("B", expression)
+
+    def _print_Residues(self, expression: Any) -> str:
+        return self._called("R", expression)
+
+    def _print_PrimeFrom(self, expression: Any) -> str:
+        return self._called("p", expression)
+
+    def _print_Staircase(self, expression: Any) -> str:
+        return self._called("S", expression)
+
+    def _called(self, name: str, expression: Any) -> str:
+        return rf"{name}\left({', '.join(map(self._print, expression.args))}\right)"
+
+    def _print_Third(self, expression: Any) -> str:
+        base, index = map(self._print, expression.args)
+        return f"{{{base if len(base) == 1 else rf'({base})'}}}_{{{index}}}"
 
 
 def text(expression: Any) -> str:
@@ -175,13 +257,13 @@ def latex(expression: Any) -> str:
 
 def total_text(expression: Any) -> str:
     """Return a sum over parties as plain text, the three thirds as one sum over t."""
-    one, whole = summed_over_thirds(tidy(expression))
+    one, whole = _over_thirds(expression)
     parts = [f"Σ_t [{text(one)}]"] if one != 0 else []
     return " + ".join([*parts, *([text(whole)] if whole != 0 or not parts else [])])
 
 
 def total_latex(expression: Any) -> str:
     """Return a sum over parties as LaTeX, the three thirds as one sum over t."""
-    one, whole = summed_over_thirds(tidy(expression))
+    one, whole = _over_thirds(expression)
     parts = [rf"\sum_{{t=0}}^{{2}} \left[{latex(one)}\right]"] if one != 0 else []
     return " + ".join([*parts, *([latex(whole)] if whole != 0 or not parts else [])])

@@ -1,0 +1,250 @@
+"""Predictions for a finished run: one row for each operation, span and layer.
+
+A workload is known by name: `PREDICTORS` maps it to the function that gives its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from analysis.costs import catalogue, layers, operations, symbolic
+from analysis.costs.numbers import Number, packed
+from analysis.costs.setting import FIELDS, RADIX, NoFormula, Setting
+from analysis.measure import Measured
+from analysis.rows import Formula, Row, cost
+from mpcsim import InputError
+from mpcsim.scenario import validate
+from scenarios.link_probe import Probe
+from scenarios.model import LayerPlan, ModelSettings, shapes
+
+_NONE_YET = "no formula yet"
+
+
+Predictor = Callable[[Measured, str], list[Row]]
+
+
+def rows(measured: Measured, label: str = "") -> list[Row]:
+    """Return the rows of a run.
+
+    Raises:
+        InputError: there are no formulas for the workload.
+    """
+    return predictor(measured.scenario.workload)(measured, label)
+
+
+def predictor(workload: str) -> Predictor:
+    """Return what gives the rows of a workload.
+
+    Raises:
+        InputError: there are no formulas for it.
+    """
+    if workload not in PREDICTORS:
+        raise InputError(
+            f"validate: there are no formulas for the workload {workload!r}; accepted: "
+            f"{', '.join(PREDICTORS)}"
+        )
+    return PREDICTORS[workload]
+
+
+def settings_params(setting: Setting, keys: Sequence[str] = FIELDS) -> dict[str, Any]:
+    """Return those parts of a setting as parameters of a row."""
+    digits = setting.comparison in RADIX
+    return {key: getattr(setting, key) for key in keys if digits or key != "radix"}
+
+
+# Formulas
+
+
+Symbolic = tuple[Any, Any]
+"""Rounds and bytes, with symbols."""
+
+
+def formula(
+    build: Callable[[Setting, Number], Symbolic],
+    setting: Setting,
+    size: int,
+    predicted: Mapping[str, Any],
+    general: Symbolic,
+) -> Formula:
+    """Return the general formula, or the one for this ring and radix where the general does not apply.
+
+    The general formula assumes at least three digits of a comparison, and that all servers end a tree
+    of reshares together: where one that ends early goes on alone, its rounds are a bound. Whether it
+    gives the predicted numbers is checked here.
+    """
+    wanted = (predicted["rounds"], predicted["payload_bytes"])
+    found = tuple(symbolic.compiled(part)(*setting.numbers(size)) for part in general)
+    if found == wanted:
+        return _written(general)
+    special = build(setting, symbolic.n)
+    total = general[1] if found[1] == wanted[1] else special[1]
+    exact = _written((special[0], total))
+    if found[0] <= wanted[0]:
+        return exact
+    bound = _written((general[0], total))
+    return replace(
+        exact,
+        rounds=f"{exact.rounds} ≤ {bound.rounds}",
+        rounds_latex=rf"{exact.rounds_latex} \leq {bound.rounds_latex}",
+    )
+
+
+@cache
+def _written(expressions: Symbolic) -> Formula:
+    rounds, size = expressions
+    return Formula(
+        symbolic.text(rounds),
+        symbolic.total_text(size),
+        symbolic.latex(rounds),
+        symbolic.total_latex(size),
+    )
+
+
+# Microbench
+
+
+def microbench_row(
+    measured: Measured, label: str, formulas: Mapping[str, catalogue.Formula] | None = None
+) -> list[Row]:
+    """Return the row of one operation, from its span, which holds neither input nor output."""
+    setting, output = _setting(measured), measured.output
+    op, size = output["op"], output["size"]
+    known = (catalogue.OPERATIONS if formulas is None else formulas).get(op)
+    params = {"n": size} | settings_params(setting, known.depends if known else FIELDS)
+    found = measured.span("operation")
+    if known is None:
+        return [Row(label + op, params, None, None, found, _NONE_YET)]
+    try:
+        priced = known.cost(setting, size)
+    except NoFormula as missing:
+        return [Row(label + op, params, None, None, found, f"{_NONE_YET}: {missing}")]
+    predicted = cost(priced.rounds, list(priced.sent))
+
+    def build(setting: Setting, n: Number) -> Symbolic:
+        symbols = known.cost(setting, n)
+        return symbols.rounds, symbols.bytes
+
+    written = formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
+    return [Row(label + op, params, written, predicted, found, known.source)]
+
+
+@cache
+def _general(known: catalogue.Formula, setting: Setting) -> Symbolic:
+    symbols = known.cost(setting, symbolic.n)
+    return symbols.rounds, symbols.bytes
+
+
+# Inference
+
+
+def inference_rows(measured: Measured, label: str) -> list[Row]:
+    """Return rows for the clients' sharing, every layer, argmax, the result, and the run."""
+    setting, tables = _setting(measured), measured.scenario.tables
+    plans = shapes(validate(ModelSettings, tables["model"]))
+    images = measured.output["images"]
+    chain = layers.blocks(setting, plans, images)
+    in_classes = tables.get("output", {}).get("reveal", "class") == "class"
+    if in_classes:
+        chain.append(layers.classification(images, plans[-1].output[0]))
+    try:
+        spans, whole = layers.follow(setting, chain)
+    except NoFormula as missing:
+        names = [name for block in chain for name in block.sources]
+        params = settings_params(setting)
+        reason = f"{_NONE_YET}: {missing}"
+        return [Row(label + one, params, None, None, measured.span(one), reason) for one in names]
+    found = [_sharing(measured, setting, plans, images, label)]
+    for block in chain:
+        symbols = _block_formulas(block)
+        for name, source in block.sources.items():
+            if name in spans:
+                predicted = cost(spans[name].rounds, spans[name].sent)
+                params = {"n": block.outputs} | dict(block.shape) | settings_params(setting)
+                build = symbols(name)
+                general = build(setting.symbolic(), symbolic.n)
+                written = formula(build, setting, block.outputs, predicted, general)
+                found.append(Row(label + name, params, written, predicted, measured.span(name), source))
+    common = {"images": images} | settings_params(setting)
+    total = cost(whole.rounds, whole.sent)
+    sums = Formula("sum of the layers", "sum of the layers")
+    found.append(Row(label + "inference", common, sums, total, measured.span("inference"), "layers"))
+    found.append(_result(measured, setting, images * (1 if in_classes else plans[-1].output[0]), label))
+    first, last = found[0].predicted, found[-1].predicted
+    assert first is not None
+    assert last is not None
+    sent = [
+        a + b + c
+        for a, b, c in zip(
+            first["per_party"], [*total["per_party"], 0, 0], [*last["per_party"], 0, 0], strict=True
+        )
+    ]
+    rounds = first["rounds"] + total["rounds"] + last["rounds"]
+    found.append(Row(label + "run", common, sums, cost(rounds, sent), measured.whole(), "layers"))
+    return found
+
+
+def _block_formulas(
+    block: layers.Block,
+) -> Callable[[str], Callable[[Setting, Number], tuple[Number, Number]]]:
+    @cache
+    def spans(setting: Setting) -> dict[str, tuple[Number, Number]]:
+        return layers.formulas(setting, block, symbolic.n)
+
+    def of_span(name: str) -> Callable[[Setting, Number], tuple[Number, Number]]:
+        return lambda setting, _: spans(setting)[name]
+
+    return of_span
+
+
+def _sharing(
+    measured: Measured, setting: Setting, plans: tuple[LayerPlan, ...], images: int, label: str
+) -> Row:
+    """Return the row of the clients' input: servers, hospital, owner."""
+    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    hospital = sum(operations.client_input(setting, (images, *plans[0].input)))
+    owner = sum(sum(operations.client_input(setting, shape)) for shape in weights)
+    sent = [*operations.keys(setting).sent, hospital, owner]
+    written = Formula(
+        "1", "3·16 + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉",
+        "1", r"48 + \sum_{\text{arrays}} \left(64 + 3 h + 2 \left\lceil \frac{l n}{8} \right\rceil\right)",
+    )  # fmt: skip
+    params = {"images": images, "weights": len(weights)} | settings_params(setting)
+    found = measured.span("sharing", len(sent))
+    return Row(label + "sharing", params, written, cost(1, sent), found, "Araki et al. 2016; PRF seeds")
+
+
+def _result(measured: Measured, setting: Setting, n: int, label: str) -> Row:
+    sent = list(operations.client_output(setting, n))
+    written = _written((1, 3 * packed(symbolic.n, symbolic.l)))
+    params = {"n": n} | settings_params(setting)
+    return Row(
+        label + "reveal", params, written, cost(1, sent), measured.span("reveal"), "masked components"
+    )
+
+
+def _setting(measured: Measured) -> Setting:
+    assert measured.setting is not None
+    return measured.setting
+
+
+# Link probe
+
+
+def link_probe_rows(measured: Measured, label: str) -> list[Row]:
+    """Return the row of one message that travels a ring of three parties."""
+    probe = Probe(**measured.scenario.tables.get("workload", {}))
+    size, repeats = probe.message_bytes, probe.repeats
+    predicted = cost(3 * repeats, [size * repeats] * 3)
+    written = Formula("3·repeats", "3·repeats·message_bytes")
+    params = {"message_bytes": size, "repeats": repeats}
+    return [Row(f"{label}link_probe", params, written, predicted, measured.whole(), "by definition")]
+
+
+PREDICTORS: dict[str, Predictor] = {
+    "microbench": microbench_row,
+    "private_inference": inference_rows,
+    "link_probe": link_probe_rows,
+}

@@ -1,0 +1,93 @@
+"""Rows of a validation: a formula, what it predicts, what was measured, and whether they are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula as people read it: rounds, and payload bytes summed over the parties."""
+
+    rounds: str
+    payload_bytes: str
+    rounds_latex: str = ""
+    payload_latex: str = ""
+
+    def __str__(self) -> str:
+        return f"rounds = {self.rounds}; bytes = {self.payload_bytes}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One validated operation or layer.
+
+    Attributes:
+        op: operation, or MODEL/SPAN.
+        params: shape, ring and choices.
+        formula: None where there is none yet.
+        predicted: rounds, payload_bytes (sum over the parties), per_party; or None.
+        measured: the same.
+        source: where the formula comes from.
+    """
+
+    op: str
+    params: Mapping[str, Any]
+    formula: Formula | None
+    predicted: Mapping[str, Any] | None
+    measured: Mapping[str, Any]
+    source: str
+
+    @property
+    def equal(self) -> bool | None:
+        """Whether prediction and measurement are the same; None where nothing was predicted."""
+        return None if self.predicted is None else dict(self.predicted) == dict(self.measured)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the row as plain JSON."""
+        return {
+            "op": self.op,
+            "params": dict(self.params),
+            "formula": "none yet" if self.formula is None else str(self.formula),
+            "predicted": None if self.predicted is None else dict(self.predicted),
+            "measured": dict(self.measured),
+            "equal": self.equal,
+            "unit": "rounds: longest chain of messages; payload bytes, summed and by party",
+            "source": self.source,
+        }
+
+    def difference(self) -> str:
+        """Return what differs, for an error message."""
+        assert self.predicted is not None
+        parts = [
+            f"{key} predicted {self.predicted[key]}, measured {self.measured[key]}"
+            for key in self.predicted
+            if self.predicted[key] != self.measured[key]
+        ]
+        return f"{self.op} ({params_text(self.params)}): {'; '.join(parts)}"
+
+
+def cost(rounds: int, per_party: list[int]) -> dict[str, Any]:
+    """Return the block that predictions and measurements share."""
+    return {"rounds": rounds, "payload_bytes": sum(per_party), "per_party": per_party}
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """Return parameters as people write them: n=13, l=64, table, radix=4."""
+    words = []
+    for key, value in params.items():
+        if isinstance(value, str):
+            words.append(value)
+        elif isinstance(value, bool):
+            words.append(key if value else f"no {key}")
+        elif isinstance(value, list | tuple):
+            words.append(f"{key}={_sides(value)}")
+        else:
+            words.append(f"{key}={value}")
+    return ", ".join(words)
+
+
+def _sides(value: Any) -> str:
+    return "×".join(_sides(one) if isinstance(one, list | tuple) else str(one) for one in value)

@@ -1,0 +1,212 @@
+"""`mpcsim validate`: every row equal, and a wrong formula is found."""
+
+import csv
+import json
+
+import pytest
+
+from analysis import grid, measure, predict, validate, validation_tables
+from analysis.costs import operations, signs
+from analysis.costs.algebra import Cost
+from analysis.rows import Row
+from mpcsim import CheckFailed, InputError
+from mpcsim.__main__ import main
+
+
+def _main(*arguments):
+    with pytest.raises(SystemExit) as exit:
+        main(["validate", *arguments])
+    return exit.value.code
+
+
+@pytest.fixture
+def wrong_relu(monkeypatch):
+    """Have the formula for ReLU claim one byte too many of one server."""
+    right = operations.OPERATIONS["relu"]
+
+    def cost(setting, n):
+        found = right.cost(setting, n)
+        return Cost((found.sent[0] + 1, *found.sent[1:]), found.delay)
+
+    wrong = operations.Formula(cost, right.source, right.depends)
+    monkeypatch.setitem(operations.OPERATIONS, "relu", wrong)
+
+
+# Every row
+
+
+@pytest.mark.parametrize("op", operations.OPERATIONS)
+def test_rows_of_an_operation_are_equal(op):
+    cells = list(grid.cells([op]))
+    some = cells if len(cells) <= 12 else cells[::4]  # the number of choices is odd: all rings and sizes
+    assert {size for _, size, _ in some} == {size for _, size, _ in cells}
+    for _, size, overrides in some:
+        named = [f"workload.op={op}", f"workload.size={size}", *overrides]
+        (row,) = predict.rows(measure.measure("microbench", named))
+        assert row.equal is True, row.difference()
+        assert row.formula is not None
+
+
+def test_the_grid_has_two_sizes_one_of_them_no_multiple_of_8():
+    for op in operations.OPERATIONS:
+        assert len({tuple(o for o in chosen if "ring" in o) for _, _, chosen in grid.cells([op])}) == 2
+        sizes = {size for _, size, _ in grid.cells([op])}
+        assert len(sizes) == 2
+        assert any(size % 8 for size in sizes)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("op", operations.OPERATIONS)
+def test_vectors_shorter_than_the_servers_are_equal_too(op, size):
+    for choice in ([], ["protocol.comparison=masked", "protocol.select=one_round"]):
+        found = measure.measure("microbench", [f"workload.op={op}", f"workload.size={size}", *choice])
+        (row,) = predict.rows(found)
+        assert row.equal is True, row.difference()
+
+
+def test_every_span_of_the_small_networks_is_equal():
+    rows = list(validate.network_rows())
+    names = {row.op for row in rows}
+    assert {"blocks/conv1", "blocks/pool1", "blocks/conv1.relu", "blocks/dense2"} <= names
+    assert {"apart/pool2", "apart/pool3", "apart/argmax", "apart/sharing", "apart/run"} <= names
+    for row in rows:
+        assert row.equal is True, row.difference()
+
+
+def test_every_layer_of_the_flagship_is_equal():
+    found = validate.validate_scenario("pomic_inference")
+    assert {"conv1", "pool1", "conv1.relu", "dense1", "argmax", "sharing", "reveal", "run"} <= {
+        row.op for row in found.rows
+    }
+    found.check()
+
+
+def test_every_layer_of_the_papers_own_choices_is_equal():
+    found = validate.validate_scenario("pomic_paper")
+    assert {row.params["comparison"] for row in found.rows} == {"ripple"}
+    found.check()
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet50"])
+def test_every_layer_of_a_dry_run_is_equal(name):
+    found = validate.validate_scenario(name)
+    assert len(found.rows) > 10
+    found.check()
+
+
+def test_layers_add_up_to_the_inference():
+    rows = {row.op: row.measured for row in validate.validate_scenario("pomic_inference").rows}
+    parts = [rows[op] for op in rows if op not in ("sharing", "reveal", "run", "inference")]
+    assert sum(part["payload_bytes"] for part in parts) == rows["inference"]["payload_bytes"]
+    assert sum(part["rounds"] for part in parts) == rows["inference"]["rounds"]
+
+
+# The check can fail
+
+
+def test_a_wrong_formula_is_found(wrong_relu):
+    (row,) = validate.validate_scenario("microbench").rows
+    assert row.equal is False
+    with pytest.raises(CheckFailed, match=r"1 differ.*\n.*relu.*per_party predicted"):
+        validate.Validation([row]).check()
+
+
+def test_a_wrong_formula_ends_the_command_with_1(wrong_relu, capsys):
+    assert _main("microbench", "--json") == 1
+    printed = capsys.readouterr()
+    (row,) = json.loads(printed.out)["rows"]
+    assert row["equal"] is False
+    assert row["predicted"]["payload_bytes"] == row["measured"]["payload_bytes"] + 1
+    assert "relu" in printed.err
+
+
+def test_a_wrong_number_of_rounds_is_found(monkeypatch):
+    right = operations.OPERATIONS["relu"]
+    one_less = operations.Formula(
+        lambda setting, n: Cost(right.cost(setting, n).sent), right.source, right.depends
+    )
+    monkeypatch.setitem(operations.OPERATIONS, "relu", one_less)
+    (row,) = validate.validate_scenario("microbench").rows
+    assert row.equal is False
+    assert "rounds" in row.difference()
+    assert "bytes" not in row.difference()
+
+
+def test_an_operation_without_a_formula_is_neither_equal_nor_wrong(monkeypatch):
+    monkeypatch.delitem(operations.OPERATIONS, "relu")
+    (row,) = validate.validate_scenario("microbench").rows
+    assert row.equal is None
+    found = validate.Validation([row])
+    found.check()
+    assert found.count() == "1 rows: 0 equal, 0 differ, 1 without a formula"
+
+
+def test_a_construction_without_a_formula_is_neither(monkeypatch):
+    monkeypatch.delitem(signs.SIGNS, "table")
+    (row,) = validate.validate_scenario("microbench").rows
+    assert row.equal is None
+    assert "no formula yet: comparison 'table'" in row.source
+    rows = validate.validate_scenario("pomic_inference").rows
+    assert {row.equal for row in rows} == {None}
+    assert "conv1.relu" in {row.op for row in rows}
+
+
+# The command
+
+
+def test_json_has_the_rows(capsys):
+    assert _main("microbench", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert set(row) >= {"op", "params", "formula", "predicted", "measured", "equal", "source"}
+    assert row["predicted"] == row["measured"]
+    assert set(row["measured"]) == {"rounds", "payload_bytes", "per_party"}
+    assert row["formula"].startswith("rounds = ⌈log2 ⌈(V - 1)/m⌉⌉ + 2; bytes = Σ_t [")
+
+
+def test_rounds_of_an_uneven_tree_print_with_their_bound():
+    named = ["workload.op=compare", "protocol.comparison=prefix", "protocol.rotate=false"]
+    (row,) = predict.rows(measure.measure("microbench", named))
+    assert row.formula.rounds == "8 ≤ ⌈log2 V⌉ + 4"
+    assert row.equal is True
+
+
+def test_the_link_probe_is_exact():
+    (row,) = validate.validate_scenario("link_probe").rows
+    assert row.equal is True
+    assert row.measured == {"rounds": 30, "payload_bytes": 30_000, "per_party": [10_000] * 3}
+
+
+def test_a_workload_without_formulas_is_refused(tmp_path):
+    (tmp_path / "own.py").write_text("async def program(party):\n    pass\n", encoding="utf-8")
+    scenario = tmp_path / "own.toml"
+    scenario.write_text('workload = "own.py:program"\n', encoding="utf-8")
+    with pytest.raises(InputError, match="no formulas for the workload 'own"):
+        validate.validate_scenario(str(scenario))
+
+
+def test_tables_are_printed_and_written(tmp_path, capsys):
+    out = tmp_path / "tables"
+    assert _main("pomic_inference", "--out", str(out)) == 0
+    printed = capsys.readouterr().out
+    assert "conv1.relu" in printed
+    assert "Σ_t [" in printed
+    with (out / "validation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(row["equal"] == "True" for row in rows)
+    assert all(row["predicted_per_party"] == row["measured_per_party"] for row in rows)
+    markdown = (out / "validation.md").read_text(encoding="utf-8")
+    assert "| conv1.relu | n=" in markdown
+    latex = (out / "validation.tex").read_text(encoding="utf-8")
+    assert latex.isascii(), {sign for sign in latex if not sign.isascii()}
+    assert latex.count(r"\begin{longtable}") == latex.count(r"\end{longtable}") == 1
+
+
+def test_a_folder_in_use_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert _main("microbench", "--out", str(tmp_path)) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_a_bar_in_a_cell_does_not_break_the_markdown():
+    row = Row("a|b", {"n": 1}, None, None, {"rounds": 1, "payload_bytes": 2, "per_party": [2]}, "x")
+    assert r"a\|b" in validation_tables.markdown(validate.Validation([row]))
