@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mpcsim import Run
-    from mpcsim.scenario import Scenario
     from mpcsim.workload import Program
 
 app = typer.Typer(
@@ -49,6 +47,12 @@ def run(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Shapes alone, no data: same costs, no values (--set dry_run=true)."
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,24 +60,268 @@ def run(
             help="The run record's folder, new or empty; without it, runs/NAME-DIGEST.",
         ),
     ] = None,
+    check_determinism: Annotated[
+        bool,
+        typer.Option(
+            "--check-determinism",
+            help="Run again in another process and compare event by event; exit status 1 on a difference.",
+        ),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
-    from mpcsim import log, record
+    from mpcsim import determinism, log, record
+    from mpcsim.progress import Progress
+    from mpcsim.running import execute
     from mpcsim.scenario import load_scenario
+    from scenarios import WORKLOADS
 
     log.configure()
     if out is not None:
         record.check_folder(out)
-    loaded = load_scenario(scenario, overrides or [], seed, _shipped())
+    changes = [*(overrides or []), *(["dry_run=true"] if dry_run else [])]
+    loaded = load_scenario(scenario, changes, seed, _shipped())
+    if check_determinism:
+        determinism.check_possible(loaded)
     # What a workload prints is no part of the result.
-    with redirect_stdout(sys.stderr if as_json else sys.stdout):
-        program, finished, summary = _execute(loaded)
-    folder = record.write_record(out, finished, loaded, summary)
+    with redirect_stdout(sys.stderr if as_json else sys.stdout), Progress() as progress:
+        done = execute(loaded, WORKLOADS, out, audit=check_determinism, watch=progress.watch)
+    if check_determinism:
+        others = determinism.rows_of_another_process(loaded)
+        roles = list(done.program.roles)
+        done.summary["determinism"] = determinism.compare(done.run.audit or [], others, roles)
     if as_json:
-        typer.echo(record.to_json(summary), nl=False)
+        typer.echo(record.to_json(done.summary), nl=False)
     else:
-        _print(summary, program, folder)
+        _print(done.summary, done.program, done.folder)
+
+
+@app.command("audit-run", hidden=True)
+def audit_run(scenario: Path, rows: Path) -> None:
+    """Run a scenario and write one row for each message: the second run of --check-determinism."""
+    from mpcsim import MpcsimError, determinism, workload
+    from mpcsim.scenario import load_scenario
+    from scenarios import WORKLOADS
+
+    loaded = load_scenario(scenario)
+    program = workload.build_program(loaded, WORKLOADS)
+    try:
+        finished = workload.run_program(program, loaded, audit=True)
+    except MpcsimError as error:
+        if error.run is None:
+            raise
+        finished = error.run
+    determinism.write_rows(finished.audit or [], rows)
+
+
+@app.command()
+def trace(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run record.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file to write; without it, RUN/trace.json."),
+    ] = None,
+) -> None:
+    """Write a run's events in the Chrome trace event format, for ui.perfetto.dev."""
+    from mpcsim import chrome, record
+
+    found = record.read_record(run)
+    file = out or run / "trace.json"
+    roles = [party["role"] for party in found.summary["per_party"]]
+    count = chrome.write_trace(found.events(), roles, file)
+    typer.echo(f"{file}: {count} trace events; open it at ui.perfetto.dev")
+
+
+@app.command()
+def validate(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SCENARIO]",
+            help="Validate every layer of this scenario; without it, every operation over a grid.",
+        ),
+    ] = None,
+    claims: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Published claims to judge, in place of the shipped ones (grid only)."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the tables as Markdown, CSV and LaTeX: new or empty."),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Hold measured rounds and bytes to their formulas; exit status 1 where a row differs."""
+    import json
+
+    from rich.console import Console
+
+    from analysis import validate as validation
+    from analysis import validation_tables
+    from mpcsim import record
+
+    if out is not None:
+        record.check_folder(out)
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        found = validation.validate_scenario(scenario) if scenario else validation.validate_all(claims)
+    written = validation_tables.write(found, out) if out is not None else []
+    if as_json:
+        typer.echo(json.dumps(found.describe(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        console = Console(highlight=False)
+        console.width = max(console.width, validation_tables.LEAST_WIDTH)
+        for part in validation_tables.screen(found):
+            console.print(part)
+        console.print("\n".join([found.count(), *map(str, written)]), markup=False, soft_wrap=True)
+    found.check()
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN…", help="Run records; ratios are to the first.")
+    ],
+    as_json: _Json = False,
+) -> None:
+    """Set run records side by side: what differs, totals, and spans matched by path."""
+    import json
+
+    from rich.console import Console
+
+    from analysis.compare import compare as compare_runs
+
+    found = compare_runs(runs)
+    if as_json:
+        typer.echo(json.dumps(found.describe(), indent=2, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for part in found.screen():
+        console.print(part)
+
+
+@app.command()
+def sweep(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped one.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=V1,V2,…",
+            help="Values of a key: a list (1 ms,10 ms), a range (1..8, 10..100:10, 1..1000:*10, "
+            "10..50:10 ms), or one value. Several --set: every combination.",
+        ),
+    ] = None,
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="Take the lists side by side, not every combination.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes at a time; by default one for each core.", min=1)
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local, or dask with --scheduler.")] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, as in tcp://10.0.0.1:8786.")
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry-failed", help="Run the points again that failed before.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="New, empty, or an earlier sweep's; without it, runs/NAME-sweep-HASH."
+        ),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Run a scenario over many values of its keys, in parallel; started again, it goes on."""
+    from analysis import sweep as sweeps
+    from analysis import sweep_report
+    from analysis.sweep_engines import choose
+
+    start = choose(engine, scheduler, jobs)
+    planned = sweeps.plan(scenario, overrides or [], _shipped(), zipped=zipped, seed=seed, out=out)
+    found = sweeps.run(planned, start, jobs=jobs, retry=retry)
+    pictures = sweep_report.draw(found)
+    if as_json:
+        typer.echo(sweep_report.to_json(found), nl=False)
+    else:
+        sweep_report.show(found, pictures)
+    raise typer.Exit(found.exit_status())
+
+
+@app.command()
+def retime(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run record.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=V1,V2,…",
+            help="A key of the network, as in network.latency=10ms. Several values, or a range, make a "
+            "grid (1 ms,10 ms or 10..100:10 ms); several --set: every combination.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write the grid as CSV (one row a network)."),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Say what a run would take over another network, and why, without running its protocol again."""
+    from analysis import retime_report
+
+    found = retime_report.retime(run, overrides or [], csv)
+    found.show(as_json=as_json)
+    raise typer.Exit(found.exit_status)
+
+
+@app.command()
+def plot(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN…", help="Run records, sweeps, or what `validate --out` wrote."),
+    ],
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="layers, layers-sum, compare, messages (with --span), latency, bandwidth, network, sweep, "
+            "formula, …; repeatable. "
+            "Without it, all that the runs can feed.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where files go; without it, `figures` in RUN, or here."),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="Of svg, pdf, png.")] = "svg,pdf,png",
+    span: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The span of a message diagram (--kind messages).")
+    ] = None,
+) -> None:
+    """Draw figures for papers, and print their files."""
+    from analysis import plot as plots
+
+    for path in plots.plot(runs, kinds or [], out, formats, span):
+        typer.echo(str(path))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run record.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page; without it, RUN/report.html.")
+    ] = None,
+) -> None:
+    """Write a run as one HTML page that opens offline: layers, critical path, other networks, messages."""
+    from analysis import report as reports
+
+    typer.echo(str(reports.write(run, out)))
 
 
 @app.command("list")
@@ -119,35 +367,11 @@ def _description(file: Path) -> str:
     return " ".join(line.strip("# ") for line in comment)
 
 
-def _execute(scenario: Scenario) -> tuple[Program, Run, dict[str, Any]]:
-    """Build a scenario's workload, run it, and summarise the run."""
-    import structlog
-
-    from mpcsim import MpcsimError, record, workload
-    from scenarios import WORKLOADS
-
-    program = workload.build_program(scenario, WORKLOADS)
-    structlog.get_logger().info("run starts", scenario=scenario.name, parties=len(program.roles))
-    try:
-        run = workload.run_program(program, scenario)
-    except MpcsimError as error:
-        error.add_note(_again(scenario))
-        raise
-    structlog.get_logger().info("run ends", digest=run.digest, wall_s=round(run.wall_s, 3))
-    output = program.summarize(run)
-    return program, run, record.summary(run, scenario, output, program.describe)
-
-
-def _again(scenario: Scenario) -> str:
-    if scenario.seed is None:
-        return "the scenario has no seed: with --seed N the same command repeats a run exactly"
-    return f"seed {scenario.seed}: the same command repeats this run exactly"
-
-
 def _print(summary: dict[str, Any], program: Program, folder: Path) -> None:
     """Print a run for people."""
     from rich.console import Console
 
+    from analysis.critical_column import bound_by
     from analysis.tables import party_table, span_table
     from mpcsim.units import format_bytes, format_time
 
@@ -173,8 +397,14 @@ def _print(summary: dict[str, Any], program: Program, folder: Path) -> None:
         f"{format_bytes(summary['wire_bytes'])} on the wire"
     )
     console.print(party_table(parties, measured=measured))
+    for act in summary["faults"]:
+        where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
+        line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
+    if "determinism" in summary:
+        line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
     if summary["spans"]:
-        console.print(span_table(summary["spans"], measured=measured))
+        cells, note = bound_by(folder)
+        console.print(span_table(summary["spans"], measured=measured, bound_by=cells, note=note))
     if program.render is None:
         console.print_json(data=summary["output"])
     else:

@@ -12,12 +12,16 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from heapq import heappop, heappush
 from typing import Any, NoReturn, Protocol
 
 from mpcsim.errors import UsageError
 from mpcsim.units import NANOSECONDS
+
+_COARSE = 3_000_000  # nanoseconds: uvloop's timers are about this exact
+_FINE = 500_000  # nanoseconds: `time.sleep` is about this exact
+_Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Clock(Protocol):
@@ -47,12 +51,14 @@ class Clock(Protocol):
     def stop(self) -> None:
         """End `run` after the present callback."""
 
-    def pending(self) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+    def pending(self) -> list[_Call]:
         """Return what is due but was not called, in order of time."""
 
 
 class VirtualClock(asyncio.BaseEventLoop):
-    """An event loop whose time is a number: a ready queue, and a heap of (time, serial, callback).
+    """An event loop whose time is a number: a ready queue, and a heap of times with their callbacks.
+
+    Callbacks of one time are kept in one list, in the order in which they were asked for.
 
     It does no real input or output. asyncio's futures and `asyncio.sleep` work and take virtual time;
     tasks are refused, because the engine could not attribute what they send.
@@ -62,9 +68,10 @@ class VirtualClock(asyncio.BaseEventLoop):
         super().__init__()
         self.now = 0
         self.held: set[Any] = set()
-        self._serial = 0
-        self._due: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
-        self._todo: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._times: list[int] = []
+        self._due: dict[int, list[_Call]] = {}
+        self._present: Iterator[_Call] = iter(())
+        self._todo: deque[_Call] = deque()
         self._stop = False
 
     def soon(self, callback: Callable[..., Any], *args: Any) -> None:
@@ -73,33 +80,47 @@ class VirtualClock(asyncio.BaseEventLoop):
 
     def at(self, when: int, callback: Callable[..., Any], *args: Any) -> None:
         """Call back at `when`; among equal times the first to be asked for is the first called."""
-        self._serial += 1
-        heappush(self._due, (when, self._serial, callback, args))
+        calls = self._due.get(when)
+        if calls is None:
+            self._due[when] = [(callback, args)]
+            heappush(self._times, when)
+        else:
+            calls.append((callback, args))
 
     def run(self) -> None:
         """Run until nothing is ready and nothing is due, or until `stop`."""
-        todo, due = self._todo, self._due
         outer = asyncio.events._get_running_loop()
         asyncio.events._set_running_loop(self)
         try:
-            while not self._stop:
+            self._run()
+        finally:
+            asyncio.events._set_running_loop(outer)
+
+    def _run(self) -> None:
+        todo, times, due = self._todo, self._times, self._due
+        while True:
+            while todo and not self._stop:
+                callback, args = todo.popleft()
+                callback(*args)
+            if self._stop or not times:
+                return
+            self.now = heappop(times)
+            self._present = iter(due.pop(self.now))
+            for callback, args in self._present:
+                callback(*args)
                 while todo and not self._stop:
                     callback, args = todo.popleft()
                     callback(*args)
-                if not due or self._stop:
-                    break
-                self.now, _, callback, args = heappop(due)
-                callback(*args)
-        finally:
-            asyncio.events._set_running_loop(outer)
+                if self._stop:
+                    return
 
     def stop(self) -> None:
         """End `run` after the present callback."""
         self._stop = True
 
-    def pending(self) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+    def pending(self) -> list[_Call]:
         """Return what is due but was not called, in order of time."""
-        return [(callback, args) for _, _, callback, args in sorted(self._due, key=lambda e: e[:2])]
+        return [*self._present, *(call for when in sorted(self._due) for call in self._due[when])]
 
     # What asyncio's futures and `asyncio.sleep` ask of a loop.
 
@@ -153,23 +174,31 @@ def _run_handle(handle: asyncio.Handle) -> None:
 
 
 class WallClock:
-    """The same callbacks at real times on uvloop; `now` is nanoseconds since the start of `run`."""
+    """The same callbacks at real times on uvloop; `now` is nanoseconds since the start of `run`.
+
+    A timer of the operating system fires a little late. After an idle wait `now` starts from when the
+    callback was due, not from when the system woke the process, so that its lateness does not add up
+    from hop to hop; the next wait is by the true clock again and makes it good. What callbacks take
+    is never made good: it is time that passed.
+    """
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
-        self._todo: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._todo: deque[_Call] = deque()
         self._serial = 0
         self._origin = time.perf_counter_ns()
         self._stop = False
         self._woken = False
+        self._late = 0
+        self._awaited: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.held: set[Any] = set()
 
     @property
     def now(self) -> int:
         """Nanoseconds since the start."""
-        return time.perf_counter_ns() - self._origin
+        return time.perf_counter_ns() - self._origin - self._late
 
     def soon(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call back as soon as what is ready is done."""
@@ -225,6 +254,7 @@ class WallClock:
         """Call what is ready and due, then sleep until the next is due."""
         assert self._loop is not None
         self._woken = True  # what is asked for during the turn is seen to below
+        self._late = 0
         if self._timer is not None:
             self._timer.cancel()
         try:
@@ -232,7 +262,7 @@ class WallClock:
                 while self._todo and not self._stop:
                     callback, args = self._todo.popleft()
                     callback(*args)
-                if self._stop or not self._waiting or self._waiting[0][0] > self.now:
+                if self._stop or not self._waiting or not self._due():
                     break
                 _, _, callback, args = heappop(self._waiting)
                 callback(*args)
@@ -243,13 +273,38 @@ class WallClock:
         if self._stop or not (self._waiting or self.held):
             self._loop.stop()
         elif self._waiting:
-            delay = (self._waiting[0][0] - self.now) / NANOSECONDS
-            self._timer = self._loop.call_later(max(delay, 0), self._turn)
+            self._late = 0
+            self._awaited = self._waiting[0][0]
+            delay = self._awaited - self.now - _COARSE
+            self._timer = self._loop.call_later(max(delay, 0) / NANOSECONDS, self._turn)
+
+    def _due(self) -> bool:
+        """Return whether the next callback is due; wait for it where it is due soon.
+
+        uvloop's timers count whole milliseconds and fire late; what is due within `_COARSE` is
+        waited for here, asleep for most of it, so that a delay is kept to some microseconds.
+        """
+        when = self._waiting[0][0]
+        left = when - self.now
+        idle = left > 0 or self._awaited == when
+        self._awaited = None
+        if left > 0:
+            self._late = 0
+            left = when - self.now
+        if left > _COARSE or (left > 0 and self.held):
+            return False
+        while left > 0:
+            if left > _FINE:
+                time.sleep((left - _FINE) / NANOSECONDS)
+            left = when - self.now
+        if idle:
+            self._late = -left
+        return True
 
     def stop(self) -> None:
         """End `run` after the present callback."""
         self._stop = True
 
-    def pending(self) -> list[tuple[Callable[..., Any], tuple[Any, ...]]]:
+    def pending(self) -> list[_Call]:
         """Return what is due but was not called, in order of time."""
         return [(callback, args) for _, _, callback, args in sorted(self._waiting, key=lambda e: e[:2])]

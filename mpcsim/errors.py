@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class MpcsimError(Exception):
-    """Base of all errors of mpcsim; `exit_status` is what the command line ends with."""
+    """Base of all errors of mpcsim.
+
+    Attributes:
+        exit_status: what the command line ends with.
+        run: the `Run` as far as it went, where the error ended one.
+    """
 
     exit_status = 3
+    run: Any = None
 
 
 class InputError(MpcsimError):
@@ -43,3 +51,7 @@ class DeadlockError(RunError):
 
 class PartyError(RunError):
     """A party's coroutine raised; the message names the party and the span, and the cause is chained."""
+
+
+class RecvTimeout(RunError, TimeoutError):
+    """`party.recv` waited for its whole timeout; a protocol may catch it and go on."""

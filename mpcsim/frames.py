@@ -7,8 +7,8 @@ large array is known without serialising it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+import math
+from typing import Any, Final, NamedTuple
 
 import msgpack
 import numpy as np
@@ -19,11 +19,16 @@ ARRAY: Final = 1
 BIG_INTEGER: Final = 2
 _CHANNEL_HEADER: Final = 1 + 9  # array of two, then an unsigned 64-bit integer
 _PACK = msgpack.Packer(use_bin_type=True).pack
+_SMALL: Final = 2048  # a body up to this size is copied for the digest
+_MOST_HEADS: Final = 4096
+_HEADS: dict[tuple[Any, tuple[int, ...]], tuple[int, int, bytes]] = {}  # see `_array_head`
+_LONGEST_DTYPE: Final = 8  # characters, as in "<f8"
+_READY: Final = 0x1 | 0x4  # flags of an array: in C order, with data of its own
+_FLAGS: Final = _READY | 0x400  # and writeable, which is seen to
 _KINDS = "biuf"  # NumPy kinds that may travel: Booleans, integers, floating point
 
 
-@dataclass(slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """A payload ready to travel: frozen, weighed, and with the bytes that identify it.
 
     Attributes:
@@ -45,31 +50,65 @@ def seal(payload: Any) -> Sealed:
     Raises:
         UsageError: the payload holds something that cannot travel.
     """
+    frozen, payload_bytes, wire_bytes, identity = weigh(payload)
+    return Sealed(
+        frozen, payload_bytes, wire_bytes, [identity] if isinstance(identity, bytes) else identity
+    )
+
+
+def weigh(payload: Any) -> tuple[Any, int, int, bytes | list[Any]]:
+    """Do what `seal` does and return a plain tuple; every message passes here.
+
+    The identity of a small body is one bytes object.
+    """
     kind = type(payload)
     if kind is int and -(2**63) <= payload < 2**64:
-        body = _PACK(payload)
-        return Sealed(payload, len(body), _CHANNEL_HEADER + len(body), [body])
+        body: bytes = _PACK(payload)
+        size = len(body)
+        return payload, size, _CHANNEL_HEADER + size, body
     if kind is np.ndarray:
-        frozen = _freeze(payload)
-        header = _PACK([frozen.dtype.str, frozen.shape])
-        size = len(header) + frozen.nbytes
-        return Sealed(
-            frozen,
-            frozen.nbytes,
-            _CHANNEL_HEADER + _extension_header(size) + size,
-            [header, _data(frozen)],
-        )
+        dtype, shape = payload.dtype, payload.shape
+        head = _HEADS.get((dtype, shape))
+        if head is None:
+            head = _array_head(dtype, shape)
+        flags = payload.flags.num & _FLAGS
+        if flags != _READY:
+            if flags & _READY != _READY:
+                payload = _own(payload)
+            payload.flags.writeable = False
+        wire, size, packed = head
+        if size <= _SMALL:
+            return payload, size, wire, packed + payload.tobytes()
+        return payload, size, wire, [packed, _data(payload)]
     identity: list[Any] = []
     frozen, payload_bytes, body_bytes = _seal(payload, identity)
-    return Sealed(frozen, payload_bytes, _CHANNEL_HEADER + body_bytes, identity)
+    if body_bytes <= _SMALL:
+        return frozen, payload_bytes, _CHANNEL_HEADER + body_bytes, b"".join(identity)
+    return frozen, payload_bytes, _CHANNEL_HEADER + body_bytes, identity
+
+
+def _array_head(dtype: Any, shape: tuple[int, ...]) -> tuple[int, int, bytes]:
+    """Return (wire bytes, bytes of data, packed [dtype, shape]) of a kind of array."""
+    if dtype.kind not in _KINDS:
+        raise UsageError(
+            f"an array of dtype {dtype} cannot travel: accepted are Booleans, integers and floating point"
+        )
+    packed = bytes(_PACK([dtype.str, shape]))
+    data = dtype.itemsize * math.prod(shape)
+    size = len(packed) + data
+    head = _CHANNEL_HEADER + _extension_header(size) + size, data, packed
+    if len(_HEADS) >= _MOST_HEADS:
+        _HEADS.clear()
+    _HEADS[dtype, shape] = head
+    return head
 
 
 def _seal(value: Any, identity: list[Any]) -> tuple[Any, int, int]:
     """Return (frozen value, payload bytes, body bytes) and append the value's identity."""
     if type(value) is np.ndarray:
-        sealed = seal(value)
-        identity += sealed.identity
-        return sealed.payload, sealed.payload_bytes, sealed.wire_bytes - _CHANNEL_HEADER
+        frozen, payload_bytes, wire_bytes, own = weigh(value)
+        identity += [own] if isinstance(own, bytes) else own
+        return frozen, payload_bytes, wire_bytes - _CHANNEL_HEADER
     if isinstance(value, list | tuple):
         head = msgpack.Packer().pack_array_header(len(value))
         identity.append(head)
@@ -79,7 +118,7 @@ def _seal(value: Any, identity: list[Any]) -> tuple[Any, int, int]:
     if isinstance(value, dict):
         head = msgpack.Packer().pack_map_header(len(value))
         identity.append(head)
-        keys = [_seal(key, identity) for key in value]
+        keys = [_seal_key(key, identity) for key in value]
         items = [_seal(item, identity) for item in value.values()]
         frozen = {key[0]: item[0] for key, item in zip(keys, items, strict=True)}
         return _total(frozen, len(head), keys + items)
@@ -88,6 +127,15 @@ def _seal(value: Any, identity: list[Any]) -> tuple[Any, int, int]:
     body = _pack_scalar(value)
     identity.append(body)
     return value, _content_bytes(value, body), len(body)
+
+
+def _seal_key(key: Any, identity: list[Any]) -> tuple[Any, int, int]:
+    if isinstance(key, tuple | list | dict | np.ndarray):
+        raise UsageError(
+            f"a key of a dict in a payload cannot be {type(key).__name__}: accepted are text, bytes "
+            "and numbers"
+        )
+    return _seal(key, identity)
 
 
 def _total(frozen: Any, head: int, parts: list[tuple[Any, int, int]]) -> tuple[Any, int, int]:
@@ -117,24 +165,17 @@ def _content_bytes(value: Any, body: bytes) -> int:
     return 0 if value is None else len(body)
 
 
-def _freeze(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return the array read-only; a view is copied, since its base could still be written."""
-    if array.dtype.kind not in _KINDS:
-        raise UsageError(
-            f"an array of dtype {array.dtype} cannot travel: accepted are Booleans, integers and "
-            "floating point"
-        )
-    if array.base is not None:
-        root: Any = array
-        while isinstance(root.base, np.ndarray):
-            root = root.base
-        immutable = isinstance(root.base, bytes) or (root.base is None and not root.flags.writeable)
-        if not (immutable and (array.flags.c_contiguous or is_uniform(array))):
-            array = array.copy()
-    elif not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
-    array.flags.writeable = False
-    return array
+def _own(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the array with data of its own, in C order; a view of what nobody can write stays."""
+    if array.base is None:
+        return np.ascontiguousarray(array)
+    root: Any = array
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    immutable = isinstance(root.base, bytes) or (root.base is None and not root.flags.writeable)
+    if immutable and (array.flags.c_contiguous or is_uniform(array)):
+        return array
+    return array.copy()
 
 
 def is_uniform(array: np.ndarray[Any, Any]) -> bool:
@@ -144,7 +185,7 @@ def is_uniform(array: np.ndarray[Any, Any]) -> bool:
 
 def _data(array: np.ndarray[Any, Any]) -> Any:
     if is_uniform(array):
-        return array.ravel()[:1].tobytes() if array.ndim == 1 else array[(0,) * array.ndim].tobytes()
+        return array[(0,) * array.ndim].tobytes()
     return array.data if array.size else b""
 
 
@@ -208,7 +249,11 @@ def _decode_extension(code: int, data: bytes) -> Any:
     unpacker = msgpack.Unpacker(max_buffer_size=max(len(data), 1))
     unpacker.feed(data)
     name, shape = unpacker.unpack()
+    if not isinstance(name, str) or len(name) > _LONGEST_DTYPE:
+        raise InputError("not a frame of mpcsim: no dtype")
     dtype = np.dtype(name)
     if dtype.kind not in _KINDS:
         raise InputError(f"not a frame of mpcsim: dtype {name!r}")
+    if any(type(side) is not int or side < 0 for side in shape):
+        raise InputError(f"not a frame of mpcsim: shape {shape!r}")
     return np.frombuffer(data, dtype, offset=unpacker.tell()).reshape(shape)

@@ -6,9 +6,12 @@ Rounds are depths: a message carries the length of the longest chain of messages
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
+
+from mpcsim.fingerprint import WORTHWHILE, fingerprint, size
 
 
 @dataclass(slots=True)
@@ -32,30 +35,75 @@ class Traffic:
         self.wire_bytes += other.wire_bytes
 
 
+class LinkAccounts(Mapping[tuple[int, int], Traffic]):
+    """What was sent, by directed link (from, to); links that carried nothing are left out.
+
+    The numbers are kept in lists by sender and receiver, as a run of a thousand parties has a
+    million links; an account is made when it is asked for.
+    """
+
+    def __init__(self, parties: int) -> None:
+        self.messages = [[0] * parties for _ in range(parties)]
+        self.payload_bytes = [[0] * parties for _ in range(parties)]
+        self.wire_bytes = [[0] * parties for _ in range(parties)]
+
+    def __getitem__(self, link: tuple[int, int]) -> Traffic:
+        """Return the account of a link."""
+        sender, to = link
+        if not (0 <= sender < len(self.messages) and 0 <= to < len(self.messages)):
+            raise KeyError(link)
+        if not self.messages[sender][to]:
+            raise KeyError(link)
+        return Traffic(
+            self.messages[sender][to], self.payload_bytes[sender][to], self.wire_bytes[sender][to]
+        )
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield the links that carried something, by sender and receiver."""
+        for sender, counts in enumerate(self.messages):
+            yield from ((sender, to) for to, count in enumerate(counts) if count)
+
+    def __len__(self) -> int:
+        """Return how many links carried something."""
+        return sum(1 for _ in self)
+
+    def of_sender(self, sender: int) -> Traffic:
+        """Return the account of all links of a sender."""
+        return Traffic(
+            sum(self.messages[sender]), sum(self.payload_bytes[sender]), sum(self.wire_bytes[sender])
+        )
+
+
 class SpanRun:
-    """One occurrence of a span, shared by all parties that enter it."""
+    """One occurrence of a span, shared by all parties that enter it.
+
+    Attributes:
+        path: names from the outermost span to this one, joined by "/"; "" for the run itself.
+        number: the place among the occurrences of the run, in order of appearance; 0 is the run.
+        sent: what was sent with this as the innermost span, by party.
+        compute_ns: processor time with this as the innermost span, by party.
+    """
 
     __slots__ = (
         "children", "compute_ns", "entered_at", "entered_depth", "left_at", "left_depth", "name",
-        "op", "parent", "sent",
+        "number", "op", "parent", "path", "sent",
     )  # fmt: skip
 
-    def __init__(self, name: str, op: str | None, parent: SpanRun | None) -> None:
+    def __init__(self, name: str, op: str | None, parent: SpanRun | None, number: int) -> None:
         self.name = name
         self.op = op
         self.parent = parent
+        self.number = number
+        self.path: str = f"{parent.path}/{name}" if parent is not None and parent.path else name
         self.children: dict[tuple[str, str, int], SpanRun] = {}
         self.entered_depth = self.entered_at = 0
         self.left_depth = self.left_at = 0
         self.compute_ns: dict[int, int] = {}
         self.sent: dict[int, Traffic] = {}
 
-    @property
-    def path(self) -> str:
-        """Names from the outermost span to this one, joined by "/"."""
-        if self.parent is None or self.parent.parent is None:
-            return self.name
-        return f"{self.parent.path}/{self.name}"
+    def account(self, party: int) -> Traffic:
+        """Return the account of what a party sends with this as its innermost span."""
+        return self.sent.setdefault(party, Traffic())
 
     def enter(self, depth: int, time: int) -> None:
         """Note that a party entered."""
@@ -150,21 +198,50 @@ def _merge(into: SpanCost, other: SpanCost) -> None:
 
 
 class Digest:
-    """A rolling hash over the events of a run: (time, from, to, channel, wire bytes, payload)."""
+    """A rolling hash over the events of a run: (time, from, to, channel, wire bytes, payload).
 
-    def __init__(self) -> None:
+    Messages are hashed in batches: the numbers of `BATCH` messages (or fewer, where a body is
+    large), little endian and 64 bits each, then their bodies; of large arrays, fingerprints.
+    `auditing` keeps for each message a row that `mpcsim run --check-determinism` compares.
+    """
+
+    BATCH = 256
+
+    def __init__(self, *, auditing: bool = False) -> None:
+        self.heads: list[int] = []
+        self.bodies: list[bytes] = []
+        self.audit: list[tuple[Any, ...]] | None = [] if auditing else None
         self._hash = blake2b(digest_size=16)
-        self._head = struct.Struct("<QIIQQ").pack
 
-    def update(
-        self, time: int, sender: int, receiver: int, channel: int, wire: int, identity: list[Any]
-    ) -> None:
-        """Add one message."""
-        update = self._hash.update
-        update(self._head(time, sender, receiver, channel, wire))
-        for part in identity:
-            update(part)
+    def large(self, body: list[Any]) -> None:
+        """Add the body of the latest message, too large to keep."""
+        self.flush()
+        for part in body:
+            self._hash.update(fingerprint(part) if size(part) >= WORTHWHILE else part)
+
+    def note(self, text: str) -> None:
+        """Add an event that is no message, such as a fault."""
+        self.flush()
+        self._hash.update(text.encode())
+        if self.audit is not None:
+            self.audit.append((text,))
+
+    def flush(self) -> None:
+        """Hash what was kept."""
+        self._hash.update(struct.pack(f"<{len(self.heads)}Q", *self.heads))
+        self._hash.update(b"".join(self.bodies))
+        self.heads.clear()
+        self.bodies.clear()
+
+    def record(self, head: tuple[int, ...], body: bytes | list[Any], more: tuple[str, str]) -> None:
+        """Keep a message's row for the audit: its numbers, its channel and span, its body's hash."""
+        assert self.audit is not None
+        hashed = blake2b(digest_size=8)
+        for part in [body] if isinstance(body, bytes) else body:
+            hashed.update(part)
+        self.audit.append((*head, *more, hashed.hexdigest()))
 
     def hexdigest(self) -> str:
         """Return the digest so far, 32 hexadecimal characters."""
+        self.flush()
         return self._hash.hexdigest()

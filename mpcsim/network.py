@@ -1,94 +1,251 @@
-"""The network emulator's model: what a link does to a message, as exact integer arithmetic.
+"""The network as the user describes it, and the law of each directed link that follows from it.
 
-A message of w wire bytes sent at time t starts at s = max(t, when the sender's uplink is free),
-occupies the uplink for d = 8w/B, and arrives at s + d + L. Transmission (d) and propagation (L) are
-different things: messages in flight overlap, and only their transmissions queue.
+The laws themselves are in `mpcsim.emulator` and, for people, in docs/emulator.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError
-from mpcsim.units import NANOSECONDS, format_time, parse_bandwidth, parse_time
+from mpcsim.jitter import Jitter
+from mpcsim.laws import ANY, Law, Laws
+from mpcsim.profiles import PROFILES, Profile
+from mpcsim.schema import shown, unknown, validate
+from mpcsim.units import format_time, parse_bandwidth, parse_time
+
+__all__ = ["Law", "Laws", "LinkTable", "Matrix", "Network", "Sharing"]
 
 Sharing = Literal["uplink", "link"]
+Matrix = Sequence[Sequence[str]]
+_LARGEST = 2**20  # bytes of overhead, or of a segment
+_MOST_LOSS = 0.95
+
+
+class LinkTable(BaseModel):
+    """One entry of `[[network.links]]`: what it sets for the links from `source` to `to`.
+
+    Ends are ids or roles, or "*" for every party; an entry that names both ends goes before one that
+    names one, and that before one that names none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    source: str | Annotated[int, Field(ge=0)] = ANY
+    to: str | Annotated[int, Field(ge=0)] = ANY
+    latency: str | None = None
+    bandwidth: str | None = None
+    jitter: Jitter | None = None
+    loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] | None = None
+
+
+class Effects(BaseModel):
+    """The keys of `[network]` beyond plain texts, as pydantic validates them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    jitter: Jitter | None = None
+    loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] = 0.0
+    overhead_bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
+    segment_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] | None = None
+    links: list[LinkTable] = []
 
 
 @dataclass(frozen=True)
 class Network:
-    """A uniform network between all parties.
+    """A network between all parties.
 
     Args:
-        latency: one-way propagation delay of every link, as text with a unit ("88.5 ms").
-        bandwidth: rate of an uplink (or of a link) as text ("220 Mbit/s") or "unlimited".
+        latency: one-way propagation delay, as text with a unit ("88.5 ms"), or a matrix of such
+            texts, row by sender and column by receiver (the diagonal is not used).
+        bandwidth: rate of an uplink (or of a link) as text ("220 Mbit/s") or "unlimited", or a matrix.
         sharing: "uplink": all links of a party share its uplink; "link": each directed link has
             the full bandwidth.
+        profile: a ready-made network ("lan", "pomic-wan", "ibm-cloud"); other arguments replace
+            what it says.
+        regions: where the profile has regions: each party's, as a list by id or a dict by role.
+        downlink: limit of what a party receives, shared fairly among the links into it; text, or
+            a dict by role.
+        jitter: a table with `distribution` ("none", "uniform", "normal", "exponential", "pareto")
+            and its parameters.
+        loss: probability that a segment is lost on one attempt.
+        retransmission_timeout: how long after an attempt the lost segments are sent again.
+        overhead_bytes: added to every segment on the wire, for headers below the framing.
+        segment_bytes: the most that one segment carries; None: a message is one segment.
+        links: tables that change single links, see `LinkTable`.
 
     Raises:
-        InputError: an unknown unit, a value out of range, an unknown sharing.
+        InputError: an unknown unit, a value out of range, contradictory links.
     """
 
-    latency: str = "0 ms"
-    bandwidth: str = "unlimited"
+    latency: str | Matrix = ""
+    bandwidth: str | Matrix = ""
     sharing: Sharing = "uplink"
+    profile: str | None = None
+    regions: Sequence[str] | Mapping[str, str] = ()
+    downlink: str | Mapping[str, str] = "unlimited"
+    jitter: Mapping[str, Any] | None = None
+    loss: float = 0.0
+    retransmission_timeout: str | None = None
+    overhead_bytes: int = 0
+    segment_bytes: int | None = None
+    links: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
+        profile = self._profile()
+        if self.latency == "" and not profile.regions:
+            object.__setattr__(self, "latency", profile.latency)
+        if self.bandwidth == "":
+            if profile.bandwidth is None:
+                raise InputError(
+                    f"network.bandwidth: missing: profile {self.profile!r} gives latencies alone; "
+                    'accepted: text such as "1 Gbit/s", or "unlimited"'
+                )
+            object.__setattr__(self, "bandwidth", profile.bandwidth)
         for key, parse in (("latency", parse_time), ("bandwidth", parse_bandwidth)):
-            try:
-                parse(getattr(self, key))
-            except InputError as error:
-                raise InputError(f"network.{key}: {error}") from None
+            if getattr(self, key) != "":
+                _check(getattr(self, key), parse, f"network.{key}")
         if self.sharing not in get_args(Sharing):
             raise InputError(
                 f"network.sharing: {self.sharing!r} is not known; accepted: " + ", ".join(get_args(Sharing))
             )
+        limits = self.downlink.items() if isinstance(self.downlink, Mapping) else [("", self.downlink)]
+        for role, limit in limits:
+            _check_text(limit, parse_bandwidth, f"network.downlink.{role}".rstrip("."))
+        self._check_effects(profile)
+
+    def _profile(self) -> Profile:
+        if self.profile is None:
+            return Profile("", "0 ms", "unlimited")
+        if not isinstance(self.profile, str) or self.profile not in PROFILES:
+            raise InputError(f"network.profile: {unknown(str(self.profile), list(PROFILES), 'profile')}")
+        return PROFILES[self.profile]
+
+    def _check_effects(self, profile: Profile) -> None:
+        if isinstance(self.links, str) or not isinstance(self.links, Sequence):
+            raise InputError(f"network.links: found {shown(self.links)}; accepted: an array of tables")
+        effects = self._effects()
+        lossy = bool(self.loss) or any(table.loss for table in effects.links)
+        if self.retransmission_timeout is not None:
+            _check_text(self.retransmission_timeout, parse_time, "network.retransmission_timeout")
+            if parse_time(self.retransmission_timeout) == 0:
+                raise InputError("network.retransmission_timeout: '0' is out of range: more than 0 s")
+        elif lossy:
+            raise InputError(
+                "network.retransmission_timeout: missing: a network with loss needs one, such as '200 ms'"
+            )
+        for number, table in enumerate(effects.links):
+            for key, parse in (("latency", parse_time), ("bandwidth", parse_bandwidth)):
+                if getattr(table, key) is not None:
+                    _check_text(getattr(table, key), parse, f"network.links.{number}.{key}")
+            if table.source == table.to != ANY:
+                raise InputError(f"network.links.{number}: a party has no link to itself ({table.to!r})")
+        if isinstance(self.regions, str) or not isinstance(self.regions, Sequence | Mapping):
+            raise InputError(f"network.regions: found {shown(self.regions)}; accepted: a list or a table")
+        if self.regions and not profile.regions:
+            raise InputError(f"network.regions: profile {self.profile!r} has no regions")
+        named = self.regions.items() if isinstance(self.regions, Mapping) else enumerate(self.regions)
+        for place, region in named:
+            if region not in profile.regions:
+                problem = unknown(str(region), profile.regions, "region")
+                raise InputError(f"network.regions.{place}: {problem}")
+
+    def _effects(self) -> Effects:
+        given = {key: getattr(self, key) for key in Effects.model_fields}
+        given["links"] = [dict(table) if isinstance(table, Mapping) else table for table in self.links]
+        for key in ("jitter", "loss"):
+            if isinstance(given[key], Mapping):
+                given[key] = dict(given[key])
+        try:
+            return validate(Effects, given)
+        except InputError as error:
+            lines = [f"network.{line.strip()}" for line in str(error).split("\n")]
+            raise InputError("\n  ".join(lines)) from None
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all links are alike, and a message takes L + 8w/B exactly when nothing is queued."""
+        plain = {"latency", "bandwidth", "sharing", "profile"}
+        others = [part for part in fields(self) if part.name not in plain]
+        changed = any(getattr(self, part.name) != part.default for part in others)
+        return not changed and isinstance(self.latency, str) and isinstance(self.bandwidth, str)
 
     @property
     def latency_ns(self) -> int:
-        """One-way latency in nanoseconds."""
-        return parse_time(self.latency)
+        """One-way latency in nanoseconds, where all links have the same.
+
+        Raises:
+            InputError: links differ.
+        """
+        return parse_time(_one(self.latency, "latency"))
 
     @property
     def bits_per_second(self) -> int | None:
-        """Bandwidth in bits per second, None where unlimited."""
-        return parse_bandwidth(self.bandwidth)
+        """Bandwidth in bits per second, None where unlimited, where all links have the same.
 
-    def describe(self) -> dict[str, str]:
-        """Return what the run record keeps of this network."""
-        return {
-            "latency": self.latency,
-            "bandwidth": self.bandwidth,
-            "sharing": self.sharing,
-            "note": f"{format_time(self.latency_ns)} is the one-way latency",
-        }
-
-
-class Links:
-    """The state of all links during one run: when each uplink is free, when each link last arrived."""
-
-    def __init__(self, network: Network) -> None:
-        self._latency = network.latency_ns
-        self._bits_per_second = network.bits_per_second
-        self._shared = network.sharing == "uplink"
-        self._free: dict[object, int] = {}
-
-    def transmit(self, now: int, sender: int, receiver: int, wire_bytes: int) -> int:
-        """Send a message into the network at `now` and return when it arrives (nanoseconds).
-
-        The transmission time 8w/B is rounded to the nearest nanosecond. Links are FIFO because
-        transmissions queue and the latency of a link is constant.
+        Raises:
+            InputError: links differ.
         """
-        if self._bits_per_second is None:
-            return now + self._latency
-        line = sender if self._shared else (sender, receiver)
-        start = max(now, self._free.get(line, 0))
-        done = start + transmission_ns(wire_bytes, self._bits_per_second)
-        self._free[line] = done
-        return done + self._latency
+        return parse_bandwidth(_one(self.bandwidth, "bandwidth"))
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the run record keeps of this network."""
+        found: dict[str, Any] = {
+            "latency": self.latency if isinstance(self.latency, str) else "by link",
+            "bandwidth": self.bandwidth if isinstance(self.bandwidth, str) else "by link",
+            "sharing": self.sharing,
+            "note": "latencies are one way",
+        }
+        if self.latency == "":
+            found["latency"] = "by region"
+        elif isinstance(self.latency, str):
+            found["note"] = f"{format_time(self.latency_ns)} is the one-way latency"
+        more = [part.name for part in fields(self)[3:] if getattr(self, part.name) != part.default]
+        for name in more:
+            value = getattr(self, name)
+            found[name] = [dict(table) for table in value] if name == "links" else value
+        if more:
+            found["note"] += f"; with {', '.join(name.replace('_', ' ') for name in more)}"
+        if self.profile is not None:
+            found["source"] = PROFILES[self.profile].source
+        return found
+
+    def resolve(self, roles: Sequence[str]) -> Laws:
+        """Return the laws of all links between parties with these roles.
+
+        Raises:
+            InputError: a matrix, a list of regions or an end of a link that does not fit them.
+        """
+        return Laws(self, self._effects(), roles)
 
 
-def transmission_ns(wire_bytes: int, bits_per_second: int) -> int:
-    """Return 8w/B in nanoseconds, rounded to the nearest (halves up)."""
-    return (8 * wire_bytes * NANOSECONDS + bits_per_second // 2) // bits_per_second
+def _one(value: str | Matrix, key: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise InputError(f"network.{key}: this network has one for each link, not one for all")
+
+
+def _check(value: Any, parse: Any, key: str) -> None:
+    """Check a text, or a square matrix of texts."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        _check_text(value, parse, key)
+        return
+    for row, line in enumerate(value):
+        if isinstance(line, str) or not isinstance(line, Sequence) or len(line) != len(value):
+            raise InputError(
+                f"{key}.{row}: found {shown(line)}; accepted: a row of {len(value)} texts (the matrix is "
+                "square)"
+            )
+        for column, text in enumerate(line):
+            _check_text(text, parse, f"{key}.{row}.{column}")
+
+
+def _check_text(value: Any, parse: Any, key: str) -> None:
+    try:
+        parse(value)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None

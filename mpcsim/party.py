@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mpcsim.errors import UsageError
+from mpcsim.errors import InputError, UsageError
+from mpcsim.failure import note_span
 from mpcsim.strand import Channel, Strand
+from mpcsim.trace import RECV
+from mpcsim.units import NANOSECONDS, parse_time
 
 if TYPE_CHECKING:
     from mpcsim.scheduler import Scheduler
 
+_LONGEST = 1e9  # seconds
 _OUTSIDE = (
     "a protocol called its party from outside its own coroutine: asyncio tasks and asyncio.gather "
     "cannot be followed; use `await party.gather(...)`"
@@ -33,6 +37,15 @@ class Fork:
         self.coroutines = coroutines
 
 
+class Sleep:
+    """What `party.sleep` hands to the scheduler."""
+
+    __slots__ = ("nanoseconds",)
+
+    def __init__(self, nanoseconds: int) -> None:
+        self.nanoseconds = nanoseconds
+
+
 class Party:
     """One actor of a run: it sends and awaits messages, and its coroutine is its program.
 
@@ -40,14 +53,19 @@ class Party:
         id: position among the actors, from 0.
         n: number of actors.
         role: name of the actor's role ("party0", "hospital", …).
+        crashed: whether a fault stopped it.
     """
 
     def __init__(self, id: int, roles: list[str], scheduler: Scheduler, seed: int | None) -> None:
         self.id = id
         self.n = len(roles)
         self.role = roles[id]
+        self.crashed = False
         self._roles = roles
         self._scheduler = scheduler
+        self._watch = scheduler.watch
+        self._noting = scheduler.trace is not None
+        self._put = scheduler.transport.put if self._watch is None else scheduler.transport.put_measured
         self._seed = seed
         self._strand: Strand | None = None
         self._mail: dict[tuple[int, int], Any] = {}
@@ -76,34 +94,73 @@ class Party:
         strand = self._strand
         if strand is None:
             raise UsageError(_OUTSIDE)
-        self._scheduler.send(self, strand, to if type(to) is int else self._id_of(to), payload)
+        self._put(self, strand, to if type(to) is int else self._id_of(to), payload)
 
     @types.coroutine
-    def recv(self, source: int | str) -> Generator[tuple[int, int], Any, Any]:
-        """Await the next message of `source` (id or role) on the present channel."""
+    def recv(
+        self, source: int | str, timeout: float | str | None = None
+    ) -> Generator[tuple[int, ...], Any, Any]:
+        """Await the next message of `source` (id or role) on the present channel.
+
+        Args:
+            source: id or role of the sender.
+            timeout: how long to wait, in seconds or as text ("200 ms"). A run that used one cannot
+                be retimed, since the network decides which way it goes.
+
+        Raises:
+            RecvTimeout: nothing came in time; it is a `TimeoutError` too. The message may still come
+                and will be the next that is received.
+            UsageError: no such party, or the party itself.
+        """
         strand = self._strand
         if strand is None:
             raise UsageError(_OUTSIDE)
+        watch = self._watch
+        if watch is not None:
+            watch.pause()
         if type(source) is not int:
             source = self._id_of(source)
         key = (source, strand.channel.id)
         mail = self._mail.pop(key, None)
+        patience = -1
+        if timeout is not None:
+            patience = _nanoseconds(timeout, "timeout")
+            self._scheduler.timeouts += 1
         if mail is None:
             if not 0 <= source < self.n or source == self.id:
                 raise UsageError(self._no_such_party("receive from", source))
-            message = yield key
+            if patience < 0:
+                mail = yield key
+            else:
+                mail = yield (*key, patience)
+                strand.timer += 1
+            if watch is not None:
+                watch.hold()
         elif type(mail) is deque:
-            message = mail.popleft()
-            if mail:
-                self._mail[key] = mail
-        else:
-            message = mail
-        depth, payload = message[0], message[1]
+            queue = mail
+            mail = queue.popleft()
+            if queue:
+                self._mail[key] = queue
+        depth, payload, message = mail
         if depth > strand.depth:
             strand.depth = depth
-        if self._scheduler.trace is not None:
-            self._scheduler.trace.received(self._scheduler.time_of(self), strand, message[2])
+        strand.heard = source
+        if self._noting:
+            self._scheduler.note(RECV, strand, source, message, patience)
+        if watch is not None:
+            watch.resume()
         return payload
+
+    @types.coroutine
+    def sleep(self, seconds: float | str) -> Generator[Sleep, Any, None]:
+        """Let time pass on this party's clock: seconds, or text ("200 ms").
+
+        Raises:
+            UsageError: a negative time.
+        """
+        if self._strand is None:
+            raise UsageError(_OUTSIDE)
+        yield Sleep(_nanoseconds(seconds, "sleep"))
 
     def _id_of(self, name: Any) -> int:
         if isinstance(name, np.integer):
@@ -150,12 +207,14 @@ class Party:
         if strand is None:
             raise UsageError(_OUTSIDE)
         outer = strand.span
-        strand.span = run = self._scheduler.enter_span(self, strand, name, op)
+        run = self._scheduler.enter_span(self, strand, name, op)
         try:
             yield
+        except Exception as error:
+            note_span(error, run)
+            raise
         finally:
-            self._scheduler.leave_span(self, strand, run)
-            strand.span = outer
+            self._scheduler.leave_span(self, strand, run, outer)
 
     @contextmanager
     def channel(self, name: str) -> Iterator[None]:
@@ -165,7 +224,7 @@ class Party:
             raise UsageError(_OUTSIDE)
         outer = strand.channel
         if name not in self._channels:
-            self._channels[name] = Channel(f"@{name}")
+            self._channels[name] = Channel(f"@{name}", self.id)
         strand.channel = self._channels[name]
         try:
             yield
@@ -207,7 +266,29 @@ class Party:
         """Hand a value to the run's observer: no message, no cost, no effect on the digest."""
         self._scheduler.observed.setdefault(name, {}).setdefault(self.id, []).append(value)
 
+    def progress(self, done: float, total: float) -> None:
+        """Say how far the run is; the live line of `mpcsim run` shows it. No effect on the run."""
+        self._scheduler.progress = (done, total)
+
+    @property
+    def log(self) -> Any:
+        """A logger of structlog whose lines say party, span and the party's own time."""
+        from mpcsim.log import party_log
+
+        return party_log(self)
+
     @property
     def now(self) -> float:
         """Seconds on this party's clock."""
         return self._scheduler.time_of(self) / 1e9
+
+
+def _nanoseconds(duration: float | str, what: str) -> int:
+    if isinstance(duration, str):
+        try:
+            return parse_time(duration)
+        except InputError as error:
+            raise UsageError(f"{what}: {error}") from None
+    if not 0 <= duration <= _LONGEST:
+        raise UsageError(f"{what}: found {duration!r}; accepted: seconds from 0 to {_LONGEST:g}, or text")
+    return round(duration * NANOSECONDS)

@@ -12,20 +12,25 @@ import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tomli_w
 
-from mpcsim.errors import InputError
+from mpcsim.errors import InputError, MpcsimError
 from mpcsim.scenario import Scenario, load_scenario
 from mpcsim.simulate import Run
+from mpcsim.trace import COLUMNS
 
 FORMAT = 1
 _SCENARIO, _SUMMARY, _EVENTS = "scenario.toml", "summary.json", "events.jsonl"
+_TABLE = "events.parquet"  # in place of the lines, where there are many
+_MOST_LINES = 200_000
+_BATCH = 2**16
 _DIGITS = 12  # of the digest, in the name of a default folder
 
 
@@ -38,7 +43,7 @@ def summary(
     """Return what `summary.json` holds: plain JSON, sums over parties where not said otherwise.
 
     Args:
-        run: the finished run.
+        run: the run; where it did not finish, `error` says why and the rest goes as far as it went.
         scenario: what was run.
         output: the workload's own result.
         describe: blocks of the workload, such as `ring` and `protocol`.
@@ -73,9 +78,18 @@ def summary(
         "protocol": {},
         **(describe or {}),
         "spans": [span.describe() for span in run.spans],
+        "faults": run.faults,
+        "timeouts": run.timeouts,
+        "resent_segments": run.resent,
+        "error": None if run.error is None else _error(run.error),
         "output": output,
     }
     return {key: json_safe(value, key) for key, value in found.items()}
+
+
+def _error(error: MpcsimError) -> dict[str, Any]:
+    notes = [str(note) for note in getattr(error, "__notes__", [])]
+    return {"kind": type(error).__name__, "text": str(error), "notes": notes}
 
 
 def version() -> str:
@@ -189,12 +203,30 @@ def _same_run(folder: Path, record: Mapping[str, Any]) -> bool:
 def _write_files(folder: Path, run: Run, scenario: Scenario, record: Mapping[str, Any]) -> None:
     (folder / _SCENARIO).write_text(tomli_w.dumps(scenario.document), encoding="utf-8")
     (folder / _SUMMARY).write_text(to_json(record), encoding="utf-8")
-    if run.events is not None:
+    if run.events is None:
+        return
+    if len(run.events) > _MOST_LINES:
+        _write_table(folder / _TABLE, run.events)
+    else:
         encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
         with (folder / _EVENTS).open("w", encoding="utf-8") as file:
             file.writelines(encode(event) + "\n" for event in run.events)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _write_table(file: Path, events: Sequence[dict[str, Any]]) -> None:
+    """Write events as a Parquet file with the columns that the lines would have as keys."""
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    texts = {"kind", "channel", "span"}
+    kinds = [(name, arrow.string() if name in texts else arrow.int64()) for name in COLUMNS]
+    schema = arrow.schema(kinds)
+    rows = iter(events)
+    with parquet.ParquetWriter(file, schema) as writer:
+        while batch := list(islice(rows, _BATCH)):
+            writer.write_table(arrow.Table.from_pylist(batch, schema))
 
 
 def to_json(record: Mapping[str, Any]) -> str:
@@ -220,6 +252,9 @@ class Record:
             InputError: the run kept none, or a line is damaged.
         """
         path = self.folder / _EVENTS
+        if (self.folder / _TABLE).is_file():
+            yield from _read_table(self.folder / _TABLE)
+            return
         if not path.is_file():
             raise InputError(f"{self.folder}: no {_EVENTS}: the run kept no trace (engine.trace)")
         with path.open(encoding="utf-8") as file:
@@ -228,6 +263,18 @@ class Record:
                     yield json.loads(line)
                 except ValueError:
                     raise InputError(f"{path}: line {number} is damaged") from None
+
+
+def _read_table(path: Path) -> Iterator[dict[str, Any]]:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                yield from batch.to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{path}: damaged: {error}") from None
 
 
 def read_record(folder: Path) -> Record:

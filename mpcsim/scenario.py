@@ -7,21 +7,19 @@ accepted. What the engine does not know stays in `Scenario.tables`, for the work
 from __future__ import annotations
 
 import tomllib
-import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError, ScenarioError
+from mpcsim.faults import read_faults
 from mpcsim.network import Network
+from mpcsim.schema import shown, unknown, validate
 
-_Model = TypeVar("_Model", bound=BaseModel)
-_LONGEST_VALUE = 80
+__all__ = ["ENGINE_KEYS", "EngineSettings", "Scenario", "load_scenario", "unknown", "validate"]
 
 
 class EngineSettings(BaseModel):
@@ -32,6 +30,8 @@ class EngineSettings(BaseModel):
     clock: Literal["virtual", "wall"] = "virtual"
     compute: Literal["none", "measured"] = "none"
     trace: bool = True
+    speed: dict[str, Annotated[float, Field(ge=1e-6, le=1e6)]] = {}
+    check_payloads: bool = False
 
 
 class _Head(BaseModel):
@@ -46,7 +46,7 @@ class _Head(BaseModel):
     engine: EngineSettings = EngineSettings()
 
 
-ENGINE_KEYS = (*_Head.model_fields, "network", "workload")
+ENGINE_KEYS = (*_Head.model_fields, "network", "workload", "faults")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Scenario:
         name: the scenario's name, by default that of its file.
         workload: a shipped name, or "file.py:function".
         network: the emulated network.
-        engine: clock, compute and trace.
+        engine: clock, compute, trace, speeds of processors.
+        faults: the rules of `[[faults]]`.
         tables: all that the engine does not know; `workload` in it holds the further keys of
             `[workload]`.
         folder: where relative paths of the scenario start.
@@ -74,6 +75,7 @@ class Scenario:
     folder: Path
     document: dict[str, Any] = field(repr=False)
     source: str = field(compare=False)
+    faults: tuple[Any, ...] = ()
 
     def refusal(self, text: object) -> ScenarioError:
         """Return the error that says what is wrong with this scenario."""
@@ -131,13 +133,20 @@ def _scenario(document: dict[str, Any], path: Path, source: str) -> Scenario:
         folder=folder,
         document=document | {"name": settings.name, "folder": str(folder)},
         source=source,
+        faults=_faults(document.get("faults", [])),
     )
+
+
+def _faults(tables: Any) -> tuple[Any, ...]:
+    if not isinstance(tables, list):
+        raise InputError(f"faults: found {shown(tables)}; accepted: an array of tables, [[faults]]")
+    return read_faults(tables)
 
 
 def _network(table: Any) -> Network:
     """Return the network of a `[network]` table: its keys are the arguments of `Network`."""
     if not isinstance(table, dict):
-        raise InputError(f"network: found {_shown(table)}; accepted: a table")
+        raise InputError(f"network: found {shown(table)}; accepted: a table")
     accepted = [argument.name for argument in fields(Network)]
     for key in table:
         if key not in accepted:
@@ -154,7 +163,7 @@ def _workload(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     table = dict(found) if isinstance(found, dict) else {"name": found}
     name = table.pop("name", None)
     if not isinstance(name, str) or not name:
-        raise InputError(f"workload: found {_shown(found)}; {accepted}")
+        raise InputError(f"workload: found {shown(found)}; {accepted}")
     return name, table
 
 
@@ -227,7 +236,7 @@ def _slot(place: Any, part: str, path: list[str]) -> Any:
     if isinstance(place, dict):
         return part
     if not isinstance(place, list):
-        raise InputError(f"{'.'.join(path[:-1])} is {_shown(place)}, not a table")
+        raise InputError(f"{'.'.join(path[:-1])} is {shown(place)}, not a table")
     if not (part.isdecimal() and int(part) < len(place)):
         raise InputError(
             f"{'.'.join(path)}: found index {part!r}; accepted: 0 to {len(place) - 1}, as "
@@ -242,131 +251,3 @@ def _value(text: str) -> Any:
     except (tomllib.TOMLDecodeError, RecursionError):
         return text
     return read["value"] if len(read) == 1 else text
-
-
-# Validation
-
-
-def validate(model: type[_Model], data: dict[str, Any], also_accepted: Iterable[str] = ()) -> _Model:
-    """Validate tables against a pydantic model.
-
-    Args:
-        model: what the tables must be.
-        data: the tables.
-        also_accepted: top-level keys that others take care of, named in suggestions.
-
-    Raises:
-        InputError: one line for each key path that is wrong.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems: dict[str, list[str]] = {}
-        for detail in error.errors(include_url=False):
-            path, text = _explain(model, data, detail, tuple(also_accepted))
-            problems.setdefault(path, [])
-            if text not in problems[path]:
-                problems[path].append(text)
-        lines = [f"{path}: {' or '.join(texts)}" for path, texts in problems.items()]
-        raise InputError("\n  ".join(lines)) from None
-
-
-def _explain(
-    model: type[BaseModel], data: dict[str, Any], detail: ErrorDetails, more: tuple[str, ...]
-) -> tuple[str, str]:
-    """Return the key path in the file, and what is wrong there."""
-    kind, context = detail["type"], detail.get("ctx", {})
-    path, value = _key_in_file(data, detail["loc"], keep_last=kind == "missing")
-    if kind == "extra_forbidden":
-        models = _models_at(model, detail["loc"][:-1])
-        accepted = list(dict.fromkeys(key for one in models for key in one.model_fields))
-        if len(detail["loc"]) == 1:
-            accepted += [key for key in more if key not in accepted]
-        return path, unknown(str(detail["loc"][-1]), accepted, "key")
-    if kind == "missing":
-        return path, "missing, and there is no default"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        key = str(context["discriminator"]).strip("'")
-        tags = [str(tag) for one in _models_at(model, detail["loc"]) for tag in _tags(one, key)]
-        if kind == "union_tag_not_found":
-            return f"{path}.{key}", f"missing; accepted: {', '.join(tags)}"
-        return f"{path}.{key}", unknown(str(context["tag"]), tags, key)
-    if kind in ("value_error", "assertion_error"):
-        return path or "(whole file)", str(context.get("error", detail["msg"]))
-    wanted = detail["msg"].removeprefix("Input should be ")
-    if kind == "literal_error" and isinstance(value, str):
-        close = _close(value, str(context["expected"]).replace(" or ", ", ").split(", "))
-        return path, f"found {_shown(value)}{close}; accepted: {wanted}"
-    return path, f"found {_shown(value)}; accepted: {wanted}"
-
-
-def _key_in_file(
-    data: dict[str, Any], location: tuple[int | str, ...], *, keep_last: bool
-) -> tuple[str, Any]:
-    """Drop from pydantic's location what is no key of the file: names of the members of unions."""
-    parts, value = [], data
-    for position, part in enumerate(location, 1):
-        inside = (
-            part in value
-            if isinstance(value, dict)
-            else isinstance(value, list) and isinstance(part, int) and part < len(value)
-        )
-        if inside:
-            value = value[part]  # type: ignore[index]  # an index of a list, a key of a table
-        if inside or (keep_last and position == len(location)):
-            parts.append(str(part))
-    return ".".join(parts), value
-
-
-def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[type[BaseModel]]:
-    """Return the models that can stand at one of pydantic's locations."""
-    models = [model]
-    for part in location:
-        inner = [
-            found
-            for one in models
-            if part in one.model_fields
-            for found in _models_in(one.model_fields[str(part)].annotation)
-        ]
-        tagged = [
-            one
-            for one in models
-            if part == one.__name__ or any(part in _tags(one, key) for key in one.model_fields)
-        ]
-        models = inner or tagged or models
-    return models
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that an annotation mentions, through lists, unions and `Annotated`."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _tags(model: type[BaseModel], key: str) -> tuple[Any, ...]:
-    """Return the values that a `Literal` field accepts."""
-    return get_args(model.model_fields[key].annotation)
-
-
-# Words
-
-
-def unknown(found: str, accepted: Sequence[str], what: str) -> str:
-    """Say that a word is not known, which one is close, and which are accepted."""
-    listed = ", ".join(accepted) or "none"
-    return f"unknown {what} {found!r}{_close(found, accepted)}; accepted: {listed}"
-
-
-def _close(found: str, accepted: Sequence[str]) -> str:
-    plain = [word.strip("'") for word in accepted]
-    close = get_close_matches(found, plain, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -1,62 +1,82 @@
-"""The scheduler: it steps strands, carries messages, forks and joins, and finds deadlocks."""
+"""The scheduler: it steps strands, forks and joins them, keeps their spans, and ends the run."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Literal
 
+from mpcsim import failure
 from mpcsim.clock import Clock
-from mpcsim.errors import DeadlockError, MpcsimError, PartyError, UsageError
-from mpcsim.frames import seal
-from mpcsim.meter import Digest, SpanRun, Traffic
-from mpcsim.network import Links
-from mpcsim.party import Fork, Party
+from mpcsim.compute import Stopwatch
+from mpcsim.errors import MpcsimError, RecvTimeout, UsageError
+from mpcsim.faults import Crashed
+from mpcsim.injector import Injector
+from mpcsim.meter import SpanRun
+from mpcsim.party import Fork, Party, Sleep
 from mpcsim.strand import Channel, Strand
-from mpcsim.trace import Trace
+from mpcsim.trace import CANCEL, END, ENTER, FAULT, FORK, LEAVE, NONE, OUTSIDE, SLEEP, START, TIMEOUT, Trace
+from mpcsim.transport import Transport
 
 Compute = Literal["none", "measured"]
-_LISTED = 20  # how many waiting strands or unread messages an error spells out
 
 
 class Scheduler:
-    """One run: parties, their strands, the links between them and the accounts."""
+    """One run: parties, their strands and the accounts of compute and spans.
 
-    def __init__(self, clock: Clock, links: Links, compute: Compute, trace: Trace | None) -> None:
+    Attributes:
+        root: the span that holds all others.
+        compute_ns: processor time by party.
+        observed: what was handed to `party.observe`, by name and party.
+        depth: the greatest depth of a party that finished.
+        finished_at: when the last party finished, in nanoseconds.
+        timeouts: how many waits had a timeout.
+        progress: (done, total) as a party last told it.
+        failure: what ended the run, if it was not its end.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        transport: Transport,
+        watch: Stopwatch | None = None,
+        trace: Trace | None = None,
+        injector: Injector | None = None,
+    ) -> None:
         self.clock = clock
-        self.links = links
+        self.transport = transport
+        self.watch = watch
         self.trace = trace
-        self.digest = Digest()
-        self.root = SpanRun("", None, None)
-        self.sent: dict[tuple[int, int], Traffic] = {}
+        self.injector = injector
+        self.root = SpanRun("", None, None, 0)
         self.compute_ns: list[int] = []
         self.observed: dict[str, dict[int, list[Any]]] = {}
         self.depth = 0
         self.finished_at = 0
+        self.timeouts = 0
+        self.progress: tuple[float, float] | None = None
         self.outputs: list[Any] = []
-        self._measured = compute == "measured"
-        self._parties: list[Party] = []
-        self._strands: list[Strand] = []
+        self.parties: list[Party] = []
+        self.strands: list[Strand] = []
+        self.failure: MpcsimError | None = None
         self._running = 0
         self._numbers = 0
-        self._messages = 0
-        self._segment_start = 0
-        self._mark = 0
+        self._spans = 0
         self._entries: dict[tuple[SpanRun, int, str, str], int] = {}
-        self.failure: MpcsimError | None = None
 
     def start(self, parties: list[Party], programs: list[Coroutine[Any, Any, Any]]) -> None:
         """Make every party's program ready, in order."""
-        self._parties = parties
+        self.parties = parties
         self.compute_ns = [0] * len(parties)
         self.outputs = [None] * len(parties)
         self._running = len(parties)
+        self.transport.attach(self, parties)
+        if self.injector is not None:
+            self.injector.attach(self)
         for party, program in zip(parties, programs, strict=True):
-            strand = self._strand(party, program, Channel(""), self.root, None, party.id)
-            self._strands.append(strand)
-            self.clock.soon(self._step, strand, None)
+            strand = self._strand(party, program, Channel("", party.id), self.root, None, party.id)
+            self.strands.append(strand)
+            self.clock.soon(self.step, strand, None)
 
     def run(self) -> None:
         """Run to the end.
@@ -65,23 +85,53 @@ class Scheduler:
             DeadlockError: parties wait for what will never come, or messages were never read.
             PartyError: a program raised; an `MpcsimError` of a program is raised as it is.
         """
+        if self.watch is not None:
+            self.watch.open()
         try:
             self.clock.run()
-            if self.failure is None and (self._running or self._unread()):
-                self.failure = self._deadlock()
+            if self.failure is None and (self._running or self.transport.unread()):
+                self.failure = failure.deadlock(self)
         finally:
-            for strand in self._strands:
+            if self.watch is not None:
+                self.watch.close()
+            for strand in self.strands:
                 self._cancel(strand)
         if self.failure is not None:
             raise self.failure
+
+    def abort(self, error: MpcsimError) -> None:
+        """End the run with an error that is no party's."""
+        self.failure = error
+        self.clock.stop()
 
     # Time
 
     def time_of(self, party: Party) -> int:
         """Return a party's own time: the event's, plus what its code spent since."""
-        if self._measured and party._strand is not None:
-            return self._segment_start + time.thread_time_ns() - self._mark
-        return max(self.clock.now, party.busy_until)
+        if self.watch is not None:
+            return self.watch.now() if party._strand is not None else max(self.clock.now, party.busy_until)
+        return self.clock.now
+
+    def charge(self, strand: Strand) -> None:
+        """Give the compute since the last charge to the strand's party and to its span."""
+        assert self.watch is not None
+        spent = self.watch.lap()
+        party = strand.party.id
+        strand.carried_ns += spent
+        self.compute_ns[party] += spent
+        spans = strand.span.compute_ns
+        spans[party] = spans.get(party, 0) + spent
+
+    def note(
+        self, kind: int, strand: Strand, peer: int = NONE, message: int = NONE, value: int = NONE
+    ) -> None:
+        """Add an event to the trace, where there is one."""
+        if self.trace is None:
+            return
+        if self.watch is not None and strand.party._strand is strand:
+            self.charge(strand)
+        spent, strand.carried_ns = strand.carried_ns, 0
+        self.trace.add(kind, self.time_of(strand.party), strand, spent, peer, message, value)
 
     # Strands
 
@@ -96,117 +146,135 @@ class Scheduler:
     ) -> Strand:
         strand = Strand(party, coroutine, channel, span, self._numbers, parent, position)
         self._numbers += 1
+        if self.trace is not None:
+            now = max(self.clock.now, party.busy_until)
+            self.trace.add(START, now, strand, 0, value=parent.number if parent else NONE)
         return strand
 
-    def _step(self, strand: Strand, value: Any, error: BaseException | None = None) -> None:
+    def step(self, strand: Strand, value: Any, error: BaseException | None = None) -> None:
         """Run a strand up to its next await."""
         if strand.finished:
             return
         party = strand.party
-        if self._measured:
+        watch = self.watch
+        if watch is not None:
             if party.busy_until > self.clock.now:
-                self.clock.at(party.busy_until, self._step, strand, value, error)
+                self.clock.at(party.busy_until, self.step, strand, value, error)
                 return
-            self._segment_start = self.clock.now
-            self._mark = time.thread_time_ns()
+            watch.begin(party)
         party._strand = strand
         try:
-            coroutine = strand.coroutine
-            wanted = coroutine.send(value) if error is None else coroutine.throw(error)
+            wanted = strand.resume(value) if error is None else strand.coroutine.throw(error)
         except StopIteration as end:
-            self._charge(strand)
-            party._strand = None
+            self._pause(strand)
             self._end(strand, end.value, None)
             return
-        except Exception as failure:
-            self._charge(strand)
-            party._strand = None
-            self._end(strand, None, failure)
+        except Exception as problem:
+            self._pause(strand)
+            self._end(strand, None, problem)
             return
-        self._charge(strand)
-        party._strand = None
+        except Crashed as crash:
+            self._pause(strand)
+            self.crash(party, crash.rule)
+            return
+        if watch is None:
+            party._strand = None
+        else:
+            self._pause(strand)
         if type(wanted) is tuple:
             self._wait(strand, wanted)
-        elif type(wanted) is Fork:
-            self._fork(strand, wanted)
-        elif asyncio.isfuture(wanted):
-            wanted._asyncio_future_blocking = False
-            self.clock.held.add(strand)
-            wanted.add_done_callback(lambda _: self._resume(strand))
-        elif wanted is None:  # asyncio.sleep(0)
-            self.clock.soon(self._step, strand, None)
         else:
-            problem = UsageError(f"a protocol awaited {wanted!r}, which the engine does not know")
-            self.clock.soon(self._step, strand, None, problem)
+            self._await(strand, wanted)
 
-    def _resume(self, strand: Strand) -> None:
-        """Go on after a future of asyncio."""
-        self.clock.held.discard(strand)
-        self.clock.soon(self._step, strand, None)
+    def _pause(self, strand: Strand) -> None:
+        """Close a segment of compute: the party is busy until its end."""
+        if self.watch is not None:
+            strand.party.busy_until = self.watch.end()
+            self.charge(strand)
+        strand.party._strand = None
 
-    def _charge(self, strand: Strand) -> None:
-        """Close a segment of compute: advance the party's clock by the processor time it took."""
-        if self._measured:
-            spent = time.thread_time_ns() - self._mark
-            party = strand.party.id
-            strand.party.busy_until = self._segment_start + spent
-            self.compute_ns[party] += spent
-            spans = strand.span.compute_ns
-            spans[party] = spans.get(party, 0) + spent
-
-    def _wait(self, strand: Strand, key: tuple[int, int]) -> None:
+    def _wait(self, strand: Strand, wanted: tuple[int, ...]) -> None:
+        """Have a strand wait for a message: (source, channel), and a timeout if there is one."""
         party = strand.party
-        mail = party._mail.pop(key, None)
-        if mail is not None:  # it came while the party was busy
-            party._mail[key] = mail
-            message = party._mail.pop(key)
-            if type(message) is deque:
-                queue = message
-                message = queue.popleft()
-                if queue:
-                    party._mail[key] = queue
-            self.clock.soon(self._step, strand, message)
-            return
-        if key in party._waiting:
+        key: tuple[int, int] = wanted if len(wanted) == 2 else wanted[:2]  # type: ignore[assignment]
+        if party._waiting.setdefault(key, strand) is not strand:
             problem = UsageError(
                 f"two concurrent sub-protocols of party {party.id} wait for party {key[0]} on the "
                 f"same channel {strand.channel.path!r}: run them in party.gather, or name channels "
                 "apart"
             )
-            self.clock.soon(self._step, strand, None, problem)
+            self.clock.soon(self.step, strand, None, problem)
             return
         strand.waiting = key
-        party._waiting[key] = strand
+        if len(wanted) > 2:
+            strand.timer += 1
+            self.clock.at(self.time_of(party) + wanted[2], self._expire, strand, strand.timer, wanted[2])
+
+    def _expire(self, strand: Strand, timer: int, patience: int) -> None:
+        """Give up a wait, unless it is over."""
+        if strand.waiting is None or strand.timer != timer or strand.finished:
+            return
+        party, source = strand.party, strand.waiting[0]
+        del party._waiting[strand.waiting]
+        strand.waiting = None
+        self.note(TIMEOUT, strand, source, value=patience)
+        problem = RecvTimeout(
+            f"party {party.id} ({party.role}) had nothing from party {source} "
+            f"({self.parties[source].role}) within {patience / 1e9:g} s{failure.in_span(strand)}"
+        )
+        self.step(strand, None, problem)
+
+    def _await(self, strand: Strand, wanted: Any) -> None:
+        """See to what a strand awaits, other than a message."""
+        if type(wanted) is Fork:
+            self._fork(strand, wanted)
+        elif type(wanted) is Sleep:
+            self.note(SLEEP, strand, value=wanted.nanoseconds)
+            self.clock.at(self.time_of(strand.party) + wanted.nanoseconds, self.step, strand, None)
+        elif asyncio.isfuture(wanted):
+            wanted._asyncio_future_blocking = False
+            self.note(OUTSIDE, strand)
+            self.clock.held.add(strand)
+            wanted.add_done_callback(lambda _: self._resume(strand))
+        elif wanted is None:  # asyncio.sleep(0)
+            self.note(OUTSIDE, strand)
+            self.clock.soon(self.step, strand, None)
+        else:
+            problem = UsageError(f"a protocol awaited {wanted!r}, which the engine does not know")
+            self.clock.soon(self.step, strand, None, problem)
+
+    def _resume(self, strand: Strand) -> None:
+        """Go on after a future of asyncio."""
+        self.clock.held.discard(strand)
+        self.clock.soon(self.step, strand, None)
 
     def _fork(self, parent: Strand, fork: Fork) -> None:
         channels = parent.channel.fork(len(fork.coroutines))
         parent.results = [None] * len(channels)
         parent.missing = len(channels)
+        self.note(FORK, parent, self._numbers, value=len(channels))
         parent.children = [
             self._strand(parent.party, coroutine, channel, parent.span, parent, position)
             for position, (coroutine, channel) in enumerate(zip(fork.coroutines, channels, strict=True))
         ]
-        if self.trace is not None:
-            self.trace.forked(self.time_of(parent.party), parent, parent.children)
         for child in parent.children:
-            self.clock.soon(self._step, child, None)
+            self.clock.soon(self.step, child, None)
 
     def _end(self, strand: Strand, result: Any, error: Exception | None) -> None:
         """Hand a finished strand's result to its parent, or to the run."""
         strand.finished = True
+        self.note(END, strand)
         parent = strand.parent
         if parent is None:
             self._end_party(strand, result, error)
             return
-        if self.trace is not None:
-            self.trace.joined(self.time_of(strand.party), strand)
         if error is not None:
             if isinstance(error, MpcsimError):
-                self._locate(error, strand)
+                failure.locate(error, strand)
             for sibling in parent.children:
                 self._cancel(sibling)
             parent.children = []
-            self.clock.soon(self._step, parent, None, error)
+            self.clock.soon(self.step, parent, None, error)
             return
         parent.results[strand.position] = result
         parent.missing -= 1
@@ -214,31 +282,22 @@ class Scheduler:
             parent.depth = max(child.depth for child in parent.children)
             parent.children = []
             results, parent.results = parent.results, []
-            self.clock.soon(self._step, parent, results)
+            self.clock.soon(self.step, parent, results)
 
     def _end_party(self, strand: Strand, result: Any, error: Exception | None) -> None:
         party = strand.party
         if error is not None:
-            if isinstance(error, MpcsimError):
-                self.failure = error
-                self._locate(error, strand)
-            else:
-                self.failure = PartyError(
-                    f"party {party.id} ({party.role}) failed{_in_span(strand)}: "
-                    f"{type(error).__name__}: {error}"
-                )
-                self.failure.__cause__ = error
-            self.clock.stop()
+            self.abort(failure.of_party(strand, error))
             return
         self.outputs[party.id] = result
-        self.depth = max(self.depth, strand.depth)
-        self.finished_at = max(self.finished_at, self.time_of(party))
-        self._running -= 1
+        self._account_end(strand)
 
-    @staticmethod
-    def _locate(error: MpcsimError, strand: Strand) -> None:
-        if not getattr(error, "__notes__", None):
-            error.add_note(f"in party {strand.party.id} ({strand.party.role}){_in_span(strand)}")
+    def _account_end(self, strand: Strand) -> None:
+        self.depth = max(self.depth, strand.depth)
+        self.finished_at = max(self.finished_at, self.time_of(strand.party))
+        self._running -= 1
+        if self._running == 0:
+            self.clock.stop()
 
     def _cancel(self, strand: Strand) -> None:
         """Close a strand and all below it; its `finally` blocks run, its messages stay unread."""
@@ -250,147 +309,62 @@ class Scheduler:
             self.clock.held.discard(strand)
             if strand.waiting is not None:
                 strand.party._waiting.pop(strand.waiting, None)
+            self.note(CANCEL, strand)
             strand.party._strand = strand
             try:
                 strand.coroutine.close()
-            except RuntimeError:  # a `finally` that awaits: nothing more can be done for it
+            except (RuntimeError, Crashed):  # a `finally` that awaits, or sends after a crash
                 pass
             finally:
                 strand.party._strand = None
 
-    # Messages
-
-    def send(self, party: Party, strand: Strand, to: int, payload: Any) -> None:
-        """Weigh a message, put it on its link, and account for it; the engine's time is not charged."""
-        if self._measured:
-            entered = time.thread_time_ns()
-            now = self._segment_start + entered - self._mark
-        else:
-            now = self.clock.now
-        if not 0 <= to < party.n or to == party.id:
-            raise UsageError(party._no_such_party("send to", to))
-        sealed = seal(payload)
-        wire = sealed.wire_bytes
-        channel = strand.channel.id
-        depth = strand.depth + 1
-        number = self._messages
-        self._messages = number + 1
-        arrival = self.links.transmit(now, party.id, to, wire)
-        self.digest.update(now, party.id, to, channel, wire, sealed.identity)
-        link = (party.id, to)
-        traffic = self.sent.get(link)
-        if traffic is None:
-            traffic = self.sent[link] = Traffic()
-        traffic.count(sealed.payload_bytes, wire)
-        traffic = strand.span.sent.get(party.id)
-        if traffic is None:
-            traffic = strand.span.sent[party.id] = Traffic()
-        traffic.count(sealed.payload_bytes, wire)
-        if self.trace is not None:
-            self.trace.sent(now, arrival, strand, to, depth, sealed.payload_bytes, wire, number)
-        receiver = self._parties[to]
-        self.clock.at(
-            arrival, self._deliver, receiver, (party.id, channel), (depth, sealed.payload, number)
-        )
-        if self._measured:
-            self._mark += time.thread_time_ns() - entered
-
-    def _deliver(self, receiver: Party, key: tuple[int, int], message: tuple[int, Any, int]) -> None:
-        strand = receiver._waiting.pop(key, None)
-        if strand is not None:
-            strand.waiting = None
-            self._step(strand, message)
+    def crash(self, party: Party, rule: int) -> None:
+        """Stop a party for good: what it sent is under way, what comes for it is lost."""
+        root = self.strands[party.id]
+        if root.finished or party.crashed:
             return
-        mail = receiver._mail.get(key)
-        if mail is None:
-            receiver._mail[key] = message
-        elif type(mail) is deque:
-            mail.append(message)
-        else:
-            receiver._mail[key] = deque((mail, message))
+        party.crashed = True
+        self.note(FAULT, root, value=rule)
+        self._cancel(root)
+        party._mail.clear()
+        self._account_end(root)
 
     # Spans
 
     def enter_span(self, party: Party, strand: Strand, name: str, op: str | None) -> SpanRun:
         """Open a span, or join the other parties in theirs."""
         outer = strand.span
-        self._charge_span(strand)
+        if self.watch is not None:
+            self.watch.pause()
+            self._charge_open(strand)
         place = (outer, party.id, strand.channel.path, name)
         occurrence = self._entries.get(place, 0)
         self._entries[place] = occurrence + 1
         key = (name, strand.channel.group, occurrence)
         run = outer.children.get(key)
         if run is None:
-            run = outer.children[key] = SpanRun(name, op, outer)
+            self._spans += 1
+            run = outer.children[key] = SpanRun(name, op, outer, self._spans)
         run.enter(strand.depth, self.time_of(party))
+        strand.span = run
+        strand.account = None
+        self.note(ENTER, strand)
+        if self.watch is not None:
+            self.watch.resume()
         return run
 
-    def leave_span(self, party: Party, strand: Strand, run: SpanRun) -> None:
+    def leave_span(self, party: Party, strand: Strand, run: SpanRun, outer: SpanRun) -> None:
         """Leave a span."""
-        self._charge_span(strand)
+        if self.watch is not None:
+            self.watch.pause()
+            self._charge_open(strand)
         run.leave(strand.depth, self.time_of(party))
+        self.note(LEAVE, strand)
+        strand.span = outer
+        strand.account = None
+        if self.watch is not None:
+            self.watch.resume()
 
-    def _charge_span(self, strand: Strand) -> None:
-        """Give the compute so far to the span that did it, without ending the segment."""
-        if self._measured and strand.party._strand is strand:
-            now = time.thread_time_ns()
-            spent = now - self._mark
-            party = strand.party.id
-            self.compute_ns[party] += spent
-            spans = strand.span.compute_ns
-            spans[party] = spans.get(party, 0) + spent
-            self._segment_start += spent
-            self._mark = now
-
-    # What went wrong
-
-    def _unread(self) -> list[str]:
-        lines = []
-        for party in self._parties:
-            for (source, _), mail in party._mail.items():
-                messages = mail if type(mail) is deque else [mail]
-                lines += [f"from party {source} to party {party.id}" for _ in messages]
-        for callback, args in self.clock.pending():
-            if callback == self._deliver:
-                lines.append(f"from party {args[1][0]} to party {args[0].id}")
-        return lines
-
-    def _deadlock(self) -> DeadlockError:
-        lines = []
-        for strand in self._leaves():
-            party = strand.party
-            source, _ = strand.waiting or (-1, 0)
-            lines.append(
-                f"  party {party.id} ({party.role}) waits for party {source} "
-                f"({self._parties[source].role}) on channel {strand.channel.path or '(root)'!r}"
-                f"{_in_span(strand)}, at " + " > ".join(strand.stack())
-                if strand.waiting
-                else f"  party {party.id} ({party.role}) waits for something outside the engine, at "
-                + " > ".join(strand.stack())
-            )
-        unread = self._unread()
-        head = "deadlock: nothing is under way, and" if lines else "the run ended, but"
-        parts = [head]
-        if lines:
-            parts += [f"{len(lines)} wait:", *lines[:_LISTED]]
-            if len(lines) > _LISTED:
-                parts.append(f"  … and {len(lines) - _LISTED} more")
-        if unread:
-            counted = {line: unread.count(line) for line in dict.fromkeys(unread)}
-            listed = [f"  {count} {line}" for line, count in counted.items()]
-            parts += [f"{len(unread)} messages were never read:", *listed[:_LISTED]]
-        return DeadlockError("\n".join(parts))
-
-    def _leaves(self) -> list[Strand]:
-        found: list[Strand] = []
-        todo = list(self._strands)
-        while todo:
-            strand = todo.pop(0)
-            if not strand.finished:
-                found += [] if strand.children else [strand]
-                todo += strand.children
-        return found
-
-
-def _in_span(strand: Strand) -> str:
-    return f" in span {strand.span.path!r}" if strand.span.parent is not None else ""
+    def _charge_open(self, strand: Strand) -> None:
+        if strand.party._strand is strand and not strand.finished:
+            self.charge(strand)

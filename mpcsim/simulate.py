@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from mpcsim import failure
 from mpcsim.clock import Clock, VirtualClock, WallClock
-from mpcsim.errors import UsageError
-from mpcsim.meter import SpanCost, Traffic, collect_spans
-from mpcsim.network import Links, Network
+from mpcsim.compute import Stopwatch
+from mpcsim.emulator import Emulator
+from mpcsim.errors import InputError, MpcsimError, RunError, UsageError
+from mpcsim.faults import Slow, read_faults
+from mpcsim.garbage import patient_collector
+from mpcsim.injector import Injector, check_ends
+from mpcsim.laws import party_id
+from mpcsim.memory import keep_freed_memory
+from mpcsim.meter import Digest, SpanCost, Traffic, collect_spans
+from mpcsim.network import Network
+from mpcsim.notebook import Shown
 from mpcsim.party import Party
 from mpcsim.scheduler import Compute, Scheduler
 from mpcsim.trace import Trace
+from mpcsim.transport import Transport
 
 ClockName = Literal["virtual", "wall"]
 Program = Callable[[Party], Awaitable[Any]]
@@ -40,7 +50,7 @@ class PartyCost:
 
 
 @dataclass
-class Run:
+class Run(Shown):
     """A finished run.
 
     Attributes:
@@ -53,6 +63,10 @@ class Run:
         spans: cost by span, parents first.
         observed: values handed to `party.observe`, by name and party.
         events: the trace, where one was asked for.
+        faults: what the rules of faults did, in order (the first thousand).
+        timeouts: how many waits had a timeout; where there is one, a run cannot be retimed.
+        resent: segments that were sent again after loss.
+        error: what ended the run, where it did not finish; its outputs and costs go so far.
     """
 
     outputs: Any
@@ -60,7 +74,7 @@ class Run:
     makespan_ns: int
     digest: str
     per_party: list[PartyCost]
-    links: dict[tuple[int, int], Traffic]
+    links: Mapping[tuple[int, int], Traffic]
     spans: list[SpanCost]
     observed: dict[str, dict[int, list[Any]]]
     network: Network
@@ -68,7 +82,12 @@ class Run:
     compute: Compute
     clock: ClockName
     wall_s: float
-    events: list[dict[str, Any]] | None = field(default=None, repr=False)
+    events: Sequence[dict[str, Any]] | None = field(default=None, repr=False)
+    faults: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    timeouts: int = 0
+    resent: int = 0
+    error: MpcsimError | None = field(default=None, repr=False)
+    audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     @property
     def makespan(self) -> float:
@@ -103,6 +122,7 @@ class Run:
         raise UsageError(f"the run has no span {name!r}; its spans: {names}")
 
 
+@patient_collector()
 def simulate(
     program: Program | None = None,
     *,
@@ -113,6 +133,11 @@ def simulate(
     compute: Compute = "none",
     clock: ClockName = "virtual",
     trace: bool = False,
+    faults: Sequence[Any] = (),
+    speed: Mapping[str, float] | None = None,
+    check_payloads: bool = False,
+    audit: bool = False,
+    watch: Callable[[Scheduler], None] | None = None,
 ) -> Run:
     """Run `program` as each of `parties` parties, or one program for each role.
 
@@ -127,35 +152,61 @@ def simulate(
         compute: "none": network time alone; "measured": processor time advances each party's clock.
         clock: "virtual", or "wall" to wait in real time on uvloop.
         trace: keep every event.
+        faults: rules of `mpcsim.faults`, or tables as in a scenario's `[[faults]]`.
+        speed: by role, how fast the party's processor is: 0.5 is half as fast as this one.
+        check_payloads: refuse a payload that changed between send and delivery (slow; for debugging).
+        audit: keep a row for each message, to compare two runs event by event.
+        watch: called with the scheduler before the run starts; reads how far it is.
 
     Raises:
         UsageError: arguments that do not fit together.
-        DeadlockError, PartyError: the run did not finish.
+        InputError: a network, a fault or a speed that does not fit the parties.
+        DeadlockError, PartyError: the run did not finish; `run` of the error is how far it went.
     """
     programs, names = _cast(program, parties, roles)
     for name, value, accepted in (("compute", compute, Compute), ("clock", clock, ClockName)):
         if value not in get_args(accepted):
             raise UsageError(f"{name}={value!r}: accepted are {', '.join(get_args(accepted))}")
     network = network or Network()
+    rules = read_faults(faults)
+    speeds = _speeds(speed or {}, names)
+    if compute == "none":
+        _needs_measuring(rules, speed)
+    keep_freed_memory()
     timer: Clock = VirtualClock() if clock == "virtual" else WallClock()
-    recorder = Trace() if trace else None
-    scheduler = Scheduler(timer, Links(network), compute, recorder)
-    actors = [Party(id, names, scheduler, seed) for id in range(len(names))]
     started = time.perf_counter()
     try:
+        recorder = Trace() if trace else None
+        digest = Digest(auditing=audit)
+        emulator = Emulator(network, names, timer, seed, recorder)
+        injector = Injector(rules, names, emulator, digest, seed) if rules else None
+        transport = Transport(timer, emulator, digest, injector, checking=check_payloads)
+        stopwatch = None
+        if compute == "measured":
+            stopwatch = Stopwatch(timer, speeds, _full_speed if injector is None else injector.slowness)
+        scheduler = Scheduler(timer, transport, stopwatch, recorder, injector)
+        actors = [Party(id, names, scheduler, seed) for id in range(len(names))]
         scheduler.start(actors, _coroutines(programs, actors))
-        scheduler.run()
+        if watch is not None:
+            watch(scheduler)
+        problem: MpcsimError | None = None
+        try:
+            scheduler.run()
+            if injector is not None:
+                injector.check_spans(scheduler.root)
+        except MpcsimError as error:
+            problem = error
     finally:
         if isinstance(timer, VirtualClock):
             timer.close()
     outputs = scheduler.outputs
-    return Run(
+    run = Run(
         outputs=dict(zip(names, outputs, strict=True)) if roles is not None else outputs,
         rounds=scheduler.depth,
         makespan_ns=scheduler.finished_at,
-        digest=scheduler.digest.hexdigest(),
+        digest=digest.hexdigest(),
         per_party=_per_party(scheduler, names),
-        links=scheduler.sent,
+        links=transport.links,
         spans=collect_spans(scheduler.root),
         observed=scheduler.observed,
         network=network,
@@ -163,8 +214,65 @@ def simulate(
         compute=compute,
         clock=clock,
         wall_s=time.perf_counter() - started,
-        events=recorder.events if recorder else None,
+        events=recorder,
+        faults=[] if injector is None else injector.acts,
+        timeouts=scheduler.timeouts,
+        resent=emulator.resent,
+        error=problem,
+        audit=digest.audit,
     )
+    if problem is not None:
+        raise _explained(problem, run, scheduler)
+    return run
+
+
+def _explained(problem: MpcsimError, run: Run, scheduler: Scheduler) -> MpcsimError:
+    """Return the error with what faults did, the seed that repeats it, and the run so far."""
+    problem.run = run
+    acted = failure.faults(scheduler)
+    if acted:
+        problem.add_note(acted)
+    if isinstance(problem, RunError):
+        seed = "none was given, so this run cannot be repeated" if run.seed is None else f"{run.seed}"
+        problem.add_note(f"seed: {seed}")
+    return problem
+
+
+def check_parties(
+    names: Sequence[str], network: Network, rules: Sequence[Any], speed: Mapping[str, float]
+) -> None:
+    """Refuse a network, rules of faults or speeds that name parties that are not there.
+
+    Raises:
+        InputError: with the key path.
+    """
+    network.resolve(names)
+    check_ends(rules, names)
+    _speeds(speed, names)
+
+
+def _speeds(speed: Mapping[str, float], names: Sequence[str]) -> list[float]:
+    speeds = [1.0] * len(names)
+    for role, value in speed.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-6 <= value <= 1e6:
+            raise InputError(f"engine.speed.{role}: found {value!r}; accepted: a number from 1e-6 to 1e6")
+        speeds[party_id(role, names, f"engine.speed.{role}")] = float(value)
+    return speeds
+
+
+def _needs_measuring(rules: Sequence[Any], speed: Mapping[str, float] | None) -> None:
+    """Refuse what would have no effect, since compute takes no time."""
+    keys = [f"faults.{number}" for number, rule in enumerate(rules) if isinstance(rule, Slow)]
+    keys += ["engine.speed"] if speed else []
+    if keys:
+        raise InputError(
+            f"{keys[0]}: has no effect while compute takes no time; accepted with "
+            'engine.compute = "measured"'
+        )
+
+
+def _full_speed(_party: int, _now: int) -> float:
+    return 1.0
 
 
 def _cast(
@@ -200,9 +308,5 @@ def _coroutines(programs: list[Program], actors: list[Party]) -> list[Coroutine[
 
 
 def _per_party(scheduler: Scheduler, names: list[str]) -> list[PartyCost]:
-    costs = [
-        PartyCost(name, Traffic(), spent) for name, spent in zip(names, scheduler.compute_ns, strict=True)
-    ]
-    for (sender, _), traffic in scheduler.sent.items():
-        costs[sender].sent.add(traffic)
-    return costs
+    sent = scheduler.transport.links.of_sender
+    return [PartyCost(name, sent(id), scheduler.compute_ns[id]) for id, name in enumerate(names)]

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mpcsim.meter import SpanRun
+    from mpcsim.meter import SpanRun, Traffic
     from mpcsim.party import Party
 
 
@@ -17,14 +17,21 @@ class Channel:
     A path grows by one step (gather number, child number) with each fork, whatever order the
     scheduler runs the children in: MPyC's forked program counter is the model. A named channel
     is absolute, so that actors of different structure meet on it.
+
+    Args:
+        path: the structural path, or the name behind an "@".
+        owner: id of the party whose channel this is; with `id` it is the `key` of what it sends.
+        group: the path without the child numbers.
     """
 
-    __slots__ = ("calls", "forks", "group", "id", "path")
+    __slots__ = ("calls", "forks", "group", "id", "key", "number", "path")
 
-    def __init__(self, path: str, group: str | None = None) -> None:
+    def __init__(self, path: str, owner: int, group: str | None = None) -> None:
         self.path = path
-        self.group = path if group is None else group  # the path without the child numbers
+        self.group = path if group is None else group
         self.id = int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "big")
+        self.key = (owner, self.id)
+        self.number = -1  # in the trace, once it is there
         self.forks = 0
         self.calls: dict[str, int] = {}
 
@@ -33,7 +40,8 @@ class Channel:
         number = self.forks
         self.forks += 1
         group = f"{self.group}/{number}"
-        return [Channel(f"{self.path}/{number}.{child}", group) for child in range(children)]
+        owner = self.key[0]
+        return [Channel(f"{self.path}/{number}.{child}", owner, group) for child in range(children)]
 
     def call(self, purpose: str) -> int:
         """Return how often `purpose` was called on this channel before, and count this call."""
@@ -49,11 +57,16 @@ class Strand:
         depth: length of the longest chain of messages that led here.
         span: the innermost open span.
         waiting: the (source, channel id) that the strand waits for, if it waits for a message.
+        timer: counts the strand's waits with a timeout, so that one that is over never fires.
+        heard: whose message it received last, -1 before the first.
+        account: what the party sent in `span`, once it sent something.
+        carried_ns: compute of the strand that no event of the trace holds yet.
+        resume: the coroutine's `send`.
     """
 
     __slots__ = (
-        "channel", "children", "coroutine", "depth", "finished", "missing", "number", "parent",
-        "party", "position", "results", "span", "timer", "waiting",
+        "account", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
+        "missing", "number", "parent", "party", "position", "results", "resume", "span", "timer", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -68,18 +81,26 @@ class Strand:
     ) -> None:
         self.party = party
         self.coroutine = coroutine
+        self.resume = coroutine.send
         self.channel = channel
         self.span = span
+        self.account: Traffic | None = None
         self.number = number
         self.parent = parent
         self.position = position
         self.depth: int = parent.depth if parent else 0
         self.waiting: tuple[int, int] | None = None
         self.timer = 0
+        self.heard = -1
+        self.carried_ns = 0
         self.children: list[Strand] = []
         self.results: list[Any] = []
         self.missing = 0
         self.finished = False
+
+    def deepest(self) -> int:
+        """Return the greatest depth of this strand and those below it."""
+        return max((child.deepest() for child in list(self.children)), default=self.depth)
 
     def stack(self) -> list[str]:
         """Return the protocol's stack, outermost first, as "function (file:line)"."""

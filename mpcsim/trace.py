@@ -1,64 +1,176 @@
-"""The trace of a run: one row per event, as plain columns."""
+"""The trace of a run: what every strand did, in order, as rows of integers.
+
+A run's causal structure is the sequence of events of each strand (a coroutine that the scheduler
+steps): its messages, its forks and their ends, the spans that it entered and left, and the processor
+time in between. Together they are enough to run it again over another network without the protocol.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from mpcsim.strand import Strand
+    from mpcsim.meter import SpanRun
+    from mpcsim.strand import Channel, Strand
+
+KINDS = (
+    "start", "send", "recv", "timeout", "sleep", "fork", "end", "enter", "leave", "cancel", "outside",
+    "fault",
+)  # fmt: skip
+(START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT) = range(len(KINDS))
+COLUMNS = (
+    "kind", "t", "party", "strand", "peer", "message", "channel", "span", "occurrence", "depth",
+    "payload_bytes", "wire_bytes", "arrival", "compute_ns", "value",
+)  # fmt: skip
+_WIDTH = len(COLUMNS) - 1  # `span` and `occurrence` are one number here
+_ARRIVAL = 11
+_CHUNK = 4096 * _WIDTH
+NONE = -1
 
 
-class Trace:
-    """Events in the order in which they happened.
+class Trace(Sequence[dict[str, Any]]):
+    """Events in the order in which they happened; an item is a dict with the keys of `COLUMNS`.
 
-    Kinds: `send` (t: when it was sent, arrival, to, depth, bytes, message), `recv` (message), `fork`
-    (children) and `join`: together the causal structure of the run, by strand. Times are nanoseconds.
+    Times are nanoseconds. What does not apply to an event is None. `value` is what the kind needs:
+    fork: the number of children, whose strands are numbered on from `peer`; start: the parent's
+    strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
+    fault: the position of the rule.
     """
 
     def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
+        self.rows: list[int] = []
+        self._chunks: list[array[int]] = []
+        self._channels: list[str] = []
+        self._spans: list[str] = []
+
+    def add(
+        self,
+        kind: int,
+        time: int,
+        strand: Strand,
+        compute_ns: int,
+        peer: int = NONE,
+        message: int = NONE,
+        value: int = NONE,
+    ) -> None:
+        """Note an event that is no send."""
+        channel, span = strand.channel, strand.span
+        if channel.number < 0:
+            self.number(channel)
+        if span.number >= len(self._spans):
+            self.name(span)
+        self.rows += (
+            kind, time, strand.party.id, strand.number, peer, message, channel.number, span.number,
+            strand.depth, NONE, NONE, NONE, compute_ns, value,
+        )  # fmt: skip
+        if len(self.rows) >= _CHUNK:
+            self.pack()
 
     def sent(
         self,
         time: int,
-        arrival: int,
         strand: Strand,
+        compute_ns: int,
         to: int,
-        depth: int,
+        message: int,
         payload_bytes: int,
         wire_bytes: int,
-        message: int,
+        arrival: int,
     ) -> None:
-        """Note a message put on its link."""
-        self.events.append(
-            {
-                "kind": "send",
-                "t": time,
-                "party": strand.party.id,
-                "strand": strand.number,
-                "to": to,
-                "arrival": arrival,
-                "message": message,
-                "depth": depth,
-                "payload_bytes": payload_bytes,
-                "wire_bytes": wire_bytes,
-                "channel": strand.channel.path,
-                "span": strand.span.path,
-            }
-        )
+        """Note a message put on its link; its arrival is NONE until `arrived` says it."""
+        channel, span = strand.channel, strand.span
+        if channel.number < 0:
+            self.number(channel)
+        if span.number >= len(self._spans):
+            self.name(span)
+        self.rows += (
+            SEND, time, strand.party.id, strand.number, to, message, channel.number, span.number,
+            strand.depth + 1, payload_bytes, wire_bytes, arrival, compute_ns, NONE,
+        )  # fmt: skip
+        if len(self.rows) >= _CHUNK:
+            self.pack()
 
-    def received(self, time: int, strand: Strand, message: int) -> None:
-        """Note a message taken by the strand that awaited it."""
-        self._note("recv", time, strand, {"message": message})
+    def arrived(self, event: int, arrival: int) -> None:
+        """Complete the send at position `event`."""
+        place = event * _WIDTH + _ARRIVAL
+        packed = len(self._chunks) * _CHUNK
+        if place < packed:
+            self._chunks[place // _CHUNK][place % _CHUNK] = arrival
+        else:
+            self.rows[place - packed] = arrival
 
-    def forked(self, time: int, strand: Strand, children: list[Strand]) -> None:
-        """Note a gather."""
-        self._note("fork", time, strand, {"children": [child.number for child in children]})
+    def number(self, channel: Channel) -> None:
+        """Give a channel its number."""
+        channel.number = len(self._channels)
+        self._channels.append(channel.path)
 
-    def joined(self, time: int, strand: Strand) -> None:
-        """Note the end of a child."""
-        self._note("join", time, strand, {})
+    def name(self, span: SpanRun) -> None:
+        """Keep the name of a span; occurrences are numbered in order of appearance."""
+        self._spans += [""] * (span.number + 1 - len(self._spans))
+        self._spans[span.number] = span.path
 
-    def _note(self, kind: str, time: int, strand: Strand, more: dict[str, Any]) -> None:
-        event = {"kind": kind, "t": time, "party": strand.party.id, "strand": strand.number}
-        self.events.append(event | more)
+    def pack(self) -> None:
+        """Move full rows to where an integer takes eight bytes."""
+        self._chunks.append(array("q", self.rows[:_CHUNK]))
+        del self.rows[:_CHUNK]
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return (len(self._chunks) * _CHUNK + len(self.rows)) // _WIDTH
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the events in order."""
+        for rows in (*self._chunks, self.rows):
+            for start in range(0, len(rows), _WIDTH):
+                yield self._event(rows[start : start + _WIDTH])
+
+    @overload
+    def __getitem__(self, position: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, position: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return an event, or a list of them."""
+        if isinstance(position, slice):
+            return [self[one] for one in range(*position.indices(len(self)))]
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"event {position} of {len(self)}")
+        chunk, start = divmod(position % len(self) * _WIDTH, _CHUNK)
+        rows = self._chunks[chunk] if chunk < len(self._chunks) else self.rows
+        return self._event(rows[start : start + _WIDTH])
+
+    def __eq__(self, other: object) -> bool:
+        """Compare event by event, with another trace or with a list."""
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def _event(self, row: Sequence[int]) -> dict[str, Any]:
+        kind, time, party, strand, peer, message, channel, span, depth, *sizes, ns, value = row
+        payload_bytes, wire_bytes, arrival = map(_known, sizes)
+        return {
+            "kind": KINDS[kind],
+            "t": time,
+            "party": party,
+            "strand": strand,
+            "peer": _known(peer),
+            "message": _known(message),
+            "channel": self._channels[channel],
+            "span": self._spans[span],
+            "occurrence": span,
+            "depth": depth,
+            "payload_bytes": payload_bytes,
+            "wire_bytes": wire_bytes,
+            "arrival": arrival,
+            "compute_ns": ns,
+            "value": _known(value),
+        }
+
+
+def _known(number: int) -> int | None:
+    return None if number == NONE else number

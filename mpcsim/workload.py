@@ -31,7 +31,8 @@ from pydantic import BaseModel
 from mpcsim.errors import InputError, ScenarioError
 from mpcsim.party import Party
 from mpcsim.scenario import ENGINE_KEYS, Scenario, unknown, validate
-from mpcsim.simulate import Run, simulate
+from mpcsim.scheduler import Scheduler
+from mpcsim.simulate import Run, check_parties, simulate
 
 Function = Callable[..., Any]
 
@@ -190,13 +191,40 @@ def _settings(annotation: Any, tables: dict[str, Any], also: tuple[str, ...]) ->
     return tables
 
 
-def run_program(program: Program, scenario: Scenario) -> Run:
-    """Run a scenario's program over its network."""
+def run_program(
+    program: Program,
+    scenario: Scenario,
+    *,
+    audit: bool = False,
+    watch: Callable[[Scheduler], None] | None = None,
+) -> Run:
+    """Run a scenario's program over its network.
+
+    Args:
+        program: what the scenario's workload runs.
+        scenario: for network, faults, seed and engine.
+        audit: keep a row for each message, see `simulate`.
+        watch: called with the scheduler before the run starts.
+
+    Raises:
+        ScenarioError: the network, a fault or a speed does not fit the parties.
+        MpcsimError: the run did not finish; `run` of the error is how far it went.
+    """
+    engine = scenario.engine
+    try:
+        check_parties(list(program.roles), scenario.network, scenario.faults, engine.speed)
+    except InputError as error:
+        raise scenario.refusal(error) from None
     return simulate(
         roles=program.roles,
         network=scenario.network,
         seed=scenario.seed,
-        compute=scenario.engine.compute,
-        clock=scenario.engine.clock,
-        trace=scenario.engine.trace,
+        compute=engine.compute,
+        clock=engine.clock,
+        trace=engine.trace,
+        faults=scenario.faults,
+        speed=engine.speed,
+        check_payloads=engine.check_payloads,
+        audit=audit,
+        watch=watch,
     )

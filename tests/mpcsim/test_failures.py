@@ -82,7 +82,8 @@ def test_an_error_of_ours_keeps_its_kind_and_gains_the_party():
 
     with pytest.raises(InputError, match="value of 1") as caught:
         simulate(program, parties=2)
-    assert caught.value.__notes__ == ["in party 1 (party1)"]
+    (note,) = caught.value.__notes__
+    assert note.startswith("in party 1 (party1) at program (mpcsim/test_failures.py:")
 
 
 def test_when_one_party_fails_the_others_clean_up():

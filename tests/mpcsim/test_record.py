@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas
 import pytest
 
 from mpcsim import InputError
@@ -18,6 +19,7 @@ from mpcsim.record import (
     write_record,
 )
 from mpcsim.scenario import load_scenario
+from mpcsim.trace import COLUMNS
 from mpcsim.workload import build_program, run_program
 
 _SCENARIO = """
@@ -145,6 +147,21 @@ def test_an_empty_folder_is_accepted(made, tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused(made, tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         made().write(tmp_path / "case.toml" / "inside")
+
+
+def test_many_events_go_to_a_parquet_file_that_reads_back_the_same(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("mpcsim.record._MOST_LINES", 5)
+    first = made()
+    folder = first.write(tmp_path / "record")
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "events.parquet", "scenario.toml", "summary.json",
+    ]  # fmt: skip
+    assert list(read_record(folder).events()) == first.run.events
+    table = pandas.read_parquet(folder / "events.parquet")
+    assert tuple(table.columns) == COLUMNS
+    (folder / "events.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(InputError, match=r"events\.parquet: damaged"):
+        list(read_record(folder).events())
 
 
 def test_a_run_without_a_trace_has_no_events(made, tmp_path):

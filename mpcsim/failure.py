@@ -1,0 +1,132 @@
+"""What went wrong: errors that name the party, the link, the step of the protocol and the fault."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpcsim.errors import DeadlockError, MpcsimError, PartyError
+
+if TYPE_CHECKING:
+    from mpcsim.meter import SpanRun
+    from mpcsim.scheduler import Scheduler
+    from mpcsim.strand import Strand
+
+_LISTED = 20  # how many waiting strands or unread messages an error spells out
+_SPAN = "_mpcsim_span"  # attribute of an error that left a span
+_ENGINE = str(Path(__file__).parent)
+
+
+def note_span(error: Exception, span: SpanRun) -> None:
+    """Remember the innermost span that an error leaves."""
+    if not hasattr(error, _SPAN):
+        setattr(error, _SPAN, span.path)
+
+
+def in_span(strand: Strand, error: Exception | None = None) -> str:
+    """Return " in span …" where a strand is in one, or where the error came from one."""
+    path = getattr(error, _SPAN, strand.span.path)
+    return f" in span {path!r}" if path else ""
+
+
+def of_party(strand: Strand, error: Exception) -> MpcsimError:
+    """Return the error that ends a run in which a party raised."""
+    party = strand.party
+    if isinstance(error, MpcsimError):
+        locate(error, strand)
+        return error
+    failure = PartyError(
+        f"party {party.id} ({party.role}) failed{in_span(strand, error)}{_step(error)}: "
+        f"{type(error).__name__}: {error}{_heard(strand)}"
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def locate(error: MpcsimError, strand: Strand) -> None:
+    """Add the party and its span to an error that does not say them yet."""
+    if not getattr(error, "__notes__", None):
+        party = strand.party
+        error.add_note(
+            f"in party {party.id} ({party.role}){in_span(strand, error)}{_step(error)}{_heard(strand)}"
+        )
+
+
+def _step(error: Exception) -> str:
+    """Return where in the protocol an error arose: its innermost frame outside the engine."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if not frame.filename.startswith(_ENGINE)]  # fmt: skip
+    if not frames:
+        return ""
+    file = "/".join(Path(frames[-1].filename).parts[-2:])
+    return f" at {frames[-1].name} ({file}:{frames[-1].lineno})"
+
+
+def _heard(strand: Strand) -> str:
+    if strand.heard < 0:
+        return ""
+    return f" (its last message came on the link from party {strand.heard} to party {strand.party.id})"
+
+
+def deadlock(run: Scheduler) -> DeadlockError:
+    """Return the error that lists who waits for whom, where, and which messages nobody read."""
+    lines = []
+    for strand in _leaves(run):
+        party = strand.party
+        source = -1 if strand.waiting is None else strand.waiting[0]
+        stack = " > ".join(strand.stack())
+        lines.append(
+            f"  party {party.id} ({party.role}) waits for party {source} "
+            f"({run.parties[source].role}) on channel {strand.channel.path or '(root)'!r}"
+            f"{in_span(strand)}, at {stack}"
+            if strand.waiting
+            else f"  party {party.id} ({party.role}) waits for something outside the engine, at {stack}"
+        )
+    unread = [f"from party {source} to party {to}" for source, to in run.transport.unread()]
+    head = "deadlock: nothing is under way, and" if lines else "the run ended, but"
+    parts = [head]
+    if lines:
+        parts += [f"{len(lines)} wait:", *_short(lines)]
+    if unread:
+        counted = {line: unread.count(line) for line in dict.fromkeys(unread)}
+        listed = [f"  {count} {line}" for line, count in counted.items()]
+        parts += [f"{len(unread)} messages were never read:", *_short(listed)]
+    return DeadlockError("\n".join(parts))
+
+
+def _short(lines: list[str]) -> list[str]:
+    more = [f"  … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+    return lines[:_LISTED] + more
+
+
+def faults(run: Scheduler) -> str:
+    """Return what faults did so far, for an error that they may have caused; "" for nothing."""
+    injector = run.injector
+    if injector is None or not injector.acts:
+        return ""
+    first: dict[str, int] = {}
+    times: dict[str, int] = {}
+    for act in injector.acts:
+        where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
+        span = f", span {act['span']!r}" if act["span"] else ""
+        line = f"faults.{act['rule']} {act['kind']}: {where}{span}"
+        first.setdefault(line, act["t"])
+        times[line] = times.get(line, 0) + 1
+    lines = [
+        f"  {line}, at {time / 1e9:.9g} s"
+        + (f" and {times[line] - 1} times more" if times[line] > 1 else "")
+        for line, time in first.items()
+    ]
+    return "\n".join(["faults that acted before:", *_short(lines)])
+
+
+def _leaves(run: Scheduler) -> list[Strand]:
+    found: list[Strand] = []
+    todo = list(run.strands)
+    while todo:
+        strand = todo.pop(0)
+        if not strand.finished:
+            found += [] if strand.children else [strand]
+            todo += strand.children
+    return found

@@ -1,0 +1,177 @@
+"""Runs in a notebook: their tables as pandas data frames, and the HTML that Jupyter shows.
+
+Times are seconds and sizes are bytes, as in the run record; the HTML has units beside each number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from mpcsim.errors import UsageError
+from mpcsim.units import format_bytes, format_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mpcsim.simulate import Run
+
+Row = Mapping[str, Any]
+TableName = Literal["spans", "parties", "links"]
+
+_SPAN_COLUMNS = (
+    "name", "op", "depth", "count", "rounds", "messages", "payload_bytes", "wire_bytes",
+    "busiest_payload_bytes", "makespan_s", "compute_s",
+)  # fmt: skip
+_STYLE = (
+    "<style scoped>.mpcsim td,.mpcsim th{text-align:right;padding:0.15em 0.8em}"
+    ".mpcsim td:first-child,.mpcsim th:first-child{text-align:left}"
+    ".mpcsim caption{text-align:left;font-weight:bold;white-space:nowrap}</style>"
+)
+
+
+def span_paths(rows: Sequence[Row]) -> list[str]:
+    """Return the path ("inference/conv1") of each span of a record, whose rows name the parent alone.
+
+    Parents come first. A parent that several spans are called is the one that opened last.
+    """
+    paths: list[str] = []
+    latest: dict[str, str] = {}
+    for row in rows:
+        parent = row.get("parent")
+        path = row["name"] if parent is None else f"{latest.get(parent, parent)}/{row['name']}"
+        paths.append(path)
+        latest[row["name"]] = path
+    return paths
+
+
+def span_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the spans of a run, one a row, indexed by path; nested spans are inside their parents."""
+    import pandas as pd
+
+    paths = span_paths(rows)
+    table = [
+        dict(row)
+        | {
+            "op": row.get("op") or "",
+            "depth": path.count("/"),
+            "busiest_payload_bytes": max(row.get("payload_bytes_per_party", {}).values(), default=0),
+        }
+        for path, row in zip(paths, rows, strict=True)
+    ]
+    index = pd.Index(paths, name="path", dtype=object)
+    return pd.DataFrame(table, index=index, columns=list(_SPAN_COLUMNS))
+
+
+def party_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return what each party sent, indexed by party id."""
+    import pandas as pd
+
+    columns = ["role", "messages", "payload_bytes", "wire_bytes", "compute_s"]
+    return pd.DataFrame([dict(row) for row in rows], columns=columns).rename_axis("party")
+
+
+def link_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return what was sent over each directed link."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [dict(row) for row in rows], columns=["from", "to", "messages", "payload_bytes", "wire_bytes"]
+    )
+
+
+class Shown:
+    """What a `Run` has for notebooks."""
+
+    def frame(self: Run, table: TableName = "spans") -> pd.DataFrame:  # type: ignore[misc]  # see below
+        """Return a table of the run ("spans", "parties" or "links") as a pandas data frame.
+
+        Raises:
+            UsageError: there is no table of that name.
+        """
+        if table == "spans":
+            return span_frame([span.describe() for span in self.spans])
+        if table == "parties":
+            return party_frame([party.describe() for party in self.per_party])
+        if table == "links":
+            links = sorted(self.links.items())
+            return link_frame([{"from": ends[0], "to": ends[1]} | asdict(sent) for ends, sent in links])
+        raise UsageError(f"a run has no table {table!r}; its tables: spans, parties, links")
+
+    def _repr_html_(self: Run) -> str:  # type: ignore[misc]  # `Run` is the one class that has it
+        return run_html(self)
+
+
+# HTML
+
+
+def run_html(run: Run) -> str:
+    """Return what Jupyter shows for a run: the summary and the table of spans."""
+    network = run.network.describe()
+    seed = "no seed" if run.seed is None else f"seed {run.seed}"
+    head = (
+        f"{run.rounds} rounds · {format_time(run.makespan_ns)} of {run.clock} time · "
+        f"{run.messages:,} messages · {format_bytes(run.payload_bytes)} of payload, "
+        f"{format_bytes(run.wire_bytes)} on the wire (all parties together)"
+    )
+    where = (
+        f"{len(run.per_party)} parties · latency {network['latency']} one way, bandwidth "
+        f"{network['bandwidth']} for each {network['sharing']} · {seed} · compute {run.compute} · "
+        f"digest {run.digest[:12]}"
+    )
+    tables = [_party_html(run)]
+    if run.spans:
+        tables.append(_span_html(run))
+    return (
+        f'<div class="mpcsim">{_STYLE}<p><strong>{escape(head)}</strong><br>{escape(where)}</p>'
+        f"{''.join(tables)}</div>"
+    )
+
+
+def _party_html(run: Run) -> str:
+    measured = run.compute == "measured"
+    rows = [
+        [
+            f"{id} {party.role}",
+            f"{party.sent.messages:,}",
+            format_bytes(party.sent.payload_bytes),
+            format_bytes(party.sent.wire_bytes),
+            *([format_time(party.compute_ns)] if measured else []),
+        ]
+        for id, party in enumerate(run.per_party)
+    ]
+    columns = ["party", "messages", "payload", "wire", *(["compute"] if measured else [])]
+    return _table("Sent by each party", columns, rows)
+
+
+def _span_html(run: Run) -> str:
+    measured = run.compute == "measured"
+    described = [span.describe() for span in run.spans]
+    rows = []
+    for path, span, row in zip(span_paths(described), run.spans, described, strict=True):
+        times = "" if span.count == 1 else f" ×{span.count}"
+        busiest = max(row["payload_bytes_per_party"].values(), default=0)
+        rows.append(
+            [
+                "\u2003" * path.count("/") + span.name + times,
+                span.op or "",
+                str(span.rounds),
+                format_bytes(span.payload_bytes),
+                format_bytes(busiest),
+                format_time(span.makespan_ns),
+                *([format_time(sum(span.compute_ns.values()))] if measured else []),
+            ]
+        )
+    columns = ["span", "op", "rounds", "payload, sum", "payload, busiest party", "time"]
+    return _table("Spans", [*columns, *(["compute, sum"] if measured else [])], rows)
+
+
+def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )

@@ -1,0 +1,139 @@
+"""Validation against pydantic models, and errors that say where, what was found, and what is accepted."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from mpcsim.errors import InputError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_LONGEST_VALUE = 80
+
+
+def validate(model: type[_Model], data: dict[str, Any], also_accepted: Iterable[str] = ()) -> _Model:
+    """Validate tables against a pydantic model.
+
+    Args:
+        model: what the tables must be.
+        data: the tables.
+        also_accepted: top-level keys that others take care of, named in suggestions.
+
+    Raises:
+        InputError: one line for each key path that is wrong.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems: dict[str, list[str]] = {}
+        for detail in error.errors(include_url=False):
+            path, text = _explain(model, data, detail, tuple(also_accepted))
+            problems.setdefault(path, [])
+            if text not in problems[path]:
+                problems[path].append(text)
+        lines = [f"{path}: {' or '.join(texts)}" for path, texts in problems.items()]
+        raise InputError("\n  ".join(lines)) from None
+
+
+def _explain(
+    model: type[BaseModel], data: dict[str, Any], detail: ErrorDetails, more: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return the key path in the file, and what is wrong there."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    path, value = _key_in_file(data, detail["loc"], keep_last=kind == "missing")
+    if kind == "extra_forbidden":
+        models = _models_at(model, detail["loc"][:-1])
+        accepted = list(dict.fromkeys(key for one in models for key in one.model_fields))
+        if len(detail["loc"]) == 1:
+            accepted += [key for key in more if key not in accepted]
+        return path, unknown(str(detail["loc"][-1]), accepted, "key")
+    if kind == "missing":
+        return path, "missing, and there is no default"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        key = str(context["discriminator"]).strip("'")
+        tags = [str(tag) for one in _models_at(model, detail["loc"]) for tag in _tags(one, key)]
+        if kind == "union_tag_not_found":
+            return f"{path}.{key}", f"missing; accepted: {', '.join(tags)}"
+        return f"{path}.{key}", unknown(str(context["tag"]), tags, key)
+    if kind in ("value_error", "assertion_error"):
+        return path or "(whole file)", str(context.get("error", detail["msg"]))
+    wanted = detail["msg"].removeprefix("Input should be ")
+    if kind == "literal_error" and isinstance(value, str):
+        close = _close(value, str(context["expected"]).replace(" or ", ", ").split(", "))
+        return path, f"found {shown(value)}{close}; accepted: {wanted}"
+    return path, f"found {shown(value)}; accepted: {wanted}"
+
+
+def _key_in_file(
+    data: dict[str, Any], location: tuple[int | str, ...], *, keep_last: bool
+) -> tuple[str, Any]:
+    """Drop from pydantic's location what is no key of the file: names of the members of unions."""
+    parts, value = [], data
+    for position, part in enumerate(location, 1):
+        inside = (
+            part in value
+            if isinstance(value, dict)
+            else isinstance(value, list) and isinstance(part, int) and part < len(value)
+        )
+        if inside:
+            value = value[part]  # type: ignore[index]  # an index of a list, a key of a table
+        if inside or (keep_last and position == len(location)):
+            parts.append(str(part))
+    return ".".join(parts), value
+
+
+def _models_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """Return the models that can stand at one of pydantic's locations."""
+    models = [model]
+    for part in location:
+        inner = [
+            found
+            for one in models
+            if part in one.model_fields
+            for found in _models_in(one.model_fields[str(part)].annotation)
+        ]
+        tagged = [
+            one
+            for one in models
+            if part == one.__name__ or any(part in _tags(one, key) for key in one.model_fields)
+        ]
+        models = inner or tagged or models
+    return models
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that an annotation mentions, through lists, unions and `Annotated`."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _tags(model: type[BaseModel], key: str) -> tuple[Any, ...]:
+    """Return the values that a `Literal` field accepts."""
+    return get_args(model.model_fields[key].annotation)
+
+
+def unknown(found: str, accepted: Sequence[str], what: str) -> str:
+    """Say that a word is not known, which one is close, and which are accepted."""
+    listed = ", ".join(accepted) or "none"
+    return f"unknown {what} {found!r}{_close(found, accepted)}; accepted: {listed}"
+
+
+def _close(found: str, accepted: Sequence[str]) -> str:
+    plain = [word.strip("'") for word in accepted]
+    close = get_close_matches(found, plain, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it, cut short where it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
