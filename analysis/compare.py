@@ -1,0 +1,220 @@
+"""`mpcsim compare`: run records side by side, with ratios to the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from analysis import frames
+from mpcsim import InputError
+from mpcsim.record import Record
+from mpcsim.units import format_bytes, format_time
+
+Number = float | int
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that records are compared by.
+
+    Attributes:
+        key: its name in the JSON.
+        unit: "rounds", "messages", "bytes" or "s".
+        about: what it counts, and over which parties.
+        show: how people read it.
+    """
+
+    key: str
+    unit: str
+    about: str
+    show: Callable[[float], str]
+
+
+def _time(seconds: float) -> str:
+    return format_time(round(seconds * 1e9))
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+TOTALS = (
+    Quantity("rounds", "rounds", "rounds", _count),
+    Quantity("makespan_s", "s", "makespan", _time),
+    Quantity("messages", "messages", "messages, all parties together", _count),
+    Quantity("payload_bytes", "bytes", "payload, all parties together", format_bytes),
+    Quantity("busiest_payload_bytes", "bytes", "payload, busiest party", format_bytes),
+    Quantity("wire_bytes", "bytes", "wire, all parties together", format_bytes),
+    Quantity("compute_s", "s", "compute, all parties together", _time),
+    Quantity("wall_s", "s", "real time of the simulation", _time),
+)
+SPAN_QUANTITIES = tuple(one for one in TOTALS if one.key in ("rounds", "payload_bytes", "makespan_s"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One quantity in every record, None where a record has no such span.
+
+    Attributes:
+        quantity: what is compared.
+        values: by record.
+        path: the span, or None for a total.
+    """
+
+    quantity: Quantity
+    values: list[Number | None]
+    path: str | None = None
+
+    @property
+    def ratios(self) -> list[float | None]:
+        """Value over the first record's value; None where one is missing or the first is zero."""
+        first = self.values[0]
+        return [None if value is None or not first else value / first for value in self.values]
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "quantity": self.quantity.key,
+            "unit": self.quantity.unit,
+            "values": self.values,
+            "ratios": self.ratios,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Records side by side.
+
+    Attributes:
+        records: what was compared; the first is what ratios refer to.
+        labels: a short text for each.
+        differences: the settings that differ, by dotted key.
+        totals: one line for each quantity.
+        spans: by path, one line for each quantity of a span.
+    """
+
+    records: list[Record]
+    labels: list[str]
+    differences: dict[str, list[Any]]
+    totals: list[Line]
+    spans: dict[str, list[Line]]
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "runs": [
+                {
+                    "label": label,
+                    "folder": str(record.folder),
+                    "name": record.summary["name"],
+                    "digest": record.summary["digest"],
+                }
+                for label, record in zip(self.labels, self.records, strict=True)
+            ],
+            "differences": self.differences,
+            "totals": [line.describe() for line in self.totals],
+            "spans": [
+                {"path": path, **{line.quantity.key: line.describe() for line in lines}}
+                for path, lines in self.spans.items()
+            ],
+        }
+
+    def screen(self) -> list[RenderableType]:
+        """Return what to print."""
+        unfinished = [
+            f"{escape(label)} did not finish: its costs go as far as it went."
+            for label, record in zip(self.labels, self.records, strict=True)
+            if record.summary.get("error")
+        ]
+        return [*unfinished, *self._settings(), self._table("Totals", self.totals), *self._span_tables()]
+
+    def _settings(self) -> list[RenderableType]:
+        if not self.differences:
+            return ["The scenarios are the same."]
+        table = _table("What differs", ["key", *self.labels])
+        for key, values in self.differences.items():
+            table.add_row(key, *("" if value is None else escape(str(value)) for value in values))
+        return [table]
+
+    def _table(self, title: str, lines: Sequence[Line]) -> Table:
+        table = _table(title, ["", *self.labels])
+        for line in lines:
+            table.add_row(escape(line.path or line.quantity.about), *_cells(line))
+        return table
+
+    def _span_tables(self) -> list[RenderableType]:
+        return [
+            self._table(
+                f"Spans: {quantity.about}",
+                [line for lines in self.spans.values() for line in lines if line.quantity is quantity],
+            )
+            for quantity in SPAN_QUANTITIES
+            if self.spans
+        ]
+
+
+def compare(folders: Sequence[Path]) -> Comparison:
+    """Compare two or more run records.
+
+    Raises:
+        InputError: fewer than two, or a record that cannot be read.
+    """
+    if len(folders) < 2:
+        raise InputError(f"compare: found {len(folders)} run record; accepted: two or more")
+    return compare_records([frames.read(folder) for folder in folders])
+
+
+def compare_records(records: list[Record]) -> Comparison:
+    """Compare records that were read."""
+    totals = [Line(one, [_total(record, one.key) for record in records]) for one in TOTALS]
+    tables = [frames.spans(record) for record in records]
+    paths = dict.fromkeys(path for table in tables for path in table.index)
+    spans = {
+        path: [
+            Line(
+                one,
+                [table.at[path, one.key].item() if path in table.index else None for table in tables],
+                path,
+            )
+            for one in SPAN_QUANTITIES
+        ]
+        for path in paths
+    }
+    shown = [line for line in totals if any(line.values)]
+    return Comparison(records, frames.labels(records), frames.differences(records), shown, spans)
+
+
+def _total(record: Record, key: str) -> Number | None:
+    parties = record.summary["per_party"]
+    if key == "busiest_payload_bytes":
+        return max((party["payload_bytes"] for party in parties), default=0)
+    if key == "compute_s":
+        return float(sum(party["compute_s"] for party in parties))
+    found: Number | None = record.summary.get(key)
+    return found
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(escape(column), justify="right" if place else "left", overflow="fold")
+    return table
+
+
+def _cells(line: Line) -> list[str]:
+    cells = []
+    for place, (value, ratio) in enumerate(zip(line.values, line.ratios, strict=True)):
+        if value is None:
+            cells.append("no such span")
+        elif place == 0 or ratio is None:
+            cells.append(line.quantity.show(value))
+        else:
+            cells.append(f"{line.quantity.show(value)} (×{ratio:.3g})")
+    return cells

@@ -1,0 +1,87 @@
+"""The results of a sweep for people: a table on the screen, one JSON object, the default figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from analysis.frames import settings_label
+from analysis.sweep import Sweep
+from analysis.sweep_results import CSV, PARQUET
+from mpcsim.units import format_bytes, format_time
+
+_MOST_ROWS = 40
+
+
+def to_json(sweep: Sweep) -> str:
+    """Return the results as one JSON object."""
+    results = sweep.results
+    rows = json.loads(results.table.to_json(orient="records", double_precision=15))
+    found = {
+        "folder": str(results.folder),
+        "name": results.name,
+        "points": len(results.table),
+        "failed": int((results.table["status"] == "failed").sum()),
+        "ran": sweep.ran,
+        "retimed": sweep.retimed,
+        "reused": sweep.reused,
+        "rows": rows,
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def draw(sweep: Sweep) -> list[Path]:
+    """Draw every figure that the sweep can feed, into its folder."""
+    from analysis import plot
+
+    if sweep.results.good.empty:
+        return []
+    folder = sweep.results.folder
+    return plot.plot([folder], out=folder / "figures")
+
+
+def show(sweep: Sweep, pictures: list[Path]) -> None:
+    """Print the table, the failures, and where the files are."""
+    console = Console(highlight=False)
+    results = sweep.results
+    varied = list(results.varied)
+    table = Table(
+        title=escape(f"{results.name}: {sweep.count()}"), title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for key in varied:
+        table.add_column(key, no_wrap=True)
+    for name in ("rounds", "makespan", "payload, sum", "payload, busiest"):
+        table.add_column(name, justify="right")
+    shown = results.table.head(_MOST_ROWS)
+    for row in shown.to_dict("records"):
+        table.add_row(*(escape(str(row[key])) for key in varied), *_costs(row))
+    console.print(table)
+    if len(results.table) > len(shown):
+        console.print(f"… and {len(results.table) - len(shown)} more points in {results.folder / CSV}")
+    for row in results.table[results.table["status"] == "failed"].to_dict("records"):
+        console.print(
+            f"failed: {settings_label({key: row[key] for key in varied})}: {row['error']} "
+            f"(exit status {row['exit_status']})",
+            markup=False,
+            soft_wrap=True,
+        )
+    for path in [results.folder / CSV, results.folder / PARQUET, *pictures]:
+        console.print(str(path), markup=False, soft_wrap=True)
+
+
+def _costs(row: dict[Any, Any]) -> list[str]:
+    if pd.isna(row.get("rounds")):
+        return ["failed", "", "", ""]
+    return [
+        f"{row['rounds']:,}",
+        format_time(round(row["makespan_s"] * 1e9)),
+        format_bytes(row["payload_bytes"]),
+        format_bytes(row["busiest_payload_bytes"]),
+    ]

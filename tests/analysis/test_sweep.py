@@ -1,0 +1,350 @@
+"""Sweeps: the syntax of values, points in parallel, failures as rows, and a start after an interruption."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import sweep as sweeps
+from analysis.sweep_engines import LocalEngine
+from analysis.sweep_grid import combine, read_axes, read_axis
+from mpcsim import InputError
+from mpcsim.__main__ import main
+from mpcsim.record import read_record
+
+_OWN = """
+import os, signal, time
+
+async def program(party, settings):
+    if party.id == 0:
+        with open("ran.txt", "a") as log:
+            log.write(f"{settings['size']} {os.getpid()}\\n")
+    time.sleep(settings.get("sleep", 0))
+    if settings["size"] == settings.get("fails"):
+        raise ValueError("this size fails")
+    if settings["size"] == settings.get("dies"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    party.send((party.id + 1) % party.n, bytes(settings["size"]))
+    await party.recv((party.id - 1) % party.n)
+"""
+_SCENARIO = 'name = "own"\nworkload = "own.py:program"\nseed = 4\nsize = 1\n[network]\nlatency = "1 ms"\n'
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    (tmp_path / "own.py").write_text(_OWN)
+    (tmp_path / "own.toml").write_text(_SCENARIO)
+
+
+def _call(*arguments, **more):
+    """Run the command line in a process of its own: loky and pytest share none."""
+    command = [sys.executable, "-m", "mpcsim", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, **more)
+
+
+def _sweep(*overrides, retry=False, engine=None):
+    """Sweep from this process, without figures."""
+    planned = sweeps.plan("own.toml", overrides, Path(), out=Path("s"))
+    return sweeps.run(planned, engine or (lambda: LocalEngine(2)), jobs=2, retry=retry)
+
+
+def _ran(folder):
+    return [int(line.split()[0]) for line in (folder / "ran.txt").read_text().splitlines()]
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a=1,2,4", ["1", "2", "4"]),
+        ("a=1..4", ["1", "2", "3", "4"]),
+        ("a=10..40:15", ["10", "25", "40"]),
+        ("a=3..1:-1", ["3", "2", "1"]),
+        ("a=0.1..0.4:0.1", ["0.1", "0.2", "0.3", "0.4"]),
+        ("a=1..1000:*10", ["1", "10", "100", "1000"]),
+        ("a=1..4:*1.35", ["1", "1.350", "1.822", "2.460", "3.322"]),
+        ("a=1 ms,10 ms", ["1 ms", "10 ms"]),
+        ("a=10..30:10 ms,1 s", ["10 ms", "20 ms", "30 ms", "1 s"]),
+        ("a=1..10:*10 Mbit/s", ["1 Mbit/s", "10 Mbit/s"]),
+        ("a=[1, 2],[3, 4]", ["[1, 2]", "[3, 4]"]),
+        ('a="1..3","x,y"', ['"1..3"', '"x,y"']),
+        ("a=../one.npz,../two.npz", ["../one.npz", "../two.npz"]),
+    ],
+)
+def test_a_list_or_a_range_gives_its_values(text, values):
+    assert list(read_axis(text).values) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a=1..", "is no range"),
+        ("a=1..x", "is no range"),
+        ("a=..3", "is no range"),
+        ("a=4..1", "does not lead"),
+        ("a=1..4:0", "does not lead"),
+        ("a=1..4:*1", "does not lead"),
+        ("a=1..100000", "more than 10,000"),
+        ("a=1,,2", "an empty value"),
+        ("a=", "an empty value"),
+        ("a", "KEY=V1"),
+        ("a=1,2,1", "there twice"),
+    ],
+)
+def test_values_that_cannot_be_read_are_refused(text, part):
+    with pytest.raises(InputError, match="--set") as caught:
+        read_axis(text)
+    assert part in str(caught.value)
+
+
+def test_several_keys_give_every_combination_or_go_side_by_side():
+    axes = read_axes(["a=1,2", "b=x,y", "c=5"], zipped=False)
+    assert [tuple(point.values()) for point in combine(axes, zipped=False)] == [
+        ("1", "x", "5"), ("1", "y", "5"), ("2", "x", "5"), ("2", "y", "5"),
+    ]  # fmt: skip
+    assert [tuple(point.values()) for point in combine(axes, zipped=True)] == [
+        ("1", "x", "5"), ("2", "y", "5"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("overrides", "zipped", "part"),
+    [
+        ([], False, "an empty sweep"),
+        (["a=1"], False, "an empty sweep"),
+        (["a=1,2", "a=3"], False, "one --set for each key"),
+        (["a=1,2", "b=1,2,3"], True, "a has 2, b has 3"),
+        (["a=1..2000", "b=1..2000"], False, "4,000,000 points"),
+    ],
+)
+def test_a_sweep_over_nothing_or_too_much_is_refused(overrides, zipped, part):
+    with pytest.raises(InputError) as caught:
+        combine(read_axes(overrides, zipped=zipped), zipped=zipped)
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("network.latency=1 ms,3 parsecs", ["network.latency=3 parsecs", "units"]),
+        ("network.lag=1,2", ["--set network.lag=1", "unknown key 'lag'"]),
+        ("size.deep=1,2", ["--set size.deep=1", "size is 1, not a table"]),
+    ],
+)
+def test_a_wrong_key_or_value_names_the_point_before_anything_runs(tmp_path, override, parts):
+    done = _call("sweep", "own.toml", "--set", override)
+    assert done.returncode == 2
+    for part in parts:
+        assert part in done.stderr
+    assert not (tmp_path / "ran.txt").exists()
+    assert not (tmp_path / "runs").exists()
+
+
+# Points
+
+
+def test_points_run_in_parallel_processes_that_are_used_again(tmp_path):
+    done = _call("sweep", "own.toml", "--set", "size=1..12", "--set", "sleep=0.05", "--jobs", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [found[key] for key in ("points", "failed", "ran", "reused")] == [12, 0, 12, 0]
+    assert [row["size"] for row in found["rows"]] == list(range(1, 13))
+    assert [row["payload_bytes"] for row in found["rows"]] == [3 * size for size in range(1, 13)]
+    assert "12 of 12 points" in done.stderr
+    assert len({line.split()[1] for line in (tmp_path / "ran.txt").read_text().splitlines()}) == 2
+
+
+def test_results_are_csv_and_parquet_and_a_figure_and_each_point_is_a_record(tmp_path):
+    done = _call(
+        "sweep", "own.toml", "--set", "size=1,5", "--set", "network.latency=1 ms,2 ms", "--out", "s"
+    )
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "s" / "results.csv")
+    assert list(table["makespan_s"]) == [0.001, 0.002, 0.001, 0.002]
+    assert list(table["latency_s"]) == [0.001, 0.002, 0.001, 0.002]
+    columnar = pd.read_parquet(tmp_path / "s" / "results.parquet")
+    assert list(columnar["network.latency"]) == ["1 ms", "2 ms", "1 ms", "2 ms"]
+    assert columnar["rounds"].dtype == "Int64"
+    record = read_record(tmp_path / "s" / "points" / table["point"][3])
+    assert record.summary["payload_bytes"] == 15
+    assert record.scenario.network.latency == "2 ms"
+    for kind in ("sweep", "latency"):
+        assert (tmp_path / "s" / "figures" / f"{kind}.svg").is_file()
+
+
+def test_a_point_that_fails_is_a_row_with_its_error_and_the_others_go_on(tmp_path):
+    done = _call("sweep", "own.toml", "--set", "size=1..4", "--set", "fails=2", "--out", "s")
+    assert done.returncode == 3
+    table = pd.read_csv(tmp_path / "s" / "results.csv")
+    assert list(table["status"]) == ["ok", "failed", "ok", "ok"]
+    assert list(table["exit_status"]) == [0, 3, 0, 0]
+    assert "this size fails" in table["error"][1]
+    assert "failed: size = 2: " in done.stdout
+    assert _sweep("size=1..4", "fails=2").exit_status() == 3
+    assert len(_ran(tmp_path)) == 4  # the failure is kept, too
+    _sweep("size=1..4", "fails=2", retry=True)
+    assert _ran(tmp_path)[4:] == [2]
+
+
+def test_where_every_point_is_refused_so_is_the_sweep():
+    done = _call("sweep", "link_probe", "--set", "workload.repeats=0,-1", "--out", "s")
+    assert done.returncode == 2
+    assert "all 2 points failed; the first, workload.repeats=0" in done.stderr
+    assert "workload.repeats: found 0" in done.stderr
+
+
+def test_a_worker_that_dies_costs_its_point_alone(tmp_path):
+    done = _sweep("size=1..8", "dies=3")
+    assert done.exit_status() == 3
+    table = pd.read_csv(tmp_path / "s" / "results.csv")
+    assert list(table["status"]) == ["ok", "ok", "failed", *["ok"] * 5]
+    assert "the worker process died" in table["error"][2]
+    before = len(_ran(tmp_path))
+    _sweep("size=1..8", "dies=3")
+    assert set(_ran(tmp_path)[before:]) == {3}  # tried again, and nothing else
+
+
+def test_a_sweep_that_was_killed_goes_on_and_repeats_no_finished_point(tmp_path):
+    command = [
+        "sweep",
+        "own.toml",
+        "--set",
+        "size=1..20",
+        "--set",
+        "sleep=0.1",
+        "--jobs",
+        "2",
+        "--out",
+        "s",
+    ]
+    first = subprocess.Popen(
+        [sys.executable, "-m", "mpcsim", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    points = tmp_path / "s" / "points"
+    deadline = time.monotonic() + 100
+    while len(list(points.glob("[0-9a-f]*"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    finished = {read_record(path).summary["payload_bytes"] // 3 for path in points.glob("[0-9a-f]*")}
+    time.sleep(0.8)  # what the orphans had begun, they end
+    assert 5 <= len(finished) < 20
+    before = len(_ran(tmp_path))
+    done = _call(*command, "--json")
+    assert done.returncode == 0, done.stderr
+    again = set(_ran(tmp_path)[before:])
+    assert again == set(range(1, 21)) - finished
+    found = json.loads(done.stdout)
+    assert (found["reused"], found["ran"]) == (len(finished), 20 - len(finished))
+
+
+def test_more_values_of_the_same_keys_use_the_points_that_are_there(tmp_path):
+    _sweep("size=1,2")
+    second = _sweep("size=1..4")
+    assert (second.reused, second.ran) == (2, 2)
+    (tmp_path / "own.py").write_text(_OWN + "\n")  # another program: nothing is known of it
+    assert _sweep("size=1..4").ran == 4
+
+
+def test_the_default_folder_stands_for_the_scenario_and_the_keys_that_vary(tmp_path):
+    folders = [
+        sweeps.plan("own.toml", overrides, tmp_path).folder
+        for overrides in (["size=1,2"], ["size=1..4"], ["size=1,2", "sleep=0"], ["sleep=0,1"])
+    ]
+    assert folders[0] == folders[1]
+    assert len(set(folders)) == 3
+    assert folders[0].name.startswith("own-sweep-")
+
+
+def test_a_folder_that_is_no_sweep_or_in_use_is_refused(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious.txt").write_text("mine")
+    done = _call("sweep", "own.toml", "--set", "size=1,2", "--out", "other")
+    assert done.returncode == 2
+    assert "neither empty nor the folder of a sweep" in done.stderr
+    assert [file.name for file in other.iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (["--engine", "dask"], "--scheduler ADDRESS"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "--engine dask"),
+        (["--engine", "spark"], "accepted: local, dask"),
+    ],
+)
+def test_engine_options_that_do_not_fit_are_refused(capsys, options, part):
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", "own.toml", "--set", "size=1,2", *options])
+    assert caught.value.code == 2
+    assert part in capsys.readouterr().err
+
+
+# Retiming
+
+
+def test_points_that_differ_in_network_alone_are_retimed_and_equal_a_run(tmp_path, monkeypatch):
+    pytest.importorskip("analysis.retime")
+    axes = ["size=100,5000", "network.latency=1 ms,20 ms", "network.bandwidth=1 Mbit/s,1 Gbit/s"]
+    retimed = _sweep(*axes)
+    assert (retimed.ran, retimed.retimed) == (2, 6)
+    again = _sweep(*axes)
+    assert (again.ran, again.retimed, again.reused) == (0, 0, 8)
+    (tmp_path / "s").rename(tmp_path / "retimed")
+    monkeypatch.setattr(sweeps, "_retimer", lambda: None)
+    run = _sweep(*axes)
+    assert (run.ran, run.retimed) == (8, 0)
+    columns = ["rounds", "makespan_s", "messages", "payload_bytes", "wire_bytes", "latency_s"]
+    pd.testing.assert_frame_equal(retimed.results.table[columns], run.results.table[columns])
+
+
+def test_a_point_that_cannot_be_retimed_is_run(tmp_path):
+    pytest.importorskip("analysis.retime")
+    done = _sweep("engine.trace=false", "network.latency=1 ms,20 ms")
+    assert (done.ran, done.retimed) == (2, 0)
+
+
+def test_one_point_of_each_group_is_run_and_its_record_is_what_is_retimed(tmp_path, monkeypatch):
+    planned = sweeps.plan(
+        "own.toml",
+        ["size=1,2", "network.latency=1 ms,2 ms,3 ms"],
+        tmp_path,
+        out=tmp_path / "s",
+    )
+    points = {point.key: point for point in planned.points}
+    bases = sweeps._Work(sweeps.Store(planned.folder), points, 1)._bases()
+    assert len(bases) == 4
+    assert set(bases.values()) == {planned.points[0].key, planned.points[3].key}
+
+    def retimer(record, scenario):
+        return record.summary | {"makespan_s": scenario.network.latency_ns / 1e9}
+
+    monkeypatch.setattr(sweeps, "_retimer", lambda: retimer)
+    outcome = sweeps.retime(_record(), planned.points[2].scenario)
+    summary = json.loads(outcome.files["summary.json"])
+    assert summary["makespan_s"] == 0.003
+    assert summary["retimed_from"] == "record"
+    assert b'latency = "3 ms"' in outcome.files["scenario.toml"]
+
+    def refuse(record, scenario):
+        raise InputError("a timeout was used")
+
+    monkeypatch.setattr(sweeps, "_retimer", lambda: refuse)
+    assert sweeps.retime(_record(), planned.points[2].scenario).error == "a timeout was used"
+
+
+def _record():
+    if not Path("record").exists():
+        with pytest.raises(SystemExit):
+            main(["run", "own.toml", "--out", "record", "--json"])
+    return Path("record")
