@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,10 +67,13 @@ def run(
             help="Run again in another process and compare event by event; exit status 1 on a difference.",
         ),
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show where processor time went, by span and by function.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
-    from mpcsim import determinism, log, record
+    from mpcsim import determinism, log, profiling, record
     from mpcsim.progress import Progress
     from mpcsim.running import execute
     from mpcsim.scenario import load_scenario
@@ -84,8 +87,15 @@ def run(
     if check_determinism:
         determinism.check_possible(loaded)
     # What a workload prints is no part of the result.
-    with redirect_stdout(sys.stderr if as_json else sys.stdout), Progress() as progress:
+    with (
+        redirect_stdout(sys.stderr if as_json else sys.stdout),
+        Progress() as progress,
+        ExitStack() as more,
+    ):
+        profiler = more.enter_context(profiling.Profiler()) if profile else None
         done = execute(loaded, WORKLOADS, out, audit=check_determinism, watch=progress.watch)
+    if profiler is not None:
+        done.summary["profile"] = profiler.describe()
     if check_determinism:
         others = determinism.rows_of_another_process(loaded)
         roles = list(done.program.roles)
@@ -410,6 +420,10 @@ def _print(summary: dict[str, Any], program: Program, folder: Path) -> None:
     else:
         for part in program.render(summary["output"]):
             console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    if "profile" in summary:
+        from mpcsim.profiling import tables
+
+        console.print(*tables(summary["profile"]), sep="\n\n")
     line(
         f"took {summary['wall_s']:.3g} s of real time and at most "
         f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"

@@ -169,7 +169,7 @@ class SpanCost:
 
 
 def collect_spans(root: SpanRun) -> list[SpanCost]:
-    """Merge the occurrences of equal spans below `root`, parents first, in order of appearance."""
+    """Merge the occurrences of equal spans below `root`: parents first, in the order of being entered."""
     costs: dict[tuple[str, ...], SpanCost] = {}
 
     def visit(run: SpanRun, path: tuple[str, ...], parent: str | None) -> SpanCost:
@@ -180,7 +180,7 @@ def collect_spans(root: SpanRun) -> list[SpanCost]:
         own = SpanCost(run.name, parent, run.op, sent=dict(run.sent), compute_ns=run.compute_ns)
         inclusive = SpanCost(run.name, parent, run.op)
         _merge(inclusive, own)
-        for child in run.children.values():
+        for child in sorted(run.children.values(), key=lambda child: child.entered_at):
             _merge(inclusive, visit(child, (*path, child.name), run.name if path else None))
         _merge(cost, inclusive)
         return inclusive

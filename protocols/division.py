@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mpcsim import InputError
 from protocols.arithmetic import multiply_fixed, multiply_locally
 from protocols.normalise import leading_bit, look_up_place
 from protocols.polynomial import constant
@@ -27,6 +28,7 @@ from protocols.sharing import (
 from protocols.truncation import truncate_product
 
 GUARD = 3  # bits kept below the unit of the result
+LEAST = 6  # bits of precision that numbers near one must have
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,18 @@ class Precision:
 
     @classmethod
     def of(cls, ring: Ring) -> Precision:
-        """Return a ring's: a numerator with its guard bits, times a factor below 4, fits in 2^(l−2)."""
+        """Return a ring's: a numerator with its guard bits, times a factor below 4, fits in 2^(l−2).
+
+        Raises:
+            InputError: values leave too few bits; the rule is named.
+        """
         room = ring.bits - 3 - ring.value_bits
+        if room < LEAST:
+            raise InputError(
+                f"ring: value_bits = {ring.value_bits} leaves {max(room, 0)} bits for numbers near one; "
+                "division, roots and logarithm need value_bits ≤ bits − "
+                f"{3 + LEAST} = {ring.bits - 3 - LEAST}"
+            )
         guard = min(GUARD, max(room - 8, 0))
         return cls(min(24, room - guard), guard)
 
@@ -127,9 +139,19 @@ async def divide(server: Server, a: Share, b: Share) -> Share:
     |b| is brought to x ∈ [1/2, 1] by a power of two u, taken with b's sign; a · u is the numerator. w_0 =
     2.9142 − 2x, with |ε_0| < 0.0858 (Catrina, Saxena 2010, §5). The result for b = 0 means nothing.
 
-    Error: below 2^(1−f) + |a / b| · 2^(4−g), g = `Precision.bits`.
+    Truncation is `safe`, whatever the server's choice. Error: below 2^(1−f) + |a / b| · 2^(4−g), g =
+    `Precision.bits`.
+
+    Raises:
+        InputError: |a · u|, below 2^(2 value_bits − 2 − f), would not fit in 2^(l−2).
     """
-    return await elementwise(server, _divide, a, b)
+    ring = server.ring
+    if 2 * ring.value_bits - ring.fraction_bits > ring.bits:
+        raise InputError(
+            f"ring: division needs 2 · value_bits − fraction_bits ≤ bits, found 2 · {ring.value_bits} − "
+            f"{ring.fraction_bits} = {2 * ring.value_bits - ring.fraction_bits} > {ring.bits}"
+        )
+    return await elementwise(server.safely(), _divide, a, b)
 
 
 async def reciprocal(server: Server, b: Share) -> Share:

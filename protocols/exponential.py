@@ -66,6 +66,10 @@ class Window:
         room = ring.bits - 4 - math.ceil(math.log2(largest))
         return cls(1 << (high - low + 1).bit_length(), high, room // 2, room - room // 2)
 
+    def compared_bits(self, ring: Ring, bits: int) -> int:
+        """Return the signed bits of x − least, for signed x of `bits` bits."""
+        return max(bits, ring.fraction_bits + self.size.bit_length()) + 1
+
     @property
     def least(self) -> int:
         """Below this the exponential is taken for zero."""
@@ -92,14 +96,18 @@ async def exponential(server: Server, x: Share) -> Share:
 async def exponential_of_halves(
     server: Server, x: Halves, window: Window, bits: int, out_bits: int
 ) -> Halves:
-    """Return e^x at scale 2^out_bits for signed x of `bits` bits at scale 2^f, 0 below the window."""
+    """Return e^x at scale 2^out_bits for signed x of `bits` bits at scale 2^f, 0 below the window.
+
+    x must be given mod 2^`Window.compared_bits` at least.
+    """
     k = server.kernels
     above = x
     if server.role == 0:
         least = server.ring.encode_integers(window.least << server.ring.fraction_bits)
         above = Halves(k.sub(x.half, k.astype(least, x.half.dtype)), x.bits)
     value, below = await server.party.gather(
-        _in_window(server, x, window, out_bits), sign(server, narrow(server, above, bits + 1))
+        _in_window(server, x, window, out_bits),
+        sign(server, narrow(server, above, window.compared_bits(server.ring, bits))),
     )
     return await select(server, value, negate(server, below))
 
@@ -150,18 +158,19 @@ async def sigmoid(server: Server, x: Share) -> Share:
     e^−|x| is in (0, 1], so 1 + e^−|x| needs no normalisation before its reciprocal y; the result is y where
     x ≥ 0 and 1 − y elsewhere. Error: below 2^(1−f).
     """
-    return await elementwise(server, _sigmoid, x)
+    return await elementwise(server.safely(), _sigmoid, x)
 
 
 async def _sigmoid(server: Server, x: Share) -> Share:
     k, ring = server.kernels, server.ring
     bits = reciprocal_bits(ring, 1)
-    value = share_to_halves(server, x, ring.value_bits + 1)
+    window = Window.of(ring, 1)
+    value = share_to_halves(server, x, window.compared_bits(ring, ring.value_bits))
     negative = await sign(server, narrow(server, value, ring.value_bits))
     twice = Halves(k.shift_left(value.half, 1), value.bits)
     folded = await select(server, twice, negative)
     minus = Halves(k.sub(folded.half, value.half), value.bits)  # −|x|
-    e = await exponential_of_halves(server, minus, Window.of(ring, 1), ring.value_bits, bits - 1)
+    e = await exponential_of_halves(server, minus, window, ring.value_bits, bits - 1)
     one = constant(server, 1, bits - 1)
     denominator = add_public(server, await halves_to_share(server, e), one)  # (1 + e^−|x|) / 2 at 2^bits
     y = await reciprocal_between(server, denominator, bits, 0.5, bits + 1 - ring.fraction_bits)
@@ -179,7 +188,7 @@ async def softmax(server: Server, x: Share) -> Share:
     """
     *leading, classes = x.shape
     rows = x.reshape(-1, classes)
-    thirds = await in_thirds(server, _softmax, rows.shape[0], lambda part: (rows[part],))
+    thirds = await in_thirds(server.safely(), _softmax, rows.shape[0], lambda part: (rows[part],))
     return concatenate(server, thirds).reshape(*leading, classes)
 
 
@@ -188,11 +197,12 @@ async def _softmax(server: Server, x: Share) -> Share:
     count, classes = x.shape
     top = await halves_to_share(server, await tournament(server, _columns(server, x)))
     below = subtract(server, x, top.reshape(count, 1)).flat()
-    half = share_to_halves(server, below, ring.value_bits + 2)
+    window = Window.of(ring, 1)
+    half = share_to_halves(server, below, window.compared_bits(ring, ring.value_bits + 1))
     doublings = (classes - 1).bit_length()
     bits = reciprocal_bits(ring, doublings)
     scale = bits - doublings  # so that the sum is in [1 / 2^doublings, 1] at scale 2^bits
-    e_half = await exponential_of_halves(server, half, Window.of(ring, 1), ring.value_bits + 1, scale)
+    e_half = await exponential_of_halves(server, half, window, ring.value_bits + 1, scale)
     e = (await halves_to_share(server, e_half)).reshape(count, classes)
     total = Share(k.sum(e.a, 1), k.sum(e.b, 1))
     inverse = await reciprocal_between(server, total, bits, 1 / 2**doublings, doublings)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from numpy.typing import NDArray
 
 KEY_BYTES = 16
 _BLOCK = 16
-_ZEROS = bytes(2**20)
+_ZEROS = memoryview(bytes(2**18))  # a piece, which stays in the cache
 
 
 def nonce(channel: int, purpose: str, call: int) -> bytes:
@@ -20,14 +21,21 @@ def nonce(channel: int, purpose: str, call: int) -> bytes:
     return blake2b(material, digest_size=12).digest()
 
 
+@functools.lru_cache(maxsize=64)
+def _stream(key: bytes) -> CipherContext:
+    """Return the key's stream, set up once: that takes longer than a few thousand bytes of it."""
+    return Cipher(algorithms.AES(key), modes.CTR(bytes(_BLOCK))).encryptor()
+
+
 def expand(key: bytes, address: bytes, size: int) -> NDArray[np.uint8]:
     """Return `size` pseudorandom bytes (at most 2^36) of one key at one address."""
-    stream = Cipher(algorithms.AES(key), modes.CTR(address + bytes(4))).encryptor()
+    stream = _stream(key)
+    stream.reset_nonce(address + bytes(4))
     out = np.empty(size + _BLOCK, np.uint8)
     view = memoryview(out)  # type: ignore[arg-type]  # NumPy arrays are buffers
     for start in range(0, size, len(_ZEROS)):
         piece = min(len(_ZEROS), size - start)
-        stream.update_into(_ZEROS[:piece] if piece < len(_ZEROS) else _ZEROS, view[start:])
+        stream.update_into(_ZEROS[:piece], view[start:])
     return out[:size]
 
 

@@ -1,4 +1,7 @@
-"""Roots and logarithm: normalise, then a polynomial, and a table for the magnitude."""
+"""Roots and logarithm: normalise, then a polynomial, and a table for the magnitude.
+
+Truncation is `safe`, whatever the server's choice: the products fill the ring.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ async def logarithm(server: Server, x: Share) -> Share:
     x = c · 2^e with c ∈ [1/2, 1): ln x = ln c + e ln 2, the second from the table, the first by a
     polynomial of degree 5 (within 2^−16.5). Error: below 2^(2−f). The result for x ≤ 0 means nothing.
     """
-    return await elementwise(server, _logarithm, x)
+    return await elementwise(server.safely(), _logarithm, x)
 
 
 async def square_root(server: Server, x: Share) -> Share:
@@ -35,7 +38,7 @@ async def square_root(server: Server, x: Share) -> Share:
 
     √x = √c · √2^e. Error: below 2^(1−f) + √x · 2^−16. The result for x < 0 means nothing.
     """
-    return await elementwise(server, partial(_root, curve=_SQRT, exponent=0.5), x)
+    return await elementwise(server.safely(), partial(_root, curve=_SQRT, exponent=0.5), x)
 
 
 async def inverse_square_root(server: Server, x: Share) -> Share:
@@ -43,7 +46,7 @@ async def inverse_square_root(server: Server, x: Share) -> Share:
 
     Error: below 2^(1−f) + 2^−15 / √x. The result for x ≤ 0 means nothing.
     """
-    return await elementwise(server, partial(_root, curve=_INVERSE_SQRT, exponent=-0.5), x)
+    return await elementwise(server.safely(), partial(_root, curve=_INVERSE_SQRT, exponent=-0.5), x)
 
 
 async def _normalised(
@@ -53,8 +56,9 @@ async def _normalised(
     width = server.ring.value_bits
     leading = await leading_bit(server, share_to_halves(server, x, width))
     power, *found = await look_up_place(server, leading, [lambda zeros: 2.0**zeros, *functions])
-    z = server.kernels.shift_left(multiply_locally(server, power, x), 2)
-    four = await truncate_product(server, z, width - 1 - bits)
+    down = width - 1 - bits
+    z = server.kernels.shift_left(multiply_locally(server, power, x), 2 + max(-down, 0))
+    four = await truncate_product(server, z, max(down, 0))
     return add_public(server, four, constant(server, -3, bits)), found
 
 

@@ -2,6 +2,8 @@
 
 WORKLOADS = {
     "private_inference": "scenarios.inference:private_inference",
+    "private_training": "scenarios.training:private_training",
+    "local_cost": "scenarios.local_cost:local_cost",
     "microbench": "scenarios.microbench:microbench",
     "link_probe": "scenarios.link_probe:link_probe",
 }

@@ -22,8 +22,16 @@ from mpcsim.workload import Program
 from protocols.maximum import argmax
 from protocols.ring import Ring, Words
 from protocols.server import Choices, Server
-from protocols.sharing import Share, receive_from_client, receive_reveal, reveal_to_client, share_by_client
+from protocols.sharing import (
+    Share,
+    concatenate,
+    receive_from_client,
+    receive_reveal,
+    reveal_to_client,
+    share_by_client,
+)
 from scenarios import weights as weight_files
+from scenarios.batches import BatchSettings
 from scenarios.clear import fixed, floating
 from scenarios.data import Dataset, DataSettings, load_data
 from scenarios.model import LayerPlan, ModelSettings, shapes
@@ -31,6 +39,7 @@ from scenarios.private_model import forward
 from scenarios.settings import SecureSettings
 
 HOSPITAL, OWNER = "hospital", "owner"
+_AT_ONCE = 4  # images in the clear: it takes less memory than the servers do
 
 
 class OutputSettings(BaseModel):
@@ -47,6 +56,7 @@ class InferenceSettings(SecureSettings):
     data: DataSettings = DataSettings()
     model: ModelSettings
     output: OutputSettings = OutputSettings()
+    inference: BatchSettings = BatchSettings()
 
 
 def private_inference(settings: InferenceSettings, scenario: Scenario) -> Program:
@@ -68,7 +78,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         words = {name: ring.encode(w, name) for name, w in weights.items()}
         clear = _Clear(settings, weights, data)
     choices, reveal = settings.protocol.choices(), settings.output.reveal
-    job = _Job(ring, choices, kernels, plans, reveal, images, words, settings.dry_run)
+    batches = settings.inference.sizes(plans, len(images))
+    job = _Job(ring, choices, kernels, plans, reveal, images, words, batches, settings.dry_run)
     roles = {f"server{i}": job.server for i in range(3)}
     return Program(
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
@@ -100,6 +111,7 @@ class _Job:
     reveal: str
     images: Words
     weights: dict[str, Words]
+    batches: list[int]
     dry_run: bool
 
     @property
@@ -133,12 +145,21 @@ class _Job:
             with party.channel("images"):
                 x = await receive_from_client(server, HOSPITAL)
         with party.span("inference"):
-            result = await forward(server, self.plans, weights, x)
-            if self.reveal == "class":
-                with party.span("argmax", "argmax"):
-                    result = await argmax(server, result)
+            results, first = [], 0
+            for size in self.batches:
+                results.append(await self._classify(server, weights, x[first : first + size]))
+                first += size
+            result = concatenate(server, results)
         with party.span("reveal"), party.channel("result"):
             reveal_to_client(server, result, HOSPITAL)
+
+    async def _classify(self, server: Server, weights: dict[str, Share], images: Share) -> Share:
+        """Return what the hospital is to learn of a batch, shared."""
+        result = await forward(server, self.plans, weights, images)
+        if self.reveal == "class":
+            with server.party.span("argmax", "argmax"):
+                result = await argmax(server, result)
+        return result
 
 
 @dataclass(frozen=True)
@@ -149,6 +170,28 @@ class _Clear:
     weights: weight_files.Weights
     data: Dataset
 
+    def _errors(
+        self, ring: Ring, secure: dict[str, NDArray[np.float64]]
+    ) -> tuple[dict[str, float], NDArray[np.float64], NDArray[np.float64]]:
+        """Return each layer's largest error against fixed point, and the logits, fixed and floating.
+
+        A few images at a time: all layers of all images would take more memory than the servers do.
+        """
+        model, errors = self.settings.model, dict[str, float]()
+        in_fixed, in_floating = [], []
+        for first in range(0, len(self.data), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            images = self.data.images[part]
+            sizes = ring.fraction_bits, ring.value_bits
+            exact = fixed.forward_layers(model, self.weights, images, *sizes)
+            for name in exact.keys() & secure.keys():
+                error = np.abs(secure[name][part].reshape(exact[name].shape) - exact[name]).max()
+                errors[name] = max(errors.get(name, 0.0), float(error))
+            in_fixed.append(exact[list(exact)[-1]])
+            in_floating.append(floating.forward(model, self.weights, images))
+        in_order = {name: errors[name] for name in secure if name in errors}
+        return in_order, np.concatenate(in_fixed), np.concatenate(in_floating)
+
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output; errors are absolute, and of every image and logit."""
         ring = self.settings.ring.ring()
@@ -157,12 +200,8 @@ class _Clear:
             for name, seen in run.observed.items()
             if name.startswith("layer/")
         }
-        exact = fixed.forward_layers(
-            self.settings.model, self.weights, self.data.images, ring.fraction_bits, ring.value_bits
-        )
-        logits = secure[list(exact)[-1]]
-        fixed_logits = exact[list(exact)[-1]]
-        float_logits = floating.forward(self.settings.model, self.weights, self.data.images)
+        errors, fixed_logits, float_logits = self._errors(ring, secure)
+        logits = secure[shapes(self.settings.model)[-1].name]
         revealed = np.asarray(run.outputs[HOSPITAL])
         predictions = revealed if revealed.ndim == 1 else revealed.argmax(axis=1)
         clear, in_fixed = float_logits.argmax(axis=1), fixed_logits.argmax(axis=1)
@@ -184,11 +223,7 @@ class _Clear:
             else 0.0,
             "max_logit_error": float(np.abs(logits - fixed_logits).max()),
             "max_logit_error_float": float(np.abs(logits - float_logits).max()),
-            "max_layer_error": {
-                name: float(np.abs(secure[name].reshape(exact[name].shape) - exact[name]).max())
-                for name in exact
-                if name in secure
-            },
+            "max_layer_error": errors,
             "logits": logits.tolist(),
             "data": self.data.description,
             "latency_note": "the network's latency is one way",
@@ -238,5 +273,5 @@ class _DryRun:
 
 def _reconstruct(ring: Ring, seen: dict[int, list[Share]]) -> NDArray[np.float64]:
     """Return the values of shares that the three servers handed to the observer."""
-    zero, one = seen[0][-1], seen[1][-1]
-    return ring.decode(zero.a + zero.b + one.b)
+    batches = zip(seen[0], seen[1], strict=True)
+    return np.concatenate([ring.decode(zero.a + zero.b + one.b) for zero, one in batches])

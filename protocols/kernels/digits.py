@@ -127,7 +127,10 @@ def _compare(
     total: int,
     out: Bytes,
 ) -> None:
-    """Work in strips of values that stay in the cache, digit by digit from the top."""
+    """Work in strips of values that stay in the cache, digit by digit from the top.
+
+    The loops are short, of few arrays each, since others do not vectorise.
+    """
     n, digits = w.size, widths.size
     bits, last = 0, 0
     for g in range(digits):
@@ -139,7 +142,7 @@ def _compare(
     t = np.empty(_STRIP, np.uint64)
     always = np.empty(_STRIP, np.uint8)
     turned = np.empty(_STRIP, np.uint8)
-    digit, differ, above, equal, entries = np.empty((5, _STRIP), np.uint32)
+    digit, differ, above, here, entries = np.empty((5, _STRIP), np.uint32)
     for start in range(0, n, _STRIP):
         count = min(_STRIP, n - start)
         for i in range(count):
@@ -154,23 +157,28 @@ def _compare(
             row -= highest
             for i in range(count):
                 digit[i] = uint32((t[i] >> uint64(low)) & uint64(highest))
-                above[i] = equal[i] = entries[i] = uint32(0)
+                above[i] = here[i] = entries[i] = uint32(0)
             for e in range(1, highest + 1):
+                entry = shares[row + e - 1, start : start + count]
                 for i in range(count):
-                    share = uint32(shares[row + e - 1, start + i])
+                    share = uint32(entry[i])
                     entries[i] += share
                     above[i] += share if uint32(e) > digit[i] else uint32(0)
-                    equal[i] += share if uint32(e) == digit[i] else uint32(0)
+                    here[i] += share if uint32(e) == digit[i] else uint32(0)
             for i in range(count):
                 zeroth = one_share + p - _mod(entries[i], p, inverse)
-                here = _mod(equal[i] if digit[i] > uint32(0) else zeroth, p, inverse)
+                here[i] = _mod(here[i] if digit[i] > uint32(0) else zeroth, p, inverse)
+            for i in range(count):
                 higher = _mod(above[i], p, inverse)
-                lower = one_share + uint32(2) * p - higher - here
-                beyond = _mod(lower if turned[i] else higher, p, inverse)
-                term = _mod(one_share + p - beyond + differ[i], p, inverse)
-                fixed = one_share if g > 0 else uint32(0)
-                out[g, start + i] = uint8(fixed if always[i] else term)
-                differ[i] = _mod(differ[i] + one_share + p - here, p, inverse)
+                lower = one_share + uint32(2) * p - higher - here[i]
+                above[i] = _mod(lower if turned[i] else higher, p, inverse)
+            result = out[g, start : start + count]
+            fixed = one_share if g > 0 else uint32(0)
+            for i in range(count):
+                term = _mod(one_share + p - above[i] + differ[i], p, inverse)
+                result[i] = uint8(fixed if always[i] else term)
+            for i in range(count):
+                differ[i] = _mod(differ[i] + one_share + p - here[i], p, inverse)
 
 
 @compiled(

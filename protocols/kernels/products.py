@@ -11,6 +11,7 @@ import numpy as np
 
 from protocols.kernels import _product_loops as loops
 from protocols.kernels._compiled import Words, contiguous, expect
+from protocols.kernels._threads import in_parts
 from protocols.kernels.elementwise import add, pad
 
 Pair = tuple[int, int]
@@ -111,7 +112,12 @@ def _sum_of_matmuls(*factors: tuple[Words, Words]) -> Words:
     for a, b in factors:
         expect("matrices", (a.shape, b.shape), ((*leading, terms), (terms, columns)))
         flat_a, flat_b = contiguous(a).reshape(-1), _widened(b).reshape(-1)
-        loops.accumulate_product(flat_a, 0, terms, 1, flat_b, 0, flat_out, 0, rows, terms, width)
+
+        def part(first: int, end: int, a: Words = flat_a, b: Words = flat_b) -> None:
+            at, to = first * terms, first * width
+            loops.accumulate_product(a, at, terms, 1, b, 0, flat_out, to, end - first, terms, width)
+
+        in_parts(rows, rows * terms * width, part)
     return _narrowed(out, columns)
 
 
@@ -126,8 +132,22 @@ def _sum_of_convolutions(
     for x, w in factors:
         expect("images", x.shape, (*image[:3], channels))
         expect("filters", w.shape, (*kernel, channels, filters))
-        loops.accumulate_convolution(_bordered(x, padding), _widened(w), *stride, out)
+        _accumulate_convolution(_bordered(x, padding), _widened(w), stride, out)
     return _narrowed(out, filters)
+
+
+def _accumulate_convolution(x: Words, w: Words, stride: Pair, out: Words) -> None:
+    """Add the convolution of padded x with w to out, in parts: of the images, or of the rows of one."""
+
+    def images(first: int, end: int) -> None:
+        loops.accumulate_convolution(x[first:end], w, *stride, out[first:end])
+
+    def rows(first: int, end: int) -> None:
+        above, below = first * stride[0], (end - 1) * stride[0] + w.shape[0]
+        loops.accumulate_convolution(x[:, above:below], w, *stride, out[:, first:end])
+
+    split, count = (rows, out.shape[1]) if len(x) == 1 else (images, len(x))
+    in_parts(count, out.size * math.prod(w.shape[:3]), split)
 
 
 def _output_hw(image: tuple[int, ...], kernel: Pair, stride: Pair, padding: tuple[Pair, Pair]) -> Pair:

@@ -33,11 +33,10 @@ def uniform_mod(words: npt.NDArray[np.uint64], p: int, count: int) -> Bytes:
     ⌊p·x⌋, ⌊p·(p·x mod 1)⌋, …, are the values: d of them with p^d ≤ 2^64, so each of the p^d
     outcomes has probability p^(−d) within 2^(−128), and a group is within 2^(−64) of uniform.
     """
-    digits = _per_word(p)
-    out = np.empty((-(-count // digits), digits), np.uint8)
+    out = np.empty(count, np.uint8)
     expect("random words", words.size, uniform_mod_words(p, count))
-    _fraction_digits(contiguous(words).reshape(-1), p, out)
-    return out.reshape(-1)[:count]
+    _fraction_digits(contiguous(words).reshape(-1), p, _per_word(p), out)
+    return out
 
 
 def pack_mod(x: Bytes, p: int) -> Bytes:
@@ -45,23 +44,23 @@ def pack_mod(x: Bytes, p: int) -> Bytes:
 
     Of a last, partial word with r values only the bytes that p^r − 1 needs are kept.
     """
+    out = np.empty(packed_size(p, x.size), np.uint8)
     digits = _per_word(p)
-    values = np.zeros((-(-x.size // digits), digits), np.uint8)
-    values.reshape(-1)[: x.size] = x.reshape(-1)
-    words = np.empty(len(values), "<u8")
-    _to_words(values, p, words)
-    return words.view(np.uint8)[: packed_size(p, x.size)].copy()
+    whole = 8 * (x.size // digits)
+    rest = _to_words(contiguous(x).reshape(-1), p, digits, out[:whole].view("<u8"))
+    out[whole:] = np.array([rest], "<u8").view(np.uint8)[: out.size - whole]
+    return out
 
 
 def unpack_mod(buffer: Bytes, p: int, count: int) -> Bytes:
     """Return the count values that `pack_mod` put into the buffer."""
-    digits = _per_word(p)
     expect("packed bytes", buffer.size, packed_size(p, count))
+    digits = _per_word(p)
     words = np.zeros(-(-count // digits), "<u8")
     words.view(np.uint8)[: buffer.size] = buffer
-    values = np.empty((words.size, digits), np.uint8)
-    _from_words(words, p, values)
-    return values.reshape(-1)[:count]
+    values = np.empty(count, np.uint8)
+    _from_words(words, p, digits, values)
+    return values
 
 
 def packed_size(p: int, count: int) -> int:
@@ -71,14 +70,29 @@ def packed_size(p: int, count: int) -> int:
     return 8 * whole + -(-largest.bit_length() // 8)
 
 
-@compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))
-def _fraction_digits(words: npt.NDArray[np.uint64], p: int, out: Bytes) -> None:
-    """Write a row of digits of each fraction, held in four pieces of 32 bits; many rows at a time.
+@compiled(types.void(array(uint8, 2), types.intp, types.intp, array(uint8)))
+def _transpose(tile: Bytes, count: int, start: int, out: Bytes) -> None:
+    """Write columns of digits as rows start, start + 1, … of out, which may lack the end of the last."""
+    digits = tile.shape[0]
+    whole = min(count, out.size // digits - start)
+    rows = out[start * digits : (start + whole) * digits].reshape(whole, digits)
+    for i in range(whole):
+        for digit in range(digits):
+            rows[i, digit] = tile[digit, i]
+    if whole < count:
+        to = (start + whole) * digits
+        for digit in range(out.size - to):
+            out[to + digit] = tile[digit, whole]
+
+
+@compiled(types.void(reads(uint64), types.intp, types.intp, array(uint8)))
+def _fraction_digits(words: npt.NDArray[np.uint64], p: int, digits: int, out: Bytes) -> None:
+    """Write the digits of each fraction, held in four pieces of 32 bits; many fractions at a time.
 
     The digits of one fraction follow from each other: vectors run across fractions.
     """
     factor, ones = uint64(p), uint64(0xFFFFFFFF)
-    groups, digits = out.shape
+    groups = words.size // 2
     first, second, third, fourth = np.empty((4, _STRIP), np.uint64)
     tile = np.empty((digits, _STRIP), np.uint8)
     for start in range(0, groups, _STRIP):
@@ -99,29 +113,28 @@ def _fraction_digits(words: npt.NDArray[np.uint64], p: int, out: Bytes) -> None:
                 product = first[i] * factor + (product >> uint64(32))
                 first[i] = product & ones
                 found[i] = uint8(product >> uint64(32))
-        for i in range(count):
-            for digit in range(digits):
-                out[start + i, digit] = tile[digit, i]
+        _transpose(tile, count, start, out)
 
 
-@compiled(types.void(reads(uint8, 2), types.intp, array(uint64)))
-def _to_words(values: Bytes, p: int, words: npt.NDArray[np.uint64]) -> None:
-    """Write Σ_i values[·, i] · p^i."""
-    for row in range(words.size):
-        word = uint64(0)
-        for digit in range(values.shape[1] - 1, -1, -1):
-            word = word * uint64(p) + uint64(values[row, digit])
-        words[row] = word
+@compiled(uint64(reads(uint8), types.intp, types.intp, array(uint64)))
+def _to_words(values: Bytes, p: int, digits: int, words: npt.NDArray[np.uint64]) -> np.uint64:
+    """Write Σ_i value_i · p^i of each group of digits; return that of the values left over."""
+    for group in range(words.size + 1):
+        word, start = uint64(0), group * digits
+        for i in range(min(start + digits, values.size) - 1, start - 1, -1):
+            word = word * uint64(p) + uint64(values[i])
+        if group < words.size:
+            words[group] = word
+    return word
 
 
-@compiled(types.void(reads(uint64), types.intp, array(uint8, 2)))
-def _from_words(words: npt.NDArray[np.uint64], p: int, values: Bytes) -> None:
+@compiled(types.void(reads(uint64), types.intp, types.intp, array(uint8)))
+def _from_words(words: npt.NDArray[np.uint64], p: int, digits: int, values: Bytes) -> None:
     """Write the digits of words to the base p, many words at a time.
 
     A word is cut into numbers below 2^24 by divisions; their digits come from multiplications by
     ⌈2^32 / p⌉, which are exact below 2^24 and vectorise.
     """
-    rows, digits = values.shape
     together, piece = 0, 1
     while piece * p <= 1 << 24:
         piece *= p
@@ -129,8 +142,8 @@ def _from_words(words: npt.NDArray[np.uint64], p: int, values: Bytes) -> None:
     prime, inverse = uint64(p), uint64(((1 << 32) + p - 1) // p)
     number, rest = np.empty((2, _STRIP), np.uint64)
     tile = np.empty((digits, _STRIP), np.uint8)
-    for start in range(0, rows, _STRIP):
-        count = min(_STRIP, rows - start)
+    for start in range(0, words.size, _STRIP):
+        count = min(_STRIP, words.size - start)
         for i in range(count):
             rest[i] = words[start + i]
         for low in range(0, digits, together):
@@ -148,6 +161,4 @@ def _from_words(words: npt.NDArray[np.uint64], p: int, values: Bytes) -> None:
                     upper = ((number[i] & uint64(0xFFFFFFFF)) * inverse) >> uint64(32)
                     found[i] = uint8(number[i] - upper * prime)
                     number[i] = upper
-        for i in range(count):
-            for digit in range(digits):
-                values[start + i, digit] = tile[digit, i]
+        _transpose(tile, count, start, values)

@@ -53,12 +53,13 @@ class Twin(Protocol):
 
 @dataclass(frozen=True)
 class Bits:
-    """Fraction bits of values, gradients, weights and velocities."""
+    """Fraction bits of values, gradients, weights and velocities; and those that an update cuts off."""
 
     value: int
     gradient: int
     weight: int
     velocity: int
+    update: int
 
 
 def probabilities(loss: str, logits: Reals) -> Reals:
@@ -203,8 +204,7 @@ class FixedTwin:
                 g = nearest(windows.scatter(every, len(g), plan), self.bits.value)
 
     def _descend(self, name: str, slope: Integers, step: Step) -> None:
-        bits = self.bits
-        below = 62 - bits.velocity - 10
+        bits, below = self.bits, self.bits.update
         batch = round(step.share * 2.0 ** (bits.velocity + below - bits.value - bits.gradient))
         total = slope * batch + self.velocity[name] * round(step.momentum * 2.0**below)
         if not name.endswith("/bias"):

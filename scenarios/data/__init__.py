@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim.errors import InputError
 from scenarios.data import files, ihc
 from scenarios.data.dataset import Dataset, choose, pick
+from scenarios.data.folders import Layout
 
 __all__ = ["DataSettings", "Dataset", "load_data", "load_split", "pick"]
 
@@ -46,6 +47,13 @@ class DataSettings(BaseModel):
     channels: Literal[1, 3] | None = Field(default=None, description="1: luminance, 3: colour")
     stride: Annotated[_Whole, Field(ge=1, description="ihc: pixels between tiles")] = 8
     pixels: Literal["signed", "unit"] = "signed"
+    labels: Literal["outer", "inner"] = Field(
+        default="outer", description="folder: which folder names the class; inner: below one a patient"
+    )
+    match: str | None = Field(default=None, description='folder: a glob of paths, such as "*/40X/*"')
+    train_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="folder without train and test folders: how much is for training"
+    )
 
 
 def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -> Dataset:
@@ -98,7 +106,8 @@ def _read(
         raise InputError(f"data.path is missing: the source {settings.source!r} needs one")
     path = (base or Path()) / Path(settings.path).expanduser()
     if settings.source == "folder":
-        return files.load_folder(path, split, settings.size, settings.channels)
+        layout = Layout(settings.labels, settings.match, settings.train_share)
+        return files.load_folder(path, split, settings.size, settings.channels, layout)
     data = (files.load_npz if settings.source == "npz" else files.load_idx)(path, split)
     side = data.images.shape[1:3]
     if settings.size is not None and side != (settings.size, settings.size):

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
 from scenarios.data.dataset import Dataset
+from scenarios.data.folders import Layout, labelled_files
 
 Split = Literal["train", "test"]
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 IDX_NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -32,45 +32,40 @@ IDX_NAMES = {
 _RED_GREEN_BLUE = np.array([0.2125, 0.7154, 0.0721])  # luminance weights of skimage's rgb2gray
 
 
-def load_folder(path: Path, split: Split, size: int | None = None, channels: int | None = None) -> Dataset:
-    """Read PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (or .jpg, .tif, .bmp).
+def load_folder(
+    path: Path,
+    split: Split,
+    size: int | None = None,
+    channels: int | None = None,
+    layout: Layout | None = None,
+) -> Dataset:
+    """Read PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (or .jpg, .tif, .bmp), at any depth.
 
     Where PATH holds neither `train` nor `test`, its class folders are the test split, and there
-    is no train split. Classes and files are taken in the order of their names. `size` resizes
-    every image to a square of that side (bilinear, smoothed when shrinking); it is required when
-    the images differ. Without `channels`, the images decide: all grey, or all colour.
+    is no train split, unless the layout says what share is for training. Classes and files are taken in
+    the order of their names. `size` resizes every image to a square of that side (bilinear, smoothed when
+    shrinking); it is required when the images differ. Without `channels`, the images decide: all grey, or
+    all colour.
     """
-    root = _split_folder(path, split)
-    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
-    if not classes:
-        raise InputError(
-            f"{root}: no class folders; accepted is one sub-folder for each class with images "
-            f"({', '.join(IMAGE_SUFFIXES)}) inside"
-        )
     from skimage.transform import resize  # a tenth of a second, which only folders need
 
+    classes, found = labelled_files(path, split, layout or Layout())
     images: list[NDArray[np.float64]] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        for file in sorted((root / name).iterdir()):
-            if file.suffix.lower() in IMAGE_SUFFIXES:
-                image = with_channels(_read_image(file), channels, str(file))
-                if size is not None:
-                    image = resize(image, (size, size), order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
-                if images and image.shape != images[0].shape:
-                    raise InputError(
-                        f"{file}: {image.shape}, but the first image is {images[0].shape}; set "
-                        "data.size (and data.channels) to bring images to one shape"
-                    )
-                images.append(image)
-                labels.append(label)
-    if not images:
-        raise InputError(f"{root}: class folders without images ({', '.join(IMAGE_SUFFIXES)})")
+    for file, _ in found:
+        image = with_channels(_read_image(file), channels, str(file))
+        if size is not None:
+            image = resize(image, (size, size), order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+        if images and image.shape != images[0].shape:
+            raise InputError(
+                f"{file}: {image.shape}, but the first image is {images[0].shape}; set "
+                "data.size (and data.channels) to bring images to one shape"
+            )
+        images.append(image)
     return Dataset(
         np.stack(images),
-        np.array(labels, dtype=np.int64),
+        np.array([label for _, label in found], dtype=np.int64),
         classes,
-        f"images of {root}, one folder for each class",
+        f"{split} images of {path}, one folder for each class",
     )
 
 
@@ -137,21 +132,6 @@ def with_channels(images: NDArray[np.float64], channels: int | None, where: str)
     if found == 1:
         return np.repeat(images, channels, axis=-1)
     raise InputError(f"{where}: {found} channels cannot become data.channels = {channels}")
-
-
-def _split_folder(path: Path, split: Split) -> Path:
-    if not path.is_dir():
-        raise InputError(f"{path}: not a folder; accepted is a folder with one folder per class")
-    if (path / "train").is_dir() or (path / "test").is_dir():
-        path = path / split
-        if not path.is_dir():
-            raise InputError(f"{path}: missing, although the folder of the other split exists")
-    elif split == "train":
-        raise InputError(
-            f"{path}: holds no 'train' folder; to train, put class folders in {path / 'train'} "
-            f"and {path / 'test'}"
-        )
-    return path
 
 
 def _read_image(file: Path) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from harness import NARROW, WIDE, over, run
 
+from mpcsim import InputError
 from protocols.division import Precision, divide, iterations, reciprocal
 from protocols.exponential import exponential, sigmoid, softmax
 from protocols.ring import Ring
@@ -189,3 +190,41 @@ def test_functions_stay_below_their_ceilings_of_rounds_and_bytes(operation, roun
     assert result.cost.rounds <= rounds
     assert result.cost.payload_bytes / 3000 <= size
     assert max(result.sent()) <= 1.1 * sum(result.sent()) / 3
+
+
+TIGHT = Ring(64, 16, 20)
+
+
+@over("protocol", [exponential, sigmoid, logarithm, square_root, inverse_square_root, divide])
+def test_functions_are_right_in_a_ring_whose_values_have_few_bits(protocol):
+    x = magnitudes(TIGHT, 300, least=1 << 12)
+    if protocol is exponential:
+        x = np.concatenate([x[x < math.log(TIGHT.bound) * 2**16], -x])
+    want = {
+        exponential: np.exp,
+        sigmoid: lambda v: (1 + np.tanh(v / 2)) / 2,
+        logarithm: np.log,
+        square_root: np.sqrt,
+        inverse_square_root: lambda v: 1 / np.sqrt(v),
+        divide: lambda v: v / v,
+    }[protocol]
+    got, (exact, *_) = evaluate(protocol, *([x, x] if protocol is divide else [x]), ring=TIGHT)
+    assert (np.abs(got - want(exact)) <= 4 * unit(TIGHT) * np.maximum(1, want(exact))).all()
+
+
+@over("protocol", [sigmoid, softmax, divide, logarithm, square_root])
+def test_functions_do_not_go_wrong_where_products_are_truncated_by_fused(protocol):
+    x = np.full((2000, 1), 1 << 16)
+    inputs = [x, x] if protocol is divide else [x]
+    safe, fused = (
+        run(protocol, *inputs, choices=Choices(truncation=truncation)) for truncation in ("safe", "fused")
+    )
+    assert np.abs(safe.values - fused.values).max() <= 4
+    assert safe.cost.rounds == fused.cost.rounds
+
+
+def test_rings_without_room_for_a_function_are_refused_by_the_rule():
+    with pytest.raises(InputError, match=r"2 · value_bits − fraction_bits ≤ bits"):
+        run(divide, [1], [1], ring=Ring(64, 10, 43))
+    with pytest.raises(InputError, match=r"value_bits ≤ bits − 9 = 55"):
+        run(logarithm, [1], ring=Ring(64, 3, 60))

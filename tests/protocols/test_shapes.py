@@ -3,6 +3,7 @@
 import inspect
 import types
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import pytest
@@ -420,9 +421,9 @@ def _strict():
 def _operation(op):
     async def protocol(server, x):
         operation = OPERATIONS[op]
-        size = {"matmul": 18, "argmax": N // 10, "softmax": N // 10, "maxpool": N // 4}.get(op, N)
-        one = Share(*(half[: int(np.prod(operation.shape(size)))] for half in (x.a, x.b)))
-        result = await operation.protocol(server, *[one.reshape(*operation.shape(size))] * operation.arity)
+        fitting = (size for size in range(N, 0, -1) if max(map(prod, operation.shapes(size))) <= N)
+        inputs = [x[: prod(shape)].reshape(*shape) for shape in operation.shapes(next(fitting))]
+        result = await operation.protocol(server, *inputs)
         return result if isinstance(result, Share) else Share(result, result)
 
     return protocol

@@ -41,9 +41,7 @@ LAYER_SETS = {
 
 
 def model_of(layers, size=(7, 6, 2)):
-    return ModelSettings.model_validate(
-        {"input": size, "layers": [*layers, {"type": "dense", "units": 3}]}
-    )
+    return ModelSettings.model_validate({"input": size, "layers": [*layers, {"type": "dense", "units": 3}]})
 
 
 def setting(layers, count=4, seed=3):
@@ -156,9 +154,7 @@ def test_blocks_change_no_result():
     model, weights, images = setting(LAYER_SETS["maxpool"], count=floating.BLOCK + 3)
     for twin in (floating, fixed):
         whole = list(twin.forward_layers(model, weights, images).values())[-1]
-        np.testing.assert_allclose(
-            twin.forward(model, weights, images), whole, rtol=1e-12, atol=1e-12
-        )
+        np.testing.assert_allclose(twin.forward(model, weights, images), whole, rtol=1e-12, atol=1e-12)
 
 
 def test_images_of_another_shape_are_refused():
@@ -197,9 +193,7 @@ def test_fixed_point_is_exact_integer_arithmetic():
                     r, c = row + i - 1, column + j - 1
                     if 0 <= r < 7 and 0 <= c < 6:
                         for channel in range(2):
-                            total += x[image][(r * 6 + c) * 2 + channel] * int(
-                                kernel[i, j, channel, out]
-                            )
+                            total += x[image][(r * 6 + c) * 2 + channel] * int(kernel[i, j, channel, out])
             assert got[image, row, column, out] == max(total >> 16, 0)
 
 
@@ -209,9 +203,7 @@ def test_encoding_rounds_halves_to_even():
 
 
 def test_truncation_goes_towards_minus_infinity():
-    model = ModelSettings.model_validate(
-        {"input": [1, 1, 1], "layers": [{"type": "dense", "units": 1}]}
-    )
+    model = ModelSettings.model_validate({"input": [1, 1, 1], "layers": [{"type": "dense", "units": 1}]})
     weights = {"dense1/kernel": np.array([[0.5]]), "dense1/bias": np.zeros(1)}
     image = np.full((1, 1, 1, 1), -1 / 2**16)
     assert fixed.forward(model, weights, image).item() == -1 / 2**16

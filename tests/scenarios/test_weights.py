@@ -135,9 +135,7 @@ def test_the_training_command_writes_weights_that_load(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "epoch   2: loss" in printed
     assert "largest magnitude" in printed
-    model = model_of(
-        {"type": "maxpool2d", "size": 4}, {"type": "dense", "units": 2}, size=(16, 16, 3)
-    )
+    model = model_of({"type": "maxpool2d", "size": 4}, {"type": "dense", "units": 2}, size=(16, 16, 3))
     assert set(weight_files.load(out, model)) == {"dense1/kernel", "dense1/bias"}
 
 

@@ -1,0 +1,189 @@
+"""Stochastic gradient descent on shares: scales, first weights, the update.
+
+With l = 64, f = 16 and value_bits = 31 the numbers of training are kept like this:
+
+| what | fraction bits | magnitude below |
+|---|---|---|
+| images, outputs of layers | 16 (f) | 2^14 |
+| gradients by outputs of layers, not divided by the batch | 24 | 2^6 |
+| weights and biases | 30 | 2^14 in products |
+| velocities | 18 | 2^10 |
+
+Weights carry far more bits than values, so that an update of a small rate is not lost; products with them
+are shifted by the weights' own scale, which costs nothing. A learning rate is a multiple of
+2^(velocity − weight bits) = 2^−12: then w − rate · v is exact, and the one truncation of an update is that
+of v, whose error is below one unit and without bias.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from mpcsim import InputError
+from protocols.comparison import sign
+from protocols.ring import Ring, Words
+from protocols.selection import bit_to_share
+from protocols.server import Server, in_thirds
+from protocols.sharing import (
+    Halves,
+    Share,
+    add_public,
+    concatenate,
+    halves_to_share,
+    multiply_public,
+    subtract,
+)
+from protocols.truncation import truncate_product
+
+_RATE_BITS = 12
+_VELOCITY_ROOM = 10
+_GRADIENT_ROOM = 6
+INITIAL_BITS = 16
+"""Random bits of a first weight."""
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Fraction bits of what training keeps, and the shift of an update.
+
+    Attributes:
+        value: f, of images and outputs of layers.
+        gradient: of gradients by the outputs of layers.
+        weight: of weights and biases.
+        velocity: of velocities.
+        update: fraction bits of an update's sum below the velocity's.
+    """
+
+    value: int
+    gradient: int
+    weight: int
+    velocity: int
+    update: int
+
+    @classmethod
+    def of(cls, ring: Ring) -> Scales:
+        """Return what a ring leaves room for.
+
+        Raises:
+            InputError: the ring is too small to train in.
+        """
+        weight = ring.bits - ring.value_bits - 3
+        velocity = weight - _RATE_BITS
+        scales = cls(
+            value=ring.fraction_bits,
+            gradient=ring.value_bits - 1 - _GRADIENT_ROOM,
+            weight=weight,
+            velocity=velocity,
+            update=ring.bits - 2 - velocity - _VELOCITY_ROOM,
+        )
+        if min(scales.batch_bits - 8, velocity - 12, scales.gradient - scales.value - 4) < 0:
+            raise InputError(
+                f"ring: training needs room for gradients and weights beside values, which bits = "
+                f"{ring.bits}, fraction_bits = {ring.fraction_bits}, value_bits = {ring.value_bits} do "
+                "not leave; 64, 16 and 31 do"
+            )
+        return scales
+
+    @property
+    def batch_bits(self) -> int:
+        """Fraction bits of the factor 1 / batch in an update."""
+        return self.velocity + self.update - self.value - self.gradient
+
+
+@dataclass(frozen=True)
+class Descent:
+    """One step of v ← momentum · v + gradient / batch + decay · w, w ← w − rate · v, in public integers.
+
+    Attributes:
+        rate: times 2^(weight − velocity bits).
+        momentum: times 2^update.
+        decay: times 2^(velocity + update − weight bits).
+        batch: 2^batch_bits / images of the batch.
+    """
+
+    rate: int
+    momentum: int
+    decay: int
+    batch: int
+
+    @classmethod
+    def of(cls, scales: Scales, rate: float, momentum: float, decay: float, images: int) -> Descent:
+        """Round public hyperparameters to what the scales can tell apart."""
+        return cls(
+            round(rate * 2.0 ** (scales.weight - scales.velocity)),
+            round(momentum * 2.0**scales.update),
+            round(decay * 2.0 ** (scales.velocity + scales.update - scales.weight)),
+            round(2.0**scales.batch_bits / images),
+        )
+
+
+async def descend(
+    server: Server, scales: Scales, step: Descent, weight: Share, velocity: Share, z: Words
+) -> tuple[Share, Share]:
+    """Return (weight, velocity) after a step; any shape.
+
+    Args:
+        z: z_i of the gradient, summed over the batch, at 2^(value + gradient bits). It need not be masked,
+            and its mask would not last: a multiple of a uniform number is not uniform. The sum is masked.
+
+    Rounds and bits: those of one truncation of `velocity`, `safe` whatever the choice: the sum fills the
+    ring so far that `fused` would destroy one weight in a thousand.
+    """
+    k, ring = server.kernels, server.ring
+
+    def times(words: Words, factor: int) -> Words:
+        product: Words = k.mul(words, ring.encode_integers(factor))
+        return product
+
+    total = k.add(times(z, step.batch), times(velocity.a, step.momentum))
+    if step.decay:
+        total = k.add(total, times(weight.a, step.decay))
+    total = k.add(total, server.zero_share("descent", total.shape))
+    careful = replace(server, choices=replace(server.choices, truncation="safe"))
+    following = await truncate_product(careful, total, scales.update)
+    moved = multiply_public(server, following, ring.encode_integers(step.rate))
+    return subtract(server, weight, moved), following
+
+
+def limit(rule: str, fan_in: int, fan_out: int) -> float:
+    """Return the half-width of the uniform distribution of first weights: He 2015, or Glorot 2010."""
+    return math.sqrt(6.0 / fan_in if rule == "he" else 6.0 / (fan_in + fan_out))
+
+
+async def uniform(server: Server, shape: tuple[int, ...], width: float, bits: int) -> Share:
+    """Return values uniform on a grid of 2^16 points in (−width, width), at scale 2^bits, known to nobody.
+
+    r = v + w mod 2^16 with v = F(k_0) + F(k_1), known to server 0, and w = F(k_2), known to servers 1 and
+    2, is uniform to each of them. The carry of v + w is a comparison. The points are odd multiples of half
+    the grid's step, so the distribution is symmetrical.
+
+    Rounds: those of a comparison of 16 bits and of a bit's conversion. Bits: those, and l.
+    """
+    k, ring = server.kernels, server.ring
+    count = math.prod(shape)
+    step = round(width * 2.0 ** (bits + 1 - INITIAL_BITS))
+    if step == 0 or step >> (bits + 1):
+        raise InputError(f"first weights within ±{width:g} do not fit {bits} fraction bits")
+
+    async def third(server: Server, size: int) -> Share:
+        if server.role == 0:
+            own = k.add(server.random(0, "initial", (size,)), server.random(1, "initial", (size,)))
+        else:
+            own = server.random(2, "initial", (size,))
+        own = k.low_bits(own, INITIAL_BITS)
+        parts, carry = await server.party.gather(
+            halves_to_share(server, Halves(own, ring.bits)),
+            _bit(server, Halves(own, INITIAL_BITS + 1)),
+        )
+        wrapped = multiply_public(server, carry, ring.encode_integers(1 << INITIAL_BITS))
+        return subtract(server, parts, wrapped)
+
+    thirds = await in_thirds(server, third, count, lambda part: (part.stop - part.start,))
+    number = multiply_public(server, concatenate(server, thirds), ring.encode_integers(step))
+    middle = (step << (INITIAL_BITS - 1)) - step // 2
+    return add_public(server, number, ring.encode_integers(-middle)).reshape(*shape)
+
+
+async def _bit(server: Server, x: Halves) -> Share:
+    return await bit_to_share(server, await sign(server, x))

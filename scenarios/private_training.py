@@ -1,0 +1,331 @@
+"""A step of training on shares: which protocol each layer is, forward and backward.
+
+What does not wait for each other runs side by side: the ways of the gradient beside the rest of the
+forward pass; a layer's update beside the backward pass of the layers before it; loss and accuracy beside
+the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from mpcsim import InputError
+from protocols import loss as losses
+from protocols.arithmetic import add_bias, conv2d_locally, matmul_locally
+from protocols.backward import (
+    Gradient,
+    Sums,
+    back_to_entries,
+    bias_gradient_locally,
+    conv2d_input_gradient_locally,
+    conv2d_weight_gradient_locally,
+    dense_input_gradient_locally,
+    dense_weight_gradient_locally,
+    masked,
+    routes,
+    to_images,
+)
+from protocols.block import pool_and_relu_with_choices
+from protocols.maximum import Taken
+from protocols.pooling import average_pool2d, max_pool2d_with_choices
+from protocols.ring import Words
+from protocols.server import Server
+from protocols.sharing import BitHalves, Share, multiply_public
+from protocols.training import Descent, Scales, descend
+from protocols.truncation import truncate_product
+from scenarios.clear import windows
+from scenarios.model import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
+
+Watch = Callable[[str, Words, int], None]
+"""Looks at this server's masked summands of a layer's sums, which are values times 2^shift."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Shares of weights by name ("conv1/kernel", "conv1/bias", …), and of their velocities."""
+
+    weights: Mapping[str, Share]
+    velocities: Mapping[str, Share]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a batch gave, as shares: summed loss (fixed point) and right answers (an integer), each (1,)."""
+
+    loss: Share
+    right: Share
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a block keeps for the backward pass.
+
+    Attributes:
+        x: the block's input.
+        sums: shape of its linear layer's sums.
+        taken: the choices of pooling and ReLU.
+        ways: what `routes` makes of them, in time for the backward pass.
+    """
+
+    x: Share
+    sums: tuple[int, ...]
+    taken: list[Taken] = field(default_factory=list)
+    ways: list[BitHalves | None] = field(default_factory=list)
+
+
+def check_trainable(plans: Sequence[LayerPlan]) -> None:
+    """Refuse, by name, what has no backward pass here."""
+    for plan in plans:
+        if not isinstance(plan.layer, Conv2D | Dense | MaxPooling2D | AveragePooling2D | Flatten):
+            raise InputError(f"{plan}: training accepts conv2d, maxpool2d, avgpool2d, flatten and dense")
+        if plan.sources != (plan.index - 1,):
+            raise InputError(f"{plan}: training accepts layers that read the one before them, no `from`")
+        reaches = zip(plan.pads, plan.window, strict=True)
+        if isinstance(plan.layer, Conv2D) and any(max(pads) >= size for pads, size in reaches):
+            raise InputError(f"{plan}: training accepts padding below the kernel's size")
+    if len(plans[-1].output) != 1 or plans[-1].kernel is None or plans[-1].relu:
+        raise InputError(f"{plans[-1]}: accepted as the last layer: dense without activation")
+
+
+@dataclass
+class Pass:
+    """One server's forward and backward pass over one batch.
+
+    Attributes:
+        descent: the step's public numbers, of kernels and of biases (which do not decay).
+        reveals: whether loss and accuracy are computed.
+        watch: called with the sums of every layer, if set.
+    """
+
+    server: Server
+    plans: Sequence[LayerPlan]
+    scales: Scales
+    model: Model
+    loss: str
+    descent: tuple[Descent, Descent] | None = None
+    reveals: bool = False
+    watch: Watch | None = None
+    _kept: dict[int, _Kept] = field(default_factory=dict)
+    _weights: dict[str, Share] = field(default_factory=dict)
+    _velocities: dict[str, Share] = field(default_factory=dict)
+
+    async def train(self, x: Share, targets: Share) -> tuple[Model, Metrics | None]:
+        """Return the model after one step on a batch, and what the batch gave before it.
+
+        Args:
+            x: images (n, h, w, c).
+            targets: integers 0 or 1, (n, outputs).
+        """
+        logits, p = await self._forward(0, x)
+        g = losses.slope(self.server, p, targets, self.scales.gradient)
+        metrics, _ = await self.server.party.gather(
+            self._measure(logits, p, targets), self._backward(len(self._blocks) - 1, g)
+        )
+        return Model(self._weights, self._velocities), metrics
+
+    async def answer(self, x: Share) -> Share:
+        """Return the logits (n, outputs) of images."""
+        for index in range(len(self._blocks)):
+            x, _ = await self._layer(index, x)
+        return x
+
+    async def measure(self, x: Share, targets: Share) -> Metrics:
+        """Return loss and right answers of a batch, without a step."""
+        logits = await self.answer(x)
+        metrics = await self._measure(logits, None, targets)
+        assert metrics is not None
+        return metrics
+
+    @cached_property
+    def _blocks(self) -> list[tuple[LayerPlan, LayerPlan | None]]:
+        return _paired(self.plans)
+
+    # Forward
+
+    async def _forward(self, index: int, x: Share) -> tuple[Share, Share]:
+        """Return (logits, probabilities) from the block `index` on, keeping what leads back."""
+        if index == len(self._blocks):
+            with self.server.party.span("loss", "loss"):
+                return x, await losses.probabilities(self.server, self.loss, x)
+        y, kept = await self._layer(index, x)
+        if not kept.taken:
+            self._kept[index] = kept
+            return await self._forward(index + 1, y)
+        ways, result = await self.server.party.gather(self._ways(index, kept), self._forward(index + 1, y))
+        self._kept[index] = _Kept(kept.x, kept.sums, ways=ways)
+        return result  # type: ignore[no-any-return]
+
+    async def _ways(self, index: int, kept: _Kept) -> list[BitHalves | None]:
+        with self.server.party.span(f"{self._blocks[index][0].name}.ways", "ways"):
+            return await routes(kept.taken)
+
+    async def _layer(self, index: int, x: Share) -> tuple[Share, _Kept]:
+        plan, pooling = self._blocks[index]
+        server, party = self.server, self.server.party
+        if isinstance(plan.layer, Conv2D | Dense):
+            return await self._linear(plan, pooling, x)
+        if isinstance(plan.layer, MaxPooling2D):
+            with party.span(plan.name, "max pooling"):
+                y, taken = await max_pool2d_with_choices(server, x, plan.window, plan.stride, plan.pads)
+            return y, _Kept(x, y.shape, taken)
+        if isinstance(plan.layer, AveragePooling2D):
+            with party.span(plan.name, "average pooling"):
+                counts = windows.counts(plan)
+                y = await average_pool2d(server, x, plan.window, plan.stride, plan.pads, counts)
+            return y, _Kept(x, y.shape)
+        return x.reshape(x.shape[0], -1), _Kept(x, x.shape)
+
+    async def _linear(self, plan: LayerPlan, pooling: LayerPlan | None, x: Share) -> tuple[Share, _Kept]:
+        server, bits = self.server, self.scales.weight
+        kernel = self.model.weights[f"{plan.name}/kernel"]
+        with server.party.span(plan.name, plan.layer.type):
+            if isinstance(plan.layer, Conv2D):
+                z = conv2d_locally(server, x, kernel, plan.stride, plan.pads)
+            else:
+                x = x.reshape(x.shape[0], -1)
+                z = matmul_locally(server, x, kernel)
+            if plan.bias:
+                z = add_bias(server, z, self.model.weights[f"{plan.name}/bias"])
+        if self.watch is not None:
+            self.watch(str(plan), z, bits)
+        if pooling is None and not plan.relu:
+            with server.party.span(plan.name, plan.layer.type):
+                return await truncate_product(server, z, bits), _Kept(x, z.shape)
+        spans = (plan.name, pooling.name if pooling else "", f"{plan.name}.relu")
+        window, stride = (pooling.window, pooling.stride) if pooling else (None, None)
+        y, taken = await pool_and_relu_with_choices(server, z, window, plan.relu, spans, stride, bits)
+        return y, _Kept(x, z.shape, taken)
+
+    # Loss
+
+    async def _measure(self, logits: Share, p: Share | None, targets: Share) -> Metrics | None:
+        """Return the batch's metrics, where they are wanted; with p unknown they always are."""
+        if p is not None and not self.reveals:
+            return None
+        server = self.server
+        with server.party.span("metrics", "metrics"):
+            if p is None:
+                p = await losses.probabilities(server, self.loss, logits)
+            loss, right = await server.party.gather(
+                losses.total_loss(server, self.loss, p, targets),
+                losses.count_right(server, logits, targets),
+            )
+        return Metrics(loss, right)
+
+    # Backward
+
+    async def _backward(self, index: int, g: Gradient) -> None:
+        """Take the gradient by block `index`'s output through it and those before, and update."""
+        plan, pooling = self._blocks[index]
+        kept = self._kept[index]
+        if isinstance(plan.layer, Conv2D | Dense):
+            await self._back_through_linear(index, plan, pooling, kept, g)
+            return
+        if index == 0:
+            return
+        with self.server.party.span(f"{plan.name}.gradient", "gradient"):
+            if isinstance(plan.layer, MaxPooling2D):
+                g = await self._back_through_pooling(plan, kept, g)
+            elif isinstance(plan.layer, AveragePooling2D):
+                g = await self._back_through_average(plan, kept, g)
+            else:
+                g = g.reshape(*kept.x.shape)
+        await self._backward(index - 1, g)
+
+    async def _back_through_linear(
+        self, index: int, plan: LayerPlan, pooling: LayerPlan | None, kept: _Kept, g: Gradient
+    ) -> None:
+        server = self.server
+        with server.party.span(f"{plan.name}.gradient", "gradient"):
+            g = await self._by_the_sums(pooling, kept, g)
+        if index == 0:  # nobody asks for the gradient by the pixels
+            await self._update(plan, kept, g)
+            return
+        kernel = self.model.weights[f"{plan.name}/kernel"]
+        with server.party.span(f"{plan.name}.gradient", "gradient"):
+            if isinstance(plan.layer, Conv2D):
+                size = (kept.x.shape[1], kept.x.shape[2])
+                z = conv2d_input_gradient_locally(server, g, kernel, size, plan.stride, plan.pads)
+            else:
+                z = dense_input_gradient_locally(server, g, kernel)
+        if self.watch is not None:
+            self.watch(f"{plan}, its gradient", z, self.scales.weight)
+        before = Sums(z, self.scales.weight).reshape(z.shape[0], *plan.input)
+        await server.party.gather(self._update(plan, kept, g), self._backward(index - 1, before))
+
+    async def _by_the_sums(self, pooling: LayerPlan | None, kept: _Kept, g: Gradient) -> Share:
+        """Return the gradient by a linear layer's sums from that by its block's output."""
+        server = self.server
+        if not kept.ways and isinstance(g, Share):
+            return g
+        entries = await back_to_entries(server, g, kept.ways or repeat(None))
+        if pooling is None:
+            return entries.reshape(*kept.sums)
+        return to_images(server, entries, kept.sums, pooling.window, pooling.stride)
+
+    async def _back_through_pooling(self, plan: LayerPlan, kept: _Kept, g: Gradient) -> Share:
+        entries = await back_to_entries(self.server, g, kept.ways)
+        return self._scattered(plan, kept, entries)
+
+    async def _back_through_average(self, plan: LayerPlan, kept: _Kept, g: Gradient) -> Sums:
+        """Hand each place of a window the window's gradient times 1 / count, to be truncated later."""
+        server, k = self.server, self.server.kernels
+        if isinstance(g, Sums):
+            g = (await back_to_entries(server, g, repeat(None))).reshape(*kept.sums)
+        share = server.ring.encode(1.0 / np.asarray(windows.counts(plan)), "1/count")
+        each = multiply_public(server, g.reshape(*kept.sums), share).flat()
+        places = plan.window[0] * plan.window[1]
+        entries = Share(k.stack([each.a] * places, 0), k.stack([each.b] * places, 0))
+        sums = masked(server, self._scattered(plan, kept, entries))
+        return Sums(sums.z, self.scales.value)
+
+    def _scattered(self, plan: LayerPlan, kept: _Kept, entries: Share) -> Share:
+        """Return windows' entries summed onto the pooling layer's input, its padding cut off."""
+        n, height, width, channels = kept.x.shape
+        (top, bottom), (left, right) = plan.pads
+        padded = (n, top + height + bottom, left + width + right, channels)
+        images = to_images(self.server, entries, padded, plan.window, plan.stride)
+        return images[:, top : top + height, left : left + width]
+
+    async def _update(self, plan: LayerPlan, kept: _Kept, g: Share) -> None:
+        """Take a step with kernel and bias, in one vector each."""
+        server, scales = self.server, self.scales
+        assert self.descent is not None
+        with server.party.span(f"{plan.name}.update", "update"):
+            if isinstance(plan.layer, Conv2D):
+                z = conv2d_weight_gradient_locally(server, kept.x, g, plan.window, plan.stride, plan.pads)
+            else:
+                z = dense_weight_gradient_locally(server, kept.x, g)
+            if self.watch is not None:  # a mean gradient stays in the range of a gradient
+                shift = scales.value + (kept.x.shape[0].bit_length() - 1)
+                self.watch(f"{plan}, the gradient of its kernel", z, shift)
+            steps: list[Any] = [self._descend(f"{plan.name}/kernel", self.descent[0], z)]
+            if plan.bias:
+                z = bias_gradient_locally(server, g, scales.value)
+                steps.append(self._descend(f"{plan.name}/bias", self.descent[1], z))
+            await server.party.gather(*steps)
+
+    async def _descend(self, name: str, descent: Descent, z: Words) -> None:
+        weight, velocity = self.model.weights[name], self.model.velocities[name]
+        self._weights[name], self._velocities[name] = await descend(
+            self.server, self.scales, descent, weight, velocity, z
+        )
+
+
+def _paired(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:
+    """Pair every convolution with the max pooling that can run inside its block, on its sums."""
+    pairs: list[tuple[LayerPlan, LayerPlan | None]] = []
+    for plan in plans:
+        apart = all(step >= size for step, size in zip(plan.stride, plan.window, strict=True))
+        pools = isinstance(plan.layer, MaxPooling2D) and apart and not any(map(any, plan.pads))
+        if pools and pairs and isinstance(pairs[-1][0].layer, Conv2D) and pairs[-1][1] is None:
+            pairs[-1] = (pairs[-1][0], plan)
+        else:
+            pairs.append((plan, None))
+    return pairs

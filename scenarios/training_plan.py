@@ -1,0 +1,41 @@
+"""What a private training is given, as all its actors know it: batches, examples, where to begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.ring import Words
+from scenarios.checkpoint import Store
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step, of which everything is public: counted from 0, with its images and learning rate."""
+
+    step: int
+    epoch: int
+    indices: NDArray[np.int64]
+    rate: float
+    ends_epoch: bool
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images (n, h, w, c) as ring elements and targets (n, outputs) as integers 0 or 1."""
+
+    images: Words
+    targets: Words
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins: after so many steps, of which a checkpoint kept the state, or at none."""
+
+    step: int = 0
+    store: Store | None = None

@@ -1,0 +1,160 @@
+"""A training that was stopped anywhere goes on and ends as one that was not."""
+
+import numpy as np
+import pytest
+from training_runs import CONVOLUTIONS, run, write
+
+from mpcsim import InputError
+from scenarios.checkpoint import Store, fingerprint
+from scenarios.training_actors import Halted
+
+TRAINING = "test = 3\nmomentum = 0.9\n"
+QUERIES = "\n[hospitals]\ncount = 2\nasker = 1\nqueries = 3\n"
+EVERY = "checkpoint.every=2"
+
+
+def scenario(folder):
+    return write(folder, CONVOLUTIONS, TRAINING, further=QUERIES)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a run gives that is never stopped and keeps nothing."""
+    _, output = run(scenario(tmp_path_factory.mktemp("whole")), "training.twin=none")
+    return output
+
+
+@pytest.mark.parametrize("stops", [[1], [2], [3], [5], [6], [2, 3, 5]])
+def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, whole, stops):
+    file = scenario(tmp_path)
+    options = ("training.twin=none", "checkpoint.folder=kept", EVERY)
+    for stop in stops:
+        with pytest.raises(Halted, match=f"after step {stop}"):
+            run(file, *options, f"checkpoint.halt_after={stop}")
+    _, output = run(file, *options)
+    # a run that stops right after a checkpoint may leave some actors' files of it unwritten
+    assert output["resumed_from"] in {stops[-1] // 2 * 2, (stops[-1] - 1) // 2 * 2}
+    assert output["result_digest"] == whole["result_digest"]
+    assert output["history"] == whole["history"]
+    assert output["answers"] == whole["answers"]
+
+
+def test_a_finished_training_answers_again_without_training_again(tmp_path, whole):
+    file = scenario(tmp_path)
+    run(file, "training.twin=none", "checkpoint.folder=kept")
+    finished, output = run(file, "training.twin=none", "checkpoint.folder=kept")
+    assert output["resumed_from"] == 6
+    assert output["result_digest"] == whole["result_digest"]
+    assert "step" not in {span.name for span in finished.spans}
+
+
+def test_another_hospital_asks_the_trained_model_later(tmp_path):
+    file = scenario(tmp_path)
+    options = ("training.twin=none", "checkpoint.folder=kept")
+    run(file, *options)
+    finished, output = run(file, *options, "hospitals.asker=0", "hospitals.queries=5")
+    assert "step" not in {span.name for span in finished.spans}
+    assert len(finished.outputs["hospital0"]["answers"]) == 5
+    assert finished.outputs["hospital1"]["answers"] is None
+    assert output["resumed_from"] == 6
+
+
+def test_checkpoints_do_not_change_the_results_or_the_cost(tmp_path, whole):
+    finished, output = run(scenario(tmp_path), "training.twin=none", "checkpoint.folder=kept", EVERY)
+    assert output["result_digest"] == whole["result_digest"]
+    assert sorted(file.name for file in (tmp_path / "kept").iterdir()) == sorted(
+        f"{actor}-0000000{step}.npz"
+        for actor in ("server0", "server1", "server2", "hospital0")
+        for step in (4, 6)
+    )
+    assert finished.messages > 0
+
+
+def test_a_resumed_run_is_compared_with_twins_from_there_on(tmp_path):
+    file = scenario(tmp_path)
+    options = ("checkpoint.folder=kept", EVERY)
+    with pytest.raises(Halted):
+        run(file, *options, "checkpoint.halt_after=4")
+    _, output = run(file, *options)
+    assert output["max_weight_error"]["fixed"]["end"] < 2.0**-10
+
+
+@pytest.fixture
+def stopped(tmp_path):
+    file = scenario(tmp_path)
+    with pytest.raises(Halted):
+        run(file, "checkpoint.folder=kept", EVERY, "checkpoint.halt_after=3")
+    return file
+
+
+@pytest.mark.parametrize(
+    "change", ["training.rate=0.0625", "seed=4", "data.offset=1", "training.epochs=3", "protocol.radix=1"]
+)
+def test_a_checkpoint_of_another_scenario_is_refused(stopped, change):
+    with pytest.raises(InputError, match=r"server0-00000002.npz: a checkpoint of another scenario"):
+        run(stopped, "checkpoint.folder=kept", change)
+
+
+def test_another_network_of_links_or_another_interval_is_no_other_scenario(stopped):
+    options = ("checkpoint.folder=kept", "checkpoint.every=5", 'network.latency="3 ms"')
+    _, output = run(stopped, *options, "training.twin=none")
+    assert output["resumed_from"] == 2
+
+
+def test_a_checkpoint_of_fewer_servers_is_refused(stopped):
+    for file in (stopped.parent / "kept").glob("server1-*.npz"):
+        file.unlink()
+    with pytest.raises(InputError, match="no file of server1; a run goes on from a checkpoint of all of"):
+        run(stopped, "checkpoint.folder=kept")
+
+
+def test_one_can_start_anew_instead(stopped):
+    for actor in ("server0", "hospital0"):
+        next((stopped.parent / "kept").glob(f"{actor}-*2.npz")).unlink()
+    _, output = run(stopped, "checkpoint.folder=kept", "checkpoint.resume=false", "training.twin=none")
+    assert output["resumed_from"] == 0
+
+
+def test_the_newest_checkpoint_that_all_have_is_taken(stopped, whole):
+    file, options = stopped, ("training.twin=none", "checkpoint.folder=kept", EVERY)
+    with pytest.raises(Halted):
+        run(file, *options, "checkpoint.halt_after=4")
+    (file.parent / "kept" / "server2-00000004.npz").unlink(
+        missing_ok=True
+    )  # killed before this server wrote
+    _, output = run(file, *options)
+    assert output["resumed_from"] == 2
+    assert output["result_digest"] == whole["result_digest"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an archive", None])
+def test_a_damaged_file_is_refused_by_name(stopped, damage):
+    file = stopped.parent / "kept" / "server2-00000002.npz"
+    file.write_bytes(file.read_bytes()[:-100] if damage is None else damage)
+    with pytest.raises(InputError, match=r"server2-00000002\.npz: damaged, or not a checkpoint"):
+        run(stopped, "checkpoint.folder=kept")
+
+
+def test_a_servers_file_holds_its_own_shares_alone(stopped):
+    kept = stopped.parent / "kept"
+    first, second = (np.load(kept / f"server{i}-00000002.npz") for i in (0, 1))
+    name = "weight/conv1/kernel"
+    np.testing.assert_array_equal(first[f"{name}/b"], second[f"{name}/a"])  # replicated: a part is common
+    whole = first[f"{name}/a"] + first[f"{name}/b"] + second[f"{name}/b"]
+    assert np.abs(whole.view(np.int64) / 2.0**30).max() < 1  # three parts are weights
+    two = (first[f"{name}/a"] + first[f"{name}/b"]).view(np.int64) / 2.0**30
+    assert np.abs(two).max() > 1e6  # two of them are noise
+
+
+def test_a_half_written_file_is_never_taken_for_a_checkpoint(tmp_path, monkeypatch):
+    store = Store(tmp_path / "kept", fingerprint("a scenario"), ["server0"])
+    store.save("server0", 1, {"x": np.arange(3)})
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(InputError, match=r"00000002.npz: the checkpoint cannot be written: No space left"):
+        store.save("server0", 2, {"x": np.arange(3)})
+    assert store.newest() == 1
+    assert store.load("server0", 1)[0]["x"].tolist() == [0, 1, 2]

@@ -1,0 +1,129 @@
+"""Small training scenarios, and how tests run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mpcsim import workload
+from mpcsim.scenario import load_scenario
+from scenarios import WORKLOADS
+
+HEAD = """
+name = "test"
+workload = "private_training"
+seed = 3
+[engine]
+trace = false
+[protocol]
+comparison = "masked"
+select = "one_round"
+[data]
+source = "npz"
+path = "images.npz"
+count = {count}
+pixels = "signed"
+[training]
+epochs = 2
+batch = 4
+rate = 0.03125
+{training}
+[model]
+input = [7, 7, 3]
+"""
+
+CONVOLUTIONS = """
+[[model.layers]]
+type = "conv2d"
+filters = 3
+kernel = 3
+padding = "same"
+activation = "relu"
+[[model.layers]]
+type = "maxpool2d"
+[[model.layers]]
+type = "conv2d"
+filters = 4
+kernel = 2
+activation = "relu"
+[[model.layers]]
+type = "dense"
+units = 3
+"""
+
+POOLINGS = """
+[[model.layers]]
+type = "conv2d"
+filters = 3
+kernel = [3, 2]
+stride = 1
+padding = 1
+[[model.layers]]
+type = "maxpool2d"
+size = 3
+stride = 2
+padding = 1
+[[model.layers]]
+type = "avgpool2d"
+size = 2
+padding = "same"
+[[model.layers]]
+type = "flatten"
+[[model.layers]]
+type = "dense"
+units = 6
+activation = "relu"
+bias = false
+[[model.layers]]
+type = "dense"
+units = 3
+"""
+
+STRIDES = """
+[[model.layers]]
+type = "conv2d"
+filters = 4
+kernel = 3
+stride = 2
+padding = "same"
+activation = "relu"
+[[model.layers]]
+type = "conv2d"
+filters = 2
+kernel = 3
+stride = [1, 2]
+padding = 1
+activation = "relu"
+bias = false
+[[model.layers]]
+type = "dense"
+units = 3
+"""
+
+
+def write(
+    folder: Path, layers: str = CONVOLUTIONS, training: str = "", count: int = 12, further: str = ""
+) -> Path:
+    """Write a scenario and its images (7×7×3, three classes, blobs that can be told apart)."""
+    rng = np.random.default_rng(5)
+    arrays = {}
+    for split, size in (("train", 30), ("test", 18)):
+        labels = np.arange(size) % 3
+        pixels = rng.integers(0, 120, (size, 7, 7, 3))
+        for image, label in zip(pixels, labels, strict=True):
+            image[2 * label : 2 * label + 3, 1:5, label] += 120
+        arrays |= {f"{split}_images": pixels.astype(np.uint8), f"{split}_labels": labels}
+    path = folder / "images.npz"
+    np.savez(path, **arrays)
+    file = folder / "scenario.toml"
+    file.write_text(HEAD.format(count=count, training=training) + layers + further)
+    return file
+
+
+def run(file: Path, *overrides: str, seed: int | None = None):
+    """Run a scenario; return (the finished run, the workload's output)."""
+    scenario = load_scenario(file, overrides, seed)
+    program = workload.build_program(scenario, WORKLOADS)
+    finished = workload.run_program(program, scenario)
+    return finished, program.summarize(finished)
