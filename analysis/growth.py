@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.costs.catalogue import FILTERS
 from analysis.grid import RINGS, SIGNED, options, override
 from analysis.measure import measure
 
@@ -107,8 +108,8 @@ def against_count(op: str, choice: Mapping[str, Any], bits: int = 64) -> tuple[G
 
 
 def outputs(op: str, size: int) -> int:
-    """Return the values that an operation of the microbench gives: the square of a matmul's side."""
-    return size**2 if op == "matmul" else size
+    """Return the values that an operation of the microbench gives: rows, windows, the area of a side."""
+    return {"matmul": size**2, "conv2d": FILTERS * size**2}.get(op, size)
 
 
 def compared_bits(op: str, value_bits: int) -> int:

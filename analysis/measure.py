@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import scenarios
+from analysis.costs.catalogue import Formula
 from analysis.costs.setting import Setting
 from analysis.rows import cost
 from mpcsim import Run, workload
@@ -16,14 +17,19 @@ from mpcsim.scenario import Scenario, load_scenario
 SHIPPED = Path(scenarios.__file__).parent
 
 
+Formulas = Mapping[str, Formula]
+"""By the name of the operation."""
+
+
 @dataclass(frozen=True)
 class Measured:
-    """A finished run with what it was a run of."""
+    """A finished run with what it was a run of, and the formulas that the workload brings along."""
 
     scenario: Scenario
     run: Run
     output: dict[str, Any]
     setting: Setting | None
+    formulas: Formulas | None = None
 
     def span(self, name: str, parties: int = 3) -> dict[str, Any]:
         """Return rounds and payload bytes of a span."""
@@ -51,4 +57,17 @@ def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
         if tables.get("ring") and tables.get("protocol")
         else None
     )
-    return Measured(loaded, run, program.summarize(run), setting)
+    return Measured(loaded, run, program.summarize(run), setting, own_formulas(loaded))
+
+
+def own_formulas(scenario: Scenario) -> Formulas | None:
+    """Return the `FORMULAS` of the file that a scenario's workload is in, if it is not one of ours.
+
+    Raises:
+        InputError: the workload cannot be loaded.
+    """
+    if scenario.workload in scenarios.WORKLOADS:
+        return None
+    function = workload.load_workload(scenario.workload, scenario.folder, scenarios.WORKLOADS)
+    formulas: Formulas | None = function.__globals__.get("FORMULAS")
+    return formulas

@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 
 from analysis import claims, grid, growth, predict
-from analysis.measure import SHIPPED, measure
+from analysis.measure import SHIPPED, measure, own_formulas
 from analysis.rows import Row
 from mpcsim import CheckFailed
 from mpcsim.scenario import load_scenario
@@ -71,7 +71,8 @@ def validate_scenario(scenario: str) -> Validation:
     Raises:
         InputError: the scenario is not usable, or there are no formulas for its workload.
     """
-    predict.predictor(load_scenario(scenario, search=SHIPPED).workload)  # before a long run
+    loaded = load_scenario(scenario, search=SHIPPED)
+    predict.predictor(loaded.workload, own_formulas(loaded))  # refused before a long run
     return Validation(predict.rows(measure(scenario)))
 
 

@@ -18,8 +18,9 @@ FILTERS = 8
 _SIGN = ("comparison", "radix", "select")
 _PRODUCT = ("l", "f", "truncation", "rotate")
 _SIGNED = ("l", "V", *_SIGN, "rotate")
-_FUNCTION = ("l", "f", "V", "select", "truncation", "rotate")
+_FUNCTION = ("l", "f", "V", "select", "rotate")
 _EVERYTHING = ("l", "f", "V", *_SIGN, "truncation", "rotate")
+_EXPONENTIAL = ("l", "f", "V", *_SIGN, "rotate")
 
 _SUMS = "Araki et al. 2016; safe: protocol-notes.md; fused: ABY3 §5.1"
 _PLACE = "Catrina, Saxena 2010, §5; Sklansky 1960; tables: first principles"
@@ -97,15 +98,19 @@ OPERATIONS: dict[str, Formula] = {
     "exp": Formula(
         functions.exponential,
         "e^(v + w) = e^v e^w: a table, a sign and a select; first principles",
-        ("l", "f", "V", *_SIGN, "rotate"),
+        _EXPONENTIAL,
         general=False,
     ),
     "sigmoid": Formula(
-        functions.sigmoid, "e^−|x|, then Goldschmidt from a line; first principles", general=False
+        functions.sigmoid,
+        "e^−|x|, then Goldschmidt from a line; first principles",
+        _EXPONENTIAL,
+        general=False,
     ),
     "softmax": Formula(
         lambda setting, n: functions.softmax(setting, n, CLASSES),
         "maximum, exponentials, Goldschmidt from a line; first principles",
+        _EXPONENTIAL,
         general=False,
     ),
 }

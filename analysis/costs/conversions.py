@@ -59,7 +59,7 @@ def inject(setting: Setting, n: Number) -> Cost:
 
 
 def equal(setting: Setting, n: Number) -> Cost:
-    """X = y, as an arithmetic 0 or 1: is x − y zero mod 2^V?
+    """Equality x = y, as an arithmetic 0 or 1: x − y ≡ 0 mod 2^V.
 
     v + w ≡ 0 where v + (w − 1) is all ones: where every digit propagates. Role 0 deals one-hot tables of
     its ⌈V/d⌉ digits, roles 1 and 2 read off and exchange a propagate plane of each; then a tree of ANDs

@@ -8,7 +8,7 @@ other argument are whole operations, by server; the others are steps of one thir
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.costs import halves, truncations
 from analysis.costs.algebra import Cost, exchange, messages, repeated, rotated, sequence, together
@@ -17,7 +17,6 @@ from analysis.costs.conversions import sum_bits
 from analysis.costs.numbers import Number, packed
 from analysis.costs.setting import Setting
 from analysis.costs.signs import sign
-from analysis.costs.truncations import product
 
 MARGIN = 3
 """|z| < 2^(l−2) is what a truncation takes, and a factor near one may reach 4: l − 3 bits are left."""
@@ -44,6 +43,11 @@ class Precision:
         room = setting.l - MARGIN - setting.V
         guard = min(3, max(room - 8, 0))
         return cls(min(24, room - guard), guard)
+
+
+def product(setting: Setting, n: Number, shift: int) -> Cost:
+    """Product over 2^shift, always by `safe`: here products fill the ring, and `fused` would go wrong."""
+    return truncations.product(replace(setting, truncation="safe"), n, shift)
 
 
 # Finding the magnitude
@@ -98,7 +102,7 @@ def iterations(error: float, bits: int) -> int:
 
 
 def goldschmidt(setting: Setting, n: Number, error: float, bits: int, last: int) -> Cost:
-    """Rounds of a·w·(1 + ε)(1 + ε²)(1 + ε⁴)…: result and error side by side; the last result alone.
+    """Quotient a·w·(1 + ε)(1 + ε²)(1 + ε⁴)…: result and error side by side; the last result alone.
 
     Source: Goldschmidt 1964; POMIC §4.3.
     """
@@ -161,7 +165,7 @@ def reciprocal_bits(setting: Setting, doublings: int) -> int:
 
 
 def quintic(setting: Setting, n: Number, bits: int, shift: int) -> Cost:
-    """A polynomial of degree 5: the square; the cube beside a combination of x and x²; one product.
+    """Polynomial of degree 5: the square; the cube beside a combination of x and x²; one product.
 
     p = (a + bx + cx²) + x³ (d + ex + fx²). Source: Paterson, Stockmeyer 1973.
     """
@@ -202,27 +206,34 @@ def root(setting: Setting, n: Number) -> Cost:
 def window(setting: Setting, doublings: int) -> int:
     """Return the entries of the table of e^(whole part), results below 2^doublings.
 
-    From the first whole number whose exponential vanishes, that is e^x < 2^−(f+1), and one below it,
-    to ln of the bound: rounded up to a power of two, so that a place wraps as the halves do.
+    Its whole numbers go from ln of the bound down to where e^x < 2^−(f+1), half a unit, and one below,
+    for the fraction. The entries are the next power of two: a place wraps as the halves do.
     """
     high = max(1, math.ceil(doublings * math.log(2)))
     low = math.floor(-(setting.f + 1) * math.log(2)) - 1
     return int(2 ** (high - low + 1).bit_length())
 
 
+def compared_bits(setting: Setting, entries: int, k: int) -> int:
+    """Return the signed bits of the difference of k signed bits and a bound within `entries` units of 1."""
+    return int(max(k - 1, setting.f + math.log2(entries)) + 2)
+
+
 def exponential_of_halves(setting: Setting, n: Number, doublings: int, k: int, out_bits: int) -> Cost:
-    """e^x < 2^doublings at scale 2^out_bits, 0 where x is below the window; halves mod 2^l.
+    """e^x < 2^doublings for k signed bits, at scale 2^out_bits, 0 below the window; halves mod 2^l.
 
     The halves' own e^v and e^w are local: role 0 puts e^(fraction of v) in the place of its whole part,
     roles 1 and 2 shift and scale. The product's low bits go; l − 4 − doublings bits are its fraction.
-    Beside it the sign of k bits tells what is below the window; then a select.
+    Beside it the sign of the distance to the window's least tells what is below; then a select.
     """
     room = setting.l - 4 - doublings
+    entries = window(setting, doublings)
     inside = sequence(
-        look_up(setting, n, window(setting, doublings), 1),
+        look_up(setting, n, entries, 1),
         truncations.of_halves(n, room - out_bits),
     )
-    return sequence(together(inside, sign(setting, n, k)), halves.select(setting, n, setting.l))
+    below = compared_bits(setting, entries, k)
+    return sequence(together(inside, sign(setting, n, below)), halves.select(setting, n, setting.l))
 
 
 def exponential(setting: Setting, n: Number) -> Cost:
@@ -230,14 +241,14 @@ def exponential(setting: Setting, n: Number) -> Cost:
     doublings = setting.V - 1 - setting.f
 
     def step(size: Number) -> Cost:
-        found = exponential_of_halves(setting, size, doublings, setting.V + 1, setting.f)
+        found = exponential_of_halves(setting, size, doublings, setting.V, setting.f)
         return sequence(found, halves.to_share(setting, size))
 
     return rotated(step, n, setting.rotate)
 
 
 def sigmoid(setting: Setting, n: Number) -> Cost:
-    """1/(1 + e^−|x|), or one less that: |x| by sign and select mod 2^(V+1), and the same sign at the end.
+    """1/(1 + e^−|x|), or one less that: |x| by sign and select, and the same sign at the end.
 
     (1 + e^−|x|)/2 is in [1/2, 1].
     """
@@ -247,8 +258,8 @@ def sigmoid(setting: Setting, n: Number) -> Cost:
         share = halves.to_share(setting, size)
         return sequence(
             sign(setting, size, setting.V),
-            halves.select(setting, size, setting.V + 1),
-            exponential_of_halves(setting, size, 0, setting.V + 1, bits - 1),
+            halves.select(setting, size, compared_bits(setting, window(setting, 0), setting.V)),
+            exponential_of_halves(setting, size, 0, setting.V, bits - 1),
             share,
             reciprocal_between(setting, size, bits, 0.5, bits + 1 - setting.f),
             halves.select(setting, size, setting.l),
@@ -272,7 +283,7 @@ def softmax(setting: Setting, rows: Number, classes: int) -> Cost:
         return sequence(
             halves.tournament(setting, size, classes, setting.l),
             halves.to_share(setting, size),
-            exponential_of_halves(setting, values, 0, setting.V + 2, scale),
+            exponential_of_halves(setting, values, 0, setting.V + 1, scale),
             halves.to_share(setting, values),
             reciprocal_between(setting, size, bits, 2.0**-d, d),
             product(setting, values, scale + bits - setting.f),

@@ -6,7 +6,7 @@ count that the same formula gives on plain ints.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar
 
@@ -139,26 +139,50 @@ def compiled(expression: Any) -> Callable[..., int]:
 
 def tidy(expression: Any) -> Any:
     """Return an expression in the functions that a reader knows, equal messages counted together."""
-    plain = sympy.sympify(expression).replace(Excess, lambda a: CeilLog2(a) - 2)
-    sizes = {size for size in plain.atoms(CeilDiv, Residues) if size.func is Residues or size.args[1] == 8}
-    return sympy.collect(plain, sorted(sizes, key=sympy.default_sort_key), func=sympy.expand)
+    plain = sympy.sympify(expression)
+    plain = plain.xreplace({excess: CeilLog2(excess.args[0]) - 2 for excess in plain.atoms(Excess)})
+    counts: dict[Any, list[Any]] = {}
+    for term in _terms(plain):
+        size = _size(term) or sympy.S.One
+        counts.setdefault(size, []).append(term / size)
+    return sympy.Add(*(sympy.expand(sympy.Add(*count)) * size for size, count in counts.items()))
 
 
+def _terms(expression: Any) -> Iterator[Any]:
+    """Yield summands, each with one message's size, or none, as a factor."""
+    for term in sympy.Add.make_args(expression):
+        if term.is_Mul and _size(term) is None and term.has(CeilDiv, Residues):
+            yield from sympy.Add.make_args(sympy.expand_mul(term, deep=False))
+        else:
+            yield term
+
+
+def _size(term: Any) -> Any:
+    """Return the factor of a term that is the size of a message, or None."""
+    for factor in sympy.Mul.make_args(term):
+        if factor.func in (Residues, Staircase) or (factor.func is CeilDiv and factor.args[1] == 8):
+            return factor
+    return None
+
+
+@cache
 def _over_thirds(expression: Any) -> tuple[Any, Any]:
     """Split a sum over parties into (what one third t costs, what is not cut into thirds).
 
     The thirds differ in their size alone, so one stands for all; checked, not assumed.
     """
+    t = sympy.Symbol("t", integer=True, nonnegative=True)
     by_third: dict[Any, list[Any]] = {}
     for term in sympy.Add.make_args(tidy(expression)):
-        found = {third.args[1] for third in term.atoms(Third)}
-        by_third.setdefault(min(found, default=None), []).append(term)
+        found = term.atoms(Third)
+        place = min((third.args[1] for third in found), default=None)
+        general = {third: Third(third.args[0], t) for third in found if third.args[1] == place}
+        by_third.setdefault(place, []).append(term.xreplace(general))
     whole = sympy.Add(*by_third.pop(None, []))
-    t = sympy.Symbol("t", integer=True, nonnegative=True)
-    general = {sympy.Add(*part).replace(Third, lambda a, _: Third(a, t)) for part in by_third.values()}
-    if len(general) > 1 or len(by_third) not in (0, 3):
-        return sympy.Integer(0), expression
-    return tidy(next(iter(general), sympy.Integer(0))), whole
+    thirds = {sympy.Add(*part) for part in by_third.values()}
+    if len(thirds) > 1 or len(by_third) not in (0, 3):
+        return sympy.S.Zero, expression
+    return next(iter(thirds), sympy.S.Zero), whole
 
 
 class _Text(StrPrinter):  # type: ignore[misc]
@@ -171,11 +195,13 @@ class _Text(StrPrinter):  # type: ignore[misc]
         return f"⌊{self._ratio(expression)}⌋"
 
     def _ratio(self, expression: Any) -> str:
-        a, b = (f"({self._print(one)})" if one.is_Add else self._print(one) for one in expression.args)
-        return f"{a}/{b}"
+        return "/".join(map(self._grouped, expression.args))
+
+    def _grouped(self, one: Any) -> str:
+        return f"({self._print(one)})" if one.is_Add else str(self._print(one))
 
     def _print_CeilLog2(self, expression: Any) -> str:
-        return f"⌈log2 {self._print(expression.args[0])}⌉"
+        return f"⌈log2 {self._grouped(expression.args[0])}⌉"
 
     def _print_Entries(self, expression: Any) -> str:
         return self._called("E", expression)
@@ -220,7 +246,9 @@ class _Latex(LatexPrinter):  # type: ignore[misc]
         return rf"\frac{{{a}}}{{{b}}}"
 
     def _print_CeilLog2(self, expression: Any) -> str:
-        return rf"\left\lceil \log_2 {self._print(expression.args[0])} \right\rceil"
+        (inner,) = expression.args
+        printed = rf"\left({self._print(inner)}\right)" if inner.is_Add else self._print(inner)
+        return rf"\left\lceil \log_2 {printed} \right\rceil"
 
     def _print_Entries(self, expression: Any) -> str:
         return self._called("E", expression)

@@ -13,7 +13,7 @@ from analysis.costs.setting import Setting, chosen
 
 
 def product(setting: Setting, n: Number, shift: Number) -> Cost:
-    """Sums of products, n outputs, over 2^shift, as a sharing; by nothing is the reshare alone."""
+    """Product: n sums of products over 2^shift, as a sharing; a shift by nothing is the reshare alone."""
     if shift == 0:
         return reshare(packed(n, setting.l))
     return chosen(TRUNCATIONS, setting.truncation, "truncation")(setting, n, shift)

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from analysis.costs import halves, layers, numbers, operations, signs, symbolic
+from analysis.costs import boolean, halves, layers, numbers, operations, signs
 from analysis.costs.algebra import (
     LOCAL,
     exchange,
@@ -62,7 +62,7 @@ def test_the_carry_tree_has_the_ands_of_its_layers():
             ands += pairs + pairs - 1
             left -= pairs
             layers_ += 1
-        assert signs.carry_tree_ands(digits) == ands
+        assert boolean.carry_tree_ands(digits) == ands
         assert numbers.ceil_log2(digits) - 1 == layers_
 
 
@@ -257,64 +257,3 @@ def test_spans_of_a_network_follow_its_layers():
         32 + 48,
     ]  # 8 windows: thirds of 2, 3, 3; 4·32 bits each
     assert sum(spans["dense1"].sent) == 3 * (8 + 2) * 3
-
-
-# Symbols
-
-
-def _settings():
-    for choice in (
-        {"comparison": "table", "radix": 4},
-        {"comparison": "table", "radix": 1, "select": "one_round"},
-        {"comparison": "masked", "radix": 2, "truncation": "fused"},
-        {"comparison": "masked", "radix": 3, "rotate": False},
-        {"comparison": "ripple"},
-        {"comparison": "tree", "select": "one_round"},
-        {"comparison": "prefix"},
-    ):
-        yield Setting(l=64, f=16, V=31, **choice)
-        yield Setting(l=32, f=8, V=20, **choice)
-
-
-@pytest.mark.parametrize("op", operations.OPERATIONS)
-def test_a_formula_with_symbols_gives_the_same_counts(op):
-    price = operations.OPERATIONS[op].cost
-    for setting in _settings():
-        general = price(setting.symbolic(), symbolic.n)
-        for size in (1, 2, 3, 13, 24):
-            values = (size, setting.l, setting.f, setting.V, setting.radix)
-            found = price(setting, size)
-            bound = symbolic.compiled(general.rounds)(*values)
-            slack = 1 + setting.comparison.startswith(("tree", "prefix")) * halves.levels(10)
-            assert 0 <= bound - found.rounds < slack  # servers that end a tree early may go on alone
-            assert symbolic.compiled(general.bytes)(*values) == found.bytes
-            for server in range(3):
-                assert symbolic.compiled(general.sent[server])(*values) == found.sent[server]
-
-
-def test_substitution_gives_numbers():
-    general = operations.relu(Setting().symbolic(), symbolic.n)
-    s = symbolic
-    values = {s.n: 13, s.l: 64, s.V: 31, s.m: 4}
-    assert s.tidy(general.bytes).subs(values) == operations.relu(Setting(), 13).bytes
-    assert s.tidy(general.rounds).subs(values) == 5
-
-
-def test_formulas_print_as_mathematics():
-    general = operations.relu(Setting().symbolic(), symbolic.n)
-    assert symbolic.text(general.rounds) == "⌈log2 ⌈(V - 1)/m⌉⌉ + 2"
-    assert symbolic.total_text(general.bytes).startswith("Σ_t [")
-    assert symbolic.total_text(3 * numbers.packed(symbolic.n, symbolic.l)) == "3·⌈l·n/8⌉"
-    text = symbolic.total_latex(general.bytes)
-    assert text.startswith(r"\sum_{t=0}^{2}")
-    assert r"\left\lceil \frac{l {n}_{t}}{8} \right\rceil" in text
-    assert r"\log_2" in symbolic.latex(general.rounds)
-
-
-def test_formulas_of_every_operation_print():
-    for formula, setting in product(operations.OPERATIONS.values(), list(_settings())[::2]):
-        general = formula.cost(setting.symbolic(), symbolic.n)
-        for text in (symbolic.total_text(general.bytes), symbolic.total_latex(general.bytes)):
-            assert text
-            assert "Third" not in text
-            assert "CeilDiv" not in text

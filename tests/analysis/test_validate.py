@@ -6,11 +6,12 @@ import json
 import pytest
 
 from analysis import grid, measure, predict, validate, validation_tables
-from analysis.costs import operations, signs
+from analysis.costs import catalogue, signs
 from analysis.costs.algebra import Cost
 from analysis.rows import Row
 from mpcsim import CheckFailed, InputError
 from mpcsim.__main__ import main
+from scenarios import microbench
 
 
 def _main(*arguments):
@@ -22,46 +23,86 @@ def _main(*arguments):
 @pytest.fixture
 def wrong_relu(monkeypatch):
     """Have the formula for ReLU claim one byte too many of one server."""
-    right = operations.OPERATIONS["relu"]
+    right = catalogue.OPERATIONS["relu"]
 
     def cost(setting, n):
         found = right.cost(setting, n)
         return Cost((found.sent[0] + 1, *found.sent[1:]), found.delay)
 
-    wrong = operations.Formula(cost, right.source, right.depends)
-    monkeypatch.setitem(operations.OPERATIONS, "relu", wrong)
+    wrong = catalogue.Formula(cost, right.source, right.depends)
+    monkeypatch.setitem(catalogue.OPERATIONS, "relu", wrong)
 
 
 # Every row
 
 
-@pytest.mark.parametrize("op", operations.OPERATIONS)
+def _row(op, size, *overrides):
+    (row,) = predict.rows(measure.measure("microbench", _named(op, size, *overrides)))
+    return row
+
+
+def _named(op, size, *overrides):
+    return [f"workload.op={op}", f"workload.size={size}", *overrides]
+
+
+@pytest.mark.parametrize("op", catalogue.OPERATIONS)
 def test_rows_of_an_operation_are_equal(op):
     cells = list(grid.cells([op]))
-    some = cells if len(cells) <= 12 else cells[::4]  # the number of choices is odd: all rings and sizes
-    assert {size for _, size, _ in some} == {size for _, size, _ in cells}
-    for _, size, overrides in some:
-        named = [f"workload.op={op}", f"workload.size={size}", *overrides]
-        (row,) = predict.rows(measure.measure("microbench", named))
+    some = cells if len(cells) <= 12 else cells[::5]
+    for cell in some:
+        row = _row(cell[0], cell[1], *cell[2])
         assert row.equal is True, row.difference()
         assert row.formula is not None
 
 
-def test_the_grid_has_two_sizes_one_of_them_no_multiple_of_8():
-    for op in operations.OPERATIONS:
+def test_the_grid_has_both_rings_and_two_sizes_one_of_them_no_multiple_of_8():
+    for op in catalogue.OPERATIONS:
         assert len({tuple(o for o in chosen if "ring" in o) for _, _, chosen in grid.cells([op])}) == 2
         sizes = {size for _, size, _ in grid.cells([op])}
         assert len(sizes) == 2
         assert any(size % 8 for size in sizes)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("op", operations.OPERATIONS)
+def test_the_grid_has_every_operation_and_each_choice_that_it_depends_on():
+    assert {op for op, _, _ in grid.cells()} == set(catalogue.OPERATIONS) == set(microbench.OPERATIONS)
+    for op, known in catalogue.OPERATIONS.items():
+        chosen = {key: value for choice in grid.choices(op) for key, value in choice.items()}
+        keys = {"comparison", "select", "truncation", "rotate"} & set(known.depends)
+        assert keys <= set(chosen), op
+
+
+@pytest.mark.parametrize("op", catalogue.OPERATIONS)
+def test_what_an_operation_does_not_depend_on_changes_nothing(op):
+    others = {"comparison": "masked", "select": "one_round", "truncation": "fused", "rotate": False}
+    free = {key: value for key, value in others.items() if key not in catalogue.OPERATIONS[op].depends}
+    row = _row(op, 5, *(grid.override(key, value) for key, value in free.items()))
+    assert row.equal is True, row.difference()
+    assert row.measured == _row(op, 5).measured
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("op", catalogue.OPERATIONS)
 def test_vectors_shorter_than_the_servers_are_equal_too(op, size):
     for choice in ([], ["protocol.comparison=masked", "protocol.select=one_round"]):
-        found = measure.measure("microbench", [f"workload.op={op}", f"workload.size={size}", *choice])
-        (row,) = predict.rows(found)
+        row = _row(op, size, *choice)
         assert row.equal is True, row.difference()
+
+
+@pytest.mark.parametrize("op", ["div", "log", "sqrt", "exp", "sigmoid", "softmax", "equal", "b2a"])
+def test_functions_are_equal_in_other_rings(op):
+    for bits, fraction, value in ((64, 10, 46), (64, 20, 40), (32, 6, 22)):
+        ring = (f"ring.bits={bits}", f"ring.fraction_bits={fraction}", f"ring.value_bits={value}")
+        row = _row(op, 5, *ring)
+        assert row.equal is True, row.difference()
+
+
+@pytest.mark.parametrize("op", microbench.OPERATIONS)
+def test_results_are_those_of_float64(op):
+    for bits, fraction, value in ((64, 16, 31), (32, 8, 20)):
+        ring = (f"ring.bits={bits}", f"ring.fraction_bits={fraction}", f"ring.value_bits={value}")
+        output = measure.measure("microbench", _named(op, 40 if op != "conv2d" else 5, *ring)).output
+        exact = microbench.OPERATIONS[op].integer_output
+        assert output["max_error"] <= (0 if exact else 3 * 2.0**-fraction)
 
 
 def test_every_span_of_the_small_networks_is_equal():
@@ -121,11 +162,11 @@ def test_a_wrong_formula_ends_the_command_with_1(wrong_relu, capsys):
 
 
 def test_a_wrong_number_of_rounds_is_found(monkeypatch):
-    right = operations.OPERATIONS["relu"]
-    one_less = operations.Formula(
+    right = catalogue.OPERATIONS["relu"]
+    one_less = catalogue.Formula(
         lambda setting, n: Cost(right.cost(setting, n).sent), right.source, right.depends
     )
-    monkeypatch.setitem(operations.OPERATIONS, "relu", one_less)
+    monkeypatch.setitem(catalogue.OPERATIONS, "relu", one_less)
     (row,) = validate.validate_scenario("microbench").rows
     assert row.equal is False
     assert "rounds" in row.difference()
@@ -133,7 +174,8 @@ def test_a_wrong_number_of_rounds_is_found(monkeypatch):
 
 
 def test_an_operation_without_a_formula_is_neither_equal_nor_wrong(monkeypatch):
-    monkeypatch.delitem(operations.OPERATIONS, "relu")
+    others = {op: known for op, known in catalogue.OPERATIONS.items() if op != "relu"}
+    monkeypatch.setattr(catalogue, "OPERATIONS", others)
     (row,) = validate.validate_scenario("microbench").rows
     assert row.equal is None
     found = validate.Validation([row])
