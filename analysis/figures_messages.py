@@ -20,7 +20,10 @@ from analysis.sources import Sources
 from mpcsim import InputError
 
 MOST_ARROWS = 400
-"""Beyond so many, messages of one link that lie close together are one arrow, and the title says so."""
+"""Beyond so many, the first occurrence of the span is drawn, where it has several.
+
+Where it has one, messages of a link that lie close together are one arrow. The title says either.
+"""
 
 _LANE, _FRAME = 0.62, 1.35  # inches of height: of a lane, and of all around them
 _HALF = 0.055  # of a lane: half the height of what stands for a busy uplink
@@ -33,12 +36,18 @@ def draw(found: Sources) -> dict[str, Figure]:
     drawn = {}
     for place, record in enumerate(found.records, 1):
         messages = messages_of(record, found.span)
+        if len(messages.rows) > MOST_ARROWS and messages.count > 1 and not messages.number:
+            messages = messages_of(record, f"{messages.path}#1")
         if not messages.rows:
             raise InputError(f"{record.folder}: span {messages.path!r} sent no message")
-        stem = f"messages-{messages.path.replace('/', '-')}"
+        stem = f"messages-{messages.path.replace('/', '-')}" + _suffix(messages)
         stem = stem if len(found.records) == 1 else f"{stem}-{place}"
         drawn[stem] = diagram(messages, str(record.summary["name"]))
     return drawn
+
+
+def _suffix(messages: Messages) -> str:
+    return f"-{messages.number}" if messages.number else ""
 
 
 def diagram(messages: Messages, name: str) -> Figure:
@@ -124,9 +133,7 @@ def _uplinks(axes: Axes, messages: Messages, place: dict[int, int], scale: float
 
 
 def _frame(axes: Axes, messages: Messages, lanes: Sequence[int], scale: float, unit: str) -> None:
-    axes.set_yticks(
-        range(len(lanes)), [f"{messages.roles[party]} ({party})" for party in reversed(lanes)]
-    )
+    axes.set_yticks(range(len(lanes)), [f"{messages.roles[party]} ({party})" for party in reversed(lanes)])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -149,6 +156,8 @@ def _title(messages: Messages, name: str, shown: int) -> str:
         f"{figures.show_bytes(sent)} on the wire; first entry to last exit "
         f"{figures.show_time((messages.end - messages.begin) / 1e9)}"
     )
+    if messages.number:
+        text += f"\noccurrence {messages.number} of {messages.count} of this span (--span NAME#N)"
     if shown < len(messages.rows):
         text += f"\n{shown:,} arrows: of messages of one link that are close in time, one is drawn"
     return text + (f"\nno critical path: {messages.note}" if messages.note else "")

@@ -29,18 +29,30 @@ def party_table(parties: Sequence[Row], *, measured: bool) -> Table:
     return table
 
 
-def span_table(spans: Sequence[Row], *, measured: bool) -> Table:
-    """Return the cost of each span, nested ones below and inside their parents."""
+def span_table(
+    spans: Sequence[Row], *, measured: bool, bound_by: Sequence[str] | None = None, note: str = ""
+) -> Table:
+    """Return the cost of each span, nested ones below and inside their parents.
+
+    Args:
+        spans: rows of the record.
+        measured: whether compute was.
+        bound_by: what each span's critical path is bound by, where that is known.
+        note: a further line below.
+    """
     table = _table("Spans")
     table.caption = (
         "kB: payload sent, average over the parties that sent in the span, and the busiest of them"
     )
+    table.caption += f"\n{note}" if note else ""
     table.add_column("span")
     table.add_column("op")
     compute = _compute("compute (sum)", measured)
     _numbers(table, "rounds", "kB a party", "kB busiest", "time", *compute)
+    if bound_by is not None:
+        table.add_column("bound by")
     depths: dict[str | None, int] = {None: -1}
-    for span in spans:
+    for place, span in enumerate(spans):
         depth = depths[span["name"]] = depths.get(span["parent"], -1) + 1
         sent = span["payload_bytes_per_party"].values()
         times = "" if span["count"] == 1 else f" ×{span['count']}"
@@ -52,7 +64,8 @@ def span_table(spans: Sequence[Row], *, measured: bool) -> Table:
             _kilobytes(max(sent, default=0)),
             _seconds(span["makespan_s"]),
         ]
-        table.add_row(*cells, *_compute(_seconds(span["compute_s"]), measured))
+        bound = [] if bound_by is None else [bound_by[place]]
+        table.add_row(*cells, *_compute(_seconds(span["compute_s"]), measured), *bound)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ _UNEXPECTED = 3
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 good, 1 a check failed, 2 bad input, 3 the run failed."""
+    gc.set_threshold(50_000, 20, 500)  # starting up makes many objects, and no garbage
+    # NumPy's threads would spin through small products in the clear, longer than those take.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app(arguments, prog_name="mpcsim")
         status = 0

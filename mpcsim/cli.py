@@ -311,7 +311,8 @@ def plot(
     ] = None,
     formats: Annotated[str, typer.Option("--format", help="Of svg, pdf, png.")] = "svg,pdf,png",
     span: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The span of a message diagram (--kind messages).")
+        str | None,
+        typer.Option(metavar="NAME", help="Span of a message diagram; NAME#2: its second occurrence."),
     ] = None,
 ) -> None:
     """Draw figures for papers, and print their files."""

@@ -48,7 +48,7 @@ def _explain(
     path, value = _key_in_file(data, detail["loc"], keep_last=kind == "missing")
     if kind == "extra_forbidden":
         models = _models_at(model, detail["loc"][:-1])
-        accepted = list(dict.fromkeys(key for one in models for key in one.model_fields))
+        accepted = list(dict.fromkeys(key for one in models for key in _keys(one)))
         if len(detail["loc"]) == 1:
             accepted += [key for key in more if key not in accepted]
         return path, unknown(str(detail["loc"][-1]), accepted, "key")
@@ -67,6 +67,11 @@ def _explain(
         close = _close(value, str(context["expected"]).replace(" or ", ", ").split(", "))
         return path, f"found {shown(value)}{close}; accepted: {wanted}"
     return path, f"found {shown(value)}; accepted: {wanted}"
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    """Return a model's keys as the file writes them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _key_in_file(

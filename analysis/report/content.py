@@ -1,0 +1,202 @@
+"""What a report says, as plain data: gathered from the record, from retiming, and from the formulas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from analysis import frames, predict
+from analysis.costs.setting import Setting
+from analysis.measure import Measured, own_formulas
+from analysis.message_times import Messages, messages_of
+from analysis.report.networks import Choices, choices
+from analysis.retime import Retiming, load
+from analysis.rows import Row, cost, params_text
+from mpcsim import InputError, MpcsimError
+from mpcsim.notebook import span_paths
+from mpcsim.record import Record
+
+MOST_MESSAGES = 2000
+"""A timeline draws so many messages one by one; beyond, it shows bytes by party and interval."""
+
+INTERVALS = 200
+MOST_BARS = 40
+"""A chart by layer has at most so many bars: the shortest layers beyond become one that says how many."""
+
+
+@dataclass
+class Content:
+    """All that a report shows.
+
+    Attributes:
+        record: of the run.
+        spans: rows of the record; with `path`, and where the run can be retimed with `critical_path`.
+        retimed: what `mpcsim retime RUN --json` prints, or None.
+        choices: what the sliders step through, or None.
+        timeline: the messages, or bytes by interval, or None.
+        validation: rows of formulas, or None.
+        notes: why a part is not there, by part.
+    """
+
+    record: Record
+    spans: list[dict[str, Any]]
+    retimed: dict[str, Any] | None = None
+    choices: Choices | None = None
+    timeline: dict[str, Any] | None = None
+    validation: list[Row] | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def gather(record: Record) -> Content:
+    """Gather what there is about a run; what is not there has a note that says why."""
+    rows = record.summary["spans"]
+    content = Content(
+        record, [dict(row) | {"path": path} for row, path in zip(rows, span_paths(rows), strict=True)]
+    )
+    retiming = _retiming(record, content)
+    if retiming is not None:
+        content.retimed = retiming.describe(retiming.network)
+        order = retiming.order(retiming.over(retiming.network))
+        for place, found in zip(order, content.retimed["spans"], strict=True):
+            content.spans[place]["critical_path"] = found["critical_path"]
+        content.choices = choices(retiming)
+    try:
+        content.timeline = timeline(messages_of(record))
+    except InputError as error:
+        content.notes["timeline"] = str(error)
+    _validate(record, content)
+    return content
+
+
+def _retiming(record: Record, content: Content) -> Retiming | None:
+    try:
+        return load(record)
+    except InputError as error:
+        content.notes["retiming"] = str(error)
+    return None
+
+
+# The timeline
+
+
+def timeline(messages: Messages) -> dict[str, Any]:
+    """Return messages one by one, or where there are many, wire bytes by party and interval."""
+    lanes = [f"{role} ({party})" for party, role in enumerate(messages.roles)]
+    found: dict[str, Any] = {"lanes": lanes, "count": len(messages.rows), "end_s": messages.end / 1e9}
+    if len(messages.rows) <= MOST_MESSAGES:
+        found["messages"] = [
+            [
+                row.source, row.to, row.sent / 1e9, row.starts / 1e9, row.leaves / 1e9,
+                None if row.arrival is None else row.arrival / 1e9, row.wire_bytes, row.span,
+                int(row.critical),
+            ]
+            for row in messages.rows
+        ]  # fmt: skip
+        return found
+    sent = [[0] * INTERVALS for _ in lanes]
+    counts = [[0] * INTERVALS for _ in lanes]
+    length = max(messages.end, *(row.sent for row in messages.rows)) + 1
+    for row in messages.rows:
+        place = row.sent * INTERVALS // length
+        sent[row.source][place] += row.wire_bytes
+        counts[row.source][place] += 1
+    return found | {"interval_s": length / INTERVALS / 1e9, "bytes": sent, "messages_sent": counts}
+
+
+# Formulas
+
+
+class _Recorded:
+    """A record, as `analysis.predict` looks at a measured run."""
+
+    def __init__(self, record: Record) -> None:
+        self.scenario = record.scenario
+        self.output = record.summary["output"]
+        ring, protocol = record.summary.get("ring"), record.summary.get("protocol")
+        self.setting = Setting.read(ring, protocol) if ring and protocol else None
+        self.formulas = own_formulas(record.scenario)
+        self._summary = record.summary
+
+    def span(self, name: str, parties: int = 3) -> dict[str, Any]:
+        """Return rounds and payload bytes of a span."""
+        for row in self._summary["spans"]:
+            if row["name"] == name:
+                sent = row["payload_bytes_per_party"]
+                return cost(row["rounds"], [sent.get(str(party), 0) for party in range(parties)])
+        raise InputError(f"the record has no span {name!r}")
+
+    def whole(self) -> dict[str, Any]:
+        """Return rounds and payload bytes of the run."""
+        sent = [party["payload_bytes"] for party in self._summary["per_party"]]
+        return cost(self._summary["rounds"], sent)
+
+
+def _validate(record: Record, content: Content) -> None:
+    try:
+        content.validation = predict.rows(cast(Measured, _Recorded(record)))
+    except MpcsimError as error:
+        content.notes["validation"] = str(error)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        content.notes["validation"] = f"no fitting formulas ({type(error).__name__}: {error})"
+
+
+def validation_rows(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return rows of formulas as people read them."""
+    return [
+        {
+            "op": row.op,
+            "params": params_text(row.params),
+            "formula": "no formula yet" if row.formula is None else str(row.formula),
+            "predicted": row.predicted,
+            "measured": row.measured,
+            "equal": row.equal,
+        }
+        for row in rows
+    ]
+
+
+# Charts
+
+
+def bars(content: Content) -> list[dict[str, Any]]:
+    """Return the layers for charts: spans without others inside; the shortest are put together."""
+    paths = [row["path"] for row in content.spans]
+    parents = {path.rpartition("/")[0] for path in paths}
+    leaves = [row for row in content.spans if row["path"] not in parents]
+    kept = leaves
+    if len(leaves) > MOST_BARS:
+        longest = sorted(leaves, key=lambda row: -row["makespan_s"])[: MOST_BARS - 1]
+        kept = [row for row in leaves if any(row is one for one in longest)]
+    names = [row["name"] for row in leaves]
+    found = [_bar(row, row["name"] if names.count(row["name"]) == 1 else row["path"]) for row in kept]
+    rest = [row for row in leaves if not any(row is one for one in kept)]
+    if rest:
+        together = _bar(rest[0], f"{len(rest)} others, together")
+        for row in rest[1:]:
+            for key, value in _bar(row, "").items():
+                if isinstance(value, int | float):
+                    together[key] += value
+        found.append(together)
+    return found
+
+
+def _bar(row: dict[str, Any], name: str) -> dict[str, Any]:
+    own = row.get("critical_path", {})
+    sent = row["payload_bytes_per_party"]
+    return {
+        "name": name,
+        "rounds": row["rounds"],
+        "payload_bytes": row["payload_bytes"],
+        "busiest_bytes": max(sent.values(), default=0),
+        "makespan_s": row["makespan_s"],
+        **{part: own.get(f"{part}_s", 0.0) for part in PARTS},
+    }
+
+
+PARTS = ("latency", "transmission", "queueing", "other", "compute", "waiting")
+
+
+def configuration(record: Record) -> list[tuple[str, str]]:
+    """Return what was run, by dotted key."""
+    found = frames.configuration(record)
+    return [(key, "none" if value is None else str(value)) for key, value in sorted(found.items())]

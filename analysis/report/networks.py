@@ -1,0 +1,77 @@
+"""The networks that a report's sliders step through: a grid that was retimed when the report was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.retime import Retiming
+from analysis.retime_grid import Grid, retime_grid
+from analysis.sweep_grid import Axis, combine
+from mpcsim.units import parse_bandwidth, parse_time
+
+LATENCIES = (
+    "0.1 ms", "0.2 ms", "0.5 ms", "1 ms", "2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms", "200 ms",
+)  # fmt: skip
+BANDWIDTHS = (
+    "1 Mbit/s", "5 Mbit/s", "10 Mbit/s", "50 Mbit/s", "100 Mbit/s", "200 Mbit/s", "500 Mbit/s",
+    "1 Gbit/s", "2 Gbit/s", "10 Gbit/s",
+)  # fmt: skip
+_MOST_STEPS = 25_000_000
+"""Operations that a grid may replay: some thirty seconds. A longer run gets a coarser grid."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The grid, with where the run itself stands on each axis (None where it has no one value for all)."""
+
+    grid: Grid
+    latency: int | None
+    bandwidth: int | None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page needs; times are exact in nanoseconds, spans in seconds."""
+        found = self.grid.describe()
+        return {
+            "latencies": found["axes"][0]["values"],
+            "bandwidths": found["axes"][1]["values"],
+            "latency": self.latency,
+            "bandwidth": self.bandwidth,
+            "points": [
+                [point["makespan_ns"], point["bound_by"], point["spans"], point["error"]]
+                for point in found["points"]
+            ],
+        }
+
+
+def choices(retiming: Retiming) -> Choices:
+    """Retime a run over the report's grid, in which its own network is a point."""
+    own = retiming.network
+    step = 1
+    while len(retiming.structure.ops) * _size(step) > _MOST_STEPS and step < len(LATENCIES):
+        step += 1
+    latencies, latency = _values(LATENCIES[::step], own.latency, parse_time)
+    bandwidths, bandwidth = _values(BANDWIDTHS[::step], own.bandwidth, _rate)
+    axes = [Axis("network.latency", latencies), Axis("network.bandwidth", bandwidths)]
+    return Choices(retime_grid(retiming, axes, combine(axes, zipped=False)), latency, bandwidth)
+
+
+def _size(step: int) -> int:
+    return (len(LATENCIES[::step]) + 1) * (len(BANDWIDTHS[::step]) + 1)
+
+
+def _values(
+    usual: Sequence[str], own: object, number: Callable[[object], float]
+) -> tuple[tuple[str, ...], int | None]:
+    """Return the values of an axis in order, and where the run's own is."""
+    if not isinstance(own, str) or not own:
+        return tuple(usual), None
+    values = [*(value for value in usual if number(value) != number(own)), own]
+    values.sort(key=number)
+    return tuple(values), values.index(own)
+
+
+def _rate(text: object) -> float:
+    rate = parse_bandwidth(text)
+    return float("inf") if rate is None else rate

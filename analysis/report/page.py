@@ -1,0 +1,331 @@
+"""The page: a template filled with what is static, and the data that its script draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from analysis.report import content as contents
+from analysis.report.content import Content
+from mpcsim.units import format_bytes, format_time
+
+_ASSETS = files("analysis.report") / "assets"
+_CELLS = Sequence[tuple[str, Any]]
+"""(what is shown, what it is sorted by)."""
+
+
+def render(content: Content) -> str:
+    """Return the page: one document without any reference to another."""
+    summary = content.record.summary
+    parts = {
+        "title": escape(f"{summary['name']}: report of a run"),
+        "style": _asset("style.css"),
+        "heading": escape(str(summary["name"])),
+        "lead": escape(_lead(summary)),
+        "tiles": _tiles(content),
+        "critical": _critical(content),
+        "explore": _explore(content),
+        "layers": _layers(content),
+        "parties": _parties(summary),
+        "timeline": _timeline(content),
+        "validation": _validation(content),
+        "configuration": _configuration(content),
+        "data": _embedded(data(content)),
+        "plotly": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
+        "script": _asset("report.js"),
+    }
+    page = _asset("page.html")
+    pieces = page.split("%%")
+    return "".join(parts[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def data(content: Content) -> dict[str, Any]:
+    """Return what the script draws."""
+    leaves = _leaves(content)
+    paths = [content.spans[place]["path"] for place in leaves]
+    last = [path.rpartition("/")[2] for path in paths]
+    return {
+        "run": str(content.record.folder),
+        "name": content.record.summary["name"],
+        "makespan_ns": content.record.summary.get("makespan_ns"),
+        "parts": contents.PARTS if content.retimed else [],
+        "bars": contents.bars(content),
+        "choices": None if content.choices is None else content.choices.describe(),
+        "leaves": leaves,
+        "leaf_names": [
+            name if last.count(name) == 1 else path for name, path in zip(last, paths, strict=True)
+        ],
+        "timeline": content.timeline,
+    }
+
+
+def _leaves(content: Content) -> list[int]:
+    """Return the rows of spans that have no others inside: what the chart at another network shows."""
+    parents = {row["path"].rpartition("/")[0] for row in content.spans}
+    leaves = [place for place, row in enumerate(content.spans) if row["path"] not in parents]
+    longest = sorted(leaves, key=lambda place: -content.spans[place]["makespan_s"])[: contents.MOST_BARS]
+    return [place for place in leaves if place in longest]
+
+
+def _embedded(found: Mapping[str, Any]) -> str:
+    """Return JSON that cannot end the script element that holds it."""
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+# Static parts
+
+
+def _lead(summary: Mapping[str, Any]) -> str:
+    network = summary["network"]
+    seed = "no seed" if summary.get("seed") is None else f"seed {summary['seed']}"
+    return (
+        f"Workload {summary.get('workload')}, {len(summary['per_party'])} parties, {seed}, clock "
+        f"{summary.get('clock')}, compute {summary.get('compute')}. Network: one-way latency "
+        f"{network['latency']}, bandwidth {network['bandwidth']} for each {network['sharing']}. "
+        f"mpcsim {summary.get('mpcsim')}, digest {summary['digest'] or 'none: retimed'}."
+    )
+
+
+def _tiles(content: Content) -> str:
+    summary = content.record.summary
+    sent = [party["payload_bytes"] for party in summary["per_party"]]
+    tiles = [
+        ("Makespan", format_time(round(summary["makespan_s"] * 1e9)), f"{summary.get('clock')} time"),
+        ("Rounds", f"{summary['rounds']:,}", "longest chain of messages"),
+        ("Messages", f"{summary['messages']:,}", "all parties together"),
+        ("Payload", format_bytes(summary["payload_bytes"]), "all parties together"),
+        ("Payload, busiest", format_bytes(max(sent, default=0)), "of one party"),
+        ("On the wire", format_bytes(summary["wire_bytes"]), "all parties together"),
+    ]
+    if content.retimed:
+        path = content.retimed["critical_path"]
+        tiles.append(("Bound by", path["bound_by"] or "nothing", "most of the critical path"))
+    return "".join(
+        f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(about)}</small></dd>'
+        "</div>"
+        for name, value, about in tiles
+    )
+
+
+def _critical(content: Content) -> str:
+    if content.retimed is None:
+        return _absent("No critical path", content.notes["retiming"])
+    path, whole = content.retimed["critical_path"], content.retimed["makespan_s"]
+    rows: list[_CELLS] = []
+    for part in contents.PARTS:
+        size = path[f"{part}_s"]
+        share = f"{size / whole:.1%}" if whole else ""
+        rows.append([(part, part), _time(size), (share, size), (_ABOUT[part], "")])
+    table = _table("parts", ["part", "time", "share", "what it is"], rows, "Parts of the makespan")
+    gains = [
+        f"{_HALVED[name]}: {_shown(gain['makespan_s'])} ({_shown(gain['gain_s'])} less)"
+        for name, gain in path["halved"].items()
+    ]
+    bound = path["lower_bound"]
+    return (
+        f"{table}<p>{len(path['messages']):,} messages are on the path. Makespan with each halved: "
+        f"{escape('; '.join(gains))}.</p><p>Rounds·L + bytes·8/B = {_shown(bound['rounds_latency_s'])} + "
+        f"{_shown(bound['bytes_bandwidth_s'])} = {_shown(bound['sum_s'])}, with the bytes of the busiest "
+        f"party; the run took {_shown(whole)}. Both terms are bounds for certain; a protocol that sends "
+        "while it waits can be faster than their sum.</p>"
+    )
+
+
+_HALVED = {"latency": "latency", "bandwidth": "transmission (twice the bandwidth)", "compute": "compute"}
+_ABOUT = {
+    "latency": "propagation of the messages on the path",
+    "transmission": "their bits over the bandwidth",
+    "queueing": "they waited for their sender's uplink",
+    "other": "jitter, retransmission, a shared downlink",
+    "compute": "code of the parties, where it was measured",
+    "waiting": "sleeps of the protocol",
+}
+
+
+def _explore(content: Content) -> str:
+    if content.choices is None:
+        return _absent("No other networks", content.notes["retiming"])
+    found = content.choices.describe()
+    sliders = ""
+    for key, name in (("latency", "One-way latency"), ("bandwidth", "Bandwidth")):
+        values = found["latencies" if key == "latency" else "bandwidths"]
+        start = found[key] if found[key] is not None else len(values) // 2
+        sliders += (
+            f'<div class="slider"><label for="{key}">{name}</label>'
+            f'<input type="range" id="{key}" min="0" max="{len(values) - 1}" step="1" value="{start}" '
+            f'aria-valuetext="{escape(values[start])}"><output for="{key}" id="{key}-value">'
+            f"{escape(values[start])}</output></div>"
+        )
+    own = "" if found["latency"] is not None and found["bandwidth"] is not None else (
+        "<p>The links of this run differ; the sliders give all links one latency and one bandwidth.</p>"
+    )  # fmt: skip
+    return (
+        f"{own}<div class='sliders'>{sliders}</div>"
+        '<p class="result" aria-live="polite"><strong id="makespan"></strong> '
+        '<span id="compared"></span><br>bound by <span id="bound"></span></p>'
+        '<p><code id="command"></code></p>'
+        '<div class="charts"><figure><div id="chart-grid" class="plot"></div><figcaption>Makespan over '
+        "latency and bandwidth; the cross is where the sliders stand.</figcaption></figure>"
+        '<figure><div id="chart-retimed" class="plot"></div><figcaption>Time of each layer at the '
+        "sliders' network.</figcaption></figure></div>"
+    )
+
+
+def _layers(content: Content) -> str:
+    measured = content.record.summary.get("compute") == "measured"
+    retimed = content.retimed is not None
+    names = ["span", "op", "times", "rounds", "messages", "payload, sum", "payload, busiest", "time"]
+    names += ["bound by", "latency", "transmission", "queueing", "gain: half latency",
+              "gain: double bandwidth"] if retimed else []  # fmt: skip
+    names += ["compute, sum"] if measured else []
+    rows: list[_CELLS] = []
+    for place, row in enumerate(content.spans):
+        sent = row["payload_bytes_per_party"].values()
+        cells = [
+            (row["path"], place),
+            (row["op"] or "", row["op"] or ""),
+            (f"{row['count']:,}", row["count"]),
+            (f"{row['rounds']:,}", row["rounds"]),
+            (f"{row['messages']:,}", row["messages"]),
+            _bytes(row["payload_bytes"]),
+            _bytes(max(sent, default=0)),
+            _time(row["makespan_s"]),
+        ]
+        if retimed:
+            own = row["critical_path"]
+            cells += [(own["bound_by"], own["bound_by"])]
+            cells += [_time(own[f"{part}_s"]) for part in ("latency", "transmission", "queueing")]
+            for name in ("latency", "bandwidth"):
+                gain = own["halved"].get(name)
+                cells.append(("", -1) if gain is None else _time(gain["gain_s"]))
+        cells += [_time(row["compute_s"])] if measured else []
+        rows.append(cells)
+    if not rows:
+        return _absent("No layers", "the run opened no spans (party.span)")
+    return _table("spans", names, rows, "Cost of each span; nested spans are inside their parents")
+
+
+def _parties(summary: Mapping[str, Any]) -> str:
+    measured = summary.get("compute") == "measured"
+    rows: list[_CELLS] = [
+        [
+            (f"{party['role']} ({place})", place),
+            (f"{party['messages']:,}", party["messages"]),
+            _bytes(party["payload_bytes"]),
+            _bytes(party["wire_bytes"]),
+            *([_time(party["compute_s"])] if measured else []),
+        ]
+        for place, party in enumerate(summary["per_party"])
+    ]
+    names = ["party", "messages", "payload", "wire", *(["compute"] if measured else [])]
+    return _table("parties", names, rows, "Sent by each party")
+
+
+def _timeline(content: Content) -> str:
+    found = content.timeline
+    if found is None:
+        return _absent("No timeline", content.notes["timeline"])
+    if not found["count"]:
+        return _absent("No timeline", "no message was sent")
+    if "messages" in found:
+        about = (
+            f"All {found['count']:,} messages, from when the last bit leaves the uplink to the arrival; "
+            "dark ones are on the critical path. Drag to zoom, double-click to see all."
+        )
+    else:
+        about = (
+            f"{found['count']:,} messages are too many to draw one by one: bytes on the wire by sender and "
+            f"interval of {format_time(round(found['interval_s'] * 1e9))}. Every message is counted. "
+            "One span's messages: mpcsim plot RUN --kind messages --span NAME."
+        )
+    return (
+        f'<figure><div id="chart-timeline" class="plot tall"></div><figcaption>{escape(about)}</figcaption>'
+        "</figure>"
+    )
+
+
+def _validation(content: Content) -> str:
+    if content.validation is None:
+        return _absent("No formulas", content.notes["validation"])
+    rows: list[_CELLS] = []
+    found = contents.validation_rows(content.validation)
+    for row in found:
+        predicted, measured = row["predicted"], row["measured"]
+        verdict = {True: "equal", False: "differs", None: "no formula"}[row["equal"]]
+        cells: list[tuple[str, Any]] = [(row["op"], row["op"]), (verdict, verdict)]
+        for key in ("rounds", "payload_bytes"):
+            for side in (predicted, measured):
+                cells.append(("", -1) if side is None else (f"{side[key]:,}", side[key]))
+        rows.append([*cells, (row["formula"], row["formula"]), (row["params"], row["params"])])
+    differ = sum(row["equal"] is False for row in found)
+    equal = sum(row["equal"] is True for row in found)
+    names = ["what", "verdict", "rounds, formula", "rounds, measured", "bytes, formula", "bytes, measured",
+             "formula", "parameters"]  # fmt: skip
+    return (
+        f"<p>{len(found)} rows: {equal} equal, {differ} differ, {len(found) - equal - differ} without a "
+        "formula. Bytes are payload, summed over the parties.</p>"
+        + _table("validation", names, rows, "Measured against formula")
+    )
+
+
+def _configuration(content: Content) -> str:
+    rows = [[(key, key), (value, value)] for key, value in contents.configuration(content.record)]
+    return _table("configuration", ["key", "value"], rows, "Scenario, with defaults")
+
+
+# Pieces
+
+
+def _absent(what: str, why: str) -> str:
+    return f'<p class="absent">{escape(what)}: {escape(why)}</p>'
+
+
+def _shown(seconds: float) -> str:
+    return format_time(round(seconds * 1e9))
+
+
+def _time(seconds: float) -> tuple[str, float]:
+    return _shown(seconds), seconds
+
+
+def _bytes(count: int) -> tuple[str, int]:
+    return format_bytes(count), count
+
+
+def _table(name: str, columns: Sequence[str], rows: Sequence[_CELLS], caption: str) -> str:
+    """Return a table whose columns sort; what numbers are sorted by is in `data-v`."""
+    numeric = [
+        bool(rows) and all(isinstance(row[place][1], int | float) for row in rows) and place > 0
+        for place in range(len(columns))
+    ]
+    head = "".join(
+        f'<th scope="col"{_class(number)} aria-sort="none"><button type="button">{escape(column)}</button>'
+        "</th>"
+        for column, number in zip(columns, numeric, strict=True)
+    )
+    body = ""
+    for row in rows:
+        cells = [
+            f'<td{_class(number)} data-v="{escape(str(value))}">{escape(text)}</td>'
+            for (text, value), number in zip(row[1:], numeric[1:], strict=True)
+        ]
+        text, value = row[0]
+        body += (
+            f'<tr><th scope="row" data-v="{escape(str(value))}">{escape(text)}</th>{"".join(cells)}</tr>'
+        )
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table id="{name}">'
+        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _class(number: bool) -> str:
+    return ' class="n"' if number else ""

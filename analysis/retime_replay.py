@@ -1,0 +1,330 @@
+"""The replay: ghosts of a run's strands, stepped over another network by the engine's own parts.
+
+Clock, links, jitter, loss, downlinks and faults are the engine's (`mpcsim.clock`, `mpcsim.emulator`,
+`mpcsim.injector`): what is here stands for the scheduler, and does what it does in the same order, so
+that equal times are broken alike (order of creation) and the network's seeded streams give equal draws.
+A replay is therefore equal to a run over that network, to the nanosecond, where compute takes no time;
+where it was measured, it is equal to a run whose segments of compute take what they took in this one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from analysis.retime_structure import END, FORK, RECV, SEND, SLEEP, NotRetimable, Structure
+from mpcsim import InputError, Network
+from mpcsim.clock import VirtualClock
+from mpcsim.emulator import Emulator
+from mpcsim.injector import Injector
+from mpcsim.meter import Digest, SpanRun
+
+_NOBODY = -1
+
+
+@dataclass
+class Timing:
+    """When everything happens over a network. All times are nanoseconds, by position.
+
+    Attributes:
+        makespan_ns: when the last party finishes.
+        times: when an operation happens.
+        ready: when its strand got to it, where that is earlier: a receive that had to wait.
+        arrivals: of the message of a send.
+        segments: (end, position of the operation that ended it) of each party's segments of compute,
+            in order; empty where compute takes no time.
+        order: positions of all sends in order, where a message's arrival is not known when it is sent.
+        resent: segments of messages that were sent again.
+        acts: what rules of faults did.
+    """
+
+    makespan_ns: int
+    times: list[int]
+    ready: dict[int, int]
+    arrivals: list[int]
+    segments: list[list[tuple[int, int]]] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
+    resent: int = 0
+    acts: list[dict[str, Any]] = field(default_factory=list)
+
+
+def replay(
+    structure: Structure, network: Network, seed: int | None = None, faults: Sequence[Any] = ()
+) -> Timing:
+    """Run a structure over a network.
+
+    Args:
+        structure: what the run does.
+        network: the other network.
+        seed: of the run, for what the network draws.
+        faults: rules of the run: delays and duplicates that hold at all times.
+
+    Raises:
+        NotRetimable: over this network, messages on a shared channel change their order.
+        InputError: the network does not fit the parties.
+    """
+    clock = VirtualClock()
+    try:
+        emulator = Emulator(network, structure.roles, clock, seed)
+        injector = None
+        if faults:
+            injector = Injector(faults, structure.roles, emulator, Digest(), seed)
+        ghosts = _measured if structure.measured else _instant
+        order: list[int] = []
+        send = _sender(structure, emulator, injector, order)
+        timing = ghosts(structure, clock, emulator, send)
+        timing.order, timing.resent = order, emulator.resent
+        if injector is not None:
+            timing.acts = injector.acts
+        return timing
+    finally:
+        clock.close()
+
+
+def _sender(structure: Structure, emulator: Emulator, injector: Injector | None, order: list[int]) -> Any:
+    """Return what puts a message on a link that does not tell its arrival at once; None for plain links.
+
+    It takes (time, position of the send, deliver) and adds the position to `order`.
+    """
+    if injector is None and emulator.plain:
+        return None
+    ops, strands, party = structure.ops, structure.strands, structure.party
+    if injector is None:
+        submit = emulator.submit
+
+        def put(now: int, position: int, deliver: Any) -> None:
+            _, _, to, wire_bytes, box = ops[position]
+            order.append(position)
+            submit(now, party[strands[position]], to, wire_bytes, deliver, (box, position))
+
+        return put
+    ends = [SimpleNamespace(id=id, crashed=False) for id in range(len(structure.roles))]
+    spans = _span_runs(structure)
+
+    def put_with_faults(now: int, position: int, deliver: Any) -> None:
+        _, _, to, wire_bytes, box = ops[position]
+        ghost: Any = SimpleNamespace(
+            party=ends[party[strands[position]]], span=spans[structure.spans[position]]
+        )
+        parcel = (box, position, (0, None, len(order)))
+        order.append(position)
+        injector.send(now, ghost, to, wire_bytes, lambda box, at, _: deliver(box, at), parcel, -1)
+
+    return put_with_faults
+
+
+def _span_runs(structure: Structure) -> list[SpanRun]:
+    """Return the spans as rules of faults look at them."""
+    runs: list[SpanRun | None] = [None] * len(structure.occurrences)
+
+    def run(number: int) -> SpanRun:
+        found = runs[number]
+        if found is None:
+            one = structure.occurrences[number]
+            outer = run(one.parent) if number else None
+            name = one.path if outer is None or not outer.path else one.path[len(outer.path) + 1 :]
+            found = runs[number] = SpanRun(name, None, outer, number)
+        return found
+
+    return [run(number) for number in range(len(runs))]
+
+
+def _instant(structure: Structure, clock: VirtualClock, emulator: Emulator, send: Any) -> Timing:
+    """Step the ghosts of a run whose compute takes no time."""
+    ops, party, parent = structure.ops, structure.party, structure.parent
+    times, arrivals = [0] * len(ops), [_NOBODY] * len(ops)
+    ready: dict[int, int] = {}
+    place = [start + 1 for start in structure.first]
+    missing = [0] * len(place)
+    waiting = [_NOBODY] * len(structure.mailboxes)
+    mail: list[deque[int] | None] = [None] * len(waiting)
+    soon, at, transmit = clock.soon, clock.at, emulator.transmit
+    finished = 0
+
+    def deliver(box: int, message: int) -> None:
+        strand = waiting[box]
+        if strand < 0:
+            kept = mail[box]
+            if kept is None:
+                mail[box] = deque((message,))
+            else:
+                kept.append(message)
+            return
+        waiting[box] = _NOBODY
+        position = place[strand]
+        if ops[position][3] != message:
+            _refuse(structure, box)
+        times[position] = clock.now
+        place[strand] = position + 1
+        step(strand)
+
+    def deliver_late(box: int, message: int) -> None:
+        arrivals[message] = clock.now
+        deliver(box, message)
+
+    def step(strand: int) -> None:
+        nonlocal finished
+        now, sender, position = clock.now, party[strand], place[strand]
+        while True:
+            kind, _, x, y, z = ops[position]
+            times[position] = now
+            if kind == SEND:
+                if send is None:
+                    arrivals[position] = arrival = transmit(now, sender, x, y)
+                    at(arrival, deliver, z, position)
+                else:
+                    send(now, position, deliver_late)
+            elif kind == RECV:
+                kept = mail[x]
+                if not kept:
+                    waiting[x] = strand
+                    ready[position] = now
+                    break
+                if kept.popleft() != y:
+                    _refuse(structure, x)
+            elif kind == FORK:
+                missing[strand] = y
+                for child in range(x, x + y):
+                    times[structure.first[child]] = now
+                    soon(step, child)
+                position += 1
+                break
+            elif kind == END:
+                outer = parent[strand]
+                if outer < 0:
+                    finished += 1
+                else:
+                    missing[outer] -= 1
+                    if missing[outer] == 0:
+                        soon(step, outer)
+                break
+            elif kind == SLEEP:
+                at(now + x, step, strand)
+                position += 1
+                break
+            position += 1
+        place[strand] = position
+
+    for strand in range(len(structure.roles)):
+        soon(step, strand)
+    clock.run()
+    _check_end(structure, finished)
+    ends = [times[_end(structure, strand)] for strand in range(len(structure.roles))]
+    return Timing(max(ends), times, ready, arrivals)
+
+
+def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, send: Any) -> Timing:
+    """Step the ghosts of a run whose segments of compute take the time that they took."""
+    ops, party, parent = structure.ops, structure.party, structure.parent
+    times, arrivals = [0] * len(ops), [_NOBODY] * len(ops)
+    ready: dict[int, int] = {}
+    place = [start + 1 for start in structure.first]
+    missing = [0] * len(place)
+    busy = [0] * len(structure.roles)
+    segments: list[list[tuple[int, int]]] = [[] for _ in busy]
+    waiting = [_NOBODY] * len(structure.mailboxes)
+    mail: list[deque[int]] = [deque() for _ in waiting]
+    soon, at, transmit = clock.soon, clock.at, emulator.transmit
+    finished = 0
+
+    def deliver(box: int, message: int) -> None:
+        strand = waiting[box]
+        if strand < 0:
+            mail[box].append(message)
+            return
+        waiting[box] = _NOBODY
+        if ops[place[strand]][3] != message:
+            _refuse(structure, box)
+        resume(strand, 1)
+
+    def deliver_late(box: int, message: int) -> None:
+        arrivals[message] = clock.now
+        deliver(box, message)
+
+    def resume(strand: int, received: int) -> None:
+        """Start a segment when the party is free; `received`: the operation at hand was a receive."""
+        now, sender = clock.now, party[strand]
+        if busy[sender] > now:
+            at(busy[sender], resume, strand, received)
+            return
+        if received:
+            times[place[strand]] = now
+            place[strand] += 1
+        segment(strand, sender, now)
+
+    def segment(strand: int, sender: int, now: int) -> None:
+        nonlocal finished
+        position = place[strand]
+        while True:
+            kind, cost, x, y, z = ops[position]
+            now += cost
+            times[position] = now
+            if kind == SEND:
+                if send is None:
+                    arrivals[position] = arrival = transmit(now, sender, x, y)
+                    at(arrival, deliver, z, position)
+                else:
+                    send(now, position, deliver_late)
+            elif kind == RECV:
+                if not mail[x]:
+                    break
+                if mail[x].popleft() != y:
+                    _refuse(structure, x)
+            elif kind in (FORK, END, SLEEP):
+                break
+            position += 1
+        busy[sender] = now
+        segments[sender].append((now, position))
+        if kind == RECV:
+            waiting[x] = strand
+            ready[position] = now
+            place[strand] = position
+            return
+        place[strand] = position + 1
+        if kind == FORK:
+            missing[strand] = y
+            for child in range(x, x + y):
+                times[structure.first[child]] = now
+                soon(resume, child, 0)
+        elif kind == SLEEP:
+            at(now + x, resume, strand, 0)
+        elif parent[strand] < 0:
+            finished += 1
+        else:
+            outer = parent[strand]
+            missing[outer] -= 1
+            if missing[outer] == 0:
+                soon(resume, outer, 0)
+
+    for strand in range(len(structure.roles)):
+        soon(resume, strand, 0)
+    clock.run()
+    _check_end(structure, finished)
+    ends = [times[_end(structure, strand)] for strand in range(len(structure.roles))]
+    return Timing(max(ends), times, ready, arrivals, segments)
+
+
+def _end(structure: Structure, strand: int) -> int:
+    """Return the position of a strand's end."""
+    following = structure.first[strand + 1] if strand + 1 < len(structure.first) else len(structure.ops)
+    return following - 1
+
+
+def _refuse(structure: Structure, box: int) -> None:
+    to, source, channel = structure.mailboxes[box]
+    raise NotRetimable(
+        f"cannot be retimed: over this network, messages from {structure.roles[source]} to "
+        f"{structure.roles[to]} on channel {channel or '(root)'!r}, which concurrent sub-protocols share, "
+        "come in another order than in the run; run it"
+    )
+
+
+def _check_end(structure: Structure, finished: int) -> None:
+    if finished != len(structure.roles):
+        raise InputError(
+            f"the events are damaged: replayed, {len(structure.roles) - finished} of "
+            f"{len(structure.roles)} parties never finish"
+        )

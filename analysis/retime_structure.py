@@ -1,0 +1,294 @@
+"""The causal structure of a run, read from its events: what every strand did, without the times.
+
+It is what a run does whatever the network: the operations of each strand in order (messages, forks and
+their ends, sleeps, spans entered and left) with the compute in between. `analysis.retime_replay` runs it
+again over another network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from analysis.retime_checks import Damaged, check
+from mpcsim import InputError
+from mpcsim.faults import Delay, Duplicate
+from mpcsim.notebook import span_paths
+from mpcsim.record import Record
+
+START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE = range(8)
+NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave")
+_KINDS = {name: kind for kind, name in enumerate(NAMES)}
+_LINES = 4096  # read as one JSON document: faster than one by one
+_UNPLAYABLE = {
+    "timeout": "the run used a timeout, and the network decides which way that goes",
+    "outside": "a protocol awaited something of asyncio, whose time no event holds (use party.sleep)",
+    "cancel": "an error cancelled concurrent sub-protocols, and the network decides where they were then",
+    "fault": "a fault stopped a party, at a time that the network decides",
+}
+
+Op = tuple[int, int, int, int, int]
+"""(kind, compute in nanoseconds since the strand's last operation, x, y, z).
+
+send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
+number of children. What does not apply is 0.
+"""
+
+
+class NotRetimable(InputError):
+    """What happened in a run depends on the network: it has to be run again, not retimed."""
+
+
+@dataclass
+class Occurrence:
+    """One occurrence of a span: the positions at which strands entered and left it."""
+
+    path: str
+    parent: int = 0
+    enters: list[int] = field(default_factory=list)
+    leaves: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Structure:
+    """What a run does, as operations by position; those of one strand follow each other.
+
+    Attributes:
+        roles: of the parties, by id.
+        measured: whether operations carry compute.
+        ops: see `Op`.
+        strands: strand of each position.
+        spans: occurrence of the innermost span at each position; 0 is the run itself.
+        depths: length of the longest chain of messages at each position.
+        times: when each operation happened in the run, in nanoseconds.
+        arrivals: of each send's message in the run.
+        payloads: payload bytes of each send.
+        first: position of each strand's start.
+        party: of each strand.
+        parent: of each strand, -1 for the program of a party.
+        sends: position of each message's send, by message number.
+        mailboxes: (receiver, sender, channel) that a mailbox number stands for.
+        occurrences: of spans, by number.
+    """
+
+    roles: list[str]
+    measured: bool
+    ops: list[Op] = field(default_factory=list)
+    strands: list[int] = field(default_factory=list)
+    spans: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    arrivals: list[int] = field(default_factory=list)
+    payloads: list[int] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    party: list[int] = field(default_factory=list)
+    parent: list[int] = field(default_factory=list)
+    sends: dict[int, int] = field(default_factory=dict)
+    mailboxes: list[tuple[int, int, str]] = field(default_factory=list)
+    occurrences: list[Occurrence] = field(default_factory=list)
+
+    def rows_of(self, spans: Sequence[Mapping[str, Any]]) -> list[list[Occurrence]]:
+        """Return the occurrences of each row of a record's `spans`."""
+        by_path: dict[str, list[Occurrence]] = {}
+        for one in self.occurrences[1:]:
+            by_path.setdefault(one.path, []).append(one)
+        return [by_path.get(path, []) for path in span_paths(spans)]
+
+    def party_of(self, position: int) -> int:
+        """Return the party whose operation this is."""
+        return self.party[self.strands[position]]
+
+
+def read_structure(record: Record) -> Structure:
+    """Read a record's structure.
+
+    Raises:
+        NotRetimable: the network decides what the run does.
+        InputError: the record has no events, or they are damaged.
+    """
+    summary = record.summary
+    check_retimable(summary, record.scenario.faults, str(record.folder))
+    roles = [party["role"] for party in summary["per_party"]]
+    if summary.get("retimed_from"):
+        raise InputError(f"{record.folder}: was itself retimed and has no events: retime that run")
+    path = record.folder / "events.jsonl"
+    lines = path.is_file()
+    events = _read_events(path) if lines else record.events()  # of a large run: a table
+    path = path if lines else record.folder
+    found = build(events, roles, measured=summary.get("compute") == "measured", source=str(path))
+    if len(found.sends) != summary.get("messages", len(found.sends)):
+        raise InputError(
+            f"{path}: damaged: it has {len(found.sends)} messages, {summary['messages']} by summary.json"
+        )
+    return found
+
+
+def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: str) -> None:
+    """Refuse a run that the network decides.
+
+    Raises:
+        NotRetimable: see there.
+    """
+    if summary.get("error"):
+        raise NotRetimable(f"{source}: cannot be retimed: the run did not finish")
+    if summary.get("timeouts"):
+        raise NotRetimable(f"{source}: cannot be retimed: {_UNPLAYABLE['timeout']}")
+    for number, rule in enumerate(faults):
+        if not isinstance(rule, Delay | Duplicate):
+            raise NotRetimable(
+                f"{source}: cannot be retimed: faults.{number} ({rule.kind}) changes what the run does, at "
+                "a time or in an order that the network decides"
+            )
+        if rule.window != (0, None):
+            raise NotRetimable(
+                f"{source}: cannot be retimed: faults.{number} ({rule.kind}) holds from or to a time, and "
+                "the network decides what falls between"
+            )
+
+
+def _read_events(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            done = 0
+            while lines := list(islice(file, _LINES)):
+                try:
+                    yield from json.loads(f"[{','.join(lines)}]")
+                except ValueError:
+                    raise InputError(f"{path}: line {done + _damaged(lines)} is damaged") from None
+                done += len(lines)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: damaged: not UTF-8 text") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _damaged(lines: list[str]) -> int:
+    for number, line in enumerate(lines, 1):
+        try:
+            json.loads(line)
+        except ValueError:
+            return number
+    return 1
+
+
+def build(
+    events: Iterable[Mapping[str, Any]], roles: list[str], *, measured: bool, source: str = "the run"
+) -> Structure:
+    """Return the structure of a trace: of a record's events, or of `Run.events`.
+
+    Raises:
+        NotRetimable: the network decides what the run does.
+        InputError: the events are damaged.
+    """
+    found = Structure(roles, measured)
+    by_strand: dict[int, list[Mapping[str, Any]]] = {}
+    number = 0
+    try:
+        for event in events:
+            number += 1
+            kind = event["kind"]
+            if kind in _UNPLAYABLE or (kind == "recv" and event["value"] is not None):
+                raise NotRetimable(f"{source}: cannot be retimed: {_UNPLAYABLE.get(kind) or _TIMED}")
+            if kind == "start":
+                by_strand[event["strand"]] = [event]
+            else:
+                by_strand[event["strand"]].append(event)
+        _lay_out(found, by_strand)
+        check(found)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(
+            f"{source}: damaged, or of an older format (event {number}): {type(error).__name__}: {error}"
+        ) from None
+    except Damaged as error:
+        raise InputError(f"{source}: damaged: {error}") from None
+    return found
+
+
+_TIMED = _UNPLAYABLE["timeout"]
+
+
+def _lay_out(found: Structure, by_strand: Mapping[int, list[Mapping[str, Any]]]) -> None:
+    """Give every event its position, and turn it into an operation."""
+    if not by_strand:
+        raise Damaged("it has no events")
+    if sorted(by_strand) != list(range(len(by_strand))):
+        raise Damaged("strands are missing")
+    position = 0
+    for strand in range(len(by_strand)):
+        rows = by_strand[strand]
+        if rows[-1]["kind"] != "end":
+            raise Damaged(f"strand {strand} of party {rows[0]['party']} has no end")
+        found.first.append(position)
+        found.party.append(_index(rows[0]["party"], len(found.roles)))
+        found.parent.append(-1 if rows[0]["value"] is None else rows[0]["value"])
+        if len({row["party"] for row in rows}) > 1:
+            raise Damaged(f"strand {strand} is of several parties")
+        for row in rows:
+            if row["kind"] == "send":
+                found.sends[row["message"]] = position
+            position += 1
+    boxes: dict[tuple[int, int, str], int] = {}
+    for strand in range(len(by_strand)):
+        for row in by_strand[strand]:
+            found.ops.append(_operation(found, row, boxes))
+            found.strands.append(strand)
+            found.spans.append(row["occurrence"])
+            found.depths.append(row["depth"])
+            found.times.append(row["t"])
+            sent = row["kind"] == "send"
+            found.arrivals.append(row["arrival"] if sent and row["arrival"] is not None else -1)
+            found.payloads.append(row["payload_bytes"] if sent else 0)
+    found.mailboxes = list(boxes)
+    _collect_spans(found, by_strand)
+
+
+def _operation(found: Structure, row: Mapping[str, Any], boxes: dict[tuple[int, int, str], int]) -> Op:
+    kind = _KINDS.get(row["kind"])
+    if kind is None:
+        raise Damaged(f"unknown event {row['kind']!r}")
+    cost = row["compute_ns"] if found.measured else 0
+    party, parties = row["party"], len(found.roles)
+    if kind == SEND:
+        to = _index(row["peer"], parties)
+        box = boxes.setdefault((to, party, row["channel"]), len(boxes))
+        return (SEND, cost, to, row["wire_bytes"], box)
+    if kind == RECV:
+        box = boxes.setdefault((party, _index(row["peer"], parties), row["channel"]), len(boxes))
+        if row["message"] not in found.sends:
+            raise Damaged(f"message {row['message']} was received but not sent")
+        return (RECV, cost, box, found.sends[row["message"]], 0)
+    if kind == SLEEP:
+        return (SLEEP, cost, row["value"], 0, 0)
+    if kind == FORK:
+        return (FORK, cost, row["peer"], row["value"], 0)
+    return (kind, cost, 0, 0, 0)
+
+
+def _index(value: int, count: int) -> int:
+    if not 0 <= value < count:
+        raise Damaged(f"number {value} is out of range: 0 to {count - 1}")
+    return value
+
+
+def _collect_spans(found: Structure, by_strand: Mapping[int, list[Mapping[str, Any]]]) -> None:
+    count = max(found.spans, default=0) + 1
+    if not 0 < count <= len(found.ops):
+        raise Damaged("the numbers of spans are out of range")
+    found.occurrences = [Occurrence("") for _ in range(count)]
+    position = 0
+    for strand in range(len(by_strand)):
+        outer = by_strand[strand][0]["occurrence"]
+        for row in by_strand[strand]:
+            one = found.occurrences[row["occurrence"]]
+            if row["kind"] == "enter":
+                one.path, one.parent = row["span"], outer
+                one.enters.append(position)
+                outer = row["occurrence"]
+            elif row["kind"] == "leave":
+                one.leaves.append(position)
+                outer = one.parent
+            position += 1
