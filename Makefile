@@ -25,7 +25,10 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds \
+		--benchmark-timer=benchmarks.clock.processor_seconds --benchmark-json=.benchmarks/latest.json
+	$(BIN)/python -m benchmarks.compare .benchmarks/latest.json
 
 clean:
 	rm -rf .venv runs .benchmarks .pytest_cache .mypy_cache .ruff_cache

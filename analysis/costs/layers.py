@@ -137,7 +137,7 @@ def blocks(setting: Setting, plans: Sequence[LayerPlan], images: int) -> list[Bl
             waiting.add(plan.index)
             found.append(_single(plan, images, _local, "sums wait for the layer that adds them"))
         elif linear or waiting.intersection(plan.sources):
-            pooling = following if following and _joins(following) else None
+            pooling = following if following and joins(following) else None
             joined |= {pooling.index} if pooling else set()
             found.append(_sums(setting, plan, pooling, images))
         else:
@@ -228,7 +228,7 @@ def _shape(plan: LayerPlan, images: int) -> dict[str, Any]:
     return shape | {"window": plan.window, "stride": plan.stride, "pads": plan.pads}
 
 
-def _joins(plan: LayerPlan) -> bool:
+def joins(plan: LayerPlan) -> bool:
     return (
         isinstance(plan.layer, MaxPooling2D)
         and all(step >= side for step, side in zip(plan.stride, plan.window, strict=True))

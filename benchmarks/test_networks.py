@@ -1,0 +1,18 @@
+"""The flagship for one, eight and thirty-two images, and one step of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.scenario import prepare
+
+
+@pytest.mark.parametrize("images", [1, 8, 32])
+def test_flagship(measure: Any, images: int) -> None:
+    measure(prepare("pomic_inference", f"data.count={images}"), rounds=3 if images > 1 else 9)
+
+
+def test_training_step(measure: Any) -> None:
+    measure(prepare("training_step"), rounds=3)
