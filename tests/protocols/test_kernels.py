@@ -167,9 +167,7 @@ def test_the_three_shares_of_a_product_add_up() -> None:
     n=st.integers(0, 40),
     seed=seeds,
 )
-def test_matrix_products_are_exact(
-    dtype: Any, leading: Any, m: int, k: int, n: int, seed: int
-) -> None:
+def test_matrix_products_are_exact(dtype: Any, leading: Any, m: int, k: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     xa, xb = (random(rng, (*leading, m, k), dtype) for _ in range(2))
     ya, yb = (random(rng, (k, n), dtype) for _ in range(2))
@@ -303,9 +301,7 @@ def test_and3_is_the_local_share_of_a_conjunction(shape: Any, seed: int) -> None
 
 
 @cases(m=st.integers(1, 8), n=st.integers(1, 70), seed=seeds)
-def test_one_hot_marks_the_digit_and_nothing_behind_the_last_value(
-    m: int, n: int, seed: int
-) -> None:
+def test_one_hot_marks_the_digit_and_nothing_behind_the_last_value(m: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     digits = rng.integers(0, 1 << m, (3, n), np.uint32)
     planes = np.stack([K.bit_planes(row, 0, m) for row in digits])
@@ -322,8 +318,7 @@ def test_table_lookup_finds_carry_and_propagate(m: int, groups: int, n: int, see
     v, j = rng.integers(0, 1 << m, (2, groups, n), np.uint32)
     shape = (groups, m, -(-n // 8))
     own, theirs = (
-        np.array([K.bit_planes(row, 0, m) for row in digits], np.uint8).reshape(shape)
-        for digits in (v, j)
+        np.array([K.bit_planes(row, 0, m) for row in digits], np.uint8).reshape(shape) for digits in (v, j)
     )
     table = K.one_hot(own, n)
     share = random(rng, table.shape, np.uint8)
@@ -331,9 +326,7 @@ def test_table_lookup_finds_carry_and_propagate(m: int, groups: int, n: int, see
     generate, propagate = (one ^ other for one, other in zip(*parts, strict=True))
     top = 1 << m
     np.testing.assert_array_equal(generate, np.packbits(v + j >= top, axis=-1, bitorder="little"))
-    np.testing.assert_array_equal(
-        propagate, np.packbits(v + j == top - 1, axis=-1, bitorder="little")
-    )
+    np.testing.assert_array_equal(propagate, np.packbits(v + j == top - 1, axis=-1, bitorder="little"))
 
 
 @pytest.mark.parametrize("m", [1, 3, 8])
@@ -368,9 +361,7 @@ NARROW, NONE = np.zeros((3, 3, 1, 5), np.uint64), ((0, 0), (0, 0))
         lambda: K.conv2d3(IMAGE, IMAGE[:, :3], FILTERS, FILTERS, (1, 1), NONE),
         lambda: K.conv2d(IMAGE[:, :1], FILTERS, (1, 1), NONE),
         lambda: K.conv2d3_weight_gradient(IMAGE, IMAGE, IMAGE, IMAGE, (3, 3), (1, 1), NONE),
-        lambda: K.conv2d3_input_gradient(
-            IMAGE, IMAGE, FILTERS, FILTERS, (4, 4), (1, 1), ((3, 3), (3, 3))
-        ),
+        lambda: K.conv2d3_input_gradient(IMAGE, IMAGE, FILTERS, FILTERS, (4, 4), (1, 1), ((3, 3), (3, 3))),
         lambda: K.and3(B, B, B, B, B[:1]),
         lambda: K.one_hot(B, 25),
         lambda: K.table_lookup(B[None], B[None]),
@@ -426,9 +417,7 @@ def test_uniform_values_are_about_equally_frequent(p: int) -> None:
 
 
 @cases(p=st.sampled_from(PRIMES), count=st.integers(0, 90), seed=seeds, largest=st.booleans())
-def test_residues_are_packed_as_numbers_to_the_base_p(
-    p: int, count: int, seed: int, largest: bool
-) -> None:
+def test_residues_are_packed_as_numbers_to_the_base_p(p: int, count: int, seed: int, largest: bool) -> None:
     rng = np.random.default_rng(seed)
     x = np.full(count, p - 1, np.uint8) if largest else rng.integers(0, p, count, np.uint8)
     d = digits_per_word(p)
