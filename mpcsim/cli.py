@@ -5,12 +5,9 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from mpcsim.workload import Program
 
 app = typer.Typer(
     name="mpcsim",
@@ -103,7 +100,9 @@ def run(
     if as_json:
         typer.echo(record.to_json(done.summary), nl=False)
     else:
-        _print(done.summary, done.program, done.folder)
+        from analysis.printed import print_run
+
+        print_run(done.summary, done.program.render, done.folder)
 
 
 @app.command("audit-run", hidden=True)
@@ -376,56 +375,3 @@ def _description(file: Path) -> str:
         return str(described)
     comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
     return " ".join(line.strip("# ") for line in comment)
-
-
-def _print(summary: dict[str, Any], program: Program, folder: Path) -> None:
-    """Print a run for people."""
-    from rich.console import Console
-
-    from analysis.critical_column import bound_by
-    from analysis.tables import party_table, span_table
-    from mpcsim.units import format_bytes, format_time
-
-    def line(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
-
-    console = Console(highlight=False)
-    measured = summary["compute"] == "measured"
-    network, parties = summary["network"], summary["per_party"]
-    line(
-        f"{summary['name']}: workload {summary['workload']}, {len(parties)} parties, "
-        f"seed {'none' if summary['seed'] is None else summary['seed']}, "
-        f"clock {summary['clock']}, compute {summary['compute']}"
-    )
-    line(
-        f"network: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
-        f"{network['sharing']}; {network['note']}"
-    )
-    line(
-        f"{summary['rounds']} rounds, {format_time(summary['makespan_ns'])} of {summary['clock']} "
-        f"time; all parties together sent {summary['messages']:,} messages with "
-        f"{format_bytes(summary['payload_bytes'])} of payload, "
-        f"{format_bytes(summary['wire_bytes'])} on the wire"
-    )
-    console.print(party_table(parties, measured=measured))
-    for act in summary["faults"]:
-        where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
-        line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
-    if "determinism" in summary:
-        line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
-    if summary["spans"]:
-        cells, note = bound_by(folder)
-        console.print(span_table(summary["spans"], measured=measured, bound_by=cells, note=note))
-    if program.render is None:
-        console.print_json(data=summary["output"])
-    else:
-        for part in program.render(summary["output"]):
-            console.print(part, markup=False, soft_wrap=isinstance(part, str))
-    if "profile" in summary:
-        from mpcsim.profiling import tables
-
-        console.print(*tables(summary["profile"]), sep="\n\n")
-    line(
-        f"took {summary['wall_s']:.3g} s of real time and at most "
-        f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"
-    )

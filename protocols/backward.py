@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from protocols.adder import plus_others_bits, share_dealers_bits
 from protocols.arithmetic import Padding, matmul_locally
-from protocols.boolean import BYTE, and_layer, and_to_halves, bits_to_halves, join, xor
+from protocols.boolean import BYTE, and_layer, and_to_halves, bits_to_halves, join, opposite, xor
 from protocols.maximum import Taken
 from protocols.pooling import Window
 from protocols.ring import Words, word_type
@@ -83,7 +83,7 @@ async def route(taken: Taken) -> BitHalves | None:
         pairs = level.half.shape[0]
         first, bits = bits[:pairs], bits[pairs:]
         if path is None:
-            path = join(server, [first, _opposite(server, first)])
+            path = join(server, [first, opposite(server, first)])
         elif level is taken.levels[0]:
             return _words(server, await _last_level(server, path, first), taken.size)
         else:
@@ -112,14 +112,6 @@ async def _last_level(server: Server, path: Bits, first: Bits) -> Planes:
     even = await and_to_halves(server, path[:pairs], first)
     above = bits_to_halves(server, path)
     return _alternating(server, even, k.xor(above[:pairs], even), above[pairs:])
-
-
-def _opposite(server: Server, x: Bits) -> Bits:
-    """Return ¬x: component 0 is flipped, which servers 0 and 2 hold."""
-    k = server.kernels
-    if server.role == 0:
-        return Bits(k.invert(x.a), x.b)
-    return Bits(x.a, k.invert(x.b)) if server.role == 2 else x
 
 
 def _interleaved(server: Server, even: Bits, odd: Bits, rest: Bits) -> Bits:

@@ -21,6 +21,14 @@ def join(server: Server, parts: list[Bits]) -> Bits:
     return Bits(k.concatenate([x.a for x in parts], 0), k.concatenate([x.b for x in parts], 0))
 
 
+def opposite(server: Server, x: Bits) -> Bits:
+    """Return ¬x: component 0 is flipped, which servers 0 and 2 hold; no message."""
+    k = server.kernels
+    if server.role == 0:
+        return Bits(k.invert(x.a), x.b)
+    return Bits(x.a, k.invert(x.b)) if server.role == 2 else x
+
+
 def pick(server: Server, x: Bits, positions: list[int]) -> Bits:
     """Return the planes at some positions; no message."""
     return Bits(server.kernels.take(x.a, positions, 0), server.kernels.take(x.b, positions, 0))

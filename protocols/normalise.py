@@ -16,6 +16,7 @@ from protocols.boolean import (
     and_layer,
     and_to_halves,
     bits_to_halves,
+    opposite,
     pick,
     replace_planes,
     xor,
@@ -55,7 +56,7 @@ async def leading_bit(server: Server, x: Halves) -> Leading:
     bits = await sum_bits(server, x)
     negative = bits[-1]
     downwards = pick(server, bits, list(range(x.bits - 2, -1, -1)))
-    clear = _flipped(server, xor(server, downwards, _repeated(server, negative, x.bits - 1)))
+    clear = opposite(server, xor(server, downwards, _repeated(server, negative, x.bits - 1)))
     above = await _prefix_and(server, clear)  # [j]: the j + 1 highest bits are zero
     one_hot = k.xor(k.concatenate([_ones(server, above[:1]), above[:-1]], 0), above)
     planes = _indices(server, one_hot)
@@ -67,14 +68,6 @@ async def leading_bit(server: Server, x: Halves) -> Leading:
 
 def _repeated(server: Server, plane: Bits, count: int) -> Bits:
     return pick(server, Bits(plane.a.reshape(1, -1), plane.b.reshape(1, -1)), [0] * count)
-
-
-def _flipped(server: Server, x: Bits) -> Bits:
-    """Return ¬x: server 0's first component is flipped, which server 2 holds as its second."""
-    k = server.kernels
-    if server.role == 0:
-        return Bits(k.invert(x.a), x.b)
-    return Bits(x.a, k.invert(x.b)) if server.role == 2 else x
 
 
 def _ones(server: Server, like: Planes) -> Planes:

@@ -229,6 +229,7 @@ def _shape(plan: LayerPlan, images: int) -> dict[str, Any]:
 
 
 def joins(plan: LayerPlan) -> bool:
+    """Return whether a layer is a max pooling that can run on the sums before it: each in one window."""
     return (
         isinstance(plan.layer, MaxPooling2D)
         and all(step >= side for step, side in zip(plan.stride, plan.window, strict=True))

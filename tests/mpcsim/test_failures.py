@@ -104,9 +104,8 @@ def test_when_one_party_fails_the_others_clean_up():
     assert sorted(cleaned) == [0, 1, 2]
 
 
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
-@pytest.mark.parametrize("clock", ["virtual", "wall"])
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore:Exception ignored in")
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
 def test_asyncio_gather_is_refused_with_advice(clock):
     async def step(party):
         party.send(1 - party.id, 1)

@@ -1,0 +1,70 @@
+"""A run as `mpcsim run` prints it for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from analysis.critical_column import bound_by
+from analysis.tables import party_table, span_table
+from mpcsim.profiling import tables
+from mpcsim.units import format_bytes, format_time
+
+Render = Callable[[dict[str, Any]], Iterable[Any]]
+
+
+def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> None:
+    """Print a run.
+
+    Args:
+        summary: the record's `summary.json`.
+        render: what the workload makes of its output: lines, or renderables of rich; None: as JSON.
+        folder: the record.
+    """
+
+    def line(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 100)  # the table of spans, whole
+    measured = summary["compute"] == "measured"
+    network, parties = summary["network"], summary["per_party"]
+    line(
+        f"{summary['name']}: workload {summary['workload']}, {len(parties)} parties, "
+        f"seed {'none' if summary['seed'] is None else summary['seed']}, "
+        f"clock {summary['clock']}, compute {summary['compute']}"
+    )
+    line(
+        f"network: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
+        f"{network['sharing']}; {network['note']}"
+    )
+    line(
+        f"{summary['rounds']} rounds, {format_time(summary['makespan_ns'])} of {summary['clock']} "
+        f"time; all parties together sent {summary['messages']:,} messages with "
+        f"{format_bytes(summary['payload_bytes'])} of payload, "
+        f"{format_bytes(summary['wire_bytes'])} on the wire"
+    )
+    console.print(party_table(parties, measured=measured))
+    for act in summary["faults"]:
+        where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
+        line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
+    if "determinism" in summary:
+        line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
+    if summary["spans"]:
+        cells, note = bound_by(folder)
+        console.print(span_table(summary["spans"], measured=measured, bound_by=cells, note=note))
+    if render is None:
+        console.print_json(data=summary["output"])
+    else:
+        for part in render(summary["output"]):
+            console.print(part, markup=False, soft_wrap=isinstance(part, str))
+    if "profile" in summary:
+        console.print(*tables(summary["profile"]), sep="\n\n")
+    line(
+        f"took {summary['wall_s']:.3g} s of real time and at most "
+        f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"
+    )
