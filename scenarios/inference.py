@@ -37,6 +37,7 @@ from scenarios.data import Dataset, DataSettings, load_data
 from scenarios.model import LayerPlan, ModelSettings, shapes
 from scenarios.private_model import forward
 from scenarios.settings import SecureSettings
+from scenarios.table3 import table3, table3_text
 
 HOSPITAL, OWNER = "hospital", "owner"
 _AT_ONCE = 4  # images in the clear: it takes less memory than the servers do
@@ -227,6 +228,7 @@ class _Clear:
             "logits": logits.tolist(),
             "data": self.data.description,
             "latency_note": "the network's latency is one way",
+            "table3": table3(run, "inference", "inference"),
         }
 
     @staticmethod
@@ -248,6 +250,7 @@ class _Clear:
             f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
             f"{output['max_logit_error_float']:.2e} against floating point"
         )
+        yield table3_text(output["table3"])
         yield f"images: {output['data']}"
 
 
@@ -260,7 +263,12 @@ class _DryRun:
 
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output: costs are in the rest of the record."""
-        return {"images": self.images, "parameters": self.parameters, "predictions": None}
+        return {
+            "images": self.images,
+            "parameters": self.parameters,
+            "predictions": None,
+            "table3": table3(run, "inference", "inference"),
+        }
 
     @staticmethod
     def render(output: dict[str, Any]) -> Iterable[str]:
@@ -269,6 +277,7 @@ class _DryRun:
             f"dry run: costs of {output['images']} images and {output['parameters']:,} parameters, from "
             "shapes alone; no predictions"
         )
+        yield table3_text(output["table3"])
 
 
 def _reconstruct(ring: Ring, seen: dict[int, list[Share]]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, load_data
 from scenarios.model import LayerPlan, shapes
 from scenarios.private_training import check_trainable
+from scenarios.table3 import table3_text
 from scenarios.training_actors import OWNER, Job
 from scenarios.training_plan import Batch, Examples, Start
 from scenarios.training_report import Report, Sets, targets_of
@@ -33,6 +34,11 @@ from scenarios.training_watch import RangeWatch
 def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> Program:
     """Return the program of a private training."""
     ring, plans = settings.ring.ring(), shapes(settings.model)
+    if settings.protocol.layers != "blocks":
+        raise InputError(
+            f"protocol.layers: found {settings.protocol.layers!r}; training accepts 'blocks': the backward "
+            "pass follows what a block chose"
+        )
     scales = Scales.of(ring)
     check_trainable(plans)
     sets = load_sets(settings, plans, scenario)
@@ -223,6 +229,9 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
     return Start(store.newest() if table.resume else 0, store)
 
 
+_TWINS = {"fixed": "fixed-point", "float": "floating-point"}
+
+
 def render(output: dict[str, Any]) -> Iterable[str]:
     """Yield lines for people."""
     yield f"{output['steps']} steps over {output['images']} images of {output['hospitals']} hospital(s)"
@@ -232,12 +241,14 @@ def render(output: dict[str, Any]) -> Iterable[str]:
     for twin, rows in output["twins"].items():
         if rows:
             text = ", ".join(f"{name} {value:.4g}" for name, value in rows[-1].items())
-            yield f"last epoch of the {twin}-point twin in the clear: {text}"
+            yield f"last epoch of the {_TWINS[twin]} twin in the clear: {text}"
     for twin, error in output["max_weight_error"].items():
         yield (
-            f"largest difference of a weight to the {twin}-point twin's: {error['followed']:.2e} in the "
+            f"largest difference of a weight to the {_TWINS[twin]} twin's: {error['followed']:.2e} in the "
             f"first {error['last_step']} steps, {error['end']:.2e} at the end"
         )
+    if output["table3"]:
+        yield table3_text(output["table3"])
     if output["answers"] is not None:
         yield f"answers to {output['asker']}: {output['answers']} (labels {output['answer_labels']})"
     yield f"images: {output['data']}"

@@ -16,6 +16,7 @@ from scenarios.clear import training as clear
 from scenarios.data import Dataset
 from scenarios.model import LayerPlan
 from scenarios.private_training import Model
+from scenarios.table3 import table3
 from scenarios.training_plan import Batch
 from scenarios.training_settings import PrivateTrainingSettings
 
@@ -72,6 +73,7 @@ class Report:
             "test": {},
             "max_weight_error": {},
             "data": train.description if train else "none: a dry run",
+            "table3": table3(run, "training", "step") if self.batches else [],
         }
         if self.settings.dry_run:
             return output | {"history": [], "result_digest": None}

@@ -1,0 +1,45 @@
+"""The items of the paper's table 3 are named in the results."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import scenarios
+from mpcsim import InputError
+from mpcsim.record import to_json
+from mpcsim.running import execute
+from mpcsim.scenario import load_scenario
+
+LAYERS = ["convolution", "dense", "ReLU", "max pooling"]
+
+
+def summary(name, tmp_path, *overrides):
+    scenario = load_scenario(name, overrides, None, Path(scenarios.__file__).parent)
+    done = execute(scenario, scenarios.WORKLOADS, tmp_path / "record")
+    return json.loads(to_json(done.summary))
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("pomic_paper", "inference"), ("pomic_paper_training", "training")]
+)
+def test_the_paper_s_choices_give_its_items(name, whole, tmp_path):
+    found = summary(name, tmp_path)
+    rows = {row["item"]: row for row in found["output"]["table3"]}
+    assert list(rows) == [whole, *LAYERS]
+    assert all(row["rounds"] > 0 and row["payload_bytes"] > 0 for row in rows.values())
+    layers = [span for span in found["spans"] if span["op"] == "relu"]
+    assert rows["ReLU"]["payload_bytes"] == sum(span["payload_bytes"] for span in layers)
+    assert sum(rows[item]["payload_bytes"] for item in LAYERS) <= rows[whole]["payload_bytes"]
+
+
+def test_ripple_and_separate_layers_cost_many_times_the_rounds_of_ours(tmp_path):
+    paper = summary("pomic_paper", tmp_path / "paper")
+    ours = summary("pomic_inference", tmp_path / "ours", "protocol.comparison=masked")
+    assert paper["rounds"] > 10 * ours["rounds"]
+    assert paper["output"]["predictions"] == ours["output"]["predictions"]
+
+
+def test_training_refuses_separate_layers(tmp_path):
+    with pytest.raises(InputError, match=r"protocol\.layers: found 'separate'"):
+        summary("training_step", tmp_path, "protocol.layers=separate")
