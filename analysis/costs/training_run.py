@@ -33,7 +33,8 @@ class Batch:
 def batches(images: int, batch: int, epochs: int, max_steps: int) -> list[Batch]:
     """Return every step; the last of an epoch takes what is left."""
     sizes = [min(batch, images - first) for first in range(0, images, batch)]
-    steps = [Batch(size, place == len(sizes) - 1) for _ in range(epochs) for place, size in enumerate(sizes)]
+    epoch = [Batch(size, place == len(sizes) - 1) for place, size in enumerate(sizes)]
+    steps = epoch * epochs
     steps = steps[:max_steps] if max_steps else steps
     return [*steps[:-1], Batch(steps[-1].images, ends_epoch=True)]
 
@@ -83,7 +84,7 @@ class Training:
         return self._passes[images]
 
     def _setup(self, owned: bool) -> Depths:
-        """Keys, hospitals' images and targets, first weights; clients' messages are a round of their own."""
+        """Follow keys, hospitals' images and targets, first weights; clients wait for nobody."""
         outputs, tables = self.plans[-1].output[0], self.settings.training
         image = self.plans[0].input
         total, hospitals = self.settings.data.count, self.settings.hospitals.count
@@ -135,7 +136,7 @@ class Training:
         return servers
 
     def _answer(self, servers: Depths) -> Depths:
-        """Queries, forward pass, class, answers."""
+        """Follow queries, forward pass, class, answers."""
         asker, queries = self.settings.hospitals.asker, self.settings.hospitals.queries
         asked = sum(operations.client_input(self.setting, (queries, *self.plans[0].input)))
         entered = max(*servers, self._hospitals[asker])
