@@ -16,10 +16,14 @@ ITEMS = {"convolution": "conv2d", "dense": "dense", "ReLU": "relu", "max pooling
 def table3(run: Run, whole: str, span: str) -> list[dict[str, Any]]:
     """Return rows `item`, `rounds` and `payload_bytes` (summed over parties): the whole, then its layers.
 
+    A run without the whole, such as a training that had already ended, gives no rows.
+
     Args:
         whole: "inference" or "training".
         span: the span that is the whole; a repeated one counts all its occurrences.
     """
+    if all(one.name != span for one in run.spans):
+        return []
     measured = run.span(span)
     rows = [_row(whole, measured.rounds, measured.payload_bytes)]
     for item, op in ITEMS.items():

@@ -73,7 +73,7 @@ class Report:
             "test": {},
             "max_weight_error": {},
             "data": train.description if train else "none: a dry run",
-            "table3": table3(run, "training", "step") if self.batches else [],
+            "table3": table3(run, "training", "step"),
         }
         if self.settings.dry_run:
             return output | {"history": [], "result_digest": None}
