@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from protocols.activation import relu_of_halves
 from protocols.boolean import negate
@@ -12,13 +14,22 @@ from protocols.pooling import Window, pooled_shape, windows
 from protocols.ring import Words
 from protocols.selection import select
 from protocols.server import Server, in_thirds
-from protocols.sharing import BitHalves, Halves, Share, concatenate, halves_to_share, lift, narrow
-from protocols.truncation import sum_to_truncated_halves
+from protocols.sharing import (
+    BitHalves,
+    Halves,
+    Share,
+    concatenate,
+    halves_to_share,
+    lift,
+    narrow,
+    sum_to_halves,
+)
+from protocols.truncation import rounded_locally
 
 
 async def pool_and_relu_of_sum(
     server: Server,
-    z: Words,
+    z: Words | Iterable[Words],
     window: Window | None,
     relu: bool,
     spans: Sequence[str],
@@ -31,6 +42,8 @@ async def pool_and_relu_of_sum(
     that a window drops are never sent. Windows must not overlap.
 
     Args:
+        z: all at once, or strips of images, one after the other: a strip is rounded to k bits and dropped
+            before the next is made, so that a large layer's sums never stand in memory together.
         spans: names to attribute to: the sum and its truncation, pooling, ReLU.
     """
     y, _ = await pool_and_relu_with_choices(server, z, window, relu, spans, stride)
@@ -39,7 +52,7 @@ async def pool_and_relu_of_sum(
 
 async def pool_and_relu_with_choices(
     server: Server,
-    z: Words,
+    z: Words | Iterable[Words],
     window: Window | None,
     relu: bool,
     spans: Sequence[str],
@@ -52,16 +65,19 @@ async def pool_and_relu_with_choices(
         shift: the sums are at 2^shift times the scale of the result; f by default.
     """
     bits = server.ring.value_bits + 1
+    strips = [z] if isinstance(z, np.ndarray) else z
+    sums = server.kernels.concatenate([rounded_locally(server, strip, bits, shift) for strip in strips], 0)
     if window is None:
-        shape = z.shape
-        entries = z.reshape(1, -1)
+        shape = sums.shape
+        entries = sums.reshape(1, -1)
     else:
-        shape = pooled_shape(z.shape, window, stride or window)
-        entries = windows(server, z, window, stride or window)
+        shape = pooled_shape(sums.shape, window, stride or window)
+        entries = windows(server, sums, window, stride or window)
+    del sums
 
-    async def third(server: Server, z: Words) -> tuple[Share, Taken]:
+    async def third(server: Server, sums: Words) -> tuple[Share, Taken]:
         with server.party.span(spans[0], "linear"):
-            x = await sum_to_truncated_halves(server, z, bits, shift)
+            x = await sum_to_halves(server, sums, bits)
         levels: list[BitHalves] = []
         if window is not None:
             with server.party.span(spans[1], "max pooling"):
@@ -70,7 +86,7 @@ async def pool_and_relu_with_choices(
             winner = x[0]
         with server.party.span(spans[2], "relu" if relu else "lift"):
             y, positive = await _finish(server, winner, relu)
-        return y, Taken(server, z.shape[1], levels, positive)
+        return y, Taken(server, sums.shape[1], levels, positive)
 
     thirds = await in_thirds(server, third, entries.shape[1], lambda part: (entries[:, part],))
     y = concatenate(server, [y for y, _ in thirds]).reshape(*shape)

@@ -73,7 +73,7 @@ async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int
         server.send(2, rest)
         return Bits(masks[0], masks[1])
     key = held[0]
-    own = k.xor(_read(server, drawn[key], digits, 0, carry), masks[key])
+    own = k.xor(_read(server, drawn.pop(key), digits, 0, carry), masks[key])  # frees the tables
     server.send(3 - role, own)
     both = k.xor(own, await server.recv(3 - role))
     third = k.xor(both, _read(server, await server.recv(0), digits, 255, carry))

@@ -134,18 +134,26 @@ async def _carry(server: Server, lower: Halves) -> Share:
     return await bit_to_share(server, await sign(server, lower))
 
 
-async def sum_to_truncated_halves(server: Server, z: Words, bits: int, shift: int | None = None) -> Halves:
-    """Return z / 2^s as halves mod 2^bits, bits ≤ l − s, for masked additive shares z_i.
+def rounded_locally(server: Server, z: Words, bits: int, shift: int | None = None) -> Words:
+    """Return this server's part of z / 2^s mod 2^bits, bits ≤ l − s, for additive shares z_i; no message.
 
-    The shift s is f by default. Each server shifts its own z_i; what wraps is a multiple of 2^(l−s), which
-    halves mod 2^bits do not see. The three floors lose 1.5 (1 − 2^−s) units on average, which server 0
-    adds beforehand: off by less than 1.5 units, never by more. Rounds: 1. Bits: 2 · bits a value.
+    The shift s is f by default. Each server adds half a unit and shifts its own z_i, halves going up at
+    server 0 and down at the others, so that the sum is off by less than 1.5 units. What wraps is a multiple
+    of 2^(l−s), which words mod 2^bits do not see.
     """
     k, ring = server.kernels, server.ring
     by = ring.fraction_bits if shift is None else shift
     if bits > ring.bits - by:
         raise AssertionError(f"halves mod 2^{bits} would see the wraps of a shift by {by}")
-    if server.role == 0:
-        z = k.add(z, k.full((), 3 * ((1 << by) - 1) // 2, ring.dtype))
-    shifted = k.astype(k.shift_right(z, by, ring.bits), word_type(bits))
-    return await sum_to_halves(server, shifted, bits)
+    half = ((1 << by) - (server.role != 0)) >> 1
+    nearest = k.add(z, k.full((), half, ring.dtype))
+    words: Words = k.astype(k.shift_right(nearest, by, ring.bits), word_type(bits))
+    return words
+
+
+async def sum_to_truncated_halves(server: Server, z: Words, bits: int, shift: int | None = None) -> Halves:
+    """Return z / 2^s as halves mod 2^bits, bits ≤ l − s, for masked additive shares z_i.
+
+    Off by less than 1.5 units, never by more. Rounds: 1. Bits: 2 · bits a value.
+    """
+    return await sum_to_halves(server, rounded_locally(server, z, bits, shift), bits)

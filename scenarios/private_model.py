@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from protocols.activation import relu
@@ -15,6 +16,9 @@ from protocols.sharing import Share, add
 from protocols.truncation import truncate_product
 from scenarios.clear import windows
 from scenarios.model import IMAGE, Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D, readers
+
+STRIP = 1 << 19
+"""Sums of a layer that stand in memory at a time, where its block rounds them."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +120,25 @@ async def _sums_block(
 ) -> Share:
     """Return the output of linear layers, added up, and of what follows them in their block."""
     plan, pooling = block.head, block.pooling
-    z = _total(server, block, weights, outputs)
     if server.choices.layers == "separate" or (pooling is None and not plan.relu):
+        z = _total(server, block, weights, outputs)
         with server.party.span(plan.name, plan.layer.type):
             x = await truncate_product(server, z)
         return await _activation(server, plan, x)
     spans = (plan.name, pooling.name if pooling else "", f"{plan.name}.relu")
     window, stride = (pooling.window, pooling.stride) if pooling else (None, None)
-    return await pool_and_relu_of_sum(server, z, window, plan.relu, spans, stride)
+    strips = (_total(server, block, weights, part) for part in _strips(block, outputs))
+    return await pool_and_relu_of_sum(server, strips, window, plan.relu, spans, stride)
+
+
+def _strips(block: Block, outputs: Mapping[int, Share]) -> Iterator[dict[int, Share]]:
+    """Yield what a block reads, a few images at a time, so that its sums stay below `STRIP` words."""
+    read = {source: outputs[source] for linear in block.linear for source in linear.sources}
+    read |= {source: outputs[source] for source in block.shares}
+    images = next(iter(read.values())).shape[0]
+    step = max(1, STRIP // math.prod(block.linear[0].output))
+    for start in range(0, images, step):
+        yield {source: x[start : start + step] for source, x in read.items()}
 
 
 def _total(
