@@ -185,7 +185,28 @@ def _over_thirds(expression: Any) -> tuple[Any, Any]:
     return next(iter(thirds), sympy.S.Zero), whole
 
 
-class _Text(StrPrinter):  # type: ignore[misc]
+class _Letters:
+    """One letter for each function that has no notation of its own; the printers say how to apply it."""
+
+    _called: Callable[[str, Any], str]
+
+    def _print_Entries(self, expression: Any) -> str:
+        return self._called("E", expression)
+
+    def _print_OnesBelow(self, expression: Any) -> str:
+        return self._called("B", expression)
+
+    def _print_Residues(self, expression: Any) -> str:
+        return self._called("R", expression)
+
+    def _print_PrimeFrom(self, expression: Any) -> str:
+        return self._called("p", expression)
+
+    def _print_Staircase(self, expression: Any) -> str:
+        return self._called("S", expression)
+
+
+class _Text(_Letters, StrPrinter):  # type: ignore[misc]
     """Plain text with the signs of mathematics."""
 
     def _print_CeilDiv(self, expression: Any) -> str:
@@ -203,21 +224,6 @@ class _Text(StrPrinter):  # type: ignore[misc]
     def _print_CeilLog2(self, expression: Any) -> str:
         return f"⌈log2 {self._grouped(expression.args[0])}⌉"
 
-    def _print_Entries(self, expression: Any) -> str:
-        return self._called("E", expression)
-
-    def _print_OnesBelow(self, expression: Any) -> str:
-        return self._called("B", expression)
-
-    def _print_Residues(self, expression: Any) -> str:
-        return self._called("R", expression)
-
-    def _print_PrimeFrom(self, expression: Any) -> str:
-        return self._called("p", expression)
-
-    def _print_Staircase(self, expression: Any) -> str:
-        return self._called("S", expression)
-
     def _called(self, name: str, expression: Any) -> str:
         return f"{name}({', '.join(map(self._print, expression.args))})"
 
@@ -232,7 +238,7 @@ class _Text(StrPrinter):  # type: ignore[misc]
         return str(super()._print_Pow(expression, rational)).replace("**", "^")
 
 
-class _Latex(LatexPrinter):  # type: ignore[misc]
+class _Latex(_Letters, LatexPrinter):  # type: ignore[misc]
     """LaTeX for the functions above."""
 
     def _print_CeilDiv(self, expression: Any) -> str:
@@ -249,21 +255,6 @@ class _Latex(LatexPrinter):  # type: ignore[misc]
         (inner,) = expression.args
         printed = rf"\left({self._print(inner)}\right)" if inner.is_Add else self._print(inner)
         return rf"\left\lceil \log_2 {printed} \right\rceil"
-
-    def _print_Entries(self, expression: Any) -> str:
-        return self._called("E", expression)
-
-    def _print_OnesBelow(self, expression: Any) -> str:
-        return self._called("B", expression)
-
-    def _print_Residues(self, expression: Any) -> str:
-        return self._called("R", expression)
-
-    def _print_PrimeFrom(self, expression: Any) -> str:
-        return self._called("p", expression)
-
-    def _print_Staircase(self, expression: Any) -> str:
-        return self._called("S", expression)
 
     def _called(self, name: str, expression: Any) -> str:
         return rf"{name}\left({', '.join(map(self._print, expression.args))}\right)"
