@@ -197,5 +197,5 @@ def plain_numbers(axis: Axis) -> None:
 def bare(axes: Axes, *, grid: str) -> None:
     """Draw grid lines for one axis alone, and no ticks along the other."""
     other = "y" if grid == "x" else "x"
-    axes.grid(visible=False, axis=other)  # type: ignore[arg-type]
-    axes.tick_params(axis=other, length=0)  # type: ignore[arg-type]
+    axes.grid(visible=False, axis=other)  # type: ignore[arg-type]  # "x" or "y"
+    axes.tick_params(axis=other, length=0)  # type: ignore[arg-type]  # "x" or "y"

@@ -24,8 +24,8 @@ from protocols.sharing import Bits, Halves, Planes
 async def carry_by_ripple(server: Server, x: Halves) -> Planes:
     """Return halves of the carry out of the lower k − 1 bits by the l-bit full adder of POMIC §5.2.
 
-    c_{j+1} = v_j ⊕ (v_j ⊕ w_j) ∧ (v_j ⊕ c_j): one AND a bit, one after the other. Rounds: k, of which
-    server 0 sits out the last. Bits: k − 1 to share v, the ANDs 3 each, the last 2.
+    c_{j+1} = v_j ⊕ (v_j ⊕ w_j) ∧ (v_j ⊕ c_j): one AND a bit, one after the other. Rounds: at most k, of
+    which server 0 sits out the last. Bits: k − 1 to share v, the ANDs 3 each, the last 2.
     """
     planes = server.kernels.bit_planes(x.half, 0, x.bits - 1)
     v = await share_dealers_bits(server, planes)
@@ -44,7 +44,7 @@ async def carry_by_ripple(server: Server, x: Halves) -> Planes:
 async def carry_by_tree(server: Server, x: Halves) -> Planes:
     """Return halves of the carry out of the lower k − 1 bits by a tree that joins neighbours.
 
-    Rounds: 2 + ⌈log2(k − 1)⌉. Bits: k − 1 to share v, 2(k − 1) to generate, the ANDs of the tree 3
+    Rounds: at most 2 + ⌈log2(k − 1)⌉. Bits: k − 1 to share v, 2(k − 1) to generate, the ANDs of the tree 3
     each, its last 2. Source: the carry-only adder of ABY3 and SPU.
     """
     planes = server.kernels.bit_planes(x.half, 0, x.bits - 1)

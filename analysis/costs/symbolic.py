@@ -37,7 +37,7 @@ __all__ = [
     "total_text",
 ]  # fmt: skip
 
-n, l, f, V, m, d = sympy.symbols("n l f V m d", integer=True, positive=True)  # noqa: E741
+n, l, f, V, m, d = sympy.symbols("n l f V m d", integer=True, positive=True)  # noqa: E741  # the literature's names
 
 LEGEND = {
     "n": "values (outputs of a layer; the side for matmul and conv2d; windows for pooling; rows for argmax,"
@@ -134,7 +134,7 @@ class Third(_Count):
 def compiled(expression: Any) -> Callable[..., int]:
     """Return a formula as a function of (n, l, f, V, m, d)."""
     functions: dict[str, Any] = {one.__name__: one.of_ints for one in _Count.__subclasses__()}
-    return sympy.lambdify((n, l, f, V, m, d), expression, modules=[functions, "math"])  # type: ignore[no-any-return]
+    return sympy.lambdify((n, l, f, V, m, d), expression, modules=[functions, "math"])  # type: ignore[no-any-return]  # no types
 
 
 def tidy(expression: Any) -> Any:
@@ -206,7 +206,7 @@ class _Letters:
         return self._called("S", expression)
 
 
-class _Text(_Letters, StrPrinter):  # type: ignore[misc]
+class _Text(_Letters, StrPrinter):  # type: ignore[misc]  # sympy has no types
     """Plain text with the signs of mathematics."""
 
     def _print_CeilDiv(self, expression: Any) -> str:
@@ -238,7 +238,7 @@ class _Text(_Letters, StrPrinter):  # type: ignore[misc]
         return str(super()._print_Pow(expression, rational)).replace("**", "^")
 
 
-class _Latex(_Letters, LatexPrinter):  # type: ignore[misc]
+class _Latex(_Letters, LatexPrinter):  # type: ignore[misc]  # sympy has no types
     """LaTeX for the functions above."""
 
     def _print_CeilDiv(self, expression: Any) -> str:

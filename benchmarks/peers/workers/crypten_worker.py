@@ -60,7 +60,7 @@ def main() -> None:
     """Run the parties; processor time is the sum over all of them."""
     job, repeats = jobs.arguments()
     parties = _party(next(name for name, known in jobs.JOBS.items() if known == job), repeats)
-    cpu = [sum(times) for times in zip(*(party[0] for party in parties))]  # noqa: B905
+    cpu = [sum(times) for times in zip(*(party[0] for party in parties))]  # noqa: B905  (older Python)
     jobs.report(cpu, *parties[0][1:])
 
 

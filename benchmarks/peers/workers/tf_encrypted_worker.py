@@ -53,7 +53,7 @@ def main() -> None:
     arguments = _arguments(job)
     tfe.set_protocol(ABY3())
 
-    @tfe.function  # type: ignore[untyped-decorator]
+    @tfe.function  # type: ignore[untyped-decorator]  # no types
     def program(*shared: Any) -> Any:
         return _protocol(job, list(shared)).reveal().to_native()
 
