@@ -1,7 +1,7 @@
 """The critical path: the chain of causes that makes a run, or a span, take as long as it does.
 
 It is walked backwards from the last event: a receive that waited was caused by its message, a join by
-the child that ended last, an operation by the one before it, a segment of compute by the one that kept its
+the child that ended last, a stage entered late by the sibling that left it, an operation by the one before it, a segment of compute by the one that kept its
 party busy. Every nanosecond of the makespan falls into exactly one part, so that the parts add up to it:
 
 - latency: propagation L of the messages on the path;
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.retime_replay import Timing
-from analysis.retime_structure import FORK, RECV, SEND, SLEEP, START, Occurrence, Structure
+from analysis.retime_structure import FORK, RECV, SEND, SLEEP, STAGE, START, Occurrence, Structure
 from mpcsim import Network
 from mpcsim.emulator import transmission_ns
 from mpcsim.units import NANOSECONDS
@@ -141,8 +141,10 @@ class Walker:
         reached = False  # the strand did not wait here, whatever `ready` says
         while now > begin:
             kind, cost, _, message, _ = ops[position]
-            if kind == RECV and not reached and timing.ready.get(position, now) < now:
-                if timing.arrivals[message] == now:
+            if kind in (RECV, STAGE) and not reached and timing.ready.get(position, now) < now:
+                if kind == STAGE:
+                    position = message  # where the sibling before left the stage
+                elif timing.arrivals[message] == now:
                     yield from reversed(self._message(message))
                     position, now = message, times[message]
                 else:
@@ -186,6 +188,8 @@ class Walker:
         if kind == SLEEP:
             woken = times[before] + x
             return (before, times[before]) if woken == now else (self._busy(position, now), -1)
+        if kind == STAGE and times[before] != now:
+            return self._busy(position, now), -1
         return before, now
 
     def _busy(self, position: int, now: int) -> int:

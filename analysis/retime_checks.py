@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis.retime_structure import Structure
 
-_START, _SEND, _SLEEP, _FORK, _END = 0, 1, 3, 4, 5
+_START, _SEND, _SLEEP, _FORK, _END, _STAGE = 0, 1, 3, 4, 5, 8
 
 
 class Damaged(Exception):
@@ -59,6 +59,16 @@ def _check_operations(structure: Structure) -> None:
             raise Damaged(f"a sleep of {x} ns")
         if kind == _SEND and (y < 0 or not 0 <= x < parties or x == structure.party_of(position)):
             raise Damaged(f"a message of {y} bytes to party {x}")
+        if kind == _STAGE:
+            _check_stage(structure, structure.strands[position], y)
+
+
+def _check_stage(structure: Structure, strand: int, free: int) -> None:
+    """A stage is left by the sibling just before, or there is none before."""
+    parent = structure.parent[strand]
+    before = strand - 1 if structure.parent[strand - 1] == parent and parent >= 0 else -1
+    if parent < 0 or (structure.strands[free] if free >= 0 else -1) != before:
+        raise Damaged(f"strand {strand} enters a stage that no sibling before it leaves")
 
 
 def _check_spans(structure: Structure) -> None:

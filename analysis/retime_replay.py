@@ -10,12 +10,12 @@ where it was measured, it is equal to a run whose segments of compute take what 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from analysis.retime_structure import END, FORK, RECV, SEND, SLEEP, NotRetimable, Structure
+from analysis.retime_structure import END, FORK, RECV, SEND, SLEEP, STAGE, NotRetimable, Structure
 from mpcsim import InputError, Network
 from mpcsim.clock import VirtualClock
 from mpcsim.emulator import Emulator
@@ -143,6 +143,7 @@ def _instant(structure: Structure, clock: VirtualClock, emulator: Emulator, send
     mail: list[deque[int] | None] = [None] * len(waiting)
     soon, at, transmit = clock.soon, clock.at, emulator.transmit
     finished = 0
+    queue = _Queue(structure, place, times, ready, lambda strand: soon(step, strand))
 
     def deliver(box: int, message: int) -> None:
         strand = waiting[box]
@@ -200,13 +201,20 @@ def _instant(structure: Structure, clock: VirtualClock, emulator: Emulator, send
                     missing[outer] -= 1
                     if missing[outer] == 0:
                         soon(step, outer)
+                position += 1
                 break
             elif kind == SLEEP:
                 at(now + x, step, strand)
                 position += 1
                 break
+            elif kind == STAGE:
+                place[strand] = position
+                queue.arrive(strand, now)
+                return
             position += 1
         place[strand] = position
+        if kind == END:
+            queue.pass_on(position - 1, now)
 
     for strand in range(len(structure.roles)):
         soon(step, strand)
@@ -229,6 +237,7 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
     mail: list[deque[int]] = [deque() for _ in waiting]
     soon, at, transmit = clock.soon, clock.at, emulator.transmit
     finished = 0
+    queue = _Queue(structure, place, times, ready, lambda strand: soon(resume, strand, 0))
 
     def deliver(box: int, message: int) -> None:
         strand = waiting[box]
@@ -273,7 +282,7 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
                     break
                 if mail[x].popleft() != y:
                     _refuse(structure, x)
-            elif kind in (FORK, END, SLEEP):
+            elif kind in (FORK, END, SLEEP, STAGE):
                 break
             position += 1
         busy[sender] = now
@@ -282,6 +291,10 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
             waiting[x] = strand
             ready[position] = now
             place[strand] = position
+            return
+        if kind == STAGE:
+            place[strand] = position
+            queue.arrive(strand, now)
             return
         place[strand] = position + 1
         if kind == FORK:
@@ -298,6 +311,7 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
             missing[outer] -= 1
             if missing[outer] == 0:
                 soon(resume, outer, 0)
+            queue.pass_on(position, now)
 
     for strand in range(len(structure.roles)):
         soon(resume, strand, 0)
@@ -305,6 +319,53 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
     _check_end(structure, finished)
     ends = [times[_end(structure, strand)] for strand in range(len(structure.roles))]
     return Timing(max(ends), times, ready, arrivals, segments)
+
+
+class _Queue:
+    """Ghosts of siblings that follow each other through their stages.
+
+    Args:
+        structure: what the run does.
+        place: of each strand, the position that it has got to; an operation before it is done.
+        times: when an operation happened.
+        ready: when a strand began to wait for its stage.
+        go_on: makes a strand ready again.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        place: list[int],
+        times: list[int],
+        ready: dict[int, int],
+        go_on: Callable[[int], None],
+    ) -> None:
+        self._structure, self._place, self._times, self._ready = structure, place, times, ready
+        self._go_on = go_on
+        self._waiting: dict[int, int] = {}
+
+    def arrive(self, strand: int, now: int) -> None:
+        """Let a strand into the stage that it has got to, or have it wait until the one before leaves it."""
+        position = self._place[strand]
+        free = self._structure.ops[position][3]
+        if free < 0 or self._place[self._structure.strands[free]] > free:
+            self._enter(strand, now)
+        else:
+            self._ready[position] = now
+            self._waiting[free] = strand
+
+    def _enter(self, strand: int, now: int) -> None:
+        position = self._place[strand]
+        self._times[position] = now
+        self._place[strand] = position + 1
+        self._go_on(strand)
+        self.pass_on(position, now)
+
+    def pass_on(self, position: int, now: int) -> None:
+        """Let in who waited for an operation that is done."""
+        strand = self._waiting.pop(position, None)
+        if strand is not None:
+            self._enter(strand, now)
 
 
 def _end(structure: Structure, strand: int) -> int:

@@ -20,8 +20,8 @@ from mpcsim.faults import Delay, Duplicate
 from mpcsim.notebook import span_paths
 from mpcsim.record import Record
 
-START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE = range(8)
-NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave")
+START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE = range(9)
+NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage")
 _KINDS = {name: kind for kind, name in enumerate(NAMES)}
 _LINES = 4096  # read as one JSON document: faster than one by one
 _UNPLAYABLE = {
@@ -35,7 +35,8 @@ Op = tuple[int, int, int, int, int]
 """(kind, compute in nanoseconds since the strand's last operation, x, y, z).
 
 send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
-number of children. What does not apply is 0.
+number of children; stage: 0, position at which the sibling before left it (-1 for none). What does not apply
+is 0.
 """
 
 
@@ -217,7 +218,7 @@ def _lay_out(found: Structure, by_strand: Mapping[int, list[Mapping[str, Any]]])
         raise Damaged("it has no events")
     if sorted(by_strand) != list(range(len(by_strand))):
         raise Damaged("strands are missing")
-    position = 0
+    position, stages = 0, list[list[int]]()
     for strand in range(len(by_strand)):
         rows = by_strand[strand]
         if rows[-1]["kind"] != "end":
@@ -231,10 +232,17 @@ def _lay_out(found: Structure, by_strand: Mapping[int, list[Mapping[str, Any]]])
             if row["kind"] == "send":
                 found.sends[row["message"]] = position
             position += 1
+        stages.append([at for at, row in enumerate(rows, found.first[-1]) if row["kind"] == "stage"])
+        stages[-1].append(position - 1)
     boxes: dict[tuple[int, int, str], int] = {}
     for strand in range(len(by_strand)):
+        entered = 0
         for row in by_strand[strand]:
-            found.ops.append(_operation(found, row, boxes))
+            if row["kind"] == "stage":
+                entered += 1
+                found.ops.append(_stage(found, row, stages, entered))
+            else:
+                found.ops.append(_operation(found, row, boxes))
             found.strands.append(strand)
             found.spans.append(row["occurrence"])
             found.depths.append(row["depth"])
@@ -266,6 +274,13 @@ def _operation(found: Structure, row: Mapping[str, Any], boxes: dict[tuple[int, 
     if kind == FORK:
         return (FORK, cost, row["peer"], row["value"], 0)
     return (kind, cost, 0, 0, 0)
+
+
+def _stage(found: Structure, row: Mapping[str, Any], stages: list[list[int]], number: int) -> Op:
+    """Return the entry of a strand into a stage, the sibling before leaving it with its entry `number`."""
+    before = row["value"]
+    free = -1 if before is None else stages[before][min(number, len(stages[before]) - 1)]
+    return (STAGE, row["compute_ns"] if found.measured else 0, 0, free, 0)
 
 
 def _index(value: int, count: int) -> int:

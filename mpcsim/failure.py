@@ -81,6 +81,9 @@ def deadlock(run: Scheduler) -> DeadlockError:
             f"({run.parties[source].role}) on channel {strand.channel.path or '(root)'!r}"
             f"{in_span(strand)}, at {stack}"
             if strand.waiting
+            else f"  party {party.id} ({party.role}) waits for the sub-protocol before it to leave a stage, "
+            f"on channel {strand.channel.path!r}{in_span(strand)}, at {stack}"
+            if strand.queued
             else f"  party {party.id} ({party.role}) waits for something outside the engine, at {stack}"
         )
     unread = [f"from party {source} to party {to}" for source, to in run.transport.unread()]

@@ -46,6 +46,12 @@ class Sleep:
         self.nanoseconds = nanoseconds
 
 
+class Stage:
+    """What `party.stage` hands to the scheduler."""
+
+    __slots__ = ()
+
+
 class Party:
     """One actor of a run: it sends and awaits messages, and its coroutine is its program.
 
@@ -196,6 +202,20 @@ class Party:
         results: list[Any] = yield Fork(coroutines)  # type: ignore[arg-type]  # checked above
         return results
 
+    @types.coroutine
+    def stage(self) -> Generator[Stage, Any, None]:
+        """Enter the next stage of this child of a gather, once the sibling before it has left that stage.
+
+        A sibling leaves a stage when it enters the one after, or ends: the children of one gather then
+        go through their stages like parts through a pipeline, one in each stage and in their order, on
+        every party alike. A child that waits for its turn goes on at the greater of both depths. Of a
+        program that no gather runs, and of the first child, nothing is waited for.
+        """
+        if self._strand is None:
+            raise UsageError(_OUTSIDE)
+        if self._strand.parent is not None:
+            yield Stage()
+
     @contextmanager
     def span(self, name: str, op: str | None = None) -> Iterator[None]:
         """Attribute what happens inside to a span; `op` says what kind of step it is.
@@ -263,8 +283,22 @@ class Party:
         return blake2b(material, digest_size=size, person=b"mpcsim secret").digest()
 
     def observe(self, name: str, value: Any) -> None:
-        """Hand a value to the run's observer: no message, no cost, no effect on the digest."""
-        self._scheduler.observed.setdefault(name, {}).setdefault(self.id, []).append(value)
+        """Hand a value to the run's observer: no message, no cost, no effect on the digest.
+
+        Without an observer of its own, `Run.observed` keeps the values, by name and party, in order.
+        """
+        scheduler = self._scheduler
+        if scheduler.observer is None:
+            scheduler.observed.setdefault(name, {}).setdefault(self.id, []).append(value)
+            return
+        watch = self._watch
+        if watch is not None:
+            watch.pause()
+        try:
+            scheduler.observer(name, self.id, value)
+        finally:
+            if watch is not None:
+                watch.resume()
 
     def progress(self, done: float, total: float) -> None:
         """Say how far the run is; the live line of `mpcsim run` shows it. No effect on the run."""

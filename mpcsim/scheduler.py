@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Literal
 
 from mpcsim import failure
@@ -13,9 +13,11 @@ from mpcsim.errors import MpcsimError, RecvTimeout, UsageError
 from mpcsim.faults import Crashed
 from mpcsim.injector import Injector
 from mpcsim.meter import SpanRun
-from mpcsim.party import Fork, Party, Sleep
+from mpcsim.party import Fork, Party, Sleep, Stage
 from mpcsim.strand import Channel, Strand
-from mpcsim.trace import CANCEL, END, ENTER, FAULT, FORK, LEAVE, NONE, OUTSIDE, SLEEP, START, TIMEOUT, Trace
+from mpcsim.trace import (
+    CANCEL, END, ENTER, FAULT, FORK, LEAVE, NONE, OUTSIDE, SLEEP, STAGE, START, TIMEOUT, Trace,
+)  # fmt: skip
 from mpcsim.transport import Transport
 
 Compute = Literal["none", "measured"]
@@ -28,6 +30,7 @@ class Scheduler:
         root: the span that holds all others.
         compute_ns: processor time by party.
         observed: what was handed to `party.observe`, by name and party.
+        observer: takes (name, party, value) instead, where there is one.
         depth: the greatest depth of a party that finished.
         finished_at: when the last party finished, in nanoseconds.
         timeouts: how many waits had a timeout.
@@ -51,6 +54,7 @@ class Scheduler:
         self.root = SpanRun("", None, None, 0)
         self.compute_ns: list[int] = []
         self.observed: dict[str, dict[int, list[Any]]] = {}
+        self.observer: Callable[[str, int, Any], None] | None = None
         self.depth = 0
         self.finished_at = 0
         self.timeouts = 0
@@ -231,6 +235,9 @@ class Scheduler:
         elif type(wanted) is Sleep:
             self.note(SLEEP, strand, value=wanted.nanoseconds)
             self.clock.at(self.time_of(strand.party) + wanted.nanoseconds, self.step, strand, None)
+        elif type(wanted) is Stage:
+            strand.queued = True
+            self._admit(strand)
         elif asyncio.isfuture(wanted):
             wanted._asyncio_future_blocking = False
             self.note(OUTSIDE, strand)
@@ -260,6 +267,17 @@ class Scheduler:
         for child in parent.children:
             self.clock.soon(self.step, child, None)
 
+    def _admit(self, strand: Strand | None) -> None:
+        """Let a queued strand into its next stage if that is free, and then those behind it."""
+        while strand is not None and strand.queued and (depth := strand.freed()) is not None:
+            strand.queued = False
+            strand.depth = max(strand.depth, depth)
+            before = strand.before
+            self.note(STAGE, strand, value=NONE if before is None else before.number)
+            strand.stages.append(strand.depth)
+            self.clock.soon(self.step, strand, None)
+            strand = strand.after
+
     def _end(self, strand: Strand, result: Any, error: Exception | None) -> None:
         """Hand a finished strand's result to its parent, or to the run."""
         strand.finished = True
@@ -278,6 +296,7 @@ class Scheduler:
             return
         parent.results[strand.position] = result
         parent.missing -= 1
+        self._admit(strand.after)
         if parent.missing == 0:
             parent.depth = max(child.depth for child in parent.children)
             parent.children = []

@@ -61,7 +61,7 @@ class Run(Shown):
         per_party: bytes and messages sent, and compute, by party.
         links: what was sent, by (from, to).
         spans: cost by span, parents first.
-        observed: values handed to `party.observe`, by name and party.
+        observed: values handed to `party.observe`, by name and party, where no observer took them.
         events: the trace, where one was asked for.
         faults: what the rules of faults did, in order (the first thousand).
         timeouts: how many waits had a timeout; where there is one, a run cannot be retimed.
@@ -138,6 +138,7 @@ def simulate(
     check_payloads: bool = False,
     audit: bool = False,
     watch: Callable[[Scheduler], None] | None = None,
+    observer: Callable[[str, int, Any], None] | None = None,
 ) -> Run:
     """Run `program` as each of `parties` parties, or one program for each role.
 
@@ -157,6 +158,7 @@ def simulate(
         check_payloads: refuse a payload that changed between send and delivery (slow; for debugging).
         audit: keep a row for each message, to compare two runs event by event.
         watch: called with the scheduler before the run starts; reads how far it is.
+        observer: takes (name, party, value) of every `party.observe`; else `Run.observed` keeps them.
 
     Raises:
         UsageError: arguments that do not fit together.
@@ -185,6 +187,7 @@ def simulate(
         if compute == "measured":
             stopwatch = Stopwatch(timer, speeds, _full_speed if injector is None else injector.slowness)
         scheduler = Scheduler(timer, transport, stopwatch, recorder, injector)
+        scheduler.observer = observer
         actors = [Party(id, names, scheduler, seed) for id in range(len(names))]
         scheduler.start(actors, _coroutines(programs, actors))
         if watch is not None:

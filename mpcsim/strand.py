@@ -59,6 +59,8 @@ class Strand:
         waiting: the (source, channel id) that the strand waits for, if it waits for a message.
         timer: counts the strand's waits with a timeout, so that one that is over never fires.
         heard: whose message it received last, -1 before the first.
+        stages: depth on entering each of its stages so far.
+        queued: whether it waits for the sibling before it to leave a stage.
         account: what the party sent in `span`, once it sent something.
         carried_ns: compute of the strand that no event of the trace holds yet.
         resume: the coroutine's `send`.
@@ -66,7 +68,8 @@ class Strand:
 
     __slots__ = (
         "account", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
-        "missing", "number", "parent", "party", "position", "results", "resume", "span", "timer", "waiting",
+        "missing", "number", "parent", "party", "position", "queued", "results", "resume", "span", "stages",
+        "timer", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -92,11 +95,33 @@ class Strand:
         self.waiting: tuple[int, int] | None = None
         self.timer = 0
         self.heard = -1
+        self.stages: list[int] = []
+        self.queued = False
         self.carried_ns = 0
         self.children: list[Strand] = []
         self.results: list[Any] = []
         self.missing = 0
         self.finished = False
+
+    @property
+    def before(self) -> Strand | None:
+        """The sibling before it in its gather."""
+        return self.parent.children[self.position - 1] if self.parent and self.position else None
+
+    @property
+    def after(self) -> Strand | None:
+        """The sibling after it in its gather."""
+        siblings = self.parent.children if self.parent else []
+        return siblings[self.position + 1] if self.position + 1 < len(siblings) else None
+
+    def freed(self) -> int | None:
+        """Return the depth at which the sibling before left the next stage; None while it is there."""
+        before, number = self.before, len(self.stages) + 1
+        if before is None:
+            return 0
+        if number < len(before.stages):
+            return before.stages[number]
+        return before.depth if before.finished else None
 
     def deepest(self) -> int:
         """Return the greatest depth of this strand and those below it."""

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 KINDS = (
     "start", "send", "recv", "timeout", "sleep", "fork", "end", "enter", "leave", "cancel", "outside",
-    "fault",
+    "fault", "stage",
 )  # fmt: skip
-(START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT) = range(len(KINDS))
+(
+    START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT, STAGE,
+) = range(len(KINDS))  # fmt: skip
 COLUMNS = (
     "kind", "t", "party", "strand", "peer", "message", "channel", "span", "occurrence", "depth",
     "payload_bytes", "wire_bytes", "arrival", "compute_ns", "value",
@@ -36,7 +38,7 @@ class Trace(Sequence[dict[str, Any]]):
     Times are nanoseconds. What does not apply to an event is None. `value` is what the kind needs:
     fork: the number of children, whose strands are numbered on from `peer`; start: the parent's
     strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
-    fault: the position of the rule.
+    fault: the position of the rule; stage: the strand of the sibling before, where there is one.
     """
 
     def __init__(self) -> None:

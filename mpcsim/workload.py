@@ -46,12 +46,14 @@ class Program:
         summarize: gives the summary's `output` from the finished run.
         describe: further blocks of the summary, such as `ring` and `protocol`.
         render: what to print of the output: lines, or renderables of rich.
+        observe: takes (name, party, value) of every `party.observe`; without it, `Run.observed` keeps them.
     """
 
     roles: Mapping[str, Callable[[Party], Awaitable[Any]]]
     summarize: Callable[[Run], dict[str, Any]]
     describe: Mapping[str, Any] = field(default_factory=dict)
     render: Callable[[dict[str, Any]], Iterable[Any]] | None = None
+    observe: Callable[[str, int, Any], None] | None = None
 
 
 def load_workload(reference: str, folder: Path, registry: Mapping[str, str]) -> Function:
@@ -227,4 +229,5 @@ def run_program(
         check_payloads=engine.check_payloads,
         audit=audit,
         watch=watch,
+        observer=program.observe,
     )

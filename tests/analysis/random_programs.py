@@ -4,7 +4,7 @@ import numpy as np
 
 
 def random_program(seed):
-    """Return a protocol of random shape: exchanges, forks in forks, sleeps, spans, sizes of all kinds."""
+    """Return a protocol of random shape: exchanges, forks in forks, stages, sleeps, spans, all sizes."""
 
     async def exchange(party, numbers, depth):
         for place in range(int(numbers.integers(1, 4))):
@@ -24,6 +24,8 @@ def random_program(seed):
                         for child in range(int(numbers.integers(1, 4)))
                     ]
                     await party.gather(*children)
+                if numbers.integers(0, 3) == 0:
+                    await party.stage()
 
     async def program(party):
         with party.span("all"):
