@@ -1,8 +1,9 @@
 """The critical path: the chain of causes that makes a run, or a span, take as long as it does.
 
 It is walked backwards from the last event: a receive that waited was caused by its message, a join by
-the child that ended last, a stage entered late by the sibling that left it, an operation by the one before it, a segment of compute by the one that kept its
-party busy. Every nanosecond of the makespan falls into exactly one part, so that the parts add up to it:
+the child that ended last, the late entry into a stage by the sibling that left it, an operation by the one
+before it, a segment of compute by the one that kept its party busy. Every nanosecond of the makespan falls
+into exactly one part, so that the parts add up to it:
 
 - latency: propagation L of the messages on the path;
 - transmission: their 8w/B;

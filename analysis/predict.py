@@ -20,6 +20,7 @@ from analysis.measure import Formulas, Measured
 from analysis.rows import Formula, Row, cost
 from mpcsim import InputError
 from mpcsim.scenario import validate
+from scenarios.batches import BatchSettings
 from scenarios.link_probe import Probe
 from scenarios.model import LayerPlan, ModelSettings, shapes
 from scenarios.training_settings import PrivateTrainingSettings
@@ -153,18 +154,31 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     setting, tables = _setting(measured), measured.scenario.tables
     plans = shapes(validate(ModelSettings, tables["model"]))
     images = measured.output["images"]
-    chain = layers.blocks(setting, plans, images)
     in_classes = tables.get("output", {}).get("reveal", "class") == "class"
+    sizes = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)
+    chains = {size: layers.blocks(setting, plans, size) for size in set(sizes)}
     if in_classes:
-        chain.append(layers.classification(images, plans[-1].output[0]))
+        for size, blocks in chains.items():
+            blocks.append(layers.classification(size, plans[-1].output[0]))
+    chain, several = chains[sizes[-1]], len(sizes) > 1
     try:
-        spans, whole = layers.follow(setting, chain)
+        if several:
+            spans, whole = layers.follow_batches(setting, [chains[size] for size in sizes])
+        else:
+            spans, whole = layers.follow(setting, chain)
     except NoFormula as missing:
         names = [name for block in chain for name in block.sources]
         params = settings_params(setting)
         reason = f"{_NONE_YET}: {missing}"
         return [Row(label + one, params, None, None, measured.span(one), reason) for one in names]
-    found = [_sharing(measured, setting, plans, images, label)]
+    found = [_sharing(measured, setting, plans, sizes, label)]
+    common = {"images": images} | settings_params(setting)
+    if several:
+        common |= {"batches": len(sizes)}
+        predicted = cost(spans["waiting"].rounds, spans["waiting"].sent)
+        found.append(
+            Row(f"{label}waiting", common, _WAITING, predicted, measured.span("waiting"), "flow shop")
+        )
     for block in chain:
         symbols = _block_formulas(block)
         for name, source in block.sources.items():
@@ -173,11 +187,16 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
                 params = {"n": block.outputs} | dict(block.shape) | settings_params(setting)
                 build = symbols(name)
                 general = build(setting.symbolic(), symbolic.n)
-                written = formula(build, setting, block.outputs, predicted, general)
+                alone = predicted
+                if several:
+                    one = layers.follow(setting, [block])[0][name]
+                    alone, params = cost(one.rounds, one.sent), params | {"batches": len(sizes)}
+                written = formula(build, setting, block.outputs, alone, general)
+                if several:
+                    written = _of_batches(written, alone, predicted)
                 found.append(Row(label + name, params, written, predicted, measured.span(name), source))
-    common = {"images": images} | settings_params(setting)
     total = cost(whole.rounds, whole.sent)
-    sums = Formula("sum of the layers", "sum of the layers")
+    sums = Formula(_PIPELINE if several else "sum of the layers", "sum of the layers")
     found.append(Row(label + "inference", common, sums, total, measured.span("inference"), "layers"))
     found.append(_result(measured, setting, images * (1 if in_classes else plans[-1].output[0]), label))
     first, last = found[0].predicted, found[-1].predicted
@@ -194,6 +213,25 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     return found
 
 
+_PIPELINE = "Σ r_s + (batches − 1)·max r_s over stages s; at most, where servers end a stage apart"
+_WAITING = Formula("(batches − 1)·max r_s over stages s, of the last batch", "0")
+
+
+def _of_batches(written: Formula, alone: Mapping[str, Any], predicted: Mapping[str, Any]) -> Formula:
+    """Return the formula of a span that several batches go through; rounds are of the last of them."""
+    rounds, latex = written.rounds, written.rounds_latex
+    if predicted["rounds"] != alone["rounds"]:  # its servers do not enter together
+        relation, sign = ("≤", r"\leq") if predicted["rounds"] < alone["rounds"] else ("≥", r"\geq")
+        rounds = f"{predicted['rounds']} {relation} {rounds}"
+        latex = rf"{predicted['rounds']} {sign} {latex}"
+    return Formula(
+        rounds,
+        f"Σ over batches: {written.payload_bytes}",
+        latex,
+        rf"\sum_{{\text{{batches}}}} {written.payload_latex}",
+    )
+
+
 def _block_formulas(
     block: layers.Block,
 ) -> Callable[[str], Callable[[Setting, Number], tuple[Number, Number]]]:
@@ -208,18 +246,18 @@ def _block_formulas(
 
 
 def _sharing(
-    measured: Measured, setting: Setting, plans: tuple[LayerPlan, ...], images: int, label: str
+    measured: Measured, setting: Setting, plans: tuple[LayerPlan, ...], sizes: Sequence[int], label: str
 ) -> Row:
     """Return the row of the clients' input: servers, hospital, owner."""
     weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
-    hospital = sum(operations.client_input(setting, (images, *plans[0].input)))
+    hospital = sum(sum(operations.client_input(setting, (size, *plans[0].input))) for size in sizes)
     owner = sum(sum(operations.client_input(setting, shape)) for shape in weights)
     sent = [*operations.keys(setting).sent, hospital, owner]
     written = Formula(
         "1", "3·16 + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉",
         "1", r"48 + \sum_{\text{arrays}} \left(64 + 3 h + 2 \left\lceil \frac{l n}{8} \right\rceil\right)",
     )  # fmt: skip
-    params = {"images": images, "weights": len(weights)} | settings_params(setting)
+    params = {"images": sum(sizes), "weights": len(weights)} | settings_params(setting)
     found = measured.span("sharing", len(sent))
     return Row(label + "sharing", params, written, cost(1, sent), found, "Araki et al. 2016; PRF seeds")
 

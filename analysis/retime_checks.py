@@ -64,7 +64,7 @@ def _check_operations(structure: Structure) -> None:
 
 
 def _check_stage(structure: Structure, strand: int, free: int) -> None:
-    """A stage is left by the sibling just before, or there is none before."""
+    """Refuse a stage that is not left by the sibling just before, where there is one."""
     parent = structure.parent[strand]
     before = strand - 1 if structure.parent[strand - 1] == parent and parent >= 0 else -1
     if parent < 0 or (structure.strands[free] if free >= 0 else -1) != before:

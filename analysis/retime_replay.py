@@ -345,7 +345,7 @@ class _Queue:
         self._waiting: dict[int, int] = {}
 
     def arrive(self, strand: int, now: int) -> None:
-        """Let a strand into the stage that it has got to, or have it wait until the one before leaves it."""
+        """Let a strand into its next stage, or have it wait until the one before leaves it."""
         position = self._place[strand]
         free = self._structure.ops[position][3]
         if free < 0 or self._place[self._structure.strands[free]] > free:

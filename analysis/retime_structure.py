@@ -35,8 +35,8 @@ Op = tuple[int, int, int, int, int]
 """(kind, compute in nanoseconds since the strand's last operation, x, y, z).
 
 send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
-number of children; stage: 0, position at which the sibling before left it (-1 for none). What does not apply
-is 0.
+number of children; stage: 0, position at which the sibling before left it (-1: nobody is before). What does
+not apply is 0.
 """
 
 

@@ -71,21 +71,7 @@ def _heard(strand: Strand) -> str:
 
 def deadlock(run: Scheduler) -> DeadlockError:
     """Return the error that lists who waits for whom, where, and which messages nobody read."""
-    lines = []
-    for strand in _leaves(run):
-        party = strand.party
-        source = -1 if strand.waiting is None else strand.waiting[0]
-        stack = " > ".join(strand.stack())
-        lines.append(
-            f"  party {party.id} ({party.role}) waits for party {source} "
-            f"({run.parties[source].role}) on channel {strand.channel.path or '(root)'!r}"
-            f"{in_span(strand)}, at {stack}"
-            if strand.waiting
-            else f"  party {party.id} ({party.role}) waits for the sub-protocol before it to leave a stage, "
-            f"on channel {strand.channel.path!r}{in_span(strand)}, at {stack}"
-            if strand.queued
-            else f"  party {party.id} ({party.role}) waits for something outside the engine, at {stack}"
-        )
+    lines = [_waits(run, strand) for strand in _leaves(run)]
     unread = [f"from party {source} to party {to}" for source, to in run.transport.unread()]
     head = "deadlock: nothing is under way, and" if lines else "the run ended, but"
     parts = [head]
@@ -96,6 +82,18 @@ def deadlock(run: Scheduler) -> DeadlockError:
         listed = [f"  {count} {line}" for line, count in counted.items()]
         parts += [f"{len(unread)} messages were never read:", *_short(listed)]
     return DeadlockError("\n".join(parts))
+
+
+def _waits(run: Scheduler, strand: Strand) -> str:
+    """Return who waits, for what, and where in its protocol."""
+    party, what = strand.party, "something outside the engine"
+    place = f" on channel {strand.channel.path or '(root)'!r}{in_span(strand)}"
+    if strand.waiting is not None:
+        source = strand.waiting[0]
+        what = f"party {source} ({run.parties[source].role}){place}"
+    elif strand.queued:
+        what = f"the sub-protocol before it to leave a stage{place}"
+    return f"  party {party.id} ({party.role}) waits for {what}, at {' > '.join(strand.stack())}"
 
 
 def _short(lines: list[str]) -> list[str]:

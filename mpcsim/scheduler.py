@@ -16,7 +16,19 @@ from mpcsim.meter import SpanRun
 from mpcsim.party import Fork, Party, Sleep, Stage
 from mpcsim.strand import Channel, Strand
 from mpcsim.trace import (
-    CANCEL, END, ENTER, FAULT, FORK, LEAVE, NONE, OUTSIDE, SLEEP, STAGE, START, TIMEOUT, Trace,
+    CANCEL,
+    END,
+    ENTER,
+    FAULT,
+    FORK,
+    LEAVE,
+    NONE,
+    OUTSIDE,
+    SLEEP,
+    STAGE,
+    START,
+    TIMEOUT,
+    Trace,
 )  # fmt: skip
 from mpcsim.transport import Transport
 

@@ -15,7 +15,17 @@ from protocols.server import Server
 from protocols.sharing import Share, add
 from protocols.truncation import truncate_product
 from scenarios.clear import windows
-from scenarios.model import IMAGE, Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D, readers
+from scenarios.model import (
+    IMAGE,
+    Add,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    LayerPlan,
+    MaxPooling2D,
+    readers,
+)
 
 STRIP = 1 << 19
 """Sums of a layer that stand in memory at a time, where its block rounds them."""
@@ -41,6 +51,18 @@ class Block:
     def last(self) -> LayerPlan:
         """The layer whose output the block gives."""
         return self.pooling or self.head
+
+    @property
+    def sources(self) -> set[int]:
+        """Indices of the outputs that the block reads."""
+        return {*self.shares, *(source for linear in self.linear for source in linear.sources)}
+
+    @property
+    def sends(self) -> bool:
+        """Whether servers exchange anything in it: reshaping and addition are local."""
+        layer = self.head.layer
+        local = isinstance(layer, Flatten) or (isinstance(layer, Add) and not self.head.relu)
+        return bool(self.linear) or not local
 
 
 def blocks(plans: Sequence[LayerPlan], join: bool) -> list[Block]:
@@ -73,19 +95,45 @@ def _joins(plan: LayerPlan) -> bool:
 
 
 async def forward(
-    server: Server, plans: Sequence[LayerPlan], weights: Mapping[str, Share], images: Share
+    server: Server,
+    plans: Sequence[LayerPlan],
+    weights: Mapping[str, Share],
+    images: Share,
+    *,
+    staged: bool = False,
 ) -> Share:
     """Return shares of the last layer's output (n, …) for shared images (n, h, w, c).
 
     Each layer is a span of its name; its ReLU is a span NAME.relu. The output of each block is handed
-    to the run's observer as `layer/NAME`.
+    to the run's observer as `layer/NAME`, and freed when no later block reads it.
+
+    Args:
+        server: this server.
+        plans: the layers.
+        weights: shares by LAYER/kernel and LAYER/bias.
+        images: shares (n, h, w, c).
+        staged: this is one batch of several: each block that sends, but the first, is a stage of its own.
     """
     outputs = {IMAGE: images}
-    for block in blocks(plans, server.choices.layers == "blocks"):
+    chain = blocks(plans, server.choices.layers == "blocks")
+    last_read = {source: place for place, block in enumerate(chain) for source in block.sources}
+    first = next(iter(block for block in chain if block.sends), None)
+    for place, block in enumerate(chain):
+        if staged and block.sends and block is not first:
+            await next_stage(server)
         x = await _block(server, block, weights, outputs)
+        for source in block.sources:
+            if last_read[source] == place:
+                del outputs[source]
         outputs[block.last.index] = x
         server.party.observe(f"layer/{block.last.name}", x)
     return x
+
+
+async def next_stage(server: Server) -> None:
+    """Wait until the batch before has left the next block of the network."""
+    with server.party.span("waiting", "pipeline"):
+        await server.party.stage()
 
 
 async def _block(
@@ -133,8 +181,7 @@ async def _sums_block(
 
 def _strips(block: Block, outputs: Mapping[int, Share]) -> Iterator[dict[int, Share]]:
     """Yield what a block reads, a few images at a time, so that its sums stay below `STRIP` words."""
-    read = {source: outputs[source] for linear in block.linear for source in linear.sources}
-    read |= {source: outputs[source] for source in block.shares}
+    read = {source: outputs[source] for source in block.sources}
     images = next(iter(read.values())).shape[0]
     step = max(1, STRIP // math.prod(block.linear[0].output))
     for start in range(0, images, step):

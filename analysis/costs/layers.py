@@ -49,6 +49,10 @@ class Span:
     sent: list[int] = field(default_factory=lambda: [0] * SERVERS)
 
 
+Depths = tuple[int, ...]
+"""The length of the longest chain of messages at each server."""
+
+
 # One third of a block
 
 
@@ -254,8 +258,13 @@ def follow(
     setting: Setting, chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)
 ) -> tuple[dict[str, Span], Span]:
     """Run the depths through blocks; return every span by name, and the whole."""
-    depths = tuple(start)
     spans: dict[str, Span] = {}
+    depths = _through(setting, chain, tuple(start), spans)
+    return spans, Span(max(depths) - max(start), _sent(spans))
+
+
+def _through(setting: Setting, chain: Sequence[Block], depths: Depths, spans: dict[str, Span]) -> Depths:
+    """Return the depths after blocks, and add to their spans."""
     for block in chain:
         strands = block.build(setting, block.outputs)
         states = [depths for _ in strands]
@@ -266,8 +275,54 @@ def follow(
             span.rounds += max(map(max, states)) - entered
             span.sent = [sum(each) for each in zip(span.sent, *(c.sent for _, c in steps), strict=True)]
         depths = tuple(map(max, zip(*states, strict=True))) if states else depths
-    sent = [sum(span.sent[i] for span in spans.values()) for i in range(SERVERS)]
-    return spans, Span(max(depths) - max(start), sent)
+    return depths
+
+
+def _sent(spans: dict[str, Span]) -> list[int]:
+    return [sum(span.sent[i] for span in spans.values()) for i in range(SERVERS)]
+
+
+def follow_batches(setting: Setting, chains: Sequence[Sequence[Block]]) -> tuple[dict[str, Span], Span]:
+    """Run the depths of batches through a network in which each block holds one batch at a time.
+
+    A batch enters a stage, a block that sends, at the greater of its own depth and that at which the batch
+    before entered the stage after, or ended. Of equal batches with r_s rounds in stage s, C take
+    Σ r_s + (C − 1)·max r_s: a flow shop of equal jobs. A span's rounds are those of the last batch, which
+    enters and leaves everything last; `waiting` is what that one waits.
+
+    Source: first principles (permutation flow shop without buffers).
+    """
+    start: Depths = (0,) * SERVERS
+    found: dict[str, Span] = {"waiting": Span()}
+    left: list[Depths] = []  # of the batch before: the depths on entering each stage, and at its end
+    for chain in chains:
+        spans: dict[str, Span] = {"waiting": Span()}
+        depths, entries = start, list[Depths]()
+        for place, stage in enumerate(_stages(setting, chain)):
+            ready = max(depths)
+            if left:
+                depths = tuple(map(max, zip(depths, left[place + 1], strict=True)))
+            spans["waiting"].rounds += max(depths) - ready
+            entries.append(depths)
+            depths = _through(setting, stage, depths, spans)
+        left = [*entries, depths]
+        for name, span in spans.items():
+            before = found.get(name, Span())
+            found[name] = Span(span.rounds, [a + b for a, b in zip(before.sent, span.sent, strict=True)])
+    return found, Span(max(depths), _sent(found))
+
+
+def _stages(setting: Setting, chain: Sequence[Block]) -> list[list[Block]]:
+    """Return the blocks by stage: each that sends is one, with the local blocks before it."""
+    stages: list[list[Block]] = [[]]
+    sends = False
+    for block in chain:
+        costs = [cost for stages in block.build(setting, block.outputs) for _, cost in stages]
+        if sends and any(cost.bytes for cost in costs):
+            stages.append([])
+        sends = sends or any(cost.bytes for cost in costs)
+        stages[-1].append(block)
+    return stages
 
 
 def formulas(setting: Setting, block: Block, n: Number) -> dict[str, tuple[Number, Number]]:
