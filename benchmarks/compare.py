@@ -83,9 +83,14 @@ def bars(results: Mapping[str, Any], base_calibration: float) -> list[Bar]:
     quotient("flagship, 32 images over 1", "test_flagship[32]", "test_flagship[1]", 28)
     seconds("start-up and flagship, whole process, CPU s", "test_flagship_from_the_shell[1]", 1.2)
     seconds("mpcsim --help, CPU s", "test_help", 0.3)
-    if entry := found.get("test_flagship_from_the_shell[1]"):
-        memory = entry["extra_info"]["memory_above_imports_mb"]
-        bounds.append(Bar("flagship, one image, MB above the imports", memory, 400))
+    shell = {images: found.get(f"test_flagship_from_the_shell[{images}]") for images in (1, 32, 128)}
+    memory = {n: one["extra_info"]["memory_above_imports_mb"] for n, one in shell.items() if one}
+    if 1 in memory:
+        bounds.append(Bar("flagship, one image, MB above the imports", memory[1], 400))
+    for more, fewer, limit in ((32, 1, 8), (128, 32, 2)):
+        if more in memory and fewer in memory:
+            text = f"flagship, memory above the imports, {more} images over {fewer}"
+            bounds.append(Bar(text, memory[more] / memory[fewer], limit))
     return bounds
 
 

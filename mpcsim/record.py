@@ -8,9 +8,7 @@ import json
 import math
 import os
 import re
-import resource
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ import numpy as np
 import tomli_w
 
 from mpcsim.errors import InputError, MpcsimError
+from mpcsim.memory import peak_memory_mb
 from mpcsim.scenario import Scenario, load_scenario
 from mpcsim.simulate import Run
 from mpcsim.trace import COLUMNS
@@ -98,12 +97,6 @@ def version() -> str:
         return importlib.metadata.version("mpcsim")
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def peak_memory_mb() -> float:
-    """Return the most memory that this process has held, in 10^6 bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def json_safe(value: Any, where: str = "value") -> Any:

@@ -17,6 +17,9 @@ _WORD = 8
 _SERVERS = 3
 _AT_ONCE = 5
 """Words that a server holds for each of a block's sums at the worst moment: measured, and a fifth more."""
+_BASE = 15_000_000
+_EVENTS = 65_000
+"""Bytes of what a trace keeps of a batch in a block; measured."""
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kMG]?)B\s*")
 
 
@@ -48,19 +51,18 @@ class BatchSettings(BaseModel):
         return [min(batch, count - first) for first in range(0, count, batch)]
 
     def _fitting(self, plans: Sequence[LayerPlan], count: int) -> int:
-        """Return the greatest batch that fits: all images at once, or several batches on their way."""
+        """Return the greatest batch that fits."""
         assert self.memory is not None
-        room = _bytes(self.memory) - _fixed(plans, count)
-        sums = [_SERVERS * _WORD * _AT_ONCE * _size(plan.output) for plan in plans if plan.kernel]
-        widest, all_blocks = max(sums, default=1), sum(sums)
-        if room >= count * widest:
-            return count
-        if room < all_blocks:
-            least = math.ceil((_fixed(plans, count) + all_blocks) / 1e6)
+        limit = _bytes(self.memory)
+        needed = {batch: _needed(plans, count, batch) for batch in range(count, 0, -1)}
+        fitting = [batch for batch, size in needed.items() if size <= limit]
+        if not fitting:
+            least = min(needed, key=lambda batch: needed[batch])
             raise InputError(
-                f"inference.memory = {self.memory!r}: {count} images, one in a batch, take about {least} MB"
+                f"inference.memory = {self.memory!r}: {count} images, {least} in a batch, take about "
+                f"{math.ceil(needed[least] / 1e6)} MB"
             )
-        return int(room // all_blocks)
+        return fitting[0]
 
 
 def _bytes(text: str) -> float:
@@ -74,9 +76,13 @@ def _size(shape: Sequence[Any] | None) -> int:
     return math.prod(shape) if shape else 0
 
 
-def _fixed(plans: Sequence[LayerPlan], count: int) -> int:
-    """Return what batches do not change: weights, images on their way, outputs kept for the report."""
-    weights = sum(_size(plan.kernel) + _size(plan.bias) for plan in plans)
-    outputs = sum(_size(block.last.output) for block in blocks(plans, True))
-    kept = count * (4 * _WORD * _size(plans[0].input) + _WORD // 2 * outputs)
-    return _SERVERS * 2 * _WORD * weights + kept
+def _needed(plans: Sequence[LayerPlan], count: int, batch: int) -> int:
+    """Return the bytes of a run: of one batch its widest block, of several one batch in each block."""
+    chain = blocks(plans, True)
+    weights = _SERVERS * 2 * _WORD * sum(_size(plan.kernel) + _size(plan.bias) for plan in plans)
+    kept = _WORD // 2 * sum(_size(block.last.output) for block in chain)  # for the report
+    images = count * (5 * _WORD * _size(plans[0].input) + kept)
+    sums = [_SERVERS * _WORD * _AT_ONCE * _size(block.head.output) for block in chain]
+    batches = -(-count // batch)
+    at_once = batch * (max(sums) if batches == 1 else sum(sums))
+    return _BASE + weights + images + at_once + batches * len(chain) * _EVENTS
