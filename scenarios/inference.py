@@ -150,8 +150,9 @@ class _Job:
             if len(self.batches) == 1:
                 result = await self._classify(server, weights, images)
             else:
-                later = (self._later(server, weights, number) for number in range(1, len(self.batches)))
-                results = await party.gather(self._first(server, weights, images), *later)
+                first = self._batch(server, weights, 0, images)
+                later = (self._batch(server, weights, number) for number in range(1, len(self.batches)))
+                results = await party.gather(first, *later)
                 result = concatenate(server, results)
         with party.span("reveal"), party.channel("result"):
             reveal_to_client(server, result, HOSPITAL)
@@ -161,15 +162,14 @@ class _Job:
         with server.party.channel(f"images/{number}"):
             return await receive_from_client(server, HOSPITAL)
 
-    async def _first(self, server: Server, weights: dict[str, Share], images: Share) -> Share:
-        """Classify the first of several batches."""
+    async def _batch(
+        self, server: Server, weights: dict[str, Share], number: int, images: Share | None = None
+    ) -> Share:
+        """Classify one of several batches, one block behind the one before; receive it no earlier."""
         await next_stage(server)
+        if images is None:
+            images = await self._receive(server, number)
         return await self._classify(server, weights, images)
-
-    async def _later(self, server: Server, weights: dict[str, Share], number: int) -> Share:
-        """Classify a batch one block behind the batch before; its images are received no earlier."""
-        await next_stage(server)
-        return await self._classify(server, weights, await self._receive(server, number))
 
     async def _classify(self, server: Server, weights: dict[str, Share], images: Share) -> Share:
         """Return what the hospital is to learn of a batch, shared."""

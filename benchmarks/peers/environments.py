@@ -68,11 +68,26 @@ class Peer:
 
     def _base(self) -> str | None:
         """Return an interpreter of a version that this peer's packages accept."""
-        for minor in self.pythons:
-            found = shutil.which(f"python3.{minor}")
-            if found and subprocess.run([found, "-V"], capture_output=True, check=False).returncode == 0:
-                return found
-        return None
+        return next(filter(None, map(_interpreter, self.pythons)), None)
+
+
+def _interpreter(minor: int) -> str | None:
+    """Return the Python 3.`minor` on the PATH that can make environments, or None.
+
+    A shim of pyenv refuses to run a version that is installed but not chosen, so it is asked for it, too.
+    """
+    found = shutil.which(f"python3.{minor}")
+    for choice in ({}, {"PYENV_VERSION": f"3.{minor}"}) if found else ():
+        probe = subprocess.run(
+            [str(found), "-c", "import ensurepip, venv, sys; print(sys.executable)"],
+            env=os.environ | choice,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if probe.returncode == 0:
+            return probe.stdout.strip()
+    return None
 
 
 _ALL = {"relu": 10**6, "multiply": 10**6, "matmul": 512, "inference/thin": 1, "inference/flagship": 1}

@@ -50,3 +50,12 @@ def test_seconds_of_a_bar_are_those_of_the_machine_of_the_base():
 def test_a_part_of_the_benchmarks_keeps_the_rest_of_the_base():
     base = compare.make_base(results(relu=0.1, mul=0.2))
     assert compare.make_base(results(relu=0.3), base)["ratios"] == {"mul": 20.0, "relu": 30.0}
+
+
+def test_memory_that_grows_with_the_images_misses_its_bar():
+    shell = {f"test_flagship_from_the_shell[{images}]": 0.1 for images in (1, 32, 128)}
+    found = results(**shell)
+    assert all(bar.met for bar in compare.bars(found, 0.01))
+    found["benchmarks"][2]["extra_info"]["memory_above_imports_mb"] = 200
+    missed = [bar for bar in compare.bars(found, 0.01) if not bar.met]
+    assert [(bar.value, bar.limit) for bar in missed] == [(4, 2)]
