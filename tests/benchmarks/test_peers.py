@@ -1,7 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
-from benchmarks.peers import mp_spdz, ours, table
+from benchmarks.peers import environments, mp_spdz, ours, table
 from benchmarks.peers.workers import jobs
 
 LOG = """Using security parameter 40
@@ -59,3 +61,16 @@ def test_our_side_of_a_job_gives_the_right_result(name):
     job = jobs.JOBS[name]
     run = ours.prepare(job)
     assert np.abs(np.asarray(run()) - job.want()).max() < 2e-3
+
+
+def test_an_interpreter_behind_a_shim_of_pyenv_is_found(tmp_path, monkeypatch):
+    shim = tmp_path / "python3.99"
+    shim.write_text(f'#!/bin/sh\n[ "$PYENV_VERSION" = 3.99 ] || exit 127\nexec "{sys.executable}" "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.delenv("PYENV_VERSION", raising=False)
+    peer = environments.Peer("nobody", (), (98, 99), "nobody.py", {})
+    assert peer._base() == sys.executable
+    shim.write_text("#!/bin/sh\nexit 1\n")
+    assert peer._base() is None
+    assert peer.install(tmp_path) == "needs Python 3.98 or 3.99, which is not on the PATH"
