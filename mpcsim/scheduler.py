@@ -29,7 +29,7 @@ from mpcsim.trace import (
     START,
     TIMEOUT,
     Trace,
-)  # fmt: skip
+)
 from mpcsim.transport import Transport
 
 Compute = Literal["none", "measured"]
