@@ -29,10 +29,7 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
             blocks.append(layers.classification(size, plans[-1].output[0]))
     chain, several = chains[sizes[-1]], len(sizes) > 1
     try:
-        if several:
-            spans, whole = layers.follow_batches(setting, [chains[size] for size in sizes])
-        else:
-            spans, whole = layers.follow(setting, chain)
+        spans, whole = layers.follow_batches(setting, [chains[size] for size in sizes])
     except NoFormula as missing:
         names = [name for block in chain for name in block.sources]
         params = settings_params(setting)

@@ -349,23 +349,19 @@ class _Queue:
         position = self._place[strand]
         free = self._structure.ops[position][3]
         if free < 0 or self._place[self._structure.strands[free]] > free:
-            self._enter(strand, now)
+            self._waiting[free] = strand
+            self.pass_on(free, now)
         else:
             self._ready[position] = now
             self._waiting[free] = strand
 
-    def _enter(self, strand: int, now: int) -> None:
-        position = self._place[strand]
-        self._times[position] = now
-        self._place[strand] = position + 1
-        self._go_on(strand)
-        self.pass_on(position, now)
-
     def pass_on(self, position: int, now: int) -> None:
-        """Let in who waited for an operation that is done."""
-        strand = self._waiting.pop(position, None)
-        if strand is not None:
-            self._enter(strand, now)
+        """Let in who waited for an operation that is done, and those behind."""
+        while (strand := self._waiting.pop(position, None)) is not None:
+            position = self._place[strand]
+            self._times[position] = now
+            self._place[strand] = position + 1
+            self._go_on(strand)
 
 
 def _end(structure: Structure, strand: int) -> int:

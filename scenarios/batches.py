@@ -43,7 +43,7 @@ class BatchSettings(BaseModel):
         """Return the number of images of each batch.
 
         Raises:
-            InputError: the memory does not suffice for batches of one image.
+            InputError: no size of batches fits into the memory.
         """
         batch = min(self.batch or count, count)
         if self.memory is not None:
@@ -53,8 +53,7 @@ class BatchSettings(BaseModel):
     def _fitting(self, plans: Sequence[LayerPlan], count: int) -> int:
         """Return the greatest batch that fits."""
         assert self.memory is not None
-        limit = _bytes(self.memory)
-        needed = {batch: _needed(plans, count, batch) for batch in range(count, 0, -1)}
+        limit, needed = _bytes(self.memory), _needed(plans, count)
         fitting = [batch for batch, size in needed.items() if size <= limit]
         if not fitting:
             least = min(needed, key=lambda batch: needed[batch])
@@ -76,13 +75,18 @@ def _size(shape: Sequence[Any] | None) -> int:
     return math.prod(shape) if shape else 0
 
 
-def _needed(plans: Sequence[LayerPlan], count: int, batch: int) -> int:
-    """Return the bytes of a run: of one batch its widest block, of several one batch in each block."""
+def _needed(plans: Sequence[LayerPlan], count: int) -> dict[int, int]:
+    """Return the bytes of a run by the images in a batch, the most first.
+
+    All at once they take what the widest block does, several batches what all blocks do together.
+    """
     chain = blocks(plans, True)
     weights = _SERVERS * 2 * _WORD * sum(_size(plan.kernel) + _size(plan.bias) for plan in plans)
     kept = _WORD // 2 * sum(_size(block.last.output) for block in chain)  # for the report
-    images = count * (5 * _WORD * _size(plans[0].input) + kept)
+    fixed = _BASE + weights + count * (5 * _WORD * _size(plans[0].input) + kept)
     sums = [_SERVERS * _WORD * _AT_ONCE * _size(block.head.output) for block in chain]
-    batches = -(-count // batch)
-    at_once = batch * (max(sums) if batches == 1 else sum(sums))
-    return _BASE + weights + images + at_once + batches * len(chain) * _EVENTS
+    events = len(chain) * _EVENTS
+    found = {count: fixed + count * max(sums) + events}
+    for batch in range(count - 1, 0, -1):
+        found[batch] = fixed + batch * sum(sums) + -(-count // batch) * events
+    return found

@@ -32,12 +32,12 @@ from scenarios import weights as weight_files
 from scenarios.batches import BatchSettings
 from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, load_data
-from scenarios.inference_report import DryRun, Report
+from scenarios.inference_report import HOSPITAL, DryRun, Report
 from scenarios.model import LayerPlan, ModelSettings, shapes
 from scenarios.private_model import forward, next_stage
 from scenarios.settings import SecureSettings
 
-HOSPITAL, OWNER = "hospital", "owner"
+OWNER = "owner"
 
 
 class OutputSettings(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class LayerValues:
         return {name: np.concatenate(batches) for name, batches in self._values.items()}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
     """The same model in the clear, in floating point and in fixed point, beside the secure result."""
 
@@ -61,10 +61,9 @@ class Report:
     ring: Ring
     weights: weight_files.Weights
     data: Dataset
-    seen: LayerValues = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seen", LayerValues(self.ring))
+        self.seen = LayerValues(self.ring)
 
     def observe(self, name: str, party: int, value: Any) -> None:
         """Take the share of a layer's output from a server."""

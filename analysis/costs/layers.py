@@ -317,10 +317,10 @@ def _stages(setting: Setting, chain: Sequence[Block]) -> list[list[Block]]:
     stages: list[list[Block]] = [[]]
     sends = False
     for block in chain:
-        costs = [cost for stages in block.build(setting, block.outputs) for _, cost in stages]
-        if sends and any(cost.bytes for cost in costs):
+        remote = any(cost.bytes for steps in block.build(setting, block.outputs) for _, cost in steps)
+        if sends and remote:
             stages.append([])
-        sends = sends or any(cost.bytes for cost in costs)
+        sends = sends or remote
         stages[-1].append(block)
     return stages
 

@@ -557,3 +557,40 @@ def test_spans_are_listed_as_a_run_lists_them_whatever_the_network():
     for slow, run in ((1, recorded), (2, fresh)):
         order = retiming.order(replay(structure, over(slow), 1))
         assert [spans[row]["name"] for row in order] == [span.name for span in run.spans]
+
+
+def staged(party):
+    """Three children of three stages each, 2, 3 and 1 rounds long."""
+
+    async def child():
+        for rounds in (2, 3, 1):
+            await party.stage()
+            for _ in range(rounds):
+                party.send((party.id + 1) % party.n, np.zeros(1000, np.uint8))
+                await party.recv((party.id - 1) % party.n)
+
+    return party.gather(child(), child(), child())
+
+
+async def staged_program(party):
+    await staged(party)
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_children_in_stages_are_retimed(network):
+    run = simulate(staged_program, network=Network("5 ms", "1 Mbit/s"), seed=1, trace=True)
+    structure = build(run.events, ["party0", "party1", "party2"], measured=False)
+    fresh = simulate(staged_program, network=Network(**network), seed=1, trace=True)
+    assert replay(structure, Network(**network), 1).makespan_ns == fresh.makespan_ns
+
+
+@pytest.mark.parametrize("value", [0, 3, 5, 99, None])
+def test_a_stage_that_no_sibling_leaves_is_damage(value):
+    events = list(simulate(staged_program, network=Network("5 ms"), trace=True).events)
+    last = max(event["strand"] for event in events)
+    for event in events:
+        if event["kind"] == "stage" and event["strand"] == last:
+            assert event["value"] == last - 1
+            event["value"] = value
+    with pytest.raises(InputError, match="damaged"):
+        build(events, ["party0", "party1", "party2"], measured=False)
