@@ -54,20 +54,20 @@ def _check_strands(structure: Structure) -> None:
 
 def _check_operations(structure: Structure) -> None:
     parties = len(structure.roles)
+    eldest = {x for kind, _, x, _, _ in structure.ops if kind == _FORK}
     for position, (kind, _, x, y, _) in enumerate(structure.ops):
         if kind == _SLEEP and x < 0:
             raise Damaged(f"a sleep of {x} ns")
         if kind == _SEND and (y < 0 or not 0 <= x < parties or x == structure.party_of(position)):
             raise Damaged(f"a message of {y} bytes to party {x}")
         if kind == _STAGE:
-            _check_stage(structure, structure.strands[position], y)
+            _check_stage(structure, structure.strands[position], y, eldest)
 
 
-def _check_stage(structure: Structure, strand: int, free: int) -> None:
-    """Refuse a stage that is not left by the sibling just before, where there is one."""
-    parent = structure.parent[strand]
-    before = strand - 1 if structure.parent[strand - 1] == parent and parent >= 0 else -1
-    if parent < 0 or (structure.strands[free] if free >= 0 else -1) != before:
+def _check_stage(structure: Structure, strand: int, free: int, eldest: set[int]) -> None:
+    """Refuse a stage that is not left by the sibling just before, where there is one in its gather."""
+    before = -1 if strand in eldest else strand - 1
+    if structure.parent[strand] < 0 or (structure.strands[free] if free >= 0 else -1) != before:
         raise Damaged(f"strand {strand} enters a stage that no sibling before it leaves")
 
 

@@ -574,6 +574,7 @@ def staged(party):
 
 async def staged_program(party):
     await staged(party)
+    await staged(party)  # the children of another gather are no siblings
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
