@@ -145,11 +145,15 @@ class Walker:
             if kind in (RECV, STAGE) and not reached and timing.ready.get(position, now) < now:
                 if kind == STAGE:
                     position = message  # where the sibling before left the stage
-                elif timing.arrivals[message] == now:
-                    yield from reversed(self._message(message))
-                    position, now = message, times[message]
-                else:
-                    position, reached = self._busy(position, now), True
+                    continue
+                arrival = timing.arrivals[message]
+                if arrival != now and (busy := self._kept(position, now)) is not None:
+                    position, reached = busy, True
+                    continue
+                if arrival < now:  # a copy, which a fault sent after it
+                    yield ("other", arrival, now, message)
+                yield from reversed(self._message(message))
+                position, now = message, times[message]
                 continue
             reached = False
             if cost:
@@ -198,6 +202,14 @@ class Walker:
         segments = self._timing.segments[self._structure.party_of(position)]
         return segments[bisect_left(segments, (now, -1))][1]
 
+    def _kept(self, position: int, now: int) -> int | None:
+        """Return what `_busy` does, or None where no segment of the party ended at `now`."""
+        if not self._timing.segments:
+            return None
+        segments = self._timing.segments[self._structure.party_of(position)]
+        place = bisect_left(segments, (now, -1))
+        return segments[place][1] if place < len(segments) and segments[place][0] == now else None
+
     # Messages
 
     def _size(self, send: int) -> int:
@@ -238,12 +250,9 @@ class Walker:
             sender, to = structure.party_of(send), structure.ops[send][2]
             took, _ = self._took(send)
             line: object = sender if self._laws.shared else (sender, to)
-            limited = self._laws.law(sender, to).bits_per_second is not None
-            start = self._timing.times[send]
-            if limited:
-                start = max(start, free.get(line, 0))
+            starts[send] = start = max(self._timing.times[send], free.get(line, 0))
+            if self._laws.law(sender, to).bits_per_second is not None:
                 free[line] = start + took
-            starts[send] = start
         return starts
 
 

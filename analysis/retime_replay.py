@@ -163,7 +163,8 @@ def _instant(structure: Structure, clock: VirtualClock, emulator: Emulator, send
         step(strand)
 
     def deliver_late(box: int, message: int) -> None:
-        arrivals[message] = clock.now
+        if arrivals[message] == _NOBODY:  # else it is the copy of a fault
+            arrivals[message] = clock.now
         deliver(box, message)
 
     def step(strand: int) -> None:
@@ -250,7 +251,8 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
         resume(strand, 1)
 
     def deliver_late(box: int, message: int) -> None:
-        arrivals[message] = clock.now
+        if arrivals[message] == _NOBODY:  # else it is the copy of a fault
+            arrivals[message] = clock.now
         deliver(box, message)
 
     def resume(strand: int, received: int) -> None:

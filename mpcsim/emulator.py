@@ -118,13 +118,21 @@ class Emulator:
     def _by_link(self, now: int, sender: int, to: int, wire_bytes: int) -> int:
         """Return when a message arrives that nothing random or shared at the receiver holds up."""
         link = self._link(sender, to)
-        law = link.law
-        if law.bits_per_second is None:
-            return now + law.latency_ns
+        start, took = self._occupy(link, now, wire_bytes + self._overhead * self._segments(wire_bytes))
+        return start + took + link.law.latency_ns
+
+    def _occupy(self, link: _Link, now: int, size: int) -> tuple[int, int]:
+        """Put `size` bytes on a link's uplink; return when that starts, and how long it takes.
+
+        What goes over a link without a limit waits for its turn too, and keeps nothing busy.
+        """
         start = max(now, self._free.get(link.line, 0))
-        size = wire_bytes + self._overhead * self._segments(wire_bytes)
-        done = self._free[link.line] = start + transmission_ns(size, law.bits_per_second)
-        return done + law.latency_ns
+        rate = link.law.bits_per_second
+        if rate is None:
+            return start, 0
+        took = transmission_ns(size, rate)
+        self._free[link.line] = start + took
+        return start, took
 
     def _link(self, sender: int, to: int) -> _Link:
         link = self._links.get((sender, to))
@@ -178,10 +186,7 @@ class Emulator:
     def _attempt(self, now: int, link: _Link, flight: Flight) -> None:
         """Put what is missing of a message on its uplink, and see what becomes of it."""
         law = link.law
-        start = max(now, self._free.get(link.line, 0))
-        took = 0 if law.bits_per_second is None else transmission_ns(flight.bytes, law.bits_per_second)
-        if law.bits_per_second is not None:
-            self._free[link.line] = start + took
+        start, took = self._occupy(link, now, flight.bytes)
         if flight.gone:
             self._release(link)
             return

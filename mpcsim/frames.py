@@ -25,6 +25,7 @@ _HEADS: dict[tuple[Any, tuple[int, ...]], tuple[int, int, bytes]] = {}  # see `_
 _LONGEST_DTYPE: Final = 8  # characters, as in "<f8"
 _READY: Final = 0x1 | 0x4  # flags of an array: in C order, with data of its own
 _FLAGS: Final = _READY | 0x400  # and writeable, which is seen to
+_SCALARS = (bool, int, float, str, bytes)
 _KINDS = "biuf"  # NumPy kinds that may travel: Booleans, integers, floating point
 
 
@@ -126,6 +127,8 @@ def _seal(value: Any, identity: list[Any]) -> tuple[Any, int, int]:
         value = value.item()
     body = _pack_scalar(value)
     identity.append(body)
+    if value is not None and type(value) not in _SCALARS:
+        value = msgpack.unpackb(body, ext_hook=_decode_extension)  # an object of such a class can change
     return value, _content_bytes(value, body), len(body)
 
 
@@ -140,6 +143,16 @@ def _seal_key(key: Any, identity: list[Any]) -> tuple[Any, int, int]:
 
 def _total(frozen: Any, head: int, parts: list[tuple[Any, int, int]]) -> tuple[Any, int, int]:
     return frozen, sum(part[1] for part in parts), head + sum(part[2] for part in parts)
+
+
+def copied(payload: Any) -> Any:
+    """Return a sealed payload in lists and dicts of its own; what nobody can change is shared."""
+    kind = type(payload)
+    if kind is list or kind is tuple:
+        return kind(map(copied, payload))
+    if kind is dict:
+        return {key: copied(value) for key, value in payload.items()}
+    return payload
 
 
 def _pack_scalar(value: Any) -> bytes:

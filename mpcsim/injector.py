@@ -9,6 +9,7 @@ import numpy as np
 
 from mpcsim.errors import InputError
 from mpcsim.faults import MESSAGE_RULES, Corrupt, Crash, Crashed, Delay, Drop, Duplicate, Partition, Slow
+from mpcsim.frames import copied
 from mpcsim.laws import party_id
 from mpcsim.streams import Stream
 from mpcsim.units import parse_time
@@ -152,7 +153,10 @@ class Injector:
         if match is not None and not isinstance(rule, Partition):
             self._act(match, now, sender, to, span, parcel[2][2])
         dropped = isinstance(rule, Drop)
-        for _ in range(2 if isinstance(rule, Duplicate) else 1):
+        for copy in range(2 if isinstance(rule, Duplicate) else 1):
+            if copy:
+                depth, payload, identity = parcel[2]
+                parcel = (*parcel[:2], (depth, copied(payload), identity))
             self._emulator.submit(
                 now, sender, to, wire_bytes, deliver, parcel, event, delay=delay, why=cut, dropped=dropped
             )

@@ -95,13 +95,16 @@ class Trace(Sequence[dict[str, Any]]):
             self.pack()
 
     def arrived(self, event: int, arrival: int) -> None:
-        """Complete the send at position `event`."""
+        """Complete the send at position `event`; of a message that comes twice the first arrival counts."""
         place = event * _WIDTH + _ARRIVAL
         packed = len(self._chunks) * _CHUNK
+        kept: list[int] | array[int] = self.rows
         if place < packed:
-            self._chunks[place // _CHUNK][place % _CHUNK] = arrival
+            kept, place = self._chunks[place // _CHUNK], place % _CHUNK
         else:
-            self.rows[place - packed] = arrival
+            place -= packed
+        if kept[place] == NONE:
+            kept[place] = arrival
 
     def number(self, channel: Channel) -> None:
         """Give a channel its number."""

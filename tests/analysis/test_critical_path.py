@@ -13,6 +13,7 @@ from analysis.critical_halving import all_sends, halved_latency, halvings, textb
 from analysis.retime_replay import replay
 from analysis.retime_structure import build
 from mpcsim import Network, simulate
+from mpcsim.faults import Duplicate
 
 MS = 1_000_000
 
@@ -201,3 +202,32 @@ def test_a_network_that_was_changed_is_still_a_network_to_the_emulator():
     assert faster.resolve(["a", "b"]).downlinks == [2_000_000] * 2
     assert faster.overhead_bytes == 10
     assert dataclasses.is_dataclass(network)
+
+
+@pytest.mark.parametrize("downlink", ["unlimited", "4 kbit/s"])
+@pytest.mark.parametrize("compute", ["none", "measured"])
+@pytest.mark.parametrize("pause", ["0 s", "1 s"])
+def test_a_message_that_comes_twice_arrives_when_its_first_copy_does(downlink, compute, pause):
+    async def program(party):
+        if party.id == 0:
+            party.send(1, [1, 2, 3])
+        elif party.id == 1:
+            await party.recv(0)
+            with party.span("between"):
+                await party.sleep(pause)
+            await party.recv(0)
+
+    network, faults = Network("1 ms", "8 kbit/s", downlink=downlink), [Duplicate()]
+    run = simulate(program, network=network, seed=1, trace=True, compute=compute, faults=faults)
+    structure = build(run.events, ["party0", "party1", "party2"], measured=compute == "measured")
+    timing = replay(structure, network, 1, faults)
+    (send,) = structure.sends.values()
+    assert timing.times == structure.times
+    assert timing.arrivals == structure.arrivals
+    first = next(event["t"] for event in run.events if event["kind"] == "recv")
+    assert 0 <= first - timing.arrivals[send] < MS  # what code took, where it is measured
+    path = Walker(structure, timing, network).run()
+    assert sum(path.parts.values()) == timing.makespan_ns
+    assert path.parts["latency"] == MS
+    assert path.parts["waiting"] == (1000 * MS if pause == "1 s" else 0)
+    assert (path.parts["other"] > 0) == (pause == "0 s" or downlink != "unlimited")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mpcsim import DeadlockError, Network, UsageError, simulate
+from mpcsim.faults import Duplicate
 
 
 async def ring(party):
@@ -265,3 +266,97 @@ def test_a_deadlock_of_many_parties_stays_readable():
     with pytest.raises(DeadlockError, match="100 wait") as caught:
         simulate(program, parties=100)
     assert len(str(caught.value).splitlines()) < 30
+
+
+# What two messages share: nothing that can change
+
+
+class _Marked(str):
+    """Text that can be written on."""
+
+
+def _changeable():
+    """Return a payload with an object that can change in every place where one can be."""
+    text = _Marked("x")
+    text.notes = []
+    inner = [1, 2]
+    return [inner, inner, {"key": [3], text: text}, ([4], {"deep": {"er": [5]}}), np.arange(3), b"b", None]
+
+
+def _objects(payload):
+    """Return every object of a payload that somebody could change."""
+    inside = []
+    if isinstance(payload, list | tuple):
+        inside = payload
+    elif isinstance(payload, dict):
+        inside = (*payload, *payload.values())
+    can_change = isinstance(payload, list | dict) or hasattr(payload, "__dict__")
+    can_change = can_change or (isinstance(payload, np.ndarray) and payload.flags.writeable)
+    return [payload] * can_change + [found for item in inside for found in _objects(item)]
+
+
+def _apart(payloads):
+    found = [id(one) for payload in payloads for one in _objects(payload)]
+    return len(found) == len(set(found))
+
+
+def test_the_objects_of_a_payload_that_can_change_are_seen():
+    shared = [1]
+    assert not _apart([shared, [shared]])
+    assert not _apart([_changeable()])  # one list twice
+    assert len(_objects(_changeable())) == 12
+
+
+@pytest.mark.parametrize("faults", [(), (Duplicate(),)], ids=["once", "duplicated"])
+@pytest.mark.parametrize("network", [Network(), Network("1 ms", "1 Mbit/s", downlink="1 Mbit/s")])
+def test_two_messages_never_share_an_object_that_can_change(faults, network):
+    """The sender keeps the payload, sends it to two parties and twice, and writes to it afterwards."""
+    kept = []
+
+    async def program(party):
+        if party.id == 0:
+            payload = _changeable()
+            kept.append(payload)
+            for to in (1, 2, 1):
+                party.send(to, payload)
+            payload[0].append(99)
+            payload[2]["key"].clear()
+            payload.append("more")
+            return []
+        got = [await party.recv(0) for _ in range((2 if party.id == 1 else 1) * (1 + len(faults)))]
+        for payload in got:
+            assert payload[0] == payload[1] == [1, 2]
+            assert payload[2] == {"key": [3], "x": "x"}
+            payload[0].append(7)  # a receiver's own business
+            payload[3][1]["deep"]["er"].append(8)
+            assert len(payload) == 7
+        return got
+
+    run = simulate(program, parties=3, network=network, faults=faults, seed=1)
+    assert _apart([kept[0][3:], *run.outputs[1], *run.outputs[2]])
+
+
+def test_what_arrives_is_plain_whatever_class_of_the_senders_own_it_was():
+    class Number(int):
+        pass
+
+    class Half(float):
+        pass
+
+    class Raw(bytes):
+        pass
+
+    sent = [Number(3), Half(0.5), Raw(b"r"), _Marked("t"), Number(2**90), True, {Number(1): _Marked("v")}]
+
+    async def program(party):
+        if party.id == 0:
+            party.send(1, sent)
+            party.send(1, sent[3])
+            return None
+        return [await party.recv(0), await party.recv(0)]
+
+    got, alone = simulate(program, parties=2).outputs[1]
+    assert got == sent
+    assert alone == "t"
+    kinds = [type(value) for value in [*got[:-1], *got[-1], *got[-1].values(), alone]]
+    assert kinds == [int, float, bytes, str, int, bool, int, str, str]
