@@ -10,7 +10,7 @@ from mpcsim.party import Party
 
 def aside(party: Party, action: Callable[[], Any]) -> None:
     """Do something at once whose processor time is not charged to the party."""
-    watch = party._scheduler.watch
+    watch = party._watch
     if watch is None:
         action()
         return

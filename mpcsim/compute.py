@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mpcsim.clock import Clock
-    from mpcsim.party import Party
 
 _YOUNG = 5000  # new objects after which the garbage collector looks at young ones
 _OLD = 50  # looks at young objects before one at all
@@ -56,10 +55,10 @@ class Stopwatch:
         if self._collects:
             gc.enable()
 
-    def begin(self, party: Party) -> None:
-        """Start a segment at the clock's time."""
+    def begin(self, party: int) -> None:
+        """Start a segment of a party at the clock's time."""
         self._start = self._noted = self._clock.now
-        self._factor = self._slowness(party.id, self._start) / self._speeds[party.id]
+        self._factor = self._slowness(party, self._start) / self._speeds[party]
         self._paused = 0
         self._mark = thread_time_ns() + self._reading
 

@@ -16,11 +16,11 @@ from mpcsim.clock import Clock
 from mpcsim.downlink import Downlink
 from mpcsim.laws import Law
 from mpcsim.network import Network
+from mpcsim.ports import Deliver
 from mpcsim.streams import ONE, Stream, minus_log
 from mpcsim.trace import NONE, Trace
 from mpcsim.units import NANOSECONDS, parse_time
 
-Deliver = Callable[..., None]
 MOST_ATTEMPTS = 10_000  # then a message is lost for good, as a connection gives up
 _FEW = 32  # segments that are drawn one by one
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mpcsim.errors import DeadlockError, MpcsimError, PartyError
 
 if TYPE_CHECKING:
     from mpcsim.meter import SpanRun
-    from mpcsim.scheduler import Scheduler
     from mpcsim.strand import Strand
 
 _LISTED = 20  # how many waiting strands or unread messages an error spells out
@@ -69,10 +69,18 @@ def _heard(strand: Strand) -> str:
     return f" (its last message came on the link from party {strand.heard} to party {strand.party.id})"
 
 
-def deadlock(run: Scheduler) -> DeadlockError:
-    """Return the error that lists who waits for whom, where, and which messages nobody read."""
-    lines = [_waits(run, strand) for strand in _leaves(run)]
-    unread = [f"from party {source} to party {to}" for source, to in run.transport.unread()]
+def deadlock(
+    strands: Sequence[Strand], roles: Sequence[str], left: Sequence[tuple[int, int]]
+) -> DeadlockError:
+    """Return the error that lists who waits for whom, where, and which messages nobody read.
+
+    Args:
+        strands: the programs of the parties.
+        roles: their names.
+        left: (from, to) of every message that nobody read.
+    """
+    lines = [_waits(roles, strand) for strand in _leaves(strands)]
+    unread = [f"from party {source} to party {to}" for source, to in left]
     head = "deadlock: nothing is under way, and" if lines else "the run ended, but"
     parts = [head]
     if lines:
@@ -84,13 +92,13 @@ def deadlock(run: Scheduler) -> DeadlockError:
     return DeadlockError("\n".join(parts))
 
 
-def _waits(run: Scheduler, strand: Strand) -> str:
+def _waits(roles: Sequence[str], strand: Strand) -> str:
     """Return who waits, for what, and where in its protocol."""
     party, what = strand.party, "something outside the engine"
     place = f" on channel {strand.channel.path or '(root)'!r}{in_span(strand)}"
     if strand.waiting is not None:
         source = strand.waiting[0]
-        what = f"party {source} ({run.parties[source].role}){place}"
+        what = f"party {source} ({roles[source]}){place}"
     elif strand.queued:
         what = f"the sub-protocol before it to leave a stage{place}"
     return f"  party {party.id} ({party.role}) waits for {what}, at {' > '.join(strand.stack())}"
@@ -101,14 +109,13 @@ def _short(lines: list[str]) -> list[str]:
     return lines[:_LISTED] + more
 
 
-def faults(run: Scheduler) -> str:
+def faults(acts: Sequence[dict[str, Any]]) -> str:
     """Return what faults did so far, for an error that they may have caused; "" for nothing."""
-    injector = run.injector
-    if injector is None or not injector.acts:
+    if not acts:
         return ""
     first: dict[str, int] = {}
     times: dict[str, int] = {}
-    for act in injector.acts:
+    for act in acts:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
         span = f", span {act['span']!r}" if act["span"] else ""
         line = f"faults.{act['rule']} {act['kind']}: {where}{span}"
@@ -122,9 +129,9 @@ def faults(run: Scheduler) -> str:
     return "\n".join(["faults that acted before:", *_short(lines)])
 
 
-def _leaves(run: Scheduler) -> list[Strand]:
+def _leaves(strands: Sequence[Strand]) -> list[Strand]:
     found: list[Strand] = []
-    todo = list(run.strands)
+    todo = list(strands)
     while todo:
         strand = todo.pop(0)
         if not strand.finished:

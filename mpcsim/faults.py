@@ -22,14 +22,6 @@ _End = str | Annotated[int, Field(ge=0)]
 _Number = Annotated[int, Field(ge=0)]
 
 
-class Crashed(BaseException):
-    """Leaves the code of a party that a fault stops; a protocol does not catch it."""
-
-    def __init__(self, rule: int) -> None:
-        super().__init__(rule)
-        self.rule = rule
-
-
 class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mpcsim.errors import InputError
-from mpcsim.faults import MESSAGE_RULES, Corrupt, Crash, Crashed, Delay, Drop, Duplicate, Partition, Slow
+from mpcsim.faults import MESSAGE_RULES, Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow
 from mpcsim.frames import copied
 from mpcsim.laws import party_id
+from mpcsim.ports import Crashed, Deliver
 from mpcsim.streams import Stream
 from mpcsim.units import parse_time
 
 if TYPE_CHECKING:
-    from mpcsim.emulator import Deliver, Emulator
+    from mpcsim.emulator import Emulator
     from mpcsim.meter import Digest, SpanRun
     from mpcsim.scheduler import Scheduler
     from mpcsim.strand import Strand

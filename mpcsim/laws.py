@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from mpcsim.errors import InputError
 from mpcsim.jitter import Jitter, Moving, Steady
+from mpcsim.link_tables import ANY, Effects, LinkTable
 from mpcsim.profiles import PROFILES
 from mpcsim.units import parse_bandwidth, parse_time
 
-if TYPE_CHECKING:
-    from mpcsim.network import Effects, LinkTable, Network
 
-ANY = "*"
+class Described(Protocol):
+    """What the laws need of a network's description; see `mpcsim.network`."""
+
+    @property
+    def latency(self) -> str | Sequence[Sequence[str]]:
+        """One way, as text, or a matrix of texts."""
+
+    @property
+    def bandwidth(self) -> str | Sequence[Sequence[str]]:
+        """As text, or a matrix of texts."""
+
+    @property
+    def sharing(self) -> str:
+        """How a party's links share: "uplink" or "link"."""
+
+    @property
+    def profile(self) -> str | None:
+        """The name of a ready-made network."""
+
+    @property
+    def regions(self) -> Sequence[str] | Mapping[str, str]:
+        """Each party's region, by id or by role."""
+
+    @property
+    def downlink(self) -> str | Mapping[str, str]:
+        """Limit of what a party receives; or by role."""
+
+    @property
+    def loss(self) -> float:
+        """The probability that a segment is lost."""
 
 
 class Law(NamedTuple):
@@ -47,7 +75,7 @@ class Laws:
         constant: whether no link draws anything and no party has a downlink limit.
     """
 
-    def __init__(self, network: Network, effects: Effects, roles: Sequence[str]) -> None:
+    def __init__(self, network: Described, effects: Effects, roles: Sequence[str]) -> None:
         self._network = network
         self._roles = roles
         self._tables = [_ends(table, roles, number) for number, table in enumerate(effects.links)]
@@ -136,7 +164,7 @@ def _ends(table: LinkTable, roles: Sequence[str], number: int) -> tuple[LinkTabl
     return table, source, to
 
 
-def _regions(network: Network, roles: Sequence[str]) -> list[str]:
+def _regions(network: Described, roles: Sequence[str]) -> list[str]:
     if network.profile is None or not PROFILES[network.profile].regions:
         return []
     named = network.regions
@@ -155,7 +183,7 @@ def _regions(network: Network, roles: Sequence[str]) -> list[str]:
     return list(named)
 
 
-def _downlinks(network: Network, roles: Sequence[str]) -> list[int | None]:
+def _downlinks(network: Described, roles: Sequence[str]) -> list[int | None]:
     if not isinstance(network.downlink, Mapping):
         return [parse_bandwidth(network.downlink)] * len(roles)
     limits: list[int | None] = [None] * len(roles)

@@ -10,7 +10,7 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from mpcsim.party import Party
+    from mpcsim.strand import Actor
 
 
 def configure() -> None:
@@ -30,7 +30,7 @@ def configure() -> None:
     )
 
 
-def party_log(party: Party) -> Any:
+def party_log(party: Actor) -> Any:
     """Return a logger whose lines say which party speaks, in which span, at what time of its own."""
     return structlog.get_logger().bind(party=party)
 

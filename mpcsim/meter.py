@@ -35,6 +35,25 @@ class Traffic:
         self.wire_bytes += other.wire_bytes
 
 
+@dataclass
+class PartyCost:
+    """What one party sent and, where compute is measured, the processor time of its code."""
+
+    role: str
+    sent: Traffic
+    compute_ns: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return the party's row in the run record."""
+        return {
+            "role": self.role,
+            "payload_bytes": self.sent.payload_bytes,
+            "wire_bytes": self.sent.wire_bytes,
+            "messages": self.sent.messages,
+            "compute_s": self.compute_ns / 1e9,
+        }
+
+
 class LinkAccounts(Mapping[tuple[int, int], Traffic]):
     """What was sent, by directed link (from, to); links that carried nothing are left out.
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal, get_args
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Literal, get_args
 
 from mpcsim.errors import InputError
-from mpcsim.jitter import Jitter
-from mpcsim.laws import ANY, Law, Laws
+from mpcsim.laws import Law, Laws
+from mpcsim.link_tables import ANY, Effects, LinkTable
 from mpcsim.profiles import PROFILES, Profile
 from mpcsim.schema import shown, unknown, validate
 from mpcsim.units import format_time, parse_bandwidth, parse_time
@@ -22,37 +20,6 @@ __all__ = ["Law", "Laws", "LinkTable", "Matrix", "Network", "Sharing"]
 
 Sharing = Literal["uplink", "link"]
 Matrix = Sequence[Sequence[str]]
-_LARGEST = 2**20  # bytes of overhead, or of a segment
-_MOST_LOSS = 0.95
-
-
-class LinkTable(BaseModel):
-    """One entry of `[[network.links]]`: what it sets for the links from `source` to `to`.
-
-    Ends are ids or roles, or "*" for every party; an entry that names both ends goes before one that
-    names one, and that before one that names none.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    source: str | Annotated[int, Field(ge=0)] = ANY
-    to: str | Annotated[int, Field(ge=0)] = ANY
-    latency: str | None = None
-    bandwidth: str | None = None
-    jitter: Jitter | None = None
-    loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] | None = None
-
-
-class Effects(BaseModel):
-    """The keys of `[network]` beyond plain texts, as pydantic validates them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    jitter: Jitter | None = None
-    loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] = 0.0
-    overhead_bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
-    segment_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] | None = None
-    links: list[LinkTable] = []
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from mpcsim.units import format_bytes, format_time
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mpcsim.simulate import Run
+    from mpcsim.meter import PartyCost, SpanCost, Traffic
+    from mpcsim.network import Network
 
 Row = Mapping[str, Any]
 TableName = Literal["spans", "parties", "links"]
@@ -83,9 +84,28 @@ def link_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 class Shown:
-    """What a `Run` has for notebooks."""
+    """What a `Run` has for notebooks, and what it takes from the run."""
 
-    def frame(self: Run, table: TableName = "spans") -> pd.DataFrame:  # type: ignore[misc]  # see below
+    if TYPE_CHECKING:
+        rounds: int
+        makespan_ns: int
+        digest: str
+        per_party: list[PartyCost]
+        links: Mapping[tuple[int, int], Traffic]
+        spans: list[SpanCost]
+        network: Network
+        seed: int | None
+        compute: Any
+        clock: Any
+
+        @property
+        def messages(self) -> int: ...  # noqa: D102  # see `Run`
+        @property
+        def payload_bytes(self) -> int: ...  # noqa: D102
+        @property
+        def wire_bytes(self) -> int: ...  # noqa: D102
+
+    def frame(self, table: TableName = "spans") -> pd.DataFrame:
         """Return a table of the run ("spans", "parties" or "links") as a pandas data frame.
 
         Raises:
@@ -100,14 +120,14 @@ class Shown:
             return link_frame([{"from": ends[0], "to": ends[1]} | asdict(sent) for ends, sent in links])
         raise UsageError(f"a run has no table {table!r}; its tables: spans, parties, links")
 
-    def _repr_html_(self: Run) -> str:  # type: ignore[misc]  # `Run` is the one class that has it
+    def _repr_html_(self) -> str:
         return run_html(self)
 
 
 # HTML
 
 
-def run_html(run: Run) -> str:
+def run_html(run: Shown) -> str:
     """Return what Jupyter shows for a run: the summary and the table of spans."""
     network = run.network.describe()
     seed = "no seed" if run.seed is None else f"seed {run.seed}"
@@ -130,7 +150,7 @@ def run_html(run: Run) -> str:
     )
 
 
-def _party_html(run: Run) -> str:
+def _party_html(run: Shown) -> str:
     measured = run.compute == "measured"
     rows = [
         [
@@ -146,7 +166,7 @@ def _party_html(run: Run) -> str:
     return _table("Sent by each party", columns, rows)
 
 
-def _span_html(run: Run) -> str:
+def _span_html(run: Shown) -> str:
     measured = run.compute == "measured"
     described = [span.describe() for span in run.spans]
     rows = []

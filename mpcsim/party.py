@@ -8,18 +8,16 @@ from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from mpcsim.asks import Engine, Fork, Sleep, Stage
 from mpcsim.errors import InputError, UsageError
 from mpcsim.failure import note_span
-from mpcsim.strand import Channel, Strand
+from mpcsim.strand import Actor, Channel
 from mpcsim.trace import RECV
 from mpcsim.units import NANOSECONDS, parse_time
-
-if TYPE_CHECKING:
-    from mpcsim.scheduler import Scheduler
 
 _LONGEST = 1e9  # seconds
 _OUTSIDE = (
@@ -28,31 +26,7 @@ _OUTSIDE = (
 )
 
 
-class Fork:
-    """What `party.gather` hands to the scheduler."""
-
-    __slots__ = ("coroutines",)
-
-    def __init__(self, coroutines: tuple[Coroutine[Any, Any, Any], ...]) -> None:
-        self.coroutines = coroutines
-
-
-class Sleep:
-    """What `party.sleep` hands to the scheduler."""
-
-    __slots__ = ("nanoseconds",)
-
-    def __init__(self, nanoseconds: int) -> None:
-        self.nanoseconds = nanoseconds
-
-
-class Stage:
-    """What `party.stage` hands to the scheduler."""
-
-    __slots__ = ()
-
-
-class Party:
+class Party(Actor):
     """One actor of a run: it sends and awaits messages, and its coroutine is its program.
 
     Attributes:
@@ -62,23 +36,14 @@ class Party:
         crashed: whether a fault stopped it.
     """
 
-    def __init__(self, id: int, roles: list[str], scheduler: Scheduler, seed: int | None) -> None:
-        self.id = id
-        self.n = len(roles)
-        self.role = roles[id]
-        self.crashed = False
-        self._roles = roles
+    def __init__(self, id: int, roles: list[str], scheduler: Engine, seed: int | None) -> None:
+        super().__init__(id, roles, scheduler.watch)
         self._scheduler = scheduler
-        self._watch = scheduler.watch
         self._noting = scheduler.trace is not None
         self._put = scheduler.transport.put if self._watch is None else scheduler.transport.put_measured
         self._seed = seed
-        self._strand: Strand | None = None
-        self._mail: dict[tuple[int, int], Any] = {}
-        self._waiting: dict[tuple[int, int], Strand] = {}
         self._channels: dict[str, Channel] = {}
         self._streams: dict[str, np.random.Generator] = {}
-        self.busy_until = 0
 
     def __repr__(self) -> str:
         return f"<Party {self.id} ({self.role})>"
@@ -167,19 +132,6 @@ class Party:
         if self._strand is None:
             raise UsageError(_OUTSIDE)
         yield Sleep(_nanoseconds(seconds, "sleep"))
-
-    def _id_of(self, name: Any) -> int:
-        if isinstance(name, np.integer):
-            return int(name)
-        if name in self._roles:
-            return self._roles.index(name)
-        raise UsageError(self._no_such_party("reach", name))
-
-    def _no_such_party(self, what: str, found: Any) -> str:
-        others = [f"{i} ({role})" for i, role in enumerate(self._roles) if i != self.id]
-        return f"party {self.id} ({self.role}) cannot {what} {found!r}: the others are " + ", ".join(
-            others[:12] + (["…"] if len(others) > 12 else [])
-        )
 
     # Structure
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 from mpcsim import failure
+from mpcsim.asks import Fork, Sleep, Stage
 from mpcsim.clock import Clock
 from mpcsim.compute import Stopwatch
 from mpcsim.errors import MpcsimError, RecvTimeout, UsageError
-from mpcsim.faults import Crashed
-from mpcsim.injector import Injector
 from mpcsim.meter import SpanRun
-from mpcsim.party import Fork, Party, Sleep, Stage
-from mpcsim.strand import Channel, Strand
+from mpcsim.ports import Crashed, Faults
+from mpcsim.strand import Actor, Channel, Strand
 from mpcsim.trace import (
     CANCEL,
     END,
@@ -56,7 +55,7 @@ class Scheduler:
         transport: Transport,
         watch: Stopwatch | None = None,
         trace: Trace | None = None,
-        injector: Injector | None = None,
+        injector: Faults | None = None,
     ) -> None:
         self.clock = clock
         self.transport = transport
@@ -72,7 +71,7 @@ class Scheduler:
         self.timeouts = 0
         self.progress: tuple[float, float] | None = None
         self.outputs: list[Any] = []
-        self.parties: list[Party] = []
+        self.parties: Sequence[Actor] = []
         self.strands: list[Strand] = []
         self.failure: MpcsimError | None = None
         self._running = 0
@@ -80,7 +79,7 @@ class Scheduler:
         self._spans = 0
         self._entries: dict[tuple[SpanRun, int, str, str], int] = {}
 
-    def start(self, parties: list[Party], programs: list[Coroutine[Any, Any, Any]]) -> None:
+    def start(self, parties: Sequence[Actor], programs: list[Coroutine[Any, Any, Any]]) -> None:
         """Make every party's program ready, in order."""
         self.parties = parties
         self.compute_ns = [0] * len(parties)
@@ -106,7 +105,9 @@ class Scheduler:
         try:
             self.clock.run()
             if self.failure is None and (self._running or self.transport.unread()):
-                self.failure = failure.deadlock(self)
+                self.failure = failure.deadlock(
+                    self.strands, [party.role for party in self.parties], self.transport.unread()
+                )
         finally:
             if self.watch is not None:
                 self.watch.close()
@@ -122,7 +123,7 @@ class Scheduler:
 
     # Time
 
-    def time_of(self, party: Party) -> int:
+    def time_of(self, party: Actor) -> int:
         """Return a party's own time: the event's, plus what its code spent since."""
         if self.watch is not None:
             return self.watch.now() if party._strand is not None else max(self.clock.now, party.busy_until)
@@ -153,7 +154,7 @@ class Scheduler:
 
     def _strand(
         self,
-        party: Party,
+        party: Actor,
         coroutine: Coroutine[Any, Any, Any],
         channel: Channel,
         span: SpanRun,
@@ -177,7 +178,7 @@ class Scheduler:
             if party.busy_until > self.clock.now:
                 self.clock.at(party.busy_until, self.step, strand, value, error)
                 return
-            watch.begin(party)
+            watch.begin(party.id)
         party._strand = strand
         try:
             wanted = strand.resume(value) if error is None else strand.coroutine.throw(error)
@@ -349,7 +350,7 @@ class Scheduler:
             finally:
                 strand.party._strand = None
 
-    def crash(self, party: Party, rule: int) -> None:
+    def crash(self, party: Actor, rule: int) -> None:
         """Stop a party for good: what it sent is under way, what comes for it is lost."""
         root = self.strands[party.id]
         if root.finished or party.crashed:
@@ -362,7 +363,7 @@ class Scheduler:
 
     # Spans
 
-    def enter_span(self, party: Party, strand: Strand, name: str, op: str | None) -> SpanRun:
+    def enter_span(self, party: Actor, strand: Strand, name: str, op: str | None) -> SpanRun:
         """Open a span, or join the other parties in theirs."""
         outer = strand.span
         if self.watch is not None:
@@ -384,7 +385,7 @@ class Scheduler:
             self.watch.resume()
         return run
 
-    def leave_span(self, party: Party, strand: Strand, run: SpanRun, outer: SpanRun) -> None:
+    def leave_span(self, party: Actor, strand: Strand, run: SpanRun, outer: SpanRun) -> None:
         """Leave a span."""
         if self.watch is not None:
             self.watch.pause()

@@ -18,7 +18,7 @@ from mpcsim.garbage import patient_collector
 from mpcsim.injector import Injector, check_ends
 from mpcsim.laws import party_id
 from mpcsim.memory import keep_freed_memory
-from mpcsim.meter import Digest, SpanCost, Traffic, collect_spans
+from mpcsim.meter import Digest, PartyCost, SpanCost, Traffic, collect_spans
 from mpcsim.network import Network
 from mpcsim.notebook import Shown
 from mpcsim.party import Party
@@ -28,25 +28,6 @@ from mpcsim.transport import Transport
 
 ClockName = Literal["virtual", "wall"]
 Program = Callable[[Party], Awaitable[Any]]
-
-
-@dataclass
-class PartyCost:
-    """What one party sent and, where compute is measured, the processor time of its code."""
-
-    role: str
-    sent: Traffic
-    compute_ns: int
-
-    def describe(self) -> dict[str, Any]:
-        """Return the party's row in the run record."""
-        return {
-            "role": self.role,
-            "payload_bytes": self.sent.payload_bytes,
-            "wire_bytes": self.sent.wire_bytes,
-            "messages": self.sent.messages,
-            "compute_s": self.compute_ns / 1e9,
-        }
 
 
 @dataclass
@@ -232,7 +213,7 @@ def simulate(
 def _explained(problem: MpcsimError, run: Run, scheduler: Scheduler) -> MpcsimError:
     """Return the error with what faults did, the seed that repeats it, and the run so far."""
     problem.run = run
-    acted = failure.faults(scheduler)
+    acted = failure.faults(run.faults)
     if acted:
         problem.add_note(acted)
     if isinstance(problem, RunError):

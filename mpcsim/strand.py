@@ -1,4 +1,4 @@
-"""Strands and channels: one line of execution of a party, and the address of its messages."""
+"""Actors, strands and channels: who runs, its lines of execution, and the address of their messages."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Coroutine
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from mpcsim.errors import UsageError
+
 if TYPE_CHECKING:
+    from mpcsim.compute import Stopwatch
     from mpcsim.meter import SpanRun, Traffic
-    from mpcsim.party import Party
 
 
 class Channel:
@@ -50,6 +54,43 @@ class Channel:
         return number
 
 
+class Actor:
+    """What the engine keeps of a party: who it is, what waits in its mailbox, and who waits there.
+
+    Attributes:
+        id: position among the actors, from 0.
+        n: number of actors.
+        role: name of the actor's role ("party0", "hospital", …).
+        crashed: whether a fault stopped it.
+        busy_until: when its processor is free again, where compute is measured.
+    """
+
+    def __init__(self, id: int, roles: list[str], watch: Stopwatch | None = None) -> None:
+        self.id = id
+        self.n = len(roles)
+        self.role = roles[id]
+        self.crashed = False
+        self.busy_until = 0
+        self._roles = roles
+        self._watch = watch
+        self._strand: Strand | None = None
+        self._mail: dict[tuple[int, int], Any] = {}
+        self._waiting: dict[tuple[int, int], Strand] = {}
+
+    def _id_of(self, name: Any) -> int:
+        if isinstance(name, np.integer):
+            return int(name)
+        if name in self._roles:
+            return self._roles.index(name)
+        raise UsageError(self._no_such_party("reach", name))
+
+    def _no_such_party(self, what: str, found: Any) -> str:
+        others = [f"{i} ({role})" for i, role in enumerate(self._roles) if i != self.id]
+        return f"party {self.id} ({self.role}) cannot {what} {found!r}: the others are " + ", ".join(
+            others[:12] + (["…"] if len(others) > 12 else [])
+        )
+
+
 class Strand:
     """A coroutine that the scheduler steps: a party's program, or one child of a gather.
 
@@ -74,7 +115,7 @@ class Strand:
 
     def __init__(
         self,
-        party: Party,
+        party: Actor,
         coroutine: Coroutine[Any, Any, Any],
         channel: Channel,
         span: SpanRun,

@@ -7,25 +7,40 @@ and party.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mpcsim.errors import UsageError
+from mpcsim.errors import MpcsimError, UsageError
 from mpcsim.frames import weigh
 from mpcsim.meter import Digest, LinkAccounts
 from mpcsim.trace import NONE
 
 if TYPE_CHECKING:
     from mpcsim.clock import Clock
-    from mpcsim.emulator import Emulator
-    from mpcsim.injector import Injector
-    from mpcsim.party import Party
-    from mpcsim.scheduler import Scheduler
-    from mpcsim.strand import Strand
+    from mpcsim.ports import Faults, Links
+    from mpcsim.strand import Actor, Strand
+    from mpcsim.trace import Trace
 
 _BATCH = Digest.BATCH
 Message = tuple[int, Any, int]  # depth, payload, number
+
+
+class Runner(Protocol):
+    """What the transport asks of what steps the parties; see `mpcsim.scheduler`."""
+
+    @property
+    def trace(self) -> Trace | None:
+        """The events, where they are kept."""
+
+    def step(self, strand: Strand, value: Any) -> None:
+        """Run a strand up to its next await."""
+
+    def charge(self, strand: Strand) -> None:
+        """Give the compute since the last charge to the strand's party and to its span."""
+
+    def abort(self, error: MpcsimError) -> None:
+        """End the run with an error that is no party's."""
 
 
 class Transport:
@@ -34,9 +49,9 @@ class Transport:
     def __init__(
         self,
         clock: Clock,
-        emulator: Emulator,
+        links: Links,
         digest: Digest,
-        faults: Injector | None = None,
+        faults: Faults | None = None,
         *,
         checking: bool = False,
     ) -> None:
@@ -48,16 +63,16 @@ class Transport:
         self._watched = checking or digest.audit is not None
         self._clock = clock
         self._at = clock.at
-        self._transmit = emulator.transmit
-        self._submit = emulator.submit
-        self._emulator = emulator
-        self._plain = emulator.plain and faults is None
+        self._transmit = links.transmit
+        self._submit = links.submit
+        self._network = links
+        self._plain = links.plain and faults is None
         self._faults = faults
         self.links = LinkAccounts(0)
-        self._parties: list[Party] = []
+        self._parties: Sequence[Actor] = []
         self._sent: list[tuple[list[int], list[int], list[int]]] = []
 
-    def attach(self, scheduler: Scheduler, parties: list[Party]) -> None:
+    def attach(self, scheduler: Runner, parties: Sequence[Actor]) -> None:
         """Connect to what runs the parties; the accounts of each are by receiver."""
         self._scheduler = scheduler
         self._step: Callable[[Strand, Any], None] = scheduler.step
@@ -68,7 +83,7 @@ class Transport:
             zip(self.links.messages, self.links.payload_bytes, self.links.wire_bytes, strict=True)
         )
 
-    def put_measured(self, party: Party, strand: Strand, to: int, payload: Any) -> None:
+    def put_measured(self, party: Actor, strand: Strand, to: int, payload: Any) -> None:
         """Do what `put` does, at the party's own time, and charge nobody for it."""
         watch = party._watch
         assert watch is not None
@@ -78,7 +93,7 @@ class Transport:
         finally:
             watch.resume()
 
-    def put(self, party: Party, strand: Strand, to: int, payload: Any, now: int = NONE) -> None:
+    def put(self, party: Actor, strand: Strand, to: int, payload: Any, now: int = NONE) -> None:
         """Weigh a message, account for it and put it on its link."""
         sender = party.id
         if not 0 <= to < party.n or to == sender:
@@ -151,7 +166,7 @@ class Transport:
         spent, strand.carried_ns = strand.carried_ns, 0
         self._trace.sent(now, strand, spent, to, number, payload_bytes, wire_bytes, arrival)
 
-    def deliver(self, receiver: Party, key: tuple[int, int], message: Message) -> None:
+    def deliver(self, receiver: Actor, key: tuple[int, int], message: Message) -> None:
         """Hand a message to the strand that waits for it, or keep it until one does."""
         strand = receiver._waiting.pop(key, None)
         if strand is not None:
@@ -168,7 +183,7 @@ class Transport:
         else:
             receiver._mail[key] = deque((mail, message))
 
-    def _deliver_checked(self, receiver: Party, key: tuple[int, int], message: Message) -> None:
+    def _deliver_checked(self, receiver: Actor, key: tuple[int, int], message: Message) -> None:
         """Deliver, unless the payload is no longer what was sent."""
         assert self._seals is not None
         if self._faults is None and _hashed(message[1]) != self._seals.pop(message[2]):
@@ -190,7 +205,7 @@ class Transport:
         for callback, args in self._clock.pending():
             if callback == self._hand and not args[0].crashed:
                 found.append((args[1][0], args[0].id))
-        under_way = self._emulator.under_way()
+        under_way = self._network.under_way()
         return found + [(source, to) for source, to in under_way if not self._parties[to].crashed]
 
 

@@ -6,6 +6,7 @@ count that the same formula gives on plain ints.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar
@@ -286,3 +287,6 @@ def total_latex(expression: Any) -> str:
     one, whole = _over_thirds(expression)
     parts = [rf"\sum_{{t=0}}^{{2}} \left[{latex(one)}\right]"] if one != 0 else []
     return " + ".join([*parts, *([latex(whole)] if whole != 0 or not parts else [])])
+
+
+numbers.offer_symbolic(sys.modules[__name__])
