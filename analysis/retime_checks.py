@@ -60,6 +60,8 @@ def _check_operations(structure: Structure) -> None:
             raise Damaged(f"a sleep of {x} ns")
         if kind == _SEND and (y < 0 or not 0 <= x < parties or x == structure.party_of(position)):
             raise Damaged(f"a message of {y} bytes to party {x}")
+        if kind == _END and x not in (0, 1):
+            raise Damaged(f"a strand that ends with {x}")
         if kind == _STAGE:
             _check_stage(structure, structure.strands[position], y, eldest)
 

@@ -63,7 +63,8 @@ def replay(
         faults: rules of the run: delays and duplicates that hold at all times.
 
     Raises:
-        NotRetimable: over this network, messages on a shared channel change their order.
+        NotRetimable: over this network, messages on a shared channel change their order, or an error comes
+            before the ends of the sub-protocols that it would cancel.
         InputError: the network does not fit the parties.
     """
     clock = VirtualClock()
@@ -202,6 +203,8 @@ def _instant(structure: Structure, clock: VirtualClock, emulator: Emulator, send
                     missing[outer] -= 1
                     if missing[outer] == 0:
                         soon(step, outer)
+                    elif x:
+                        _refuse_error(structure, strand)
                 position += 1
                 break
             elif kind == SLEEP:
@@ -313,6 +316,8 @@ def _measured(structure: Structure, clock: VirtualClock, emulator: Emulator, sen
             missing[outer] -= 1
             if missing[outer] == 0:
                 soon(resume, outer, 0)
+            elif x:
+                _refuse_error(structure, strand)
             queue.pass_on(position, now)
 
     for strand in range(len(structure.roles)):
@@ -378,6 +383,14 @@ def _refuse(structure: Structure, box: int) -> None:
         f"cannot be retimed: over this network, messages from {structure.roles[source]} to "
         f"{structure.roles[to]} on channel {channel or '(root)'!r}, which concurrent sub-protocols share, "
         "come in another order than in the run; run it"
+    )
+
+
+def _refuse_error(structure: Structure, strand: int) -> None:
+    raise NotRetimable(
+        "cannot be retimed: over this network, an error that a concurrent sub-protocol of "
+        f"{structure.roles[structure.party[strand]]} raises would cancel others, which in the run had "
+        "ended before; run it"
     )
 
 

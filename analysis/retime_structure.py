@@ -35,8 +35,8 @@ Op = tuple[int, int, int, int, int]
 """(kind, compute in nanoseconds since the strand's last operation, x, y, z).
 
 send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
-number of children; stage: 0, position at which the sibling before left it (-1: nobody is before). What does
-not apply is 0.
+number of children; end: 1 where an error ended the strand; stage: 0, position at which the sibling before
+left it (-1: nobody is before). What does not apply is 0.
 """
 
 
@@ -273,6 +273,8 @@ def _operation(found: Structure, row: Mapping[str, Any], boxes: dict[tuple[int, 
         return (SLEEP, cost, row["value"], 0, 0)
     if kind == FORK:
         return (FORK, cost, row["peer"], row["value"], 0)
+    if kind == END:
+        return (END, cost, 0 if row["value"] is None else row["value"], 0, 0)
     return (kind, cost, 0, 0, 0)
 
 

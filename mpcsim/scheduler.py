@@ -294,7 +294,7 @@ class Scheduler:
     def _end(self, strand: Strand, result: Any, error: Exception | None) -> None:
         """Hand a finished strand's result to its parent, or to the run."""
         strand.finished = True
-        self.note(END, strand)
+        self.note(END, strand, value=NONE if error is None else 1)
         parent = strand.parent
         if parent is None:
             self._end_party(strand, result, error)
@@ -303,16 +303,15 @@ class Scheduler:
             if isinstance(error, MpcsimError):
                 failure.locate(error, strand)
             for sibling in parent.children:
-                self._cancel(sibling)
-            parent.children = []
+                self._cancel(sibling, strand.depth)
+            parent.join()
             self.clock.soon(self.step, parent, None, error)
             return
         parent.results[strand.position] = result
         parent.missing -= 1
         self._admit(strand.after)
         if parent.missing == 0:
-            parent.depth = max(child.depth for child in parent.children)
-            parent.children = []
+            parent.join()
             results, parent.results = parent.results, []
             self.clock.soon(self.step, parent, results)
 
@@ -331,16 +330,20 @@ class Scheduler:
         if self._running == 0:
             self.clock.stop()
 
-    def _cancel(self, strand: Strand) -> None:
-        """Close a strand and all below it; its `finally` blocks run, its messages stay unread."""
+    def _cancel(self, strand: Strand, depth: int = 0) -> None:
+        """Close a strand and all below it; its `finally` blocks run, its messages stay unread.
+
+        They know of what led to the error that cancels them: `depth` is that of the strand that raised it.
+        """
         for child in strand.children:
-            self._cancel(child)
-        strand.children = []
+            self._cancel(child, depth)
+        strand.join()
         if not strand.finished:
             strand.finished = True
             self.clock.held.discard(strand)
             if strand.waiting is not None:
                 strand.party._waiting.pop(strand.waiting, None)
+            strand.depth = max(strand.depth, depth)
             self.note(CANCEL, strand)
             strand.party._strand = strand
             try:

@@ -164,6 +164,12 @@ class Strand:
             return before.stages[number]
         return before.depth if before.finished else None
 
+    def join(self) -> None:
+        """Go on without children, at the greatest depth of any: however they ended, the strand knows."""
+        for child in self.children:
+            self.depth = max(self.depth, child.depth)
+        self.children = []
+
     def deepest(self) -> int:
         """Return the greatest depth of this strand and those below it."""
         return max((child.deepest() for child in list(self.children)), default=self.depth)

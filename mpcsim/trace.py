@@ -38,7 +38,8 @@ class Trace(Sequence[dict[str, Any]]):
     Times are nanoseconds. What does not apply to an event is None. `value` is what the kind needs:
     fork: the number of children, whose strands are numbered on from `peer`; start: the parent's
     strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
-    fault: the position of the rule; stage: the strand of the sibling before, where there is one.
+    fault: the position of the rule; stage: the strand of the sibling before, where there is one; end: 1
+    where an error ended the strand.
     """
 
     def __init__(self) -> None:

@@ -258,6 +258,46 @@ def test_asyncio_waits_and_cancelled_parts_are_refused():
     assert "cancelled" in refused(catching)
 
 
+@pytest.mark.parametrize("compute", ["none", "measured"])
+def test_an_error_is_retimed_where_it_cancels_nobody_and_refused_by_name_where_it_would(compute):
+    """Party 0 hears 1 and 2 at once and fails on what 1 said; it answers what it has by then."""
+
+    async def hear(party):
+        await party.recv(1)
+        await party.recv(1)
+        raise ValueError("no")
+
+    async def program(party):
+        if party.id == 0:
+            with contextlib.suppress(ValueError):
+                await party.gather(party.gather(hear(party)), party.recv(2))
+            party.send(1, "sorry")
+        elif party.id == 1:
+            with_two = party.gather(_tell_twice(party), _rest(party))
+            await party.gather(with_two)
+            await party.recv(0)
+        else:
+            await party.gather(_rest(party), _tell(party))
+
+    async def _tell_twice(party):
+        party.send(0, 1)
+        party.send(0, 2)
+
+    def over(one, two):
+        links = [{"source": source, "latency": f"{ms} ms"} for source, ms in ((1, one), (2, two))]
+        return Network(latency="1 ms", links=links)
+
+    run = simulate(program, network=over(9, 4), seed=1, trace=True, compute=compute)
+    structure = build(run.events, ["party0", "party1", "party2"], measured=compute == "measured")
+    for one, two in ((9, 4), (30, 29), (100, 1)):
+        fresh = simulate(program, network=over(one, two), seed=1)
+        spent = 0 if compute == "none" else 5_000_000
+        assert 0 <= replay(structure, over(one, two), 1).makespan_ns - fresh.makespan_ns <= spent
+        assert fresh.rounds == run.rounds == 2
+    with pytest.raises(NotRetimable, match=r"an error .* of party0 raises would cancel others"):
+        replay(structure, over(4, 9), 1)
+
+
 def test_concurrent_parts_on_one_named_channel_are_refused_only_where_their_order_changes():
     async def program(party):
         async def part(source, size):
