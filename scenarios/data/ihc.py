@@ -1,8 +1,9 @@
 """Tiles of a real immunohistochemistry micrograph, labelled by how much of each is stained brown.
 
-The micrograph ships inside scikit-image (`skimage.data.immunohistochemistry`: 512×512 pixels, 8-bit
-RGB, colonic glands; the antibody is made visible with diaminobenzidine, DAB, which is brown, and
-the nuclei with haematoxylin, which is blue). Nothing is downloaded.
+The micrograph is scikit-image's (`skimage.data.immunohistochemistry`: 512×512 pixels, 8-bit RGB, colonic
+glands; the antibody is made visible with diaminobenzidine, DAB, which is brown, and the nuclei with
+haematoxylin, which is blue). It ships as `ihc.npz`, which `scenarios.data.micrograph` writes and whose licence
+it states. Nothing is downloaded.
 
 **The label is not a diagnosis.** No pathologist gave it, and it says nothing about disease. It is
 computed from the stain: colour deconvolution (`skimage.color.rgb2hed`; Ruifrok and Johnston, 2001)
@@ -21,13 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.resources import files
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from skimage.color import rgb2gray, rgb2hed
 
 from mpcsim.errors import InputError
 from scenarios.data.dataset import Dataset
@@ -43,6 +42,9 @@ REGIONS: dict[Split, tuple[tuple[int, int], ...]] = {
 }
 """Columns that a split may use: pairs of the first and the one after the last."""
 CLASSES = ("unstained", "stained")
+FILE = Path(__file__).with_name("ihc.npz")
+LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
+"""Weights of red, green and blue in the luminance: ITU-R BT.709, rounded as scikit-image's `rgb2gray` does."""
 
 
 def corners(split: Split, size: int = 50, stride: int = 8) -> NDArray[np.int64]:
@@ -80,8 +82,8 @@ def load(
     if chosen is not None:
         wanted = chosen(labels)
         at, labels = at[wanted], labels[wanted]
-    colours = _micrograph() / 255.0
-    pixels = colours if channels == 3 else rgb2gray(colours)[..., np.newaxis]
+    colours = _micrograph()[0] / 255.0
+    pixels = colours if channels == 3 else (colours @ LUMINANCE)[..., np.newaxis]
     images = np.stack([pixels[row : row + size, col : col + size] for row, col in at])
     return Dataset(
         images,
@@ -94,21 +96,17 @@ def load(
 
 
 @lru_cache(maxsize=1)
-def _micrograph() -> NDArray[np.uint8]:
-    # What `skimage.data.immunohistochemistry` returns; importing its readers takes a tenth of a second.
-    with Image.open(str(files("skimage.data") / "ihc.png")) as file:
-        image = np.asarray(file)
-    if image.shape != (SIDE, SIDE, 3) or image.dtype != np.uint8:
-        raise InputError(
-            f"scikit-image's immunohistochemistry micrograph is {image.shape} {image.dtype}; "
-            f"accepted is {SIDE}×{SIDE}×3 uint8"
-        )
-    return image
+def _micrograph() -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the pixels, (512, 512, 3), and which are brown, (512, 512)."""
+    with np.load(FILE) as file:
+        pixels: NDArray[np.uint8] = file["pixels"]
+        bits: NDArray[Any] = np.unpackbits(file["brown"], count=SIDE * SIDE)
+    return pixels, bits.reshape(SIDE, SIDE).astype(np.bool_)
 
 
 def _brown_counts(at: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """Brown pixels in each tile, from one summed-area table."""
-    brown = rgb2hed(_micrograph())[..., 2] > DAB_LEVEL
+    brown = _micrograph()[1]
     table = np.zeros((SIDE + 1, SIDE + 1), dtype=np.int64)
     table[1:, 1:] = brown.cumsum(axis=0).cumsum(axis=1)
     top, left = at.T

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from skimage.color import rgb2hed
+from skimage.color import rgb2gray, rgb2hed
 from skimage.data import immunohistochemistry
 
 from mpcsim.errors import InputError
-from scenarios.data import DataSettings, ihc, load_data, load_split
+from scenarios.data import DataSettings, ihc, load_data, load_split, micrograph
 
 
 def used_pixels(split, size, stride):
@@ -109,3 +109,16 @@ def test_signed_pixels_span_minus_one_to_one():
 def test_a_path_for_the_shipped_micrograph_is_refused():
     with pytest.raises(InputError, match="takes no path"):
         load_data(DataSettings(path="somewhere"))
+
+
+def test_the_shipped_micrograph_is_what_its_command_writes(tmp_path):
+    micrograph.write(tmp_path / "fresh.npz")
+    with np.load(tmp_path / "fresh.npz") as fresh, np.load(ihc.FILE) as shipped:
+        assert sorted(fresh) == sorted(shipped) == ["brown", "pixels"]
+        assert all(np.array_equal(fresh[name], shipped[name]) for name in fresh)
+        assert np.array_equal(shipped["pixels"], immunohistochemistry())
+
+
+def test_grey_tiles_are_the_luminance_that_scikit_image_computes():
+    colour, grey = ihc.load("test", stride=37), ihc.load("test", channels=1, stride=37)
+    assert np.array_equal(rgb2gray(colour.images)[..., np.newaxis], grey.images)
