@@ -2,8 +2,8 @@
 
 The micrograph is scikit-image's (`skimage.data.immunohistochemistry`: 512×512 pixels, 8-bit RGB, colonic
 glands; the antibody is made visible with diaminobenzidine, DAB, which is brown, and the nuclei with
-haematoxylin, which is blue). It ships as `ihc.npz`, which `scenarios.data.micrograph` writes and whose licence
-it states. Nothing is downloaded.
+haematoxylin, which is blue). It ships as `ihc.npz`, which `scenarios.data.micrograph` writes (it states
+the licence too). Nothing is downloaded.
 
 **The label is not a diagnosis.** No pathologist gave it, and it says nothing about disease. It is
 computed from the stain: colour deconvolution (`skimage.color.rgb2hed`; Ruifrok and Johnston, 2001)
@@ -44,7 +44,7 @@ REGIONS: dict[Split, tuple[tuple[int, int], ...]] = {
 CLASSES = ("unstained", "stained")
 FILE = Path(__file__).with_name("ihc.npz")
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
-"""Weights of red, green and blue in the luminance: ITU-R BT.709, rounded as scikit-image's `rgb2gray` does."""
+"""Weights of red, green and blue in the luminance: those of scikit-image's `rgb2gray`."""
 
 
 def corners(split: Split, size: int = 50, stride: int = 8) -> NDArray[np.int64]:

@@ -2,10 +2,10 @@
 
 The file holds the pixels (512×512×3, 8-bit RGB) and, a bit each, which of them are brown: colour
 deconvolution (`skimage.color.rgb2hed`; Ruifrok and Johnston, 2001) estimates how much DAB a pixel holds,
-and it is brown where that is above `ihc.DAB_LEVEL`. Only this command needs scikit-image (the extra `images`).
+and it is brown where that is above `ihc.DAB_LEVEL`. Only this command needs scikit-image.
 
-Licence of the picture: "No known copyright restrictions", says scikit-image of
-`skimage.data.immunohistochemistry`; it was acquired at the Center for Microscopy And Molecular Imaging (CMMI).
+Licence of the picture: "No known copyright restrictions", says scikit-image of its function
+`skimage.data.immunohistochemistry`; it comes from the Center for Microscopy And Molecular Imaging.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def write(file: Path) -> None:
     from skimage.color import rgb2hed
     from skimage.data import immunohistochemistry
 
-    pixels = immunohistochemistry()
+    pixels = immunohistochemistry()  # type: ignore[no-untyped-call]  # scikit-image has no types
     brown = rgb2hed(pixels)[..., 2] > DAB_LEVEL
     np.savez_compressed(file, pixels=pixels, brown=np.packbits(brown))
 
