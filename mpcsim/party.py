@@ -15,7 +15,7 @@ import numpy as np
 from mpcsim.asks import Engine, Fork, Sleep, Stage
 from mpcsim.errors import InputError, UsageError
 from mpcsim.failure import note_span
-from mpcsim.strand import Actor, Channel
+from mpcsim.strand import Actor, Channel, Strand, named
 from mpcsim.trace import RECV
 from mpcsim.units import NANOSECONDS, parse_time
 
@@ -36,12 +36,15 @@ class Party(Actor):
         crashed: whether a fault stopped it.
     """
 
-    def __init__(self, id: int, roles: list[str], scheduler: Engine, seed: int | None) -> None:
+    def __init__(
+        self, id: int, roles: list[str], scheduler: Engine, seed: int | None, occasion: str = ""
+    ) -> None:
         super().__init__(id, roles, scheduler.watch)
         self._scheduler = scheduler
         self._noting = scheduler.trace is not None
         self._put = scheduler.transport.put if self._watch is None else scheduler.transport.put_measured
         self._seed = seed
+        self._occasion = blake2b(occasion.encode(), digest_size=16).digest() if occasion else b""
         self._channels: dict[str, Channel] = {}
         self._streams: dict[str, np.random.Generator] = {}
 
@@ -144,13 +147,20 @@ class Party(Actor):
         Each child has a channel of its own, so that their messages never mix; their depths join by
         the maximum. The first error cancels the others and is raised here, once.
         """
-        if self._strand is None:
+        strand = self._strand
+        if strand is None:
             raise UsageError(_OUTSIDE)
         for coroutine in coroutines:
             if not isinstance(coroutine, Coroutine | Generator):  # `recv` is a generator
                 raise UsageError(f"party.gather takes coroutines, not {type(coroutine).__name__}")
         if not coroutines:
             return []
+        try:
+            self._channel_in_step(strand)
+        except UsageError:
+            for coroutine in coroutines:
+                coroutine.close()
+            raise
         results: list[Any] = yield Fork(coroutines)  # type: ignore[arg-type]  # checked above
         return results
 
@@ -196,7 +206,7 @@ class Party(Actor):
             raise UsageError(_OUTSIDE)
         outer = strand.channel
         if name not in self._channels:
-            self._channels[name] = Channel(f"@{name}", self.id)
+            self._channels[name] = named(name, self.id)
         strand.channel = self._channels[name]
         try:
             yield
@@ -208,11 +218,29 @@ class Party(Actor):
 
         The number counts earlier calls with this purpose on this channel, so that correlated
         randomness drawn by concurrent sub-protocols never loses step.
+
+        Raises:
+            UsageError: children of one gather draw, or gather, on one named channel: in which order is
+                not the same on all parties.
         """
-        if self._strand is None:
+        strand = self._strand
+        if strand is None:
             raise UsageError(_OUTSIDE)
-        channel = self._strand.channel
+        channel = self._channel_in_step(strand)
         return channel.id, channel.call(purpose)
+
+    def _channel_in_step(self, strand: Strand) -> Channel:
+        """Return a strand's channel, to count on it what peers count alike."""
+        channel = strand.channel
+        if channel.named and channel.caller is not strand:
+            if channel.caller is not None and strand.beside(channel.caller):
+                raise UsageError(
+                    f"channel {channel.path[1:]!r}: concurrent children of party {self.id} ({self.role}) "
+                    "draw correlated randomness or gather on it, in an order that their peers cannot "
+                    "know; give each child a channel of its own (without a name it has one)"
+                )
+            channel.caller = strand
+        return channel
 
     # Randomness and observation
 
@@ -227,12 +255,13 @@ class Party(Actor):
     def secret(self, name: str, size: int) -> bytes:
         """Return `size` (at most 64) secret bytes of this party alone, for keys.
 
-        With a seed they are the same in every run; without one the operating system gives them.
+        With a seed they are the same in every run of the same occasion (`simulate`); without one the
+        operating system gives them.
         """
         if self._seed is None:
             return secrets.token_bytes(size)
         material = f"{self._seed}/{self.id}/{self.role}/{name}".encode()
-        return blake2b(material, digest_size=size, person=b"mpcsim secret").digest()
+        return blake2b(material, digest_size=size, person=b"mpcsim secret", salt=self._occasion).digest()
 
     def observe(self, name: str, value: Any) -> None:
         """Hand a value to the run's observer: no message, no cost, no effect on the digest.

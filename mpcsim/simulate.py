@@ -111,6 +111,7 @@ def simulate(
     roles: Mapping[str, Program] | None = None,
     network: Network | None = None,
     seed: int | None = None,
+    occasion: str = "",
     compute: Compute = "none",
     clock: ClockName = "virtual",
     trace: bool = False,
@@ -131,6 +132,7 @@ def simulate(
         roles: instead of both: programs by role; a party's id is its position.
         network: the emulated network; by default messages take no time.
         seed: makes the run repeatable; without one, keys come from the operating system.
+        occasion: sets the parties' secret bytes apart from those of other runs with this seed.
         compute: "none": network time alone; "measured": processor time advances each party's clock.
         clock: "virtual", or "wall" to wait in real time on uvloop.
         trace: keep every event.
@@ -169,7 +171,7 @@ def simulate(
             stopwatch = Stopwatch(timer, speeds, _full_speed if injector is None else injector.slowness)
         scheduler = Scheduler(timer, transport, stopwatch, recorder, injector)
         scheduler.observer = observer
-        actors = [Party(id, names, scheduler, seed) for id in range(len(names))]
+        actors = [Party(id, names, scheduler, seed, occasion) for id in range(len(names))]
         scheduler.start(actors, _coroutines(programs, actors))
         if watch is not None:
             watch(scheduler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,13 @@ class Channel:
         path: the structural path, or the name behind an "@".
         owner: id of the party whose channel this is; with `id` it is the `key` of what it sends.
         group: the path without the child numbers.
+
+    Attributes:
+        named: whether any strand of the party may enter it, by its name.
+        caller: of a named channel, the strand that drew an address or gathered on it last.
     """
 
-    __slots__ = ("calls", "forks", "group", "id", "key", "number", "path")
+    __slots__ = ("caller", "calls", "forks", "group", "id", "key", "named", "number", "path")
 
     def __init__(self, path: str, owner: int, group: str | None = None) -> None:
         self.path = path
@@ -37,6 +42,8 @@ class Channel:
         self.key = (owner, self.id)
         self.number = -1  # in the trace, once it is there
         self.forks = 0
+        self.named = False
+        self.caller: Strand | None = None
         self.calls: dict[str, int] = {}
 
     def fork(self, children: int) -> list[Channel]:
@@ -52,6 +59,20 @@ class Channel:
         number = self.calls.get(purpose, 0)
         self.calls[purpose] = number + 1
         return number
+
+
+_STEP = re.compile(r"(?<![^/])(\\*[0-9]+\.[0-9]+)(?![^/])")
+"""A part of a path that reads as a step of a fork, or as one that was escaped."""
+
+
+def named(name: str, owner: int) -> Channel:
+    """Return the absolute channel of a name.
+
+    What reads as a step of a fork is escaped: no name leads to a channel that a gather made.
+    """
+    channel = Channel("@" + _STEP.sub(r"\\\1", name), owner)
+    channel.named = True
+    return channel
 
 
 class Actor:
@@ -169,6 +190,21 @@ class Strand:
         for child in self.children:
             self.depth = max(self.depth, child.depth)
         self.children = []
+
+    def line(self) -> list[Strand]:
+        """Return the strands from the party's program down to this one."""
+        found, strand = [self], self
+        while strand.parent is not None:
+            strand = strand.parent
+            found.append(strand)
+        return found[::-1]
+
+    def beside(self, other: Strand) -> bool:
+        """Return whether both are, or are below, different children of one gather."""
+        for mine, theirs in zip(self.line(), other.line(), strict=False):
+            if mine is not theirs:
+                return mine.parent is not None and theirs in mine.parent.children
+        return False
 
     def deepest(self) -> int:
         """Return the greatest depth of this strand and those below it."""

@@ -47,6 +47,8 @@ class Program:
         describe: further blocks of the summary, such as `ring` and `protocol`.
         render: what to print of the output: lines, or renderables of rich.
         observe: takes (name, party, value) of every `party.observe`; without it, `Run.observed` keeps them.
+        begin: called before each run, for the text that sets its secret bytes apart from those of other
+            runs with the same seed (`occasion` of `simulate`): for programs that go on from what is stored.
     """
 
     roles: Mapping[str, Callable[[Party], Awaitable[Any]]]
@@ -54,6 +56,7 @@ class Program:
     describe: Mapping[str, Any] = field(default_factory=dict)
     render: Callable[[dict[str, Any]], Iterable[Any]] | None = None
     observe: Callable[[str, int, Any], None] | None = None
+    begin: Callable[[], str] | None = None
 
 
 def load_workload(reference: str, folder: Path, registry: Mapping[str, str]) -> Function:
@@ -221,6 +224,7 @@ def run_program(
         roles=program.roles,
         network=scenario.network,
         seed=scenario.seed,
+        occasion="" if program.begin is None else program.begin(),
         compute=engine.compute,
         clock=engine.clock,
         trace=engine.trace,

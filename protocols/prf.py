@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from hashlib import blake2b
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 KEY_BYTES = 16
 _BLOCK = 16
+_LONGEST = _BLOCK << 32
 _ZEROS = memoryview(bytes(2**18))  # a piece, which stays in the cache
 
 
@@ -22,14 +24,23 @@ def nonce(channel: int, purpose: str, call: int) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _stream(key: bytes) -> CipherContext:
-    """Return the key's stream, set up once: that takes longer than a few thousand bytes of it."""
+def _stream(key: bytes, thread: int) -> CipherContext:
+    """Return the key's stream, set up once: that takes longer than a few thousand bytes of it.
+
+    Each thread has its own: two that share one would read each other's addresses.
+    """
     return Cipher(algorithms.AES(key), modes.CTR(bytes(_BLOCK))).encryptor()
 
 
 def expand(key: bytes, address: bytes, size: int) -> NDArray[np.uint8]:
-    """Return `size` pseudorandom bytes (at most 2^36) of one key at one address."""
-    stream = _stream(key)
+    """Return `size` pseudorandom bytes of one key at one address.
+
+    Raises:
+        AssertionError: more than 2^36 bytes, which would run into other addresses.
+    """
+    if size > _LONGEST:
+        raise AssertionError(f"{size} bytes at one address of the PRF: accepted are up to {_LONGEST}")
+    stream = _stream(key, threading.get_ident())
     stream.reset_nonce(address + bytes(4))
     out = np.empty(size + _BLOCK, np.uint8)
     view = memoryview(out)  # type: ignore[arg-type]  # NumPy arrays are buffers

@@ -3,6 +3,10 @@
 A server's file holds its own shares and nobody else's: three folders on three machines would do as well as
 the one folder of a simulation. The two newest checkpoints of each actor are kept, since a run may be
 killed after one actor has written and before another has.
+
+Every run in the folder takes a number that no other has, and files say whose they are: a run that goes on
+from stored shares draws other randomness than the one that stored them, so the files of two runs never make
+up one state.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from mpcsim import InputError
 KEPT = 2
 _NOTE = "note"
 _FILE = re.compile(r"(?P<actor>.+)-(?P<step>\d{8})\.npz")
+_TAKEN = re.compile(r"(?P<actor>.+)-run-(?P<run>\d+)")
 
 
 def fingerprint(what: Any) -> str:
@@ -33,7 +38,7 @@ def fingerprint(what: Any) -> str:
     return blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Store:
     """A folder of checkpoints of one scenario.
 
@@ -41,29 +46,85 @@ class Store:
         folder: where the files are; it is made when the first is written.
         fingerprint: of the scenario; files of another one are refused.
         actors: who writes; a checkpoint is complete when all of them have.
+        run: number of the present run, from `begin` on.
     """
 
     folder: Path
     fingerprint: str
     actors: Sequence[str]
+    run: int = 0
+
+    def begin(self, start: int) -> int:
+        """Take a number for a run that goes on from step `start`, and drop what other runs kept beyond it.
+
+        Each actor marks the number as taken before anything is drawn: whatever becomes of the run, and
+        whatever other processes do at the same time, no other run in this folder has it.
+
+        Returns:
+            The number, 1 for the first run.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.run = self._latest_run() + 1
+            while not all(self._take(actor) for actor in self.actors):
+                self.run += 1
+            for actor in self.actors:
+                for step in self._steps(actor):
+                    if step > start:
+                        self._path(actor, step).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: no run can begin here: {error.strerror}") from None
+        return self.run
+
+    def _latest_run(self) -> int:
+        """Return the greatest number that a run in this folder has taken, 0 before the first.
+
+        Where files were copied by hand, marks may be gone: what the files say counts too.
+        """
+        names = (_TAKEN.fullmatch(file.name) for file in self.folder.glob("*-run-*"))
+        runs = [int(name["run"]) for name in names if name]
+        for actor in self.actors:
+            for step in self._steps(actor):
+                try:
+                    runs.append(self._read(self._path(actor, step))[1]["run"])
+                except InputError:  # a damaged file tells no number; whoever loads it hears of it
+                    continue
+        return max(runs, default=0)
+
+    def _take(self, actor: str) -> bool:
+        """Mark the run's number as taken, unless it is."""
+        try:
+            (self.folder / f"{actor}-run-{self.run}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        folder = os.open(self.folder, os.O_RDONLY)  # whose fsync keeps the mark over a power failure
+        os.fsync(folder)
+        os.close(folder)
+        return True
 
     def save(self, actor: str, step: int, arrays: Mapping[str, NDArray[Any]], note: Any = None) -> None:
         """Write an actor's state after a step: to a temporary file, to the disk, then renamed."""
-        about = {"fingerprint": self.fingerprint, "actor": actor, "step": step, "note": note}
+        about = {
+            "fingerprint": self.fingerprint,
+            "actor": actor,
+            "step": step,
+            "run": self.run,
+            "note": note,
+        }
         packed = {_NOTE: np.frombuffer(json.dumps(about).encode(), np.uint8)}
         buffer = io.BytesIO()
         np.savez(buffer, **packed, **arrays)  # type: ignore[arg-type]  # names are data, not options
         target = self._path(actor, step)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            scratch = target.with_suffix(".partial")
+            scratch = target.with_suffix(f".{self.run}.partial")
             with scratch.open("wb") as file:
                 file.write(buffer.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(target)
             for old in sorted(self._steps(actor))[:-KEPT]:
-                self._path(actor, old).unlink()
+                self._path(actor, old).unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{target}: the checkpoint cannot be written: {error.strerror}") from None
 
@@ -79,17 +140,16 @@ class Store:
         if set.union(*steps.values()) <= {0}:
             return 0
         common = set.intersection(*steps.values())
-        if not common:
-            missing = [actor for actor, found in steps.items() if not found]
-            what = f"no file of {', '.join(missing)}" if missing else "no step that all actors have"
-            raise InputError(
-                f"{self.folder}: {what}; a run goes on from a checkpoint of all of "
-                f"{', '.join(self.actors)} (checkpoint.resume = false starts anew)"
-            )
-        step = max(common)
-        for actor in self.actors:
-            self.load(actor, step)  # a file that cannot be used is refused before the run
-        return step
+        for step in sorted(common, reverse=True):
+            # a file that cannot be used is refused before the run
+            if len({self._about(actor, step)["run"] for actor in self.actors}) == 1:
+                return step
+        missing = [actor for actor, found in steps.items() if not found]
+        what = f"no file of {', '.join(missing)}" if missing else "no step that all actors have of one run"
+        raise InputError(
+            f"{self.folder}: {what}; a run goes on from a checkpoint of all of "
+            f"{', '.join(self.actors)} (checkpoint.resume = false starts anew)"
+        )
 
     def load(self, actor: str, step: int) -> tuple[dict[str, NDArray[Any]], Any]:
         """Return an actor's arrays and note after a step.
@@ -97,16 +157,17 @@ class Store:
         Raises:
             InputError: the file is missing, damaged, or of another scenario.
         """
+        arrays, about = self._checked(actor, step)
+        return arrays, about["note"]
+
+    def _about(self, actor: str, step: int) -> dict[str, Any]:
+        """Return what a file says of itself."""
+        return self._checked(actor, step)[1]
+
+    def _checked(self, actor: str, step: int) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         path = self._path(actor, step)
-        try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            about = json.loads(arrays.pop(_NOTE).tobytes())
-            found, of = about["fingerprint"], (about["actor"], about["step"])
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such checkpoint") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: damaged, or not a checkpoint ({error})") from None
+        arrays, about = self._read(path)
+        found, of = about["fingerprint"], (about["actor"], about["step"])
         if found != self.fingerprint:
             raise InputError(
                 f"{path}: a checkpoint of another scenario (fingerprint {found}, this one has "
@@ -115,7 +176,22 @@ class Store:
             )
         if of != (actor, step):
             raise InputError(f"{path}: holds the state of {of[0]} after step {of[1]}, not what it is named")
-        return arrays, about["note"]
+        return arrays, about
+
+    @staticmethod
+    def _read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            about: dict[str, Any] = json.loads(arrays.pop(_NOTE).tobytes())
+            missing = sorted({"fingerprint", "actor", "step", "run", "note"} - set(about))
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such checkpoint") from None
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: damaged, or not a checkpoint ({error})") from None
+        if missing:
+            raise InputError(f"{path}: damaged, or not a checkpoint (it lacks {', '.join(missing)})")
+        return arrays, about
 
     def _path(self, actor: str, step: int) -> Path:
         return self.folder / f"{actor}-{step:08d}.npz"

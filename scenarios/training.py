@@ -56,6 +56,7 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
         summarize=report.summarize,
         describe=settings.describe() | {"training": settings.training.model_dump()},
         render=render,
+        begin=start.begin,
     )
 
 
@@ -209,11 +210,6 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
     table = settings.checkpoint
     if table.folder is None or settings.dry_run:
         return Start()
-    data = blake2b(digest_size=16)
-    for each in (sets.train, sets.test):
-        if each is not None:
-            data.update(each.images.tobytes())
-            data.update(each.labels.tobytes())
     beside: dict[str, Any] = {  # what these decide is no part of the training
         "checkpoint": True,
         "dry_run": True,
@@ -221,12 +217,22 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
         "hospitals": {"asker", "queries"},
     }
     what = settings.model_dump(mode="json", exclude=beside)
-    mark = fingerprint({"seed": scenario.seed, "data": data.hexdigest()} | what)
+    mark = fingerprint({"seed": scenario.seed, "data": _digest(sets.train, sets.test)} | what)
+    asked = fingerprint({"mark": mark, "queries": _digest(sets.asked)} | settings.model_dump(mode="json"))
     actors = [*(f"server{i}" for i in range(3))]
     if settings.training.reveal != "never":
         actors.append("hospital0")
     store = Store(scenario.folder / table.folder, mark, actors)
-    return Start(store.newest() if table.resume else 0, store)
+    return Start(store.newest() if table.resume else 0, store, asked)
+
+
+def _digest(*sets: Dataset | None) -> str:
+    data = blake2b(digest_size=16)
+    for each in sets:
+        if each is not None:
+            data.update(each.images.tobytes())
+            data.update(each.labels.tobytes())
+    return data.hexdigest()
 
 
 _TWINS = {"fixed": "fixed-point", "float": "floating-point"}

@@ -1,7 +1,7 @@
 """The actors of private training (POMIC figure 5): servers that train, hospitals that share and ask.
 
-Every step runs on a channel of its own, `step/N`, so that a resumed run draws the same randomness as one
-that was never stopped.
+Every step runs on a channel of its own, `step/N`. A run that goes on from a checkpoint draws its randomness
+from keys and seeds of its own (`Start.begin`): what masked a message once masks no other.
 """
 
 from __future__ import annotations

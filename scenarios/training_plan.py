@@ -35,7 +35,23 @@ class Examples:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins: after so many steps, of which a checkpoint kept the state, or at none."""
+    """Where a run begins: after so many steps, of which a checkpoint kept the state, or at none.
+
+    Attributes:
+        asked: digest of all that decides what the run sends: settings, data, seed, who asks and what.
+    """
 
     step: int = 0
     store: Store | None = None
+    asked: str = ""
+
+    def begin(self) -> str:
+        """Return what sets this run's keys and seeds apart from those of all others in its folder.
+
+        The first run in a folder has stored shares of nobody to go on from, and draws as a run without
+        checkpoints does. The number alone would do, but for folders that were copied.
+        """
+        if self.store is None:
+            return ""
+        run = self.store.begin(self.step)
+        return "" if run == 1 and self.step == 0 else f"run {run}: {self.asked}"

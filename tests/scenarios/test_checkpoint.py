@@ -1,4 +1,6 @@
-"""A training that was stopped anywhere goes on and ends as one that was not."""
+"""A training that was stopped anywhere goes on, and ends where one that was not ends, within truncation."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,7 +26,15 @@ def whole(tmp_path_factory):
     return output
 
 
-@pytest.mark.parametrize("stops", [[1], [2], [3], [5], [6], [2, 3, 5]])
+def assert_same_training(output, whole):
+    """Truncation rounds by the shares that it meets, and those are others in a run that goes on."""
+    assert output["answers"] == whole["answers"]
+    assert len(output["history"]) == len(whole["history"])
+    for row, wanted in zip(output["history"], whole["history"], strict=True):
+        assert row == pytest.approx(wanted, abs=2.0**-10)
+
+
+@pytest.mark.parametrize("stops", [[3], [5], [6], [3, 5]])
 def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, whole, stops):
     file = scenario(tmp_path)
     options = ("training.twin=none", "checkpoint.folder=kept", EVERY)
@@ -34,9 +44,20 @@ def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, whole, stops):
     _, output = run(file, *options)
     # a run that stops right after a checkpoint may leave some actors' files of it unwritten
     assert output["resumed_from"] in {stops[-1] // 2 * 2, (stops[-1] - 1) // 2 * 2}
-    assert output["result_digest"] == whole["result_digest"]
-    assert output["history"] == whole["history"]
-    assert output["answers"] == whole["answers"]
+    assert_same_training(output, whole)
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_run_that_is_stopped_before_its_first_checkpoint_begins_anew(tmp_path, whole, stop):
+    """With first weights of its own: what the stopped run drew for its messages is used up."""
+    file = scenario(tmp_path)
+    options = ("training.twin=none", "checkpoint.folder=kept", "checkpoint.every=3")
+    with pytest.raises(Halted):
+        run(file, *options, f"checkpoint.halt_after={stop}")
+    _, output = run(file, *options)
+    assert output["resumed_from"] == 0
+    assert len(output["history"]) == len(whole["history"])
+    assert output["result_digest"] != whole["result_digest"]
 
 
 def test_a_finished_training_answers_again_without_training_again(tmp_path, whole):
@@ -62,10 +83,9 @@ def test_another_hospital_asks_the_trained_model_later(tmp_path):
 def test_checkpoints_do_not_change_the_results_or_the_cost(tmp_path, whole):
     finished, output = run(scenario(tmp_path), "training.twin=none", "checkpoint.folder=kept", EVERY)
     assert output["result_digest"] == whole["result_digest"]
+    actors = ("server0", "server1", "server2", "hospital0")
     assert sorted(file.name for file in (tmp_path / "kept").iterdir()) == sorted(
-        f"{actor}-0000000{step}.npz"
-        for actor in ("server0", "server1", "server2", "hospital0")
-        for step in (4, 6)
+        f"{actor}-{what}" for actor in actors for what in ("00000004.npz", "00000006.npz", "run-1")
     )
     assert finished.messages > 0
 
@@ -124,7 +144,7 @@ def test_the_newest_checkpoint_that_all_have_is_taken(stopped, whole):
     )  # killed before this server wrote
     _, output = run(file, *options)
     assert output["resumed_from"] == 2
-    assert output["result_digest"] == whole["result_digest"]
+    assert_same_training(output, whole)
 
 
 @pytest.mark.parametrize("damage", [b"", b"not an archive", None])
@@ -148,6 +168,7 @@ def test_a_servers_file_holds_its_own_shares_alone(stopped):
 
 def test_a_half_written_file_is_never_taken_for_a_checkpoint(tmp_path, monkeypatch):
     store = Store(tmp_path / "kept", fingerprint("a scenario"), ["server0"])
+    store.begin(0)
     store.save("server0", 1, {"x": np.arange(3)})
 
     def fail(_):
@@ -158,3 +179,68 @@ def test_a_half_written_file_is_never_taken_for_a_checkpoint(tmp_path, monkeypat
         store.save("server0", 2, {"x": np.arange(3)})
     assert store.newest() == 1
     assert store.load("server0", 1)[0]["x"].tolist() == [0, 1, 2]
+
+
+def _store(folder, actors=("server0", "server1", "server2")):
+    return Store(folder / "kept", fingerprint("a scenario"), actors)
+
+
+def test_files_of_two_runs_never_make_up_one_state(tmp_path):
+    """Killed between two actors' files, gone on, killed between two others' files of the same step."""
+    first = _store(tmp_path)
+    first.begin(0)
+    for actor in first.actors:
+        first.save(actor, 2, {})
+    first.save("server0", 4, {"of": np.arange(1)})
+    second = _store(tmp_path)
+    assert second.newest() == 2
+    kept = (first.folder / "server0-00000004.npz").read_bytes()
+    second.begin(2)
+    assert not (first.folder / "server0-00000004.npz").exists()
+    (first.folder / "server0-00000004.npz").write_bytes(kept)  # as if its disk had kept it all the same
+    for actor in ("server1", "server2"):
+        second.save(actor, 4, {"of": np.arange(2)})
+    assert _store(tmp_path).newest() == 2
+    second.save("server0", 4, {"of": np.arange(2)})
+    assert _store(tmp_path).newest() == 4
+
+
+def test_what_an_abandoned_run_kept_never_displaces_what_a_later_one_needs(tmp_path):
+    first = _store(tmp_path)
+    first.begin(0)
+    for actor in first.actors:
+        first.save(actor, 2, {})
+    first.save("server0", 4, {})
+    second = _store(tmp_path)  # with another interval
+    second.begin(second.newest())
+    for step in (3, 6):
+        second.save("server0", step, {})
+        assert _store(tmp_path).newest() in (2, 3)
+        for actor in ("server1", "server2"):
+            second.save(actor, step, {})
+        assert _store(tmp_path).newest() == step
+
+
+def test_every_run_in_a_folder_takes_a_number_of_its_own(tmp_path):
+    for number in range(1, 5):
+        assert _store(tmp_path).begin(0) == number
+    (tmp_path / "kept" / "server0-run-7").touch()  # a process that was killed before the other marks
+    assert _store(tmp_path).begin(0) == 8
+
+
+def test_processes_that_begin_at_once_take_different_numbers(tmp_path):
+    stores = [_store(tmp_path) for _ in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(lambda store: store.begin(0), stores))
+    assert len(set(numbers)) == len(numbers)
+    assert min(numbers) == 1
+
+
+def test_numbers_go_on_where_the_marks_are_gone(tmp_path):
+    store = _store(tmp_path)
+    for _ in range(3):
+        store.begin(0)
+    store.save("server1", 1, {})
+    for mark in store.folder.glob("*-run-*"):
+        mark.unlink()
+    assert _store(tmp_path).begin(0) == 4
