@@ -159,7 +159,7 @@ class Party(Actor):
             self._channel_in_step(strand)
         except UsageError:
             for coroutine in coroutines:
-                coroutine.close()
+                coroutine.close()  # type: ignore[attr-defined]  # checked above
             raise
         results: list[Any] = yield Fork(coroutines)  # type: ignore[arg-type]  # checked above
         return results
