@@ -21,6 +21,7 @@ from mpcsim.units import NANOSECONDS
 
 _COARSE = 3_000_000  # nanoseconds: uvloop's timers are about this exact
 _FINE = 500_000  # nanoseconds: `time.sleep` is about this exact
+LATEST = 2**63 - 1  # nanoseconds: digest and trace keep 64 bits of a time
 _Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -82,6 +83,11 @@ class VirtualClock(asyncio.BaseEventLoop):
         """Call back at `when`; among equal times the first to be asked for is the first called."""
         calls = self._due.get(when)
         if calls is None:
+            if when > LATEST:
+                raise UsageError(
+                    f"virtual time would pass 2^63 ns, 292 years ({when / NANOSECONDS:.3g} s), which no "
+                    "run reaches"
+                )
             self._due[when] = [(callback, args)]
             heappush(self._times, when)
         else:
@@ -147,6 +153,8 @@ class VirtualClock(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call back at `when` (seconds)."""
+        if not when * NANOSECONDS <= LATEST:
+            raise UsageError(f"a protocol waits until {when:g} s; accepted: less than 2^63 ns, 292 years")
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         self.at(max(self.now, round(when * NANOSECONDS)), _run_handle, handle)
         return handle
@@ -160,12 +168,16 @@ class VirtualClock(asyncio.BaseEventLoop):
             coro.close()
         raise UsageError(
             "asyncio tasks and asyncio.gather cannot run inside a protocol: use "
-            "`await party.gather(...)`, which keeps messages of concurrent sub-protocols apart"
+            "`await party.gather(...)`, which keeps messages of concurrent sub-protocols apart, and "
+            "`await party.recv(source, timeout=…)` in place of asyncio.wait_for"
         )
 
     def run_in_executor(self, *_: Any) -> NoReturn:  # type: ignore[override]  # refused
         """Refuse: virtual time cannot wait for real work."""
-        raise UsageError("virtual time has no threads and no real input or output inside a protocol")
+        raise UsageError(
+            "virtual time has no threads and no real input or output inside a protocol (asyncio.to_thread, "
+            "executors, sockets): call the function itself"
+        )
 
 
 def _run_handle(handle: asyncio.Handle) -> None:

@@ -233,9 +233,9 @@ class Emulator:
             link.latest = max(link.latest, flight.last, self._clock.now)
             downlink = self._downlinks[link.to]
             if downlink is None:
+                self._clock.at(link.latest, flight.deliver, *flight.parcel)
                 if self._trace is not None and flight.event != NONE:
                     self._trace.arrived(flight.event, link.latest)
-                self._clock.at(link.latest, flight.deliver, *flight.parcel)
             else:
                 link.latest_first = max(link.latest_first, flight.first, self._clock.now)
                 self._clock.at(link.latest_first, self._enter, downlink, link, flight)

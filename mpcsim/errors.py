@@ -55,3 +55,21 @@ class PartyError(RunError):
 
 class RecvTimeout(RunError, TimeoutError):
     """`party.recv` waited for its whole timeout; a protocol may catch it and go on."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped the run (Ctrl-C); it is no `Exception`, so that nothing swallows it by mistake.
+
+    Attributes:
+        exit_status: what the command line ends with: 128 and the signal's number.
+        run: the `Run` as far as it went.
+    """
+
+    exit_status = 130
+    run: Any = None
+
+
+class Terminated(Interrupted):
+    """The system asked the process to end (SIGTERM)."""
+
+    exit_status = 143

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
+from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mpcsim.errors import DeadlockError, MpcsimError, PartyError
+from mpcsim.errors import DeadlockError, Interrupted, MpcsimError, PartyError, Terminated, UsageError
+from mpcsim.ports import Crashed
 
 if TYPE_CHECKING:
     from mpcsim.meter import SpanRun
@@ -16,32 +19,180 @@ if TYPE_CHECKING:
 _LISTED = 20  # how many waiting strands or unread messages an error spells out
 _SPAN = "_mpcsim_span"  # attribute of an error that left a span
 _ENGINE = str(Path(__file__).parent)
+_PYTHON = str(Path(asyncio.__file__).parent.parent)
+_ATTEMPTS = 100  # at closing a coroutine that goes on
+_IGNORED = ("coroutine ignored GeneratorExit", "generator ignored GeneratorExit")
+_USED = ("cannot reuse already awaited coroutine", "coroutine is being awaited already")
+_TASKS = (
+    "cannot run inside a protocol: use `await party.gather(...)`, which keeps messages of concurrent "
+    "sub-protocols apart"
+)
+_ADVICE = {  # by the file of asyncio that refuses
+    "taskgroups.py": f"asyncio.TaskGroup {_TASKS}",
+    "timeouts.py": "asyncio.timeout and asyncio.wait_for cannot run inside a protocol: use "
+    "`await party.recv(source, timeout=…)`, or `await party.sleep(…)`",
+    "tasks.py": f"tasks of asyncio {_TASKS}",
+    "runners.py": "asyncio.run cannot run inside a protocol: await the coroutine, or use "
+    "`await party.gather(...)`",
+    "base_events.py": "a protocol does no real input or output on the loop, and does not run it: await "
+    "the coroutine",
+    "events.py": "a protocol does no real input or output on the loop",
+}
 
 
-def note_span(error: Exception, span: SpanRun) -> None:
+def note_span(error: BaseException, span: SpanRun) -> None:
     """Remember the innermost span that an error leaves."""
-    if not hasattr(error, _SPAN):
-        setattr(error, _SPAN, span.path)
+    if _SPAN not in error.__dict__:
+        BaseException.__setattr__(error, _SPAN, span.path)  # an error may be a frozen dataclass
 
 
-def in_span(strand: Strand, error: Exception | None = None) -> str:
+def in_span(strand: Strand, error: BaseException | None = None) -> str:
     """Return " in span …" where a strand is in one, or where the error came from one."""
-    path = getattr(error, _SPAN, strand.span.path)
+    path = strand.span.path if error is None else error.__dict__.get(_SPAN, strand.span.path)
     return f" in span {path!r}" if path else ""
 
 
-def of_party(strand: Strand, error: Exception) -> MpcsimError:
-    """Return the error that ends a run in which a party raised."""
+# What an error says
+
+
+def text(error: BaseException) -> str:
+    """Return an error's text, also where that raises."""
+    try:
+        return str(error)
+    except (Exception, SystemExit) as problem:  # it is a user's code
+        return f"(its text raises {type(problem).__name__})"
+
+
+def described(error: BaseException) -> str:
+    """Return an error's kind and text, after those that were raised before it: the first cause first."""
+    return "; then, while that was handled, ".join(map(_line, causes(error)))
+
+
+def _line(error: BaseException) -> str:
+    kind, said = type(error).__name__, text(error)
+    return f"{kind}: {said}" if said else kind
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """Return an error and those that led to it, the first one first."""
+    found = [error]
+    while True:
+        last = found[-1]
+        before = last.__cause__ or (None if last.__suppress_context__ else last.__context__)
+        if before is None or any(before is one for one in found):
+            return found[::-1]
+        found.append(before)
+
+
+def place(error: BaseException) -> str:
+    """Return where in the protocol an error arose: its innermost frame outside the engine and Python."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if not _is_inside(frame.filename)
+    ]
+    if not frames:
+        return ""
+    file = "/".join(Path(frames[-1].filename).parts[-2:])
+    return f" at {frames[-1].name} ({file}:{frames[-1].lineno})"
+
+
+def _is_inside(file: str) -> bool:
+    return file.startswith(_ENGINE) or (file.startswith(_PYTHON) and "site-packages" not in file)
+
+
+# What ends a run
+
+
+def of_party(strand: Strand, error: BaseException) -> MpcsimError:
+    """Return the error that ends a run in which a party raised.
+
+    An error of ours stays what it is, unless it only followed on another one: a `finally` that calls
+    the engine in vain must not hide why it ran.
+    """
     party = strand.party
-    if isinstance(error, MpcsimError):
+    first, *later = causes(error)
+    if isinstance(error, MpcsimError) and not (later and _follows(error)):
         locate(error, strand)
         return error
+    misused = misuse(first)
+    if misused is not None:
+        locate(misused, strand)
+        return misused
     failure = PartyError(
-        f"party {party.id} ({party.role}) failed{in_span(strand, error)}{_step(error)}: "
-        f"{type(error).__name__}: {error}{_heard(strand)}"
+        f"party {party.id} ({party.role}) failed{in_span(strand, first)}{place(first)}: "
+        f"{described(error)}{_heard(strand)}"
     )
+    if isinstance(first, MpcsimError):
+        failure.exit_status = first.exit_status
     failure.__cause__ = error
     return failure
+
+
+def _follows(error: BaseException) -> bool:
+    """Return whether an error of the engine was raised while another was under way, and not for it."""
+    if error.__cause__ is not None or error.__context__ is None:
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    return not frames or frames[-1].filename.startswith(_ENGINE)
+
+
+def misuse(error: BaseException) -> UsageError | None:
+    """Return what to say of an error by which Python or asyncio refuses what the engine cannot do."""
+    if not isinstance(error, RuntimeError | NotImplementedError):
+        return None
+    frames = traceback.extract_tb(error.__traceback__)
+    file = Path(frames[-1].filename) if frames else Path()
+    advice = None
+    if text(error) in _USED:
+        advice = "a coroutine was awaited twice: call the coroutine function again for each await"
+    elif file.parent.name == "asyncio" and file.name in _ADVICE:
+        advice = _ADVICE[file.name]
+    if advice is None:
+        return None
+    return UsageError(advice).with_traceback(error.__traceback__)
+
+
+def interrupted(stop: KeyboardInterrupt, strand: Strand | None = None) -> Interrupted:
+    """Return what ends a run that the user or the system stops."""
+    kind = type(stop) if isinstance(stop, Interrupted) else Interrupted
+    where = ""
+    if strand is not None:
+        party = strand.party
+        where = f" in party {party.id} ({party.role}){in_span(strand, stop)}{place(stop)}"
+    return kind(f"{'ended by SIGTERM' if kind is Terminated else 'interrupted'}{where}")
+
+
+def of_clean_up(strand: Strand, first: BaseException, problems: list[MpcsimError]) -> MpcsimError:
+    """Return the error that ends a run in which what an error cancelled did not end cleanly."""
+    party, where = strand.party, in_span(strand, first) + place(first)
+    failure = type(problems[0])(
+        f"party {party.id} ({party.role}) failed{where}: {described(first)}; then, in the clean-up of "
+        f"what that cancelled, {'; '.join(map(str, problems))}"
+    )
+    failure.__cause__ = first
+    return failure
+
+
+def close(strand: Strand) -> MpcsimError | None:
+    """Close a strand's coroutine; return what went wrong in its `finally` blocks."""
+    who, waited = f"party {strand.party.id} ({strand.party.role})", None
+    for _ in range(_ATTEMPTS):  # each ends one `finally` that awaits
+        try:
+            strand.coroutine.close()
+            break
+        except Crashed:  # it sent something after a fault stopped it
+            break
+        except BaseException as error:  # whatever a `finally` of a user raises
+            if not isinstance(error, RuntimeError) or text(error) not in _IGNORED:
+                after = causes(error)
+                while any(isinstance(one, GeneratorExit) for one in after):
+                    after.pop(0)  # what closing is, and what led to it
+                said = "; then, while that was handled, ".join(map(_line, after))
+                return PartyError(f"{who} failed{place(error)}: {said}")
+        waited = waited or UsageError(
+            f"{who} awaits at {' > '.join(strand.stack())}, and is cut off there: the `finally` of what is "
+            "cancelled may not wait"
+        )
+    return waited
 
 
 def locate(error: MpcsimError, strand: Strand) -> None:
@@ -49,18 +200,8 @@ def locate(error: MpcsimError, strand: Strand) -> None:
     if not getattr(error, "__notes__", None):
         party = strand.party
         error.add_note(
-            f"in party {party.id} ({party.role}){in_span(strand, error)}{_step(error)}{_heard(strand)}"
+            f"in party {party.id} ({party.role}){in_span(strand, error)}{place(error)}{_heard(strand)}"
         )
-
-
-def _step(error: Exception) -> str:
-    """Return where in the protocol an error arose: its innermost frame outside the engine."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith(_ENGINE)]  # fmt: skip
-    if not frames:
-        return ""
-    file = "/".join(Path(frames[-1].filename).parts[-2:])
-    return f" at {frames[-1].name} ({file}:{frames[-1].lineno})"
 
 
 def _heard(strand: Strand) -> str:
@@ -79,16 +220,16 @@ def deadlock(
         roles: their names.
         left: (from, to) of every message that nobody read.
     """
-    lines = [_waits(roles, strand) for strand in _leaves(strands)]
-    unread = [f"from party {source} to party {to}" for source, to in left]
-    head = "deadlock: nothing is under way, and" if lines else "the run ended, but"
+    leaves = _leaves(strands)
+    unread = Counter(left)
+    head = "deadlock: nothing is under way, and" if leaves else "the run ended, but"
     parts = [head]
-    if lines:
-        parts += [f"{len(lines)} wait:", *_short(lines)]
+    if leaves:
+        lines = [_waits(roles, strand) for strand in leaves[:_LISTED]]
+        parts += [f"{len(leaves)} wait:", *_short(lines, len(leaves))]
     if unread:
-        counted = {line: unread.count(line) for line in dict.fromkeys(unread)}
-        listed = [f"  {count} {line}" for line, count in counted.items()]
-        parts += [f"{len(unread)} messages were never read:", *_short(listed)]
+        listed = [f"  {count} from party {source} to party {to}" for (source, to), count in unread.items()]
+        parts += [f"{unread.total()} messages were never read:", *_short(listed, len(listed))]
     return DeadlockError("\n".join(parts))
 
 
@@ -104,8 +245,8 @@ def _waits(roles: Sequence[str], strand: Strand) -> str:
     return f"  party {party.id} ({party.role}) waits for {what}, at {' > '.join(strand.stack())}"
 
 
-def _short(lines: list[str]) -> list[str]:
-    more = [f"  … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+def _short(lines: list[str], count: int) -> list[str]:
+    more = [f"  … and {count - _LISTED} more"] if count > _LISTED else []
     return lines[:_LISTED] + more
 
 
@@ -126,14 +267,14 @@ def faults(acts: Sequence[dict[str, Any]]) -> str:
         + (f" and {times[line] - 1} times more" if times[line] > 1 else "")
         for line, time in first.items()
     ]
-    return "\n".join(["faults that acted before:", *_short(lines)])
+    return "\n".join(["faults that acted before:", *_short(lines, len(lines))])
 
 
 def _leaves(strands: Sequence[Strand]) -> list[Strand]:
     found: list[Strand] = []
-    todo = list(strands)
+    todo = deque(strands)
     while todo:
-        strand = todo.pop(0)
+        strand = todo.popleft()
         if not strand.finished:
             found += [] if strand.children else [strand]
             todo += strand.children

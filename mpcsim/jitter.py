@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mpcsim.errors import InputError
 from mpcsim.streams import ONE, Stream
@@ -108,7 +108,20 @@ class Steady(BaseModel):
     distribution: Literal["none"]
 
 
-Jitter = Annotated[Steady | Uniform | Normal | Exponential | Pareto, Field(discriminator="distribution")]
+def _table(value: object) -> object:
+    if value is None or isinstance(value, dict | BaseModel):
+        return value
+    raise ValueError(
+        f"found {value!r}; accepted: a table with a distribution (none, uniform, normal, exponential, "
+        'pareto) and its keys, as in { distribution = "uniform", minimum = "0 ms", maximum = "3 ms" }'
+    )
+
+
+Jitter = Annotated[
+    Steady | Uniform | Normal | Exponential | Pareto,
+    Field(discriminator="distribution"),
+    BeforeValidator(_table),
+]
 Moving = Uniform | Normal | Exponential | Pareto
 
 

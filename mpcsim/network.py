@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from mpcsim.errors import InputError
 from mpcsim.laws import Law, Laws
 from mpcsim.link_tables import ANY, Effects, LinkTable
@@ -28,7 +30,8 @@ class Network:
 
     Args:
         latency: one-way propagation delay, as text with a unit ("88.5 ms"), or a matrix of such
-            texts, row by sender and column by receiver (the diagonal is not used).
+            texts (lists, or a NumPy array), row by sender and column by receiver; the diagonal is not
+            used, and may be "" or "-".
         bandwidth: rate of an uplink (or of a link) as text ("220 Mbit/s") or "unlimited", or a matrix.
         sharing: "uplink": all links of a party share its uplink; "link": each directed link has
             the full bandwidth.
@@ -64,15 +67,17 @@ class Network:
 
     def __post_init__(self) -> None:
         profile = self._profile()
-        if self.latency == "" and not profile.regions:
+        if isinstance(self.latency, str) and not self.latency and not profile.regions:
             object.__setattr__(self, "latency", profile.latency)
-        if self.bandwidth == "":
+        if isinstance(self.bandwidth, str) and not self.bandwidth:
             if profile.bandwidth is None:
                 raise InputError(
                     f"network.bandwidth: missing: profile {self.profile!r} gives latencies alone; "
                     'accepted: text such as "1 Gbit/s", or "unlimited"'
                 )
             object.__setattr__(self, "bandwidth", profile.bandwidth)
+        for key, unused in (("latency", "0 s"), ("bandwidth", "unlimited")):
+            object.__setattr__(self, key, _plain_matrix(getattr(self, key), unused))
         for key, parse in (("latency", parse_time), ("bandwidth", parse_bandwidth)):
             if getattr(self, key) != "":
                 _check(getattr(self, key), parse, f"network.{key}")
@@ -194,6 +199,21 @@ def _one(value: str | Matrix, key: str) -> str:
     if isinstance(value, str) and value:
         return value
     raise InputError(f"network.{key}: this network has one for each link, not one for all")
+
+
+def _plain_matrix(value: Any, unused: str) -> Any:
+    """Return a matrix as lists, with `unused` where its diagonal is blank; else the value as it is."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return value
+    rows = [row.tolist() if isinstance(row, np.ndarray) else row for row in value]
+    for number, row in enumerate(rows):
+        if not isinstance(row, list | tuple) or number >= len(row):
+            continue  # refused by `_check`
+        blank = row[number] is None or (isinstance(row[number], str) and row[number].strip() in ("", "-"))
+        if blank:
+            rows[number] = [*row[:number], unused, *row[number + 1 :]]
+    return rows
 
 
 def _check(value: Any, parse: Any, key: str) -> None:

@@ -7,14 +7,18 @@ import types
 from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from hashlib import blake2b
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from mpcsim.asks import Engine, Fork, Sleep, Stage
-from mpcsim.errors import InputError, UsageError
+from mpcsim.clock import LATEST
+from mpcsim.errors import InputError, RecvTimeout, UsageError
 from mpcsim.failure import note_span
+from mpcsim.schema import shown
 from mpcsim.strand import Actor, Channel, Strand, named
 from mpcsim.trace import RECV
 from mpcsim.units import NANOSECONDS, parse_time
@@ -22,7 +26,8 @@ from mpcsim.units import NANOSECONDS, parse_time
 _LONGEST = 1e9  # seconds
 _OUTSIDE = (
     "a protocol called its party from outside its own coroutine: asyncio tasks and asyncio.gather "
-    "cannot be followed; use `await party.gather(...)`"
+    "(create_task, TaskGroup, wait_for, shield) cannot be followed; use `await party.gather(...)`, and "
+    "`await party.recv(source, timeout=…)` for a wait with an end"
 )
 
 
@@ -94,12 +99,12 @@ class Party(Actor):
             watch.pause()
         if type(source) is not int:
             source = self._id_of(source)
-        key = (source, strand.channel.id)
-        mail = self._mail.pop(key, None)
         patience = -1
         if timeout is not None:
-            patience = _nanoseconds(timeout, "timeout")
+            patience = self._duration(timeout, "timeout")
             self._scheduler.timeouts += 1
+        key = (source, strand.channel.id)
+        mail = self._mail.pop(key, None)
         if mail is None:
             if not 0 <= source < self.n or source == self.id:
                 raise UsageError(self._no_such_party("receive from", source))
@@ -108,6 +113,8 @@ class Party(Actor):
             else:
                 mail = yield (*key, patience)
                 strand.timer += 1
+                if type(mail) is RecvTimeout:
+                    raise mail  # here, so that it knows what was being handled
             if watch is not None:
                 watch.hold()
         elif type(mail) is deque:
@@ -134,7 +141,16 @@ class Party(Actor):
         """
         if self._strand is None:
             raise UsageError(_OUTSIDE)
-        yield Sleep(_nanoseconds(seconds, "sleep"))
+        yield Sleep(self._duration(seconds, "sleep"))
+
+    def _duration(self, duration: float | str, what: str) -> int:
+        """Return nanoseconds that this party can wait."""
+        found = _nanoseconds(duration, what)
+        if self._scheduler.time_of(self) + found > LATEST:
+            raise UsageError(
+                f"{what}: {shown(duration)} from now on is past 2^63 ns, 292 years, which no run reaches"
+            )
+        return found
 
     # Structure
 
@@ -161,7 +177,10 @@ class Party(Actor):
             for coroutine in coroutines:
                 coroutine.close()  # type: ignore[attr-defined]  # checked above
             raise
-        results: list[Any] = yield Fork(coroutines)  # type: ignore[arg-type]  # checked above
+        results: list[Any] | BaseException
+        results = yield Fork(coroutines)  # type: ignore[arg-type]  # checked above
+        if isinstance(results, BaseException):
+            raise results  # here, so that it knows what was being handled
         return results
 
     @types.coroutine
@@ -192,7 +211,7 @@ class Party(Actor):
         run = self._scheduler.enter_span(self, strand, name, op)
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
             note_span(error, run)
             raise
         finally:
@@ -304,6 +323,9 @@ def _nanoseconds(duration: float | str, what: str) -> int:
             return parse_time(duration)
         except InputError as error:
             raise UsageError(f"{what}: {error}") from None
-    if not 0 <= duration <= _LONGEST:
-        raise UsageError(f"{what}: found {duration!r}; accepted: seconds from 0 to {_LONGEST:g}, or text")
+    number = isinstance(duration, Real | Decimal) and not isinstance(duration, bool)
+    if not number or not 0 <= duration <= _LONGEST:
+        raise UsageError(
+            f'{what}: found {shown(duration)}; accepted: seconds from 0 to {_LONGEST:g}, or text ("200 ms")'
+        )
     return round(duration * NANOSECONDS)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from mpcsim.errors import InputError, MpcsimError
+from mpcsim.errors import InputError, Interrupted, MpcsimError
 from mpcsim.memory import peak_memory_mb
 from mpcsim.scenario import Scenario, load_scenario
 from mpcsim.simulate import Run
@@ -86,7 +86,7 @@ def summary(
     return {key: json_safe(value, key) for key, value in found.items()}
 
 
-def _error(error: MpcsimError) -> dict[str, Any]:
+def _error(error: MpcsimError | Interrupted) -> dict[str, Any]:
     notes = [str(note) for note in getattr(error, "__notes__", [])]
     return {"kind": type(error).__name__, "text": str(error), "notes": notes}
 

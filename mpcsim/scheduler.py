@@ -10,7 +10,7 @@ from mpcsim import failure
 from mpcsim.asks import Fork, Sleep, Stage
 from mpcsim.clock import Clock
 from mpcsim.compute import Stopwatch
-from mpcsim.errors import MpcsimError, RecvTimeout, UsageError
+from mpcsim.errors import Interrupted, MpcsimError, RecvTimeout, UsageError
 from mpcsim.meter import SpanRun
 from mpcsim.ports import Crashed, Faults
 from mpcsim.strand import Actor, Channel, Strand
@@ -32,6 +32,10 @@ from mpcsim.trace import (
 from mpcsim.transport import Transport
 
 Compute = Literal["none", "measured"]
+_IN_USE = (
+    "party.gather was given a coroutine that is in use already, or is over: call the coroutine function "
+    "again for each sub-protocol"
+)
 
 
 class Scheduler:
@@ -73,7 +77,7 @@ class Scheduler:
         self.outputs: list[Any] = []
         self.parties: Sequence[Actor] = []
         self.strands: list[Strand] = []
-        self.failure: MpcsimError | None = None
+        self.failure: MpcsimError | Interrupted | None = None
         self._running = 0
         self._numbers = 0
         self._spans = 0
@@ -99,6 +103,7 @@ class Scheduler:
         Raises:
             DeadlockError: parties wait for what will never come, or messages were never read.
             PartyError: a program raised; an `MpcsimError` of a program is raised as it is.
+            Interrupted: the user or the system stopped the run.
         """
         if self.watch is not None:
             self.watch.open()
@@ -108,16 +113,22 @@ class Scheduler:
                 self.failure = failure.deadlock(
                     self.strands, [party.role for party in self.parties], self.transport.unread()
                 )
+        except KeyboardInterrupt as stop:  # while no party's code ran
+            self.failure = failure.interrupted(stop)
+        except MpcsimError as error:  # of a message under way
+            self.failure = error
         finally:
             if self.watch is not None:
                 self.watch.close()
-            for strand in self.strands:
-                self._cancel(strand)
+            broken = [problem for strand in self.strands for problem in self._cancel(strand)]
+        for problem in broken:
+            if self.failure is not None:
+                self.failure.add_note(f"then, in a clean-up: {problem}")
         if self.failure is not None:
             raise self.failure
 
-    def abort(self, error: MpcsimError) -> None:
-        """End the run with an error that is no party's."""
+    def abort(self, error: MpcsimError | Interrupted) -> None:
+        """End the run with an error."""
         self.failure = error
         self.clock.stop()
 
@@ -186,13 +197,9 @@ class Scheduler:
             self._pause(strand)
             self._end(strand, end.value, None)
             return
-        except Exception as problem:
+        except BaseException as problem:  # SystemExit and CancelledError too: they end a party, no process
             self._pause(strand)
-            self._end(strand, None, problem)
-            return
-        except Crashed as crash:
-            self._pause(strand)
-            self.crash(party, crash.rule)
+            self._fail(strand, problem)
             return
         if watch is None:
             party._strand = None
@@ -202,6 +209,17 @@ class Scheduler:
             self._wait(strand, wanted)
         else:
             self._await(strand, wanted)
+
+    def _fail(self, strand: Strand, problem: BaseException) -> None:
+        """See to what left a strand's code: a stop, a fault that crashed its party, or an error."""
+        if isinstance(problem, KeyboardInterrupt):
+            self.abort(failure.interrupted(problem, strand))
+            return
+        for cause in failure.causes(problem):  # a `finally` may have put its own error in its place
+            if isinstance(cause, Crashed):
+                self.crash(strand.party, cause.rule)
+                return
+        self._end(strand, None, problem)
 
     def _pause(self, strand: Strand) -> None:
         """Close a segment of compute: the party is busy until its end."""
@@ -239,7 +257,7 @@ class Scheduler:
             f"party {party.id} ({party.role}) had nothing from party {source} "
             f"({self.parties[source].role}) within {patience / 1e9:g} s{failure.in_span(strand)}"
         )
-        self.step(strand, None, problem)
+        self.step(strand, problem)
 
     def _await(self, strand: Strand, wanted: Any) -> None:
         """See to what a strand awaits, other than a message."""
@@ -278,7 +296,14 @@ class Scheduler:
             for position, (coroutine, channel) in enumerate(zip(fork.coroutines, channels, strict=True))
         ]
         for child in parent.children:
-            self.clock.soon(self.step, child, None)
+            self.clock.soon(self._begin, child)
+
+    def _begin(self, child: Strand) -> None:
+        """Run the child of a gather for the first time."""
+        if child.in_use():
+            self._end(child, None, UsageError(_IN_USE))
+        else:
+            self.step(child, None)
 
     def _admit(self, strand: Strand | None) -> None:
         """Let a queued strand into its next stage if that is free, and then those behind it."""
@@ -291,7 +316,7 @@ class Scheduler:
             self.clock.soon(self.step, strand, None)
             strand = strand.after
 
-    def _end(self, strand: Strand, result: Any, error: Exception | None) -> None:
+    def _end(self, strand: Strand, result: Any, error: BaseException | None) -> None:
         """Hand a finished strand's result to its parent, or to the run."""
         strand.finished = True
         self.note(END, strand, value=NONE if error is None else 1)
@@ -300,12 +325,14 @@ class Scheduler:
             self._end_party(strand, result, error)
             return
         if error is not None:
-            if isinstance(error, MpcsimError):
+            if isinstance(error, MpcsimError) and error.__traceback__ is not None:
                 failure.locate(error, strand)
-            for sibling in parent.children:
-                self._cancel(sibling, strand.depth)
+            broken = [one for sibling in parent.children for one in self._cancel(sibling, strand.depth)]
             parent.join()
-            self.clock.soon(self.step, parent, None, error)
+            if broken:
+                self.abort(failure.of_clean_up(strand, error, broken))
+            else:
+                self.clock.soon(self.step, parent, error)
             return
         parent.results[strand.position] = result
         parent.missing -= 1
@@ -315,7 +342,7 @@ class Scheduler:
             results, parent.results = parent.results, []
             self.clock.soon(self.step, parent, results)
 
-    def _end_party(self, strand: Strand, result: Any, error: Exception | None) -> None:
+    def _end_party(self, strand: Strand, result: Any, error: BaseException | None) -> None:
         party = strand.party
         if error is not None:
             self.abort(failure.of_party(strand, error))
@@ -330,28 +357,36 @@ class Scheduler:
         if self._running == 0:
             self.clock.stop()
 
-    def _cancel(self, strand: Strand, depth: int = 0) -> None:
+    def _cancel(self, strand: Strand, depth: int = 0) -> list[MpcsimError]:
         """Close a strand and all below it; its `finally` blocks run, its messages stay unread.
 
         They know of what led to the error that cancels them: `depth` is that of the strand that raised it.
+        Returns what went wrong in their `finally` blocks.
         """
-        for child in strand.children:
-            self._cancel(child, depth)
-        strand.join()
-        if not strand.finished:
-            strand.finished = True
-            self.clock.held.discard(strand)
-            if strand.waiting is not None:
-                strand.party._waiting.pop(strand.waiting, None)
-            strand.depth = max(strand.depth, depth)
-            self.note(CANCEL, strand)
-            strand.party._strand = strand
-            try:
-                strand.coroutine.close()
-            except (RuntimeError, Crashed):  # a `finally` that awaits, or sends after a crash
-                pass
-            finally:
-                strand.party._strand = None
+        below, todo, broken = [], [strand], []
+        while todo:  # a gather may be thousands deep
+            below.append(todo.pop())
+            todo += below[-1].children
+        for one in reversed(below):
+            one.join()
+            problem = None if one.finished else self._close(one, depth)
+            broken += [] if problem is None else [problem]
+        return broken
+
+    def _close(self, strand: Strand, depth: int) -> MpcsimError | None:
+        """Close one strand; return what went wrong in its `finally` blocks."""
+        strand.finished = True
+        self.clock.held.discard(strand)
+        if strand.waiting is not None:
+            strand.party._waiting.pop(strand.waiting, None)
+        strand.depth = max(strand.depth, depth)
+        self.note(CANCEL, strand)
+        strand.party._strand = strand
+        try:
+            problem = failure.close(strand)
+        finally:
+            strand.party._strand = None
+        return None if strand.party.crashed else problem
 
     def crash(self, party: Actor, rule: int) -> None:
         """Stop a party for good: what it sent is under way, what comes for it is lost."""

@@ -63,6 +63,8 @@ def _explain(
     if kind in ("value_error", "assertion_error"):
         return path or "(whole file)", str(context.get("error", detail["msg"]))
     wanted = detail["msg"].removeprefix("Input should be ")
+    if kind in ("model_type", "model_attributes_type"):
+        wanted = "a table"
     if kind == "literal_error" and isinstance(value, str):
         close = _close(value, str(context["expected"]).replace(" or ", ", ").split(", "))
         return path, f"found {shown(value)}{close}; accepted: {wanted}"
@@ -140,5 +142,8 @@ def _close(found: str, accepted: Sequence[str]) -> str:
 
 def shown(value: Any) -> str:
     """Return a value as an error shows it, cut short where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception as error:  # a user's object
+        text = f"{type(value).__name__} (its text raises {type(error).__name__})"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

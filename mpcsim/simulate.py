@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from mpcsim import failure
+from mpcsim.arguments import Program, cast, coroutines, network_of, seed_of
 from mpcsim.clock import Clock, VirtualClock, WallClock
 from mpcsim.compute import Stopwatch
 from mpcsim.emulator import Emulator
-from mpcsim.errors import InputError, MpcsimError, RunError, UsageError
+from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError, UsageError
 from mpcsim.faults import Slow, read_faults
 from mpcsim.garbage import patient_collector
 from mpcsim.injector import Injector, check_ends
@@ -27,7 +27,6 @@ from mpcsim.trace import Trace
 from mpcsim.transport import Transport
 
 ClockName = Literal["virtual", "wall"]
-Program = Callable[[Party], Awaitable[Any]]
 
 
 @dataclass
@@ -67,7 +66,7 @@ class Run(Shown):
     faults: list[dict[str, Any]] = field(default_factory=list, repr=False)
     timeouts: int = 0
     resent: int = 0
-    error: MpcsimError | None = field(default=None, repr=False)
+    error: MpcsimError | Interrupted | None = field(default=None, repr=False)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     @property
@@ -147,12 +146,13 @@ def simulate(
         UsageError: arguments that do not fit together.
         InputError: a network, a fault or a speed that does not fit the parties.
         DeadlockError, PartyError: the run did not finish; `run` of the error is how far it went.
+        Interrupted: a `KeyboardInterrupt` that has the `run` as far as it went.
     """
-    programs, names = _cast(program, parties, roles)
+    programs, names = cast(program, parties, roles)
     for name, value, accepted in (("compute", compute, Compute), ("clock", clock, ClockName)):
         if value not in get_args(accepted):
             raise UsageError(f"{name}={value!r}: accepted are {', '.join(get_args(accepted))}")
-    network = network or Network()
+    network, seed = network_of(network), seed_of(seed)
     rules = read_faults(faults)
     speeds = _speeds(speed or {}, names)
     if compute == "none":
@@ -172,15 +172,15 @@ def simulate(
         scheduler = Scheduler(timer, transport, stopwatch, recorder, injector)
         scheduler.observer = observer
         actors = [Party(id, names, scheduler, seed, occasion) for id in range(len(names))]
-        scheduler.start(actors, _coroutines(programs, actors))
+        scheduler.start(actors, coroutines(programs, actors))
         if watch is not None:
             watch(scheduler)
-        problem: MpcsimError | None = None
+        problem: MpcsimError | Interrupted | None = None
         try:
             scheduler.run()
             if injector is not None:
                 injector.check_spans(scheduler.root)
-        except MpcsimError as error:
+        except (MpcsimError, Interrupted) as error:
             problem = error
     finally:
         if isinstance(timer, VirtualClock):
@@ -212,13 +212,15 @@ def simulate(
     return run
 
 
-def _explained(problem: MpcsimError, run: Run, scheduler: Scheduler) -> MpcsimError:
+def _explained(
+    problem: MpcsimError | Interrupted, run: Run, scheduler: Scheduler
+) -> MpcsimError | Interrupted:
     """Return the error with what faults did, the seed that repeats it, and the run so far."""
     problem.run = run
     acted = failure.faults(run.faults)
     if acted:
         problem.add_note(acted)
-    if isinstance(problem, RunError):
+    if isinstance(problem, RunError | Interrupted):
         seed = "none was given, so this run cannot be repeated" if run.seed is None else f"{run.seed}"
         problem.add_note(f"seed: {seed}")
     return problem
@@ -259,38 +261,6 @@ def _needs_measuring(rules: Sequence[Any], speed: Mapping[str, float] | None) ->
 
 def _full_speed(_party: int, _now: int) -> float:
     return 1.0
-
-
-def _cast(
-    program: Program | None, parties: int | None, roles: Mapping[str, Program] | None
-) -> tuple[list[Program], list[str]]:
-    if roles is not None:
-        if program is not None or parties is not None:
-            raise UsageError("give either roles, or a program and a number of parties")
-        if not roles:
-            raise UsageError("roles is empty: give at least one role and its program")
-        return list(roles.values()), list(roles)
-    if program is None:
-        raise UsageError("nothing to run: give a program, or roles")
-    count = 3 if parties is None else parties
-    if count < 1:
-        raise UsageError(f"parties={count}: a run needs at least one party")
-    return [program] * count, [f"party{id}" for id in range(count)]
-
-
-def _coroutines(programs: list[Program], actors: list[Party]) -> list[Coroutine[Any, Any, Any]]:
-    coroutines: list[Coroutine[Any, Any, Any]] = []
-    for program, actor in zip(programs, actors, strict=True):
-        coroutine = program(actor)
-        if not inspect.iscoroutine(coroutine):
-            for earlier in coroutines:
-                earlier.close()
-            raise UsageError(
-                f"the program of {actor.role} is not a coroutine function: write "
-                "`async def program(party): …`"
-            )
-        coroutines.append(coroutine)
-    return coroutines
 
 
 def _per_party(scheduler: Scheduler, names: list[str]) -> list[PartyCost]:

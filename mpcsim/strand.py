@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Coroutine
 from hashlib import blake2b
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mpcsim.errors import UsageError
+from mpcsim.schema import shown
 
 if TYPE_CHECKING:
     from mpcsim.compute import Stopwatch
@@ -101,13 +104,13 @@ class Actor:
     def _id_of(self, name: Any) -> int:
         if isinstance(name, np.integer):
             return int(name)
-        if name in self._roles:
+        if isinstance(name, str) and name in self._roles:
             return self._roles.index(name)
         raise UsageError(self._no_such_party("reach", name))
 
     def _no_such_party(self, what: str, found: Any) -> str:
         others = [f"{i} ({role})" for i, role in enumerate(self._roles) if i != self.id]
-        return f"party {self.id} ({self.role}) cannot {what} {found!r}: the others are " + ", ".join(
+        return f"party {self.id} ({self.role}) cannot {what} {shown(found)}: the others are " + ", ".join(
             others[:12] + (["…"] if len(others) > 12 else [])
         )
 
@@ -176,6 +179,12 @@ class Strand:
         siblings = self.parent.children if self.parent else []
         return siblings[self.position + 1] if self.position + 1 < len(siblings) else None
 
+    def in_use(self) -> bool:
+        """Return whether its coroutine, which did not start as this strand, runs or ran elsewhere."""
+        if isinstance(self.coroutine, GeneratorType):  # what `types.coroutine` makes
+            return inspect.getgeneratorstate(self.coroutine) != inspect.GEN_CREATED
+        return inspect.getcoroutinestate(self.coroutine) != inspect.CORO_CREATED
+
     def freed(self) -> int | None:
         """Return the depth at which the sibling before left the next stage; None while it is there."""
         before, number = self.before, len(self.stages) + 1
@@ -208,7 +217,12 @@ class Strand:
 
     def deepest(self) -> int:
         """Return the greatest depth of this strand and those below it."""
-        return max((child.deepest() for child in list(self.children)), default=self.depth)
+        depth, todo = 0, [self]
+        while todo:
+            strand = todo.pop()
+            depth = max(depth, strand.depth)
+            todo += strand.children
+        return depth
 
     def stack(self) -> list[str]:
         """Return the protocol's stack, outermost first, as "function (file:line)"."""

@@ -127,9 +127,9 @@ class Transport:
             self._record(strand, (now, sender, to, wire_bytes), body, message)
         if self._plain:
             arrival = self._transmit(now, sender, to, wire_bytes)
+            self._at(arrival, self._hand, self._parties[to], key, message)
             if self._trace is not None:
                 self._note(now, strand, to, number, payload_bytes, wire_bytes, arrival)
-            self._at(arrival, self._hand, self._parties[to], key, message)
             return
         event = NONE
         if self._trace is not None:

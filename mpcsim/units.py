@@ -7,10 +7,13 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from mpcsim.errors import InputError
 
-_TIME = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
+_TIME = {"ns": 1, "us": 10**3, "\u00b5s": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
+_GREEK_MU, _MICRO = "\u03bc", "\u00b5"  # they look alike, and keyboards give either
 _RATE = {"bit/s": 1, "kbit/s": 10**3, "Mbit/s": 10**6, "Gbit/s": 10**9, "Tbit/s": 10**12}
 _RATE |= {unit.replace("bit/s", "bps"): factor for unit, factor in _RATE.items()}
-_QUANTITY = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-zµ/]+)\s*")
+_QUANTITY = re.compile(
+    r"\s*([+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-z\u00b5\u03bc/]+)\s*"
+)
 
 NANOSECONDS = 10**9
 _LONGEST = 10**9 * NANOSECONDS  # some thirty years: beyond that it is a typing error
@@ -19,14 +22,15 @@ _FASTEST = 10**18
 
 def _read(text: object, units: dict[str, int], what: str, example: str) -> Decimal:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) < 64 else None
-    if match is None or match[2] not in units:
+    unit = "" if match is None else match[2].replace(_GREEK_MU, _MICRO)
+    if match is None or unit not in units:
         accepted = ", ".join(units)
         found = "" if match is None else f" (unknown unit {match[2]!r})"
         raise InputError(
             f"{text!r} is not a {what}{found}: write a number and a unit, as in {example!r}; "
             f"units: {accepted}"
         )
-    return Decimal(match[1]) * units[match[2]]
+    return Decimal(match[1]) * units[unit]
 
 
 def parse_time(text: object) -> int:

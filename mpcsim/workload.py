@@ -28,6 +28,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mpcsim.arguments import party_count
 from mpcsim.errors import InputError, ScenarioError
 from mpcsim.party import Party
 from mpcsim.scenario import ENGINE_KEYS, Scenario, unknown, validate
@@ -136,9 +137,7 @@ def _replicated(function: Function, scenario: Scenario) -> Program:
     """Have every party run `function`."""
     parameters = _parameters(function, scenario.workload, ("party", "settings"))
     tables = dict(scenario.tables)
-    parties = tables.pop("parties", 3)
-    if type(parties) is not int or parties < 1:
-        raise InputError(f"parties: found {parties!r}; accepted: a whole number from 1")
+    parties = party_count(tables.pop("parties", 3))
     if len(parameters) == 2:
         program: Callable[[Party], Awaitable[Any]] = partial(
             _with_settings, function, _settings(parameters[1], tables, ("parties",))
