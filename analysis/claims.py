@@ -60,6 +60,7 @@ class Claim(BaseModel):
     against: Literal["k", "n"] = "k"
     source: str
     note: str = ""
+    verified: bool = True
     size: Annotated[int, Field(ge=1)] = 240  # a multiple of 24: no message has a broken byte
 
 
@@ -78,6 +79,11 @@ class Judgement:
     claimed: float | str | None = None
     measured: float | str | None = None
     reason: str = ""
+
+    @property
+    def paper(self) -> str:
+        """Return who claims it, and whether we know it from hearsay alone."""
+        return self.claim.paper if self.claim.verified else f"{self.claim.paper} (unverified)"
 
     @property
     def text(self) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ FEWEST_ROUNDS = {"comparison": "masked", "select": "one_round", "truncation": "f
 SIZES = {"matmul": 24, "conv2d": 6, "softmax": 48}
 SIZE = 240  # all outputs are a multiple of 24: no message has a broken byte
 
+_SECTION = re.compile(r"constructions\.md#([\w-]+)")
 _HEAD = "| `op` | rounds | bytes | rounds, at fewest | bytes | source |\n|---|---|---|---|---|---|"
 
 
@@ -46,7 +48,8 @@ def written(page: str) -> str:
 
 
 def _line(op: str) -> str:
-    cells = [f"`{op}`", *_cells(op), OPERATIONS[op].source.replace("|", "\\|")]
+    source = _SECTION.sub(r"[\1](\g<0>)", OPERATIONS[op].source.replace("|", "\\|"))
+    cells = [f"`{op}`", *_cells(op), source]
     return f"| {' | '.join(cells)} |"
 
 

@@ -83,7 +83,7 @@ def _growth_cells(found: Validation) -> Grid:
 def _claim_cells(found: Validation) -> Grid:
     return [
         [
-            one.claim.paper,
+            one.paper,
             one.claim.row,
             one.claim.formula or "(not in our text)",
             one.claim.unit,

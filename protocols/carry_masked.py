@@ -23,8 +23,8 @@ async def carry_by_masked_digits(server: Server, x: Halves) -> Planes:
     to servers 1 and 2 decides which of v > t and v ≤ t is compared, and hides the answer.
 
     Rounds: 2, of which server 0 sends the first ahead. Bits, for d digits of m bits:
-    d(2^m − 1) + 2d numbers mod p > d. Source: the digit comparison of Damgård et al. 2006 and Wagh et
-    al. 2019 (SecureNN) on digits instead of bits; our notes.
+    d(2^m − 1) + 2d numbers mod p > d. Source: Damgård, Geisler, Krøigaard 2007,
+    with the third party of Wagh et al. 2019 (SecureNN), on digits: docs/constructions.md#masked-comparison.
     """
     k, n = server.kernels, x.half.size
     radix = server.choices.radix or 2

@@ -17,8 +17,9 @@ async def carry_by_table(server: Server, x: Halves) -> Planes:
     and mask what they exchange. A tree of ANDs combines the digits.
 
     Rounds: 1 + ⌈log2 ⌈(k−1)/m⌉⌉, of which server 0 sits out the last. Bits, for d digits of m bits:
-    2d(2^m − 1) + 2(2d − 1), the ANDs of the tree 3 each, its last 2. Source: our notes; the one-hot
-    vector is the shared lookup table of Dessouky et al. 2017 among three parties.
+    2d(2^m − 1) + 2(2d − 1), the ANDs of the tree 3 each, its last 2. Source:
+    docs/constructions.md#table-comparison; the one-hot vector is the shared lookup table of Dessouky et al.
+    2017 among three parties.
     """
     planes, widths = _digits(server, x, x.bits - 1)
     read = await _read_digits(server, planes, widths, x.half.size, carry=True)

@@ -42,7 +42,7 @@ async def from_bits(server: Server, x: Bits, n: int) -> Share:
     that server 0 knows: it deals bit j of β as a number mod 2^(l−1−j), servers 1 and 2 add up those where
     their own bit is set, and mask what they exchange.
 
-    Rounds: 2. Bits: Σ_j (l − 1 − j) + 3l a number. Source: our notes (B2A).
+    Rounds: 2. Bits: Σ_j (l − 1 − j) + 3l a number. Source: docs/constructions.md#conversions.
     """
     k, ring = server.kernels, server.ring
     planes = bits_to_halves(server, x)

@@ -16,7 +16,8 @@ async def select(server: Server, x: Halves, bit: BitHalves) -> Halves:
     """Return x · b as halves, for bits of the values' shape; server 0 has its half at once.
 
     `two_rounds`: A and β are dealt in two parts; 4k bits. `one_round`: in three parts, the third to
-    both servers 1 and 2, whose exchange then need not wait; 6k bits. Source: our notes.
+    both servers 1 and 2, whose exchange then need not wait; 6k bits. Source:
+    docs/constructions.md#selection.
     """
     b = server.kernels.astype(bit.half, x.half.dtype)
     if server.role == 0:
@@ -86,7 +87,7 @@ async def bit_to_share(server: Server, bit: BitHalves) -> Share:
     """Return shares of a bit as a number: b = β + c − 2βc, β dealt so that it already is a share.
 
     `two_rounds`: β in two parts, then β·c is exchanged; 3l bits. `one_round`: in three parts, the third
-    to both servers 1 and 2; 4l bits. Source: our notes.
+    to both servers 1 and 2; 4l bits. Source: docs/constructions.md#bit-to-number.
     """
     k, ring = server.kernels, server.ring
     b = k.astype(bit.half, ring.dtype)

@@ -21,7 +21,7 @@ def generate_and_propagate(n: Number, count: Number) -> Cost:
     """Generate v·w and propagate v ⊕ w of every bit, as Boolean shares.
 
     A bit that role 0 knows times one that roles 1 and 2 know is two summands at roles 1 and 2, which
-    they exchange; propagate is local. Source: products by who knows what, protocol-notes.md.
+    they exchange; propagate is local. Source: constructions.md#halves.
     """
     return sequence(deal_bits(n, count), exchange(planes(count, n)))
 

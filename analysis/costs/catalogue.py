@@ -22,8 +22,9 @@ _FUNCTION = ("l", "f", "V", "select", "rotate")
 _EVERYTHING = ("l", "f", "V", *_SIGN, "truncation", "rotate")
 _EXPONENTIAL = ("l", "f", "V", *_SIGN, "rotate")
 
-_SUMS = "Araki et al. 2016; safe: protocol-notes.md; fused: ABY3 §5.1"
-_PLACE = "Catrina, Saxena 2010, §5; Sklansky 1960; tables: first principles"
+_TRUNCATION = "constructions.md#truncation-safe; fused: SecureML §4.1, constructions.md#truncation-fused"
+_SUMS = f"Araki et al. 2016; {_TRUNCATION}"
+_PLACE = "Catrina, Saxena 2010, §5; Sklansky 1960; constructions.md#leading-bit"
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def _image(setting: Setting, side: Number) -> Cost:
     return layers.conv2d(setting, 1, (side, side), (3, 3), FILTERS, padding=(1, 1))
 
 
-_POOLING = "POMIC algorithm 4 and section 5.2; sign and select: protocol-notes.md"
+_POOLING = "POMIC algorithm 4 and section 5.2; constructions.md#maximum"
 
 OPERATIONS: dict[str, Formula] = {
     "reveal": Formula(operations.reveal, "Araki et al. 2016", ("l",)),
     "mul": Formula(operations.multiply, "Araki et al. 2016", ("l",)),
-    "mul_fixed": Formula(operations.truncate, "safe: protocol-notes.md; fused: ABY3 §5.1", _PRODUCT),
+    "mul_fixed": Formula(operations.truncate, _TRUNCATION, _PRODUCT),
     "dot": Formula(operations.truncate, _SUMS, _PRODUCT),
     "matmul": Formula(lambda setting, side: operations.truncate(setting, side * side), _SUMS, _PRODUCT),
     "conv2d": Formula(_image, _SUMS, _PRODUCT),
@@ -69,25 +70,29 @@ OPERATIONS: dict[str, Formula] = {
         conversions.truncate_exactly, "Catrina, Saxena 2010, §3", ("l", "f", *_SIGN, "rotate")
     ),
     "compare": Formula(
-        operations.less_than, "POMIC algorithm 1; sign and bit → share: protocol-notes.md", _SIGNED
+        operations.less_than,
+        "POMIC algorithm 1; constructions.md#comparison, constructions.md#bit-to-number",
+        _SIGNED,
     ),
     "equal": Formula(
-        conversions.equal, "tables as in a sign; tree of ANDs", ("l", "V", "digit", "select", "rotate")
+        conversions.equal,
+        "tables as in a sign, tree of ANDs: constructions.md#conversions",
+        ("l", "V", "digit", "select", "rotate"),
     ),
     "a2b": Formula(conversions.to_bits, "ABY3 §5.3; Sklansky 1960", ("l", "rotate")),
-    "b2a": Formula(conversions.from_bits, "first principles, after protocol-notes.md", ("l", "rotate")),
+    "b2a": Formula(conversions.from_bits, "constructions.md#conversions", ("l", "rotate")),
     "inject": Formula(
-        conversions.inject, "ABY3 §5.4; select: protocol-notes.md", ("l", "select", "rotate")
+        conversions.inject, "ABY3 §5.4; constructions.md#selection", ("l", "select", "rotate")
     ),
     "select": Formula(
-        conversions.inject, "y + b(x − y); select: protocol-notes.md", ("l", "select", "rotate")
+        conversions.inject, "y + b(x − y); constructions.md#selection", ("l", "select", "rotate")
     ),
-    "relu": Formula(operations.relu, "POMIC algorithm 3; sign and select: protocol-notes.md", _SIGNED),
+    "relu": Formula(operations.relu, "POMIC algorithm 3; constructions.md#relu", _SIGNED),
     "maxpool": Formula(_maximum(4), _POOLING, _SIGNED),
     "max": Formula(_maximum(CLASSES), _POOLING, _SIGNED),
     "argmax": Formula(
         lambda setting, n: operations.argmax(setting, n, CLASSES),
-        "tournament; sign and select: protocol-notes.md",
+        "tournament: constructions.md#maximum",
         _SIGNED,
     ),
     "div": Formula(functions.divide, f"Goldschmidt 1964; {_PLACE}", _FUNCTION, general=False),
@@ -97,19 +102,19 @@ OPERATIONS: dict[str, Formula] = {
     "log": Formula(functions.logarithm, f"polynomial of degree 5; {_PLACE}", _FUNCTION, general=False),
     "exp": Formula(
         functions.exponential,
-        "e^(v + w) = e^v e^w: a table, a sign and a select; first principles",
+        "e^(v + w) = e^v e^w: a table, a sign and a select; constructions.md#exponential",
         _EXPONENTIAL,
         general=False,
     ),
     "sigmoid": Formula(
         functions.sigmoid,
-        "e^−|x|, then Goldschmidt from a line; first principles",
+        "e^−|x|, then Goldschmidt from a line; constructions.md#sigmoid-and-softmax",
         _EXPONENTIAL,
         general=False,
     ),
     "softmax": Formula(
         lambda setting, n: functions.softmax(setting, n, CLASSES),
-        "maximum, exponentials, Goldschmidt from a line; first principles",
+        "maximum, exponentials, Goldschmidt from a line; constructions.md#sigmoid-and-softmax",
         _EXPONENTIAL,
         general=False,
     ),

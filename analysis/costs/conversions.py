@@ -36,7 +36,7 @@ def from_bits(setting: Setting, n: Number) -> Cost:
     It deals β_j for all j < l − 1, as a number mod 2^(l−1−j) (the top bit's product leaves the ring), by
     PRF to role 1; roles 1 and 2 add where their own bit is set and reshare one ring element.
 
-    Source: protocol-notes.md, "bit → arithmetic", for all bits of one number at once.
+    Source: constructions.md#conversions.
     """
 
     def step(size: Number) -> Cost:
@@ -49,7 +49,7 @@ def from_bits(setting: Setting, n: Number) -> Cost:
 def inject(setting: Setting, n: Number) -> Cost:
     """Boolean bit × arithmetic value: the select on halves mod 2^l, then halves → share.
 
-    Source: protocol-notes.md, "select"; the operation is bit injection, ABY3 §5.4.
+    Source: constructions.md#selection; the operation is bit injection, ABY3 §5.4.
     """
 
     def step(size: Number) -> Cost:

@@ -1,7 +1,7 @@
 """Steps on halves: v known to role 0, w known to both roles 1 and 2, the value is v + w.
 
 Every function is for one third with n values and returns costs by role. From a sharing, halves are
-local. Source of all: protocol-notes.md, "a form worth knowing".
+local. Source of all: constructions.md#halves.
 """
 
 from __future__ import annotations

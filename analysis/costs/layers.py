@@ -64,7 +64,7 @@ def sums_to_share(
     Pooling first: max(relu) = relu(max), and both live on halves mod 2^(V+1). The lift to 2^l comes
     last where select takes two rounds; where it takes one, beside the sign.
 
-    Source: protocol-notes.md, "More that was counted or run" (block and lift).
+    Source: constructions.md#pooling-block.
     """
     linear, pooling, finish = spans
     k = setting.V + 1
@@ -169,9 +169,9 @@ def _sums(setting: Setting, plan: LayerPlan, pooling: LayerPlan | None, images: 
     entries = math.prod(last.window) if pooling else 1
     spans = (plan.name, last.name, f"{plan.name}.relu")
     sources = {
-        last.name: "POMIC algorithm 4 on halves: protocol-notes.md",
-        plan.name: "sums of products to truncated halves: protocol-notes.md",
-        spans[2]: "POMIC algorithm 3 on halves, lift: protocol-notes.md",
+        last.name: "POMIC algorithm 4 on halves: constructions.md#pooling-block",
+        plan.name: "sums of products: constructions.md#truncation-to-halves",
+        spans[2]: "POMIC algorithm 3 on halves, lift: constructions.md#pooling-block",
     }
 
     def build(setting: Setting, n: Number) -> list[Stages]:
@@ -247,7 +247,7 @@ def classification(images: int, classes: int) -> Block:
     def build(setting: Setting, n: Number) -> list[Stages]:
         return [[("argmax", argmax(setting, n, classes))]]
 
-    source = {"argmax": "tournament with indices; sign and select: protocol-notes.md"}
+    source = {"argmax": "tournament with indices: constructions.md#maximum"}
     return Block(build, images, source, {"rows": images, "classes": classes})
 
 

@@ -15,7 +15,6 @@ from analysis.costs.setting import Setting
 from analysis.costs.signs import sign
 from analysis.costs.truncations import product
 
-NOTES = "protocol-notes.md"
 KEY_BYTES = 16
 
 

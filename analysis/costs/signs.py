@@ -26,7 +26,7 @@ def table(setting: Setting, n: Number, k: Number) -> Cost:
     parts and exchange them re-masked: one plane each, and no propagate for the lowest digit. They
     know two parts of the table by PRF, so they do not wait for the third.
 
-    Source: protocol-notes.md, "sign bit, table, radix m".
+    Source: constructions.md#table-comparison.
     """
     low, m = k - 1, setting.radix
     digits, dealt = ceil_div(low, m), planes(one_hot_entries(low, m), n)
@@ -41,8 +41,8 @@ def masked(setting: Setting, n: Number, k: Number) -> Cost:
     Role 0 deals its digits' one-hot vectors mod p, by PRF to role 1; roles 1 and 2 send back one
     masked residue a digit. The answer is hidden by a random flip, which is their half.
 
-    Source: protocol-notes.md, "sign by masked digit comparison"; the idea is Damgård, Geisler,
-    Krøigaard 2007, with SecureNN's third party (Wagh et al. 2019).
+    Source: constructions.md#masked-comparison; the idea is Damgård, Geisler, Krøigaard 2007, with
+    SecureNN's third party (Wagh et al. 2019).
     """
     low, m = k - 1, setting.radix
     digits = ceil_div(low, m)

@@ -374,7 +374,7 @@ class Pass:
                 f"{plan.name}.update",
                 partial(update, biases=biases),
                 math.prod(plan.kernel),
-                "one truncation a weight, safe: protocol-notes.md",
+                "one truncation a weight, safe: constructions.md#training",
                 {"kernel": plan.kernel, "biases": biases},
             )
         return _Stage(plan, forward, path, led_back, updated)
@@ -403,11 +403,11 @@ class Pass:
         """Return a linear layer's sums through pooling and ReLU, as in inference."""
         spans = (plan.name, pooling.name if pooling else "", f"{plan.name}.relu")
         sources = {
-            spans[0]: "sums of products to truncated halves: protocol-notes.md",
-            spans[2]: "POMIC algorithm 3 on halves, lift: protocol-notes.md",
+            spans[0]: "sums of products: constructions.md#truncation-to-halves",
+            spans[2]: "POMIC algorithm 3 on halves, lift: constructions.md#pooling-block",
         }
         if pooling is not None:
-            sources[spans[1]] = "POMIC algorithm 4 on halves: protocol-notes.md"
+            sources[spans[1]] = "POMIC algorithm 4 on halves: constructions.md#pooling-block"
 
         def strand(setting: Setting, size: Number) -> Stages:
             stages = layers.sums_to_share(setting, size, entries, plan.relu, spans)

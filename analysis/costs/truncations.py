@@ -20,7 +20,7 @@ def product(setting: Setting, n: Number, shift: Number) -> Cost:
 
 
 def fused(setting: Setting, n: Number, shift: Number) -> Cost:
-    """1 round, 3l bits. Source: ABY3 §5.1 (Mohassel, Rindal 2018), written for sums z_0 + z_1 + z_2."""
+    """1 round, 3l bits. Source: SecureML §4.1 (Mohassel, Zhang 2017): constructions.md#truncation-fused."""
     size = packed(n, setting.l)
     return messages((1, 2, size), (2, 1, size), (0, 2, size))
 
@@ -29,7 +29,7 @@ def safe(setting: Setting, n: Number, shift: Number) -> Cost:
     """2 rounds, 3l + 3·shift bits.
 
     Role 0 deals the bit of its half's wrap and its shifted half; the correction, `shift` bits, is
-    reshared by roles 1 and 2. Source: protocol-notes.md, "multiply and truncate, safe, cheaper".
+    reshared by roles 1 and 2. Source: constructions.md#truncation-safe.
     """
     size, wrap = packed(n, setting.l), packed(n, shift)
     first = messages((1, 2, size), (2, 1, size), (0, 2, wrap + size))
