@@ -14,7 +14,7 @@ from analysis.rows import cost
 from mpcsim import Run, workload
 from mpcsim.scenario import Scenario, load_scenario
 
-SHIPPED = Path(scenarios.__file__).parent
+SHIPPED = [Path(scenarios.__file__).parent]
 
 
 Formulas = Mapping[str, Formula]

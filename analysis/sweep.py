@@ -80,7 +80,7 @@ class Sweep:
 def plan(
     scenario: str,
     overrides: Sequence[str],
-    shipped: Path,
+    shipped: Sequence[Path],
     *,
     zipped: bool = False,
     seed: int | None = None,
@@ -91,7 +91,7 @@ def plan(
     Args:
         scenario: a file, or the name of a shipped one.
         overrides: "KEY=VALUES", see `sweep_grid`.
-        shipped: the folder of the shipped scenarios.
+        shipped: the folders of the shipped scenarios.
         zipped: take the lists side by side, not as a product.
         seed: replaces the scenario's own.
         out: the sweep's folder; by default runs/NAME-sweep-HASH, where HASH stands for the scenario and

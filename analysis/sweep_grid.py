@@ -193,7 +193,7 @@ def combine(axes: Sequence[Axis], *, zipped: bool) -> list[dict[str, str]]:
 
 
 def resolve(
-    scenario: str, axes: Sequence[Axis], shipped: Path, *, zipped: bool, seed: int | None = None
+    scenario: str, axes: Sequence[Axis], shipped: Sequence[Path], *, zipped: bool, seed: int | None = None
 ) -> list[Point]:
     """Return the points of a sweep, each with its resolved scenario.
 

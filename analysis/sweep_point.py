@@ -47,13 +47,13 @@ def solve(scenario: Scenario) -> Outcome:
 def _run(scenario: Scenario) -> dict[str, bytes]:
     import structlog
 
+    from mpcsim import plugins
     from mpcsim.running import execute
-    from scenarios import WORKLOADS
 
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory(prefix="mpcsim-point-") as scratch:
-        folder = execute(scenario, WORKLOADS, Path(scratch) / "record").folder
+        folder = execute(scenario, plugins.workloads(), Path(scratch) / "record").folder
         return {
             str(file.relative_to(folder)): file.read_bytes()
             for file in sorted(folder.rglob("*"))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from mpcsim.cli import app
+from mpcsim.cli import build
 from mpcsim.errors import MpcsimError
 
 _TRACEBACK = "MPCSIM_DEBUG"
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # NumPy's threads would spin through small products in the clear, longer than those take.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        app(arguments, prog_name="mpcsim")
+        build()(arguments, prog_name="mpcsim")
         status = 0
     except MpcsimError as error:
         notes = getattr(error, "__notes__", [])

@@ -23,7 +23,6 @@ from mpcsim.errors import CheckFailed, InputError, RunError
 from mpcsim.scenario import Scenario
 from mpcsim.units import format_time
 
-AUDIT_COMMAND = "audit-run"
 Rows = Sequence[Sequence[Any]]
 
 
@@ -52,7 +51,7 @@ def rows_of_another_process(scenario: Scenario) -> list[list[Any]]:
         file.write_text(tomli_w.dumps(scenario.document), encoding="utf-8")
         other = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
         done = subprocess.run(
-            [sys.executable, "-m", "mpcsim", AUDIT_COMMAND, str(file), str(rows)],
+            [sys.executable, "-m", "mpcsim.audit", str(file), str(rows)],
             env=os.environ | {"PYTHONHASHSEED": other},
             capture_output=True,
             text=True,

@@ -86,7 +86,7 @@ def load_scenario(
     path_or_name: str | Path,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    search: Path | None = None,
+    search: Sequence[Path] = (),
 ) -> Scenario:
     """Read a scenario file.
 
@@ -94,7 +94,7 @@ def load_scenario(
         path_or_name: a file, or the bare name of one in `search`.
         overrides: "a.b=VALUE"; VALUE is read as a TOML value, as plain text where it is not one.
         seed: replaces the scenario's own.
-        search: the folder of the shipped scenarios.
+        search: the folders of the shipped scenarios.
 
     Raises:
         ScenarioError: the file, a key or a value is not usable.
@@ -170,16 +170,16 @@ def _workload(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 # Files
 
 
-def _find(path_or_name: str | Path, search: Path | None) -> Path:
+def _find(path_or_name: str | Path, search: Sequence[Path]) -> Path:
     path = Path(path_or_name)
     if path.is_file():
         return path
-    shipped = sorted(file.stem for file in search.glob("*.toml")) if search else []
-    if search is not None and str(path_or_name) in shipped:
-        return search / f"{path_or_name}.toml"
+    files = {file.stem: file for folder in reversed(search) for file in folder.glob("*.toml")}
+    if str(path_or_name) in files:
+        return files[str(path_or_name)]
     if path.is_dir():
         raise ScenarioError(f"{path}: is a folder; accepted: a scenario file, or a shipped name")
-    raise ScenarioError(f"{path}: no such scenario file, and {unknown(str(path), shipped, 'name')}")
+    raise ScenarioError(f"{path}: no such scenario file, and {unknown(str(path), sorted(files), 'name')}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -201,11 +201,11 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 
 def test_a_shipped_name_is_found_and_an_unknown_one_lists_what_ships(tmp_path):
     (tmp_path / "flagship.toml").write_text('workload = "x"')
-    assert load_scenario("flagship", search=tmp_path).name == "flagship"
+    assert load_scenario("flagship", search=[tmp_path]).name == "flagship"
     with pytest.raises(ScenarioError, match=r"did you mean 'flagship'\?\); accepted: flagship"):
-        load_scenario("flagshp", search=tmp_path)
+        load_scenario("flagshp", search=[tmp_path])
     with pytest.raises(ScenarioError, match="is a folder"):
-        load_scenario(tmp_path, search=tmp_path)
+        load_scenario(tmp_path, search=[tmp_path])
 
 
 # A workload's own model

@@ -18,7 +18,7 @@ from scenarios.batches import BatchSettings
 from scenarios.inference_report import LayerValues
 from scenarios.model import ModelSettings, shapes
 
-SHIPPED = Path(str(files("scenarios")))
+SHIPPED = [Path(str(files("scenarios")))]
 
 
 def flagship(*overrides):

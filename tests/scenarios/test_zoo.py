@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 import scenarios
 from analysis.measure import SHIPPED
 from mpcsim import workload
-from mpcsim.cli import app
+from mpcsim.cli import build
 from mpcsim.errors import InputError, ScenarioError
 from mpcsim.scenario import load_scenario
 from scenarios import weights as weight_files
@@ -368,7 +368,7 @@ def test_a_dry_run_measures_no_compute():
 
 def test_the_command_line_has_an_option_for_it(tmp_path):
     result = CliRunner().invoke(
-        app,
+        build(),
         ["run", "pomic_inference", "--dry-run", "--out", str(tmp_path / "record")],
         env={"COLUMNS": "120"},
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from analysis.critical_column import bound_by
-from analysis.tables import party_table, span_table
+from mpcsim import plugins
 from mpcsim.profiling import tables
+from mpcsim.tables import party_table, span_table
 from mpcsim.units import format_bytes, format_time
 
 Render = Callable[[dict[str, Any]], Iterable[Any]]
@@ -55,8 +55,8 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     if "determinism" in summary:
         line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
     if summary["spans"]:
-        cells, note = bound_by(folder)
-        console.print(span_table(summary["spans"], measured=measured, bound_by=cells, note=note))
+        more = {entry.name: plugins.load(entry)(folder) for entry in plugins.entries(plugins.COLUMNS)}
+        console.print(span_table(summary["spans"], measured=measured, more=more))
     if render is None:
         console.print_json(data=summary["output"])
     else:

@@ -11,6 +11,7 @@ from rich.table import Table
 from mpcsim.units import format_time
 
 Row = Mapping[str, Any]
+Column = tuple[Sequence[str] | None, str]
 
 
 def party_table(parties: Sequence[Row], *, measured: bool) -> Table:
@@ -29,34 +30,33 @@ def party_table(parties: Sequence[Row], *, measured: bool) -> Table:
     return table
 
 
-def span_table(
-    spans: Sequence[Row], *, measured: bool, bound_by: Sequence[str] | None = None, note: str = ""
-) -> Table:
+def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Column] | None = None) -> Table:
     """Return the cost of each span, nested ones below and inside their parents.
 
     Args:
         spans: rows of the record.
         measured: whether compute was.
-        bound_by: what each span's critical path is bound by, where that is known.
-        note: a further line below.
+        more: further columns by title: a cell for each span, or None; and a line for below the table.
     """
     table = _table("Spans")
     table.caption = (
         "kB: payload sent, average over the parties that sent in the span, and the busiest of them"
     )
-    table.caption += f"\n{note}" if note else ""
+    columns = more or {}
+    table.caption += "".join(f"\n{note}" for _, note in columns.values() if note)
     table.add_column("span")
     table.add_column("op")
     compute = _compute("compute (sum)", measured)
     _numbers(table, "rounds", "kB a party", "kB busiest", "time", *compute)
-    if bound_by is not None:
-        table.add_column("bound by")
+    shown = {title: cells for title, (cells, _) in columns.items() if cells is not None}
+    for title in shown:
+        table.add_column(title)
     depths: dict[str | None, int] = {None: -1}
     for place, span in enumerate(spans):
         depth = depths[span["name"]] = depths.get(span["parent"], -1) + 1
         sent = span["payload_bytes_per_party"].values()
         times = "" if span["count"] == 1 else f" ×{span['count']}"
-        cells = [
+        row = [
             "  " * depth + span["name"] + times,
             span["op"] or "",
             str(span["rounds"]),
@@ -64,8 +64,8 @@ def span_table(
             _kilobytes(max(sent, default=0)),
             _seconds(span["makespan_s"]),
         ]
-        bound = [] if bound_by is None else [bound_by[place]]
-        table.add_row(*cells, *_compute(_seconds(span["compute_s"]), measured), *bound)
+        further = [cells[place] for cells in shown.values()]
+        table.add_row(*row, *_compute(_seconds(span["compute_s"]), measured), *further)
     return table
 
 

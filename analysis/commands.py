@@ -1,0 +1,202 @@
+"""The commands that say what runs mean. What one needs is imported when it runs; `--help` is fast."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpcsim.options import Json
+
+
+def validate(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SCENARIO]",
+            help="Validate every layer of this scenario; without it, every operation over a grid.",
+        ),
+    ] = None,
+    claims: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Published claims to judge, in place of the shipped ones (grid only)."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the tables as Markdown, CSV and LaTeX: new or empty."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold measured rounds and bytes to their formulas; exit status 1 where a row differs."""
+    import json
+
+    from rich.console import Console
+
+    from analysis import validate as validation
+    from analysis import validation_tables
+    from mpcsim import record
+
+    if out is not None:
+        record.check_folder(out)
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        found = validation.validate_scenario(scenario) if scenario else validation.validate_all(claims)
+    written = validation_tables.write(found, out) if out is not None else []
+    if as_json:
+        typer.echo(json.dumps(found.describe(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        console = Console(highlight=False)
+        console.width = max(console.width, validation_tables.LEAST_WIDTH)
+        for part in validation_tables.screen(found):
+            console.print(part)
+        console.print("\n".join([found.count(), *map(str, written)]), markup=False, soft_wrap=True)
+    found.check()
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN…", help="Run records; ratios are to the first.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Set run records side by side: what differs, totals, and spans matched by path."""
+    import json
+
+    from rich.console import Console
+
+    from analysis.compare import compare as compare_runs
+
+    found = compare_runs(runs)
+    if as_json:
+        typer.echo(json.dumps(found.describe(), indent=2, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for part in found.screen():
+        console.print(part)
+
+
+def sweep(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped one.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=V1,V2,…",
+            help="Values of a key: a list (1 ms,10 ms), a range (1..8, 10..100:10, 1..1000:*10, "
+            "10..50:10 ms), or one value. Several --set: every combination.",
+        ),
+    ] = None,
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="Take the lists side by side, not every combination.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Processes at a time; by default one for each core.", min=1)
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local, or dask with --scheduler.")] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, as in tcp://10.0.0.1:8786.")
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry-failed", help="Run the points again that failed before.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="New, empty, or an earlier sweep's; without it, runs/NAME-sweep-HASH."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario over many values of its keys, in parallel; started again, it goes on."""
+    from analysis import sweep as sweeps
+    from analysis import sweep_report
+    from analysis.sweep_engines import choose
+    from mpcsim import plugins
+
+    start = choose(engine, scheduler, jobs)
+    planned = sweeps.plan(
+        scenario, overrides or [], plugins.scenario_folders(), zipped=zipped, seed=seed, out=out
+    )
+    found = sweeps.run(planned, start, jobs=jobs, retry=retry)
+    pictures = sweep_report.draw(found)
+    if as_json:
+        typer.echo(sweep_report.to_json(found), nl=False)
+    else:
+        sweep_report.show(found, pictures)
+    raise typer.Exit(found.exit_status())
+
+
+def retime(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run record.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=V1,V2,…",
+            help="A key of the network, as in network.latency=10ms. Several values, or a range, make a "
+            "grid (1 ms,10 ms or 10..100:10 ms); several --set: every combination.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write the grid as CSV (one row a network)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a run would take over another network, and why, without running its protocol again."""
+    from analysis import retime_report
+
+    found = retime_report.retime(run, overrides or [], csv)
+    found.show(as_json=as_json)
+    raise typer.Exit(found.exit_status)
+
+
+def plot(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN…", help="Run records, sweeps, or what `validate --out` wrote."),
+    ],
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="layers, layers-sum, compare, messages (with --span), latency, bandwidth, network, sweep, "
+            "formula, …; repeatable. "
+            "Without it, all that the runs can feed.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where files go; without it, `figures` in RUN, or here."),
+    ] = None,
+    formats: Annotated[str, typer.Option("--format", help="Of svg, pdf, png.")] = "svg,pdf,png",
+    span: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Span of a message diagram; NAME#2: its second occurrence."),
+    ] = None,
+) -> None:
+    """Draw figures for papers, and print their files."""
+    from analysis import plot as plots
+
+    for path in plots.plot(runs, kinds or [], out, formats, span):
+        typer.echo(str(path))
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run record.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page; without it, RUN/report.html.")
+    ] = None,
+) -> None:
+    """Write a run as one HTML page that opens offline: layers, critical path, other networks, messages."""
+    from analysis import report as reports
+
+    typer.echo(str(reports.write(run, out)))

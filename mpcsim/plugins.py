@@ -1,0 +1,99 @@
+"""What packages register with mpcsim, by entry points: commands, scenarios, columns. So nothing reaches up.
+
+- `mpcsim.commands`: a function with typer's annotations; its entry's name is the command's.
+- `mpcsim.scenarios`: a package with `WORKLOADS` (name: "module:function") and scenario files in its folder.
+- `mpcsim.columns`: a column of a run's table of spans: a function that takes the record's folder and gives
+  a cell for each span (or None, for no column) and a note for below the table.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from mpcsim.errors import InputError
+
+COMMANDS, SCENARIOS, COLUMNS = "mpcsim.commands", "mpcsim.scenarios", "mpcsim.columns"
+_OURS = "mpcsim"
+_HERE = Path(__file__).resolve().parent.parent
+
+
+def entries(group: str) -> list[EntryPoint]:
+    """Return the entries of a group, mpcsim's own first; of two with one name the first counts."""
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: (not _is_ours(entry), entry.name)):
+        found.setdefault(entry.name, entry)
+    return list(found.values())
+
+
+def load(entry: EntryPoint) -> Any:
+    """Return what an entry names.
+
+    Raises:
+        InputError: it cannot be imported: the entry, its package and the cause are named.
+    """
+    package = "an unknown package" if entry.dist is None else f"the package {entry.dist.name}"
+    if _is_ours(entry):
+        _check_shadow(entry.module.partition(".")[0])
+    try:
+        return entry.load()
+    except Exception as error:  # another's package may fail in any way
+        raise InputError(
+            f"{entry.group}: {entry.name!r} of {package} ({entry.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def workloads() -> dict[str, str]:
+    """Return the shipped workloads of all packages: "module:function" by name."""
+    found: dict[str, str] = {}
+    for entry in entries(SCENARIOS):
+        found = load(entry).WORKLOADS | found
+    return found
+
+
+def scenario_folders() -> list[Path]:
+    """Return the folders of the shipped scenarios of all packages."""
+    return [Path(load(entry).__file__).parent for entry in entries(SCENARIOS)]
+
+
+def stale() -> str | None:
+    """Say how to install this checkout again, where it registers other entries than the installed ones."""
+    project = _HERE / "pyproject.toml"
+    if not project.is_file():
+        return None
+    import tomllib
+
+    read = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
+    if read.get("name") != _OURS:
+        return None
+    wanted = {
+        group: set(read.get("entry-points", {}).get(group, {})) for group in (COMMANDS, SCENARIOS, COLUMNS)
+    }
+    there = {group: {entry.name for entry in entries(group) if _is_ours(entry)} for group in wanted}
+    if wanted == there:
+        return None
+    how = f"python -m pip install --editable {_HERE}"
+    return f"{project}: registers other commands than were installed; run: {how}"
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    return entry.dist is not None and entry.dist.name == _OURS
+
+
+def _check_shadow(name: str) -> None:
+    """Refuse a module of the user's that stands in the way of one of mpcsim's packages."""
+    spec = importlib.util.find_spec(name)
+    places = (
+        []
+        if spec is None
+        else [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])]
+    )
+    if not any(Path(place).resolve().is_relative_to(_HERE / name) for place in places):
+        where = places[0] if places else "nothing"
+        raise InputError(
+            f"{where}: stands in the way of mpcsim's package {name!r} ({_HERE / name}): rename it, or run "
+            "from another folder"
+        )
