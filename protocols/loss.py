@@ -26,8 +26,8 @@ async def probabilities(server: Server, loss: str, logits: Share) -> Share:
     return await PROBABILITIES[loss](server, logits)
 
 
-def slope(server: Server, p: Share, targets: Share, bits: int) -> Share:
-    """Return the gradient p − y of either loss by the logits, at scale 2^bits; no message.
+def slope(server: Server, p: Share, targets: Share, lift: int) -> Share:
+    """Return the gradient p − y of either loss by the logits, times `lift`, at scale 2^f; no message.
 
     The gradient is that of the sum over the batch, not of the mean.
 
@@ -36,7 +36,7 @@ def slope(server: Server, p: Share, targets: Share, bits: int) -> Share:
     """
     one = server.ring.encode_integers(1 << server.ring.fraction_bits)
     difference = subtract(server, p, multiply_public(server, targets, one))
-    finer = server.ring.encode_integers(1 << (bits - server.ring.fraction_bits))
+    finer = server.ring.encode_integers(lift)
     return multiply_public(server, difference, finer)
 
 

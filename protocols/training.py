@@ -10,19 +10,20 @@ With l = 64, f = 16 and value_bits = 31 the numbers of training are kept like th
 | velocities | 18 | 2^10 |
 
 Weights carry far more bits than values, so that an update of a small rate is not lost; products with them
-are shifted by the weights' own scale, which costs nothing. A learning rate is a multiple of
-2^(velocity − weight bits) = 2^−12: then w − rate · v is exact, and the one truncation of an update is that
-of v, whose error is below one unit and without bias.
+are shifted by the weights' own scale, which costs nothing. w − rate · ṽ is exact, with ṽ what is kept of v
+(`protocols.schedule`, which has the public integers of a step), and the one truncation of an update is that
+of ṽ, whose error is below one unit and without bias.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mpcsim import InputError
 from protocols.comparison import sign
-from protocols.ring import Ring, Words
+from protocols.ring import Words
+from protocols.schedule import Descent, Scales
 from protocols.selection import bit_to_share
 from protocols.server import Server, in_thirds
 from protocols.sharing import (
@@ -36,86 +37,8 @@ from protocols.sharing import (
 )
 from protocols.truncation import truncate_product
 
-_RATE_BITS = 12
-_VELOCITY_ROOM = 10
-_GRADIENT_ROOM = 6
 INITIAL_BITS = 16
 """Random bits of a first weight."""
-
-
-@dataclass(frozen=True)
-class Scales:
-    """Fraction bits of what training keeps, and the shift of an update.
-
-    Attributes:
-        value: f, of images and outputs of layers.
-        gradient: of gradients by the outputs of layers.
-        weight: of weights and biases.
-        velocity: of velocities.
-        update: fraction bits of an update's sum below the velocity's.
-    """
-
-    value: int
-    gradient: int
-    weight: int
-    velocity: int
-    update: int
-
-    @classmethod
-    def of(cls, ring: Ring) -> Scales:
-        """Return what a ring leaves room for.
-
-        Raises:
-            InputError: the ring is too small to train in.
-        """
-        weight = ring.bits - ring.value_bits - 3
-        velocity = weight - _RATE_BITS
-        scales = cls(
-            value=ring.fraction_bits,
-            gradient=ring.value_bits - 1 - _GRADIENT_ROOM,
-            weight=weight,
-            velocity=velocity,
-            update=ring.bits - 2 - velocity - _VELOCITY_ROOM,
-        )
-        if min(scales.batch_bits - 8, velocity - 12, scales.gradient - scales.value - 4) < 0:
-            raise InputError(
-                f"ring: training needs room for gradients and weights beside values, which bits = "
-                f"{ring.bits}, fraction_bits = {ring.fraction_bits}, value_bits = {ring.value_bits} do "
-                "not leave; 64, 16 and 31 do"
-            )
-        return scales
-
-    @property
-    def batch_bits(self) -> int:
-        """Fraction bits of the factor 1 / batch in an update."""
-        return self.velocity + self.update - self.value - self.gradient
-
-
-@dataclass(frozen=True)
-class Descent:
-    """One step of v ← momentum · v + gradient / batch + decay · w, w ← w − rate · v, in public integers.
-
-    Attributes:
-        rate: times 2^(weight − velocity bits).
-        momentum: times 2^update.
-        decay: times 2^(velocity + update − weight bits).
-        batch: 2^batch_bits / images of the batch.
-    """
-
-    rate: int
-    momentum: int
-    decay: int
-    batch: int
-
-    @classmethod
-    def of(cls, scales: Scales, rate: float, momentum: float, decay: float, images: int) -> Descent:
-        """Round public hyperparameters to what the scales can tell apart."""
-        return cls(
-            round(rate * 2.0 ** (scales.weight - scales.velocity)),
-            round(momentum * 2.0**scales.update),
-            round(decay * 2.0 ** (scales.velocity + scales.update - scales.weight)),
-            round(2.0**scales.batch_bits / images),
-        )
 
 
 async def descend(

@@ -32,6 +32,7 @@ from scenarios import weights as weight_files
 from scenarios.batches import BatchSettings
 from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, load_data
+from scenarios.data.dataset import check_classes
 from scenarios.inference_report import HOSPITAL, DryRun, Report
 from scenarios.model import LayerPlan, ModelSettings, shapes
 from scenarios.private_model import forward, next_stage
@@ -63,6 +64,11 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     plans = shapes(settings.model)
     if len(plans[-1].output) != 1:
         raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
+    if plans[-1].output == (1,) and settings.output.reveal == "class":
+        raise InputError(
+            f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
+            "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
+        )
     wanted = weight_files.expected(settings.model)
     report: Report | DryRun
     if settings.dry_run:
@@ -72,6 +78,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     else:
         weights, data = _load(settings, scenario)
         floating.check_images(plans, data.images)
+        check_classes(data.classes, plans[-1].output[0])
         images = ring.encode(data.images, "image")
         words = {name: ring.encode(w, name) for name, w in weights.items()}
         report = Report(settings.model, ring, weights, data)

@@ -16,6 +16,7 @@ from protocols.sharing import Share
 from scenarios import weights as weight_files
 from scenarios.clear import fixed, floating
 from scenarios.data import Dataset
+from scenarios.data.dataset import class_name
 from scenarios.model import ModelSettings, shapes
 from scenarios.table3 import table3, table3_text
 
@@ -95,8 +96,8 @@ class Report:
         """Return the workload's output; errors are absolute, and of every image and logit."""
         errors, logits, fixed_logits, float_logits = self._errors()
         revealed = np.asarray(run.outputs[HOSPITAL])
-        predictions = revealed if revealed.ndim == 1 else revealed.argmax(axis=1)
-        clear, in_fixed = float_logits.argmax(axis=1), fixed_logits.argmax(axis=1)
+        predictions = revealed if revealed.ndim == 1 else _classes(revealed)
+        clear, in_fixed = _classes(float_logits), _classes(fixed_logits)
         margins = np.sort(fixed_logits, axis=1)
         labels = self.data.labels
         return {
@@ -127,8 +128,10 @@ class Report:
         """Yield lines for people."""
         images, classes = output["images"], output["classes"]
         for i in range(min(images, 12)):
-            truth, found = classes[output["labels"][i]], classes[output["predictions"][i]]
-            clear = classes[output["clear_predictions"][i]]
+            truth, found, clear = (
+                class_name(classes, output[key][i])
+                for key in ("labels", "predictions", "clear_predictions")
+            )
             yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
         if images > 12:
             yield f"… and {images - 12} more images"
@@ -143,6 +146,11 @@ class Report:
         )
         yield table3_text(output["table3"])
         yield f"images: {output['data']}"
+
+
+def _classes(logits: NDArray[Any]) -> NDArray[Any]:
+    """Return each row's class: the largest logit's; of one output, whether it is ≥ 0, as in training."""
+    return (logits[:, 0] >= 0).astype(np.int64) if logits.shape[1] == 1 else logits.argmax(axis=1)
 
 
 @dataclass(frozen=True)

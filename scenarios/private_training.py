@@ -35,9 +35,10 @@ from protocols.block import pool_and_relu_with_choices
 from protocols.maximum import Taken
 from protocols.pooling import average_pool2d, max_pool2d_with_choices
 from protocols.ring import Words
+from protocols.schedule import Descent, Scales
 from protocols.server import Server
 from protocols.sharing import BitHalves, Share, multiply_public
-from protocols.training import Descent, Scales, descend
+from protocols.training import descend
 from protocols.truncation import truncate_product
 from scenarios.clear import windows
 from scenarios.model import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
@@ -79,8 +80,8 @@ class _Kept:
     ways: list[BitHalves | None] = field(default_factory=list)
 
 
-def check_trainable(plans: Sequence[LayerPlan]) -> None:
-    """Refuse, by name, what has no backward pass here."""
+def check_trainable(plans: Sequence[LayerPlan], loss: str) -> None:
+    """Refuse, by name, what has no backward pass here, and a loss that teaches nothing."""
     for plan in plans:
         if not isinstance(plan.layer, Conv2D | Dense | MaxPooling2D | AveragePooling2D | Flatten):
             raise InputError(f"{plan}: training accepts conv2d, maxpool2d, avgpool2d, flatten and dense")
@@ -91,6 +92,11 @@ def check_trainable(plans: Sequence[LayerPlan]) -> None:
             raise InputError(f"{plan}: training accepts padding below the kernel's size")
     if len(plans[-1].output) != 1 or plans[-1].kernel is None or plans[-1].relu:
         raise InputError(f"{plans[-1]}: accepted as the last layer: dense without activation")
+    if loss == "softmax" and plans[-1].output == (1,):
+        raise InputError(
+            f"training.loss = 'softmax': {plans[-1]} has one output, whose softmax is 1 whatever it is; "
+            "accepted: 'sigmoid', or an output for each class"
+        )
 
 
 @dataclass
@@ -123,7 +129,8 @@ class Pass:
             targets: integers 0 or 1, (n, outputs).
         """
         logits, p = await self._forward(0, x)
-        g = losses.slope(self.server, p, targets, self.scales.gradient)
+        assert self.descent is not None
+        g = losses.slope(self.server, p, targets, self.descent[0].lift)
         metrics, _ = await self.server.party.gather(
             self._measure(logits, p, targets), self._backward(len(self._blocks) - 1, g)
         )

@@ -22,7 +22,8 @@ from mpcsim.errors import InputError, MpcsimError
 from scenarios import weights as weight_files
 from scenarios.clear import fixed, optimise
 from scenarios.data import Dataset, DataSettings, load_split
-from scenarios.model import ModelSettings
+from scenarios.data.dataset import check_classes
+from scenarios.model import ModelSettings, shapes
 
 REPORTED = 256
 """Test images on which the fixed-point twin is looked at after training."""
@@ -36,9 +37,9 @@ class ClearTraining(BaseModel):
     epochs: Annotated[int, Field(ge=1)] = 15
     batch: Annotated[int, Field(ge=1)] = 32
     max_steps: Annotated[int, Field(ge=0, description="0: no limit")] = 0
-    rate: Annotated[float, Field(gt=0)] = 0.01
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    decay: Annotated[float, Field(ge=0)] = 1e-3
+    decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-3
     flips: bool = True
 
 
@@ -61,10 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(scenario: Path, out: Path, epochs: int | None, precision: Literal["float16", "float32"]) -> None:
     data, model, training = _read(scenario)
     seed = _seed(scenario)
+    last = shapes(model)[-1]
+    if last.output == (1,):
+        raise InputError(
+            f"{scenario}: {last} has one output, and softmax over it is 1 whatever it is; accepted here: "
+            "an output for each class (private_training accepts one, with the loss 'sigmoid')"
+        )
     if epochs is not None:
         training = ClearTraining.model_validate({**training.model_dump(), "epochs": epochs})
     train, test = (load_split(data, split, scenario.parent) for split in ("train", "test"))
     for name, images in (("train", train), ("test", test)):
+        check_classes(images.classes, last.output[0])
         shares = np.bincount(images.labels, minlength=len(images.classes)) / len(images)
         mix = ", ".join(f"{s:.1%} {label}" for label, s in zip(images.classes, shares, strict=True))
         print(f"{name}: {len(images)} images ({mix})", flush=True)

@@ -16,11 +16,12 @@ from mpcsim import InputError, Party
 from mpcsim.scenario import Scenario
 from mpcsim.workload import Program
 from protocols.ring import Words
-from protocols.training import Scales
+from protocols.schedule import Descent, Scales, descents
 from scenarios import weights as weight_files
 from scenarios.checkpoint import Store, fingerprint
 from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, load_data
+from scenarios.data.dataset import check_classes
 from scenarios.model import LayerPlan, shapes
 from scenarios.private_training import check_trainable
 from scenarios.table3 import table3_text
@@ -40,13 +41,13 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
             "pass follows what a block chose"
         )
     scales = Scales.of(ring)
-    check_trainable(plans)
+    check_trainable(plans, settings.training.loss)
     sets = load_sets(settings, plans, scenario)
     batches = batches_of(settings.training, settings.data.count, scenario.seed or 0)
-    _check_rates(settings.training, scales, batches)
+    steps = steps_of(settings.training, scales, batches)
     start = _start(settings, scenario, sets)
-    job = _job(settings, scenario, scales, plans, sets, batches, start)
-    report = Report(settings, scales, plans, batches, start.step, sets)
+    job = _job(settings, scenario, scales, plans, sets, batches, steps, start)
+    report = Report(settings, scales, plans, batches, steps, start.step, sets)
     roles: dict[str, Callable[[Party], Awaitable[Any]]] = {f"server{i}": job.server for i in range(3)}
     roles |= dict.fromkeys(job.hospitals, job.hospital)
     if job.weights is not None:
@@ -67,6 +68,7 @@ def _job(
     plans: tuple[LayerPlan, ...],
     sets: Sets,
     batches: list[Batch],
+    steps: list[Descent],
     start: Start,
 ) -> Job:
     ring, kernels = settings.ring.ring(), settings.kernels(scenario)
@@ -101,9 +103,8 @@ def _job(
         plans=plans,
         loss=training.loss,
         initial=training.initial,
-        momentum=training.momentum,
-        decay=training.decay,
         batches=batches,
+        descents=steps,
         shared=shared,
         test=examples(sets.test, training.test) if training.test else None,
         queries=examples(sets.asked, hospitals.queries).images if hospitals.queries else None,
@@ -134,12 +135,7 @@ def load_sets(settings: PrivateTrainingSettings, plans: tuple[LayerPlan, ...], s
         wanted = settings.data.model_dump() | {"split": split, "count": count, "offset": offset}
         data = load_data(DataSettings.model_validate(wanted), scenario.folder, scenario.seed or 0)
         floating.check_images(plans, data.images)
-        outputs = plans[-1].output[0]
-        if len(data.classes) > max(outputs, 2):
-            raise InputError(
-                f"data: {len(data.classes)} classes ({', '.join(data.classes)}), but the last layer gives "
-                f"{outputs}; accepted: an output for each class (or one, of two classes)"
-            )
+        check_classes(data.classes, plans[-1].output[0])
         return data
 
     train = load("train", settings.data.count, settings.data.offset)
@@ -170,7 +166,7 @@ def batches_of(training: TrainingSettings, images: int, seed: int) -> list[Batch
     total = training.epochs * len(firsts)
     total = min(total, training.max_steps) if training.max_steps else total
     found: list[Batch] = []
-    for epoch in range(training.epochs):
+    for epoch in range(-(-total // len(firsts))):
         order = np.arange(images)
         if training.shuffle:
             order = np.random.default_rng([seed, 1, epoch]).permutation(images)
@@ -183,12 +179,15 @@ def batches_of(training: TrainingSettings, images: int, seed: int) -> list[Batch
     return found
 
 
-def _check_rates(training: TrainingSettings, scales: Scales, batches: list[Batch]) -> None:
-    unit = 2.0 ** (scales.velocity - scales.weight)
-    if round(training.rate / unit) == 0:
-        raise InputError(
-            f"training.rate = {training.rate:g}: rounds to 0; with this ring it is a multiple of {unit:g}"
-        )
+def steps_of(training: TrainingSettings, scales: Scales, batches: list[Batch]) -> list[Descent]:
+    """Return the public integers of every step: what they are is known before the run, and so is checked.
+
+    Raises:
+        InputError: a step's rate, the momentum or the decay vanishes or overflows.
+    """
+    rates, sizes = [batch.rate for batch in batches], [len(batch.indices) for batch in batches]
+    falls = training.schedule == "cosine"
+    return descents(scales, rates, sizes, training.momentum, training.decay, falls)
 
 
 def _owners_weights(
@@ -217,7 +216,9 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
         "hospitals": {"asker", "queries"},
     }
     what = settings.model_dump(mode="json", exclude=beside)
-    mark = fingerprint({"seed": scenario.seed, "data": _digest(sets.train, sets.test)} | what)
+    kept = {"velocity": "scaled"}  # what an earlier edition kept were other numbers
+    data = _digest(sets.train, sets.test)
+    mark = fingerprint({"seed": scenario.seed, "data": data} | kept | what)
     asked = fingerprint({"mark": mark, "queries": _digest(sets.asked)} | settings.model_dump(mode="json"))
     actors = [*(f"server{i}" for i in range(3))]
     if settings.training.reveal != "never":

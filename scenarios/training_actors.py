@@ -7,7 +7,7 @@ from keys and seeds of its own (`Start.begin`): what masked a message once masks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +19,7 @@ from mpcsim.aside import aside
 from mpcsim.errors import RunError
 from protocols.loss import classes
 from protocols.ring import Ring, Words
+from protocols.schedule import Descent, Scales
 from protocols.server import Choices, Server
 from protocols.sharing import (
     Share,
@@ -29,7 +30,7 @@ from protocols.sharing import (
     reveal_to_client,
     share_by_client,
 )
-from protocols.training import Descent, Scales, limit, uniform
+from protocols.training import limit, uniform
 from scenarios.model import LayerPlan
 from scenarios.private_training import Metrics, Model, Pass
 from scenarios.training_plan import Batch, Examples, Start
@@ -49,6 +50,7 @@ class Job:
     """What the actors do. Only hospital i looks at `shared[i]`, only the owner at `weights`.
 
     Attributes:
+        descents: the public numbers of each batch's step.
         shared: the training examples of each hospital, in the order in which batches count them.
         test: examples of the first hospital, evaluated on shares after every epoch.
         queries: images that the asker asks about after training.
@@ -64,9 +66,8 @@ class Job:
     plans: Sequence[LayerPlan]
     loss: str
     initial: str
-    momentum: float
-    decay: float
     batches: Sequence[Batch]
+    descents: Sequence[Descent]
     shared: Sequence[Examples]
     test: Examples | None
     queries: Words | None
@@ -251,11 +252,8 @@ class Job:
     def _pass(self, server: Server, model: Model, batch: Batch | None = None) -> Pass:
         if batch is None:
             return Pass(server, self.plans, self.scales, model, self.loss)
-        images = len(batch.indices)
-        descent = (
-            Descent.of(self.scales, batch.rate, self.momentum, self.decay, images),
-            Descent.of(self.scales, batch.rate, self.momentum, 0.0, images),
-        )
+        kernels = self.descents[batch.step]
+        descent = (kernels, replace(kernels, decay=0))
         watch = self.watch.at(server.party, batch) if self.watch else None
         reveals = self.reveal != "never"
         return Pass(server, self.plans, self.scales, model, self.loss, descent, reveals, watch)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import Run
-from protocols.training import Descent, Scales
+from protocols.schedule import Descent, Scales
 from scenarios.clear import training as clear
 from scenarios.data import Dataset
 from scenarios.model import LayerPlan
@@ -48,6 +48,7 @@ class Report:
     scales: Scales
     plans: Sequence[LayerPlan]
     batches: Sequence[Batch]
+    steps: Sequence[Descent]
     first: int
     sets: Sets
 
@@ -63,7 +64,7 @@ class Report:
             "classes": list(train.classes) if train else [],
             "steps": len(self.batches),
             "resumed_from": self.first,
-            "rate_unit": 2.0 ** (self.scales.velocity - self.scales.weight),
+            "rate_unit": len(self.batches[0].indices) * self.scales.unit,
             "fraction_bits": asdict(self.scales),
             "history": mine["history"],
             "asker": f"hospital{hospitals.asker}",
@@ -122,14 +123,14 @@ class Report:
 
     def _step(self, batch: Batch) -> clear.Step:
         """Return a batch's public numbers as the secure training rounds them."""
-        training, scales = self.settings.training, self.scales
-        integers = Descent.of(scales, batch.rate, training.momentum, training.decay, len(batch.indices))
+        scales, integers = self.scales, self.steps[batch.step]
         return clear.Step(
             batch.indices,
-            integers.rate / 2.0 ** (scales.weight - scales.velocity),
+            integers.rate / 2.0**scales.rate_bits,
             integers.momentum / 2.0**scales.update,
-            integers.decay / 2.0 ** (scales.velocity + scales.update - scales.weight),
+            integers.decay / 2.0**scales.decay_bits,
             integers.batch / 2.0**scales.batch_bits,
+            integers.lift / 2.0**scales.lift_bits,
         )
 
     def _twin(self, name: str, run: Run) -> clear.FixedTwin | clear.FloatTwin:

@@ -27,7 +27,7 @@ class TrainingSettings(BaseModel):
     batch: Annotated[_Whole, Field(ge=1)] = 32
     max_steps: Annotated[_Count, Field(description="0: no limit")] = 0
     loss: Literal["softmax", "sigmoid"] = "softmax"
-    rate: Annotated[float, Field(gt=0)] = 0.01
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     decay: Annotated[float, Field(ge=0, lt=1, description="of kernels, not of biases")] = 0.0
     schedule: Literal["constant", "cosine", "step"] = Field(

@@ -25,14 +25,16 @@ _LOSS_UNIT = 2.0**-16
 
 @dataclass(frozen=True)
 class Step:
-    """The public numbers of one step, as real numbers."""
+    """The public numbers of one step, as real numbers; a gradient is multiplied by lift and share."""
 
     indices: NDArray[np.int64]
     rate: float
     momentum: float
     decay: float
     share: float
-    """1 / images of the batch."""
+    """Of the gradient of weights: lift · share is about 1 / images of the batch."""
+    lift: float = 1.0
+    """Of the gradient of logits."""
 
 
 class Twin(Protocol):
@@ -101,7 +103,7 @@ class FloatTwin:
         caches = floating.forward_cached(self.plans, self.state, images)
         logits = caches[-1].y
         p = probabilities(self.loss, logits)
-        slopes = floating.backward(self.plans, self.state, caches, p - targets)
+        slopes = floating.backward(self.plans, self.state, caches, (p - targets) * step.lift)
         for name, slope in slopes.items():
             decay = 0.0 if name.endswith("/bias") else step.decay
             change = slope * step.share + decay * self.state[name]
@@ -149,7 +151,8 @@ class FixedTwin:
             kept.append(self._layer(plan, x))
             x = kept[-1].y
         logits, p = self._probabilities(x)
-        g = (p - fixed.encode(targets, self.bits.value)) << (self.bits.gradient - self.bits.value)
+        lift = round(step.lift * 2.0 ** (self.bits.gradient - self.bits.value))
+        g = (p - fixed.encode(targets, self.bits.value)) * lift
         for name, slope in self._backward(kept, g):
             self._descend(name, slope, step)
         return metrics(self.loss, logits, p / 2.0**self.bits.value, targets)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
+
+_NAMED = 12
+"""Classes that a message lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,25 @@ class Dataset:
     def take(self, indices: NDArray[np.int64]) -> Dataset:
         """Return the images at these indices, in this order."""
         return Dataset(self.images[indices], self.labels[indices], self.classes, self.description)
+
+
+def class_name(classes: Sequence[str], index: int) -> str:
+    """Return the name of a class, or its number where a network has more outputs than classes are named."""
+    return classes[index] if 0 <= index < len(classes) else str(index)
+
+
+def check_classes(classes: Sequence[str], outputs: int) -> None:
+    """Refuse more classes than a network can tell apart; fewer are fine: the rest have no name.
+
+    Raises:
+        InputError: there is a class without an output.
+    """
+    if len(classes) > max(outputs, 2):
+        names = ", ".join(classes[:_NAMED]) + (", …" if len(classes) > _NAMED else "")
+        raise InputError(
+            f"data: {len(classes)} classes ({names}), but the last layer gives {outputs}; accepted: an "
+            "output for each class (or one, of two classes)"
+        )
 
 
 def choose(

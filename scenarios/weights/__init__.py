@@ -2,8 +2,9 @@
 
 Weights are a flat mapping from "NAME/kernel" and "NAME/bias" to arrays: convolution kernels (kh,
 kw, Cin, Cout), dense kernels (inputs, units), biases (units,). A file is an .npz archive of these
-and of a fingerprint, which lists every layer of the model with its type and shapes. The shipped
-files lie in this folder.
+and of a fingerprint, which lists every layer of the model with all that decides what it computes. A file
+whose fingerprint says less (as it once did, without window, stride and padding) is refused;
+`python -m scenarios.refingerprint FILE SCENARIO` writes it anew. The shipped files lie in this folder.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ def initial(model: ModelSettings, seed: int = 0) -> Weights:
 
 
 def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
-    """One entry for each layer: name, type, shapes of input, output, kernel and bias, and its `from`."""
+    """One entry for each layer, of everything that its function depends on besides the weights.
+
+    Its name, type, activation and `from`; shapes of input, output, kernel and bias; window, stride and
+    padding ((top, bottom), (left, right)) as numbers, so that "same" is whichever padding it comes to.
+    """
     return [
         {
             "name": plan.name,
@@ -62,6 +67,9 @@ def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
             "kernel": None if plan.kernel is None else list(plan.kernel),
             "bias": None if plan.bias is None else list(plan.bias),
             "activation": "relu" if plan.relu else "none",
+            "window": list(plan.window),
+            "stride": list(plan.stride),
+            "padding": [list(pads) for pads in plan.pads],
             **({} if plan.layer.source is None else {"from": plan.layer.source}),
         }
         for plan in shapes(model)
@@ -81,14 +89,41 @@ def save(
             found = shape_text(weights[name].shape) if name in weights else "nothing"
             raise InputError(f"weights {name}: {found}; the model needs {shape_text(shape)}")
     arrays: dict[str, Any] = {name: np.asarray(weights[name], precision) for name in wanted}
-    arrays[_FINGERPRINT] = np.frombuffer(json.dumps(fingerprint(model)).encode(), dtype=np.uint8)
+    _write(path, model, arrays)
+
+
+def _write(path: Path, model: ModelSettings, arrays: Mapping[str, Any]) -> None:
+    mark = np.frombuffer(json.dumps(fingerprint(model)).encode(), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        whole: dict[str, Any] = {**arrays, _FINGERPRINT: mark}
+        np.savez_compressed(file, **whole)
 
 
 def load(path: Path, model: ModelSettings) -> Weights:
     """Read weights as float64, or raise `InputError` if they are damaged or another model's."""
+    arrays, mark = _read(path)
+    _compare(path, mark, fingerprint(model))
+    return _checked(path, arrays, model)
+
+
+def refingerprint(path: Path, model: ModelSettings) -> None:
+    """Write a file anew, its arrays bit for bit, with the whole fingerprint of its model.
+
+    Raises:
+        InputError: the file is damaged, or what its fingerprint says is another model's.
+    """
+    arrays, mark = _read(path)
+    whole = fingerprint(model)
+    if len(mark) == len(whole):
+        mark = [ours | theirs for ours, theirs in zip(whole, mark, strict=True)]
+    _compare(path, mark, whole)
+    _checked(path, arrays, model)
+    _write(path, model, arrays)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a file's arrays, and its fingerprint."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in archive.files}
@@ -108,7 +143,10 @@ def load(path: Path, model: ModelSettings) -> Weights:
         raise InputError(f"{path}: damaged, or not a file of weights ({error})") from error
     if not isinstance(mark, list) or not all(isinstance(entry, dict) for entry in mark):
         raise InputError(f"{path}: no fingerprint of a model inside; accepted is what `save` wrote")
-    _compare(path, mark, fingerprint(model))
+    return arrays, mark
+
+
+def _checked(path: Path, arrays: Mapping[str, Any], model: ModelSettings) -> Weights:
     result: Weights = {}
     for name, shape in expected(model).items():
         if name not in arrays or arrays[name].shape != shape:
@@ -135,10 +173,20 @@ def find(name: str, base: Path | None = None) -> Path:
 
 def _compare(path: Path, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
     for index, (theirs, ours) in enumerate(zip_longest(found, wanted)):
-        if theirs != ours:
+        keys = dict.fromkeys((*(ours or {}), *(theirs or {})))
+        differ = [key for key in keys if (theirs or {}).get(key) != (ours or {}).get(key)]
+        unsaid = [key for key in ours or {} if key not in (theirs or {}) and key != "from"]
+        if theirs and differ == unsaid != []:
+            raise InputError(
+                f"{path}: the fingerprint of layer {index} {theirs['name']!r} does not say "
+                f"{', '.join(unsaid)}, so it may be another model's; if it is this one's: "
+                "python -m scenarios.refingerprint FILE SCENARIO"
+            )
+        if differ:
+            which = f"; they differ in {', '.join(differ)}" if theirs and ours else ""
             raise InputError(
                 f"{path}: weights of another model: layer {index} is {_entry_text(theirs)} in the "
-                f"file, but {_entry_text(ours)} in the scenario"
+                f"file, but {_entry_text(ours)} in the scenario{which}"
             )
 
 
@@ -148,5 +196,8 @@ def _entry_text(entry: dict[str, Any] | None) -> str:
     ends = " → ".join(shape_text(entry.get(end) or ()) for end in ("input", "output"))
     parts = [f"{entry.get('name')!r} ({entry.get('type')}) {ends}"]
     parts += [f"{part} {shape_text(entry[part])}" for part in ("kernel", "bias") if entry.get(part)]
+    if entry.get("type") not in ("dense", "flatten", "add"):
+        parts += [f"{part} {shape_text(entry[part])}" for part in ("window", "stride") if entry.get(part)]
+        parts += [f"padding {entry['padding']}"] if "padding" in entry else []
     parts += [f"from {entry['from']!r}"] if "from" in entry else []
     return ", ".join([*parts, f"activation {entry.get('activation')}"])

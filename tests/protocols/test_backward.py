@@ -25,9 +25,10 @@ from protocols.block import pool_and_relu_with_choices
 from protocols.maximum import Taken, tournament_with_levels
 from protocols.pooling import max_pool2d_with_choices
 from protocols.ring import Ring
+from protocols.schedule import Descent, Scales
 from protocols.server import Choices
 from protocols.sharing import Share, public, reshare, share_to_halves
-from protocols.training import Descent, Scales, descend, limit, uniform
+from protocols.training import descend, limit, uniform
 
 CHOICES = [
     Choices(),
@@ -254,7 +255,7 @@ def test_losses_are_those_of_their_formulas(kind, outputs):
 
     async def protocol(server, x, y):
         p = await loss.probabilities(server, kind, x)
-        g = loss.slope(server, p, y, 24)
+        g = loss.slope(server, p, y, 1 << 8)
         total = await loss.total_loss(server, kind, p, y)
         right = await loss.count_right(server, x, y)
         found = await loss.classes(server, x)
@@ -315,16 +316,15 @@ def test_a_step_of_descent_is_its_formula_within_one_unit_of_the_velocity(trunca
 
     servers = run(protocol, w, v, gradient, choices=Choices(truncation=truncation)).servers
     weight, velocity = (sum(server[i].a for server in servers).view(np.int64) for i in range(2))
-    rate, momentum, decay = step.rate / 2**12, step.momentum / 2**34, step.decay / 2**22
+    momentum, decay = step.momentum / 2**34, step.decay / 2**22
     share = step.batch / 2**12
     want = momentum * v / 2**18 + share * gradient / 2**40 + decay * w / 2**30
     assert np.abs(velocity - want * 2**18).max() <= 1 + 1e-6
     assert abs((velocity - want * 2**18).mean()) < 0.05  # without bias
     np.testing.assert_array_equal(weight, w - step.rate * velocity)  # exact
-    assert rate == pytest.approx(0.05, abs=2**-13)
-    assert momentum == pytest.approx(0.9, abs=2**-34)
-    assert decay == pytest.approx(1e-3, abs=2**-22)
-    assert share == pytest.approx(1 / 20, rel=2e-3)
+    assert step.applied(SCALES) == pytest.approx(0.05 / 20, rel=2**-12)
+    assert momentum == pytest.approx(0.9 * step.scale, abs=2**-34)
+    assert decay == pytest.approx(1e-3 * step.scale, abs=2**-22)
 
 
 @over("choices", CHOICES)

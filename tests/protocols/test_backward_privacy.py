@@ -5,9 +5,10 @@ from tapes import Case, ToyRing, bit_halves, share, summands
 
 from protocols.backward import route
 from protocols.maximum import Taken
+from protocols.schedule import Descent, Scales
 from protocols.server import Choices
 from protocols.sharing import BitHalves
-from protocols.training import Descent, Scales, descend
+from protocols.training import descend
 
 TWO, THREE = ToyRing(2, 0, 2), ToyRing(3, 0, 3)
 FIXED = Choices("masked", 1, rotate=False)
@@ -21,7 +22,7 @@ async def _way_of_two(server, positive, first):
 
 def _descent(batch):
     async def protocol(server, velocity, z):
-        step = Descent(rate=1, momentum=1, decay=0, batch=batch)
+        step = Descent(rate=1, momentum=1, decay=0, batch=batch, lift=1)
         _, following = await descend(server, Scales(0, 0, 1, 0, 1), step, velocity, velocity, z)
         return following
 

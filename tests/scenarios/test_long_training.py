@@ -14,9 +14,10 @@ from training_runs import run
 
 from mpcsim import simulate
 from protocols.ring import Ring
+from protocols.schedule import Descent, Scales
 from protocols.server import Choices, Server
 from protocols.sharing import public
-from protocols.training import Descent, Scales, descend
+from protocols.training import descend
 
 pytestmark = pytest.mark.skipif("MPCSIM_LONG" not in os.environ, reason="minutes; set MPCSIM_LONG=1")
 

@@ -278,6 +278,47 @@ def test_schedules_follow_their_formulas():
     assert all(a > b for a, b in itertools.pairwise(cosine))
 
 
+def test_weights_move_by_the_rate_and_the_batch_that_were_asked_for(tmp_path):
+    """Against float64 with the hyperparameters as they are written: 0.0013 and 1/11 are not binary."""
+    table = 'schedule = "step"\nstep_epochs = 1\nfactor = 0.3\nmomentum = 0.8\ndecay = 0.03'
+    file = write(tmp_path, CONVOLUTIONS, table, count=22)
+    options = ("training.rate=0.0013", "training.batch=11", "training.epochs=2", "training.twin=none")
+    finished, output = run(file, *options)
+    plans, training = _plans(file), _settings(file).training
+    start, end = (opened(finished, step, "weights", 30) for step in (0, output["steps"]))
+    from scenarios.clear.training import FloatTwin, Step
+    from scenarios.data import Dataset, pick
+    from scenarios.training import batches_of
+
+    loaded = np.load(tmp_path / "images.npz")
+    everything = Dataset(loaded["train_images"] / 127.5 - 1, loaded["train_labels"], ("0", "1", "2"), "")
+    data = pick(everything, 22, 0, 3)
+    targets = np.eye(3)[data.labels]
+    twin = FloatTwin(
+        plans, training.loss, dict(start), {name: np.zeros(w.shape) for name, w in start.items()}
+    )
+    wanted = training.model_copy(update={"rate": 0.0013, "batch": 11, "epochs": 2})
+    for batch in batches_of(wanted, 22, 3):
+        step = Step(batch.indices, batch.rate, 0.8, 0.03, 1 / 11)
+        twin.step(data.images[batch.indices], targets[batch.indices], step)
+    for name, w in twin.state.items():
+        moved, ours = w - start[name], end[name] - start[name]
+        assert np.linalg.norm(ours - moved) < 5e-3 * np.linalg.norm(moved), name
+
+
+def test_softmax_of_one_output_is_refused_and_sigmoid_named(tmp_path):
+    file = write(tmp_path, CONVOLUTIONS.replace("units = 3", "units = 1"))
+    for options in ([], ["dry_run=true"]):
+        with pytest.raises(InputError, match=r"training.loss = 'softmax': .* one output.*'sigmoid'"):
+            run(file, *options)
+
+
+def test_many_epochs_cut_short_do_not_take_their_time():
+    from scenarios.training import batches_of
+
+    assert len(batches_of(TrainingSettings(epochs=10**12, batch=4, max_steps=5), 12, 1)) == 5
+
+
 def test_epochs_are_shuffled_differently_and_use_every_image(tmp_path):
     from scenarios.training import batches_of
 
@@ -300,7 +341,18 @@ def test_epochs_are_shuffled_differently_and_use_every_image(tmp_path):
     ("overrides", "message"),
     [
         (["training.batch=13"], r"training.batch = 13: larger than the 12 training images"),
-        (["training.rate=0.0001"], r"training.rate = 0.0001: rounds to 0"),
+        (["training.rate=1e-12"], r"training.rate: step 1 has the rate 1e-12, .* rounds to 0"),
+        (["training.rate=1e300"], r"training.rate: step 1 has the rate 1e\+300; accepted"),
+        (["training.rate=inf"], "training.rate"),
+        (["training.rate=nan"], "training.rate"),
+        (["training.rate=0"], "training.rate"),
+        (["training.rate=-0.1"], "training.rate"),
+        (
+            ["training.schedule='step'", "training.step_epochs=1", "training.factor=1e-10"],
+            r"step 4 .* rounds to 0",
+        ),
+        (["training.momentum=1e-12"], r"training.momentum = 1e-12: rounds to 0"),
+        (["training.decay=1e-12"], r"training.decay = 1e-12: rounds to 0"),
         (["data.count=2", "training.batch=2"], r"class 2 \(2\) has no image"),
         (["ring.bits=32", "ring.fraction_bits=8", "ring.value_bits=20"], "training needs room"),
         (["hospitals.asker=1"], "hospitals: count = 1, asker = 1"),

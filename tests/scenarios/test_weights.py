@@ -1,10 +1,14 @@
+import dataclasses
+import hashlib
+
 import numpy as np
 import pytest
+import tomli_w
 
 from mpcsim.errors import InputError
-from scenarios import train_clear
+from scenarios import refingerprint, train_clear
 from scenarios import weights as weight_files
-from scenarios.model import ModelSettings
+from scenarios.model import LayerPlan, ModelSettings, shapes
 
 LAYERS = [
     {"type": "conv2d", "filters": 4, "kernel": 3, "activation": "relu"},
@@ -55,6 +59,83 @@ def test_the_same_weights_give_the_same_bytes(saved, tmp_path):
 def test_weights_of_another_model_are_refused_at_the_first_difference(saved, other, message):
     with pytest.raises(InputError, match=message):
         weight_files.load(saved, model_of(*other))
+
+
+CONV = {"type": "conv2d", "filters": 2, "kernel": 3}
+POOL = {"type": "maxpool2d"}
+MEAN = {"type": "avgpool2d"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "keys"),
+    [  # same shapes, another function
+        ({**CONV, "stride": 2, "padding": "same"}, {**CONV, "stride": 2, "padding": 1}, "padding"),
+        ({**POOL, "size": 2}, {**POOL, "size": 3, "stride": 2, "padding": 1}, "window, padding"),
+        ({**POOL, "size": 2}, {**POOL, "size": 1, "stride": 2}, "window"),
+        ({**POOL, "size": 4, "stride": 4}, {**POOL, "size": 5, "stride": 3}, "window, stride"),
+        ({**MEAN, "size": 2}, {**MEAN, "size": 3, "stride": 2, "padding": 1}, "window, padding"),
+    ],
+)  # fmt: skip
+def test_weights_of_the_same_shapes_and_another_function_are_refused_by_key(tmp_path, one, other, keys):
+    theirs, ours = (
+        model_of(layer, {"type": "dense", "units": 2}, size=(8, 8, 1)) for layer in (one, other)
+    )
+    assert [plan.output for plan in shapes(theirs)] == [plan.output for plan in shapes(ours)]
+    path = tmp_path / "w.npz"
+    weight_files.save(path, theirs, weight_files.initial(theirs))
+    with pytest.raises(InputError, match=f"layer 0 is .* they differ in {keys}$"):
+        weight_files.load(path, ours)
+    assert weight_files.load(path, theirs)
+
+
+def test_every_field_of_a_plan_that_an_output_depends_on_is_in_the_fingerprint():
+    written = {
+        "name",
+        "type",
+        "input",
+        "output",
+        "kernel",
+        "bias",
+        "activation",
+        "window",
+        "stride",
+        "padding",
+    }
+    assert set(weight_files.fingerprint(model_of())[0]) == written
+    fields = {field.name for field in dataclasses.fields(LayerPlan)}
+    told = {"pads": "padding", "layer": "type", "sources": "from"}
+    assert {told.get(name, name) for name in fields - {"index"}} <= written | {"from"}
+
+
+def test_a_fingerprint_that_says_less_is_refused_and_can_be_written_anew(
+    saved, tmp_path, monkeypatch, capsys
+):
+    good, whole = weight_files.load(saved, model_of()), weight_files.fingerprint
+    short = [
+        {key: each[key] for key in each if key not in ("window", "stride", "padding")}
+        for each in whole(model_of())
+    ]
+    monkeypatch.setattr(weight_files, "fingerprint", lambda model: short)
+    weight_files.save(saved, model_of(), good)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"does not say window, stride, padding.*refingerprint"):
+        weight_files.load(saved, model_of())
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(tomli_w.dumps({"model": model_of().model_dump(exclude_none=True)}))
+    assert refingerprint.main([str(saved), str(scenario)]) == 0
+    back = weight_files.load(saved, model_of())
+    assert all(np.array_equal(back[name], good[name]) for name in good)
+    scenario.write_text(
+        tomli_w.dumps({"model": {"input": [6, 6, 1], "layers": [{"type": "dense", "units": 2}]}})
+    )
+    assert refingerprint.main([str(saved), str(scenario)]) == 2
+    assert "another model" in capsys.readouterr().err
+
+
+def test_the_shipped_weights_are_what_they_were():
+    with np.load(weight_files.SHIPPED / "pomic_ihc.npz") as archive:
+        arrays = b"".join(archive[name].tobytes() for name in archive.files if name != "fingerprint")
+    assert hashlib.blake2b(arrays, digest_size=8).hexdigest() == "d2f4a7042c17d1f5"
 
 
 def test_every_cut_of_a_file_is_refused(saved):
@@ -146,6 +227,8 @@ def test_the_training_command_writes_weights_that_load(tmp_path, capsys):
         (SMALL.replace("seed = 3", "seed = -1"), "seed = -1"),
         (SMALL.replace("stride = 40", "stripe = 40"), "stripe"),
         (SMALL.replace("size = 4", "size = 40"), r"layer 0 'pool1'"),
+        (SMALL.replace("units = 2", "units = 1"), "one output"),
+        (SMALL.replace("epochs = 2", "rate = inf"), "rate"),
     ],
 )
 def test_the_training_command_refuses_unusable_scenarios(tmp_path, capsys, text, message):
