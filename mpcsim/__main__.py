@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from mpcsim import extras
 from mpcsim.cli import build
-from mpcsim.errors import MpcsimError
+from mpcsim.errors import InputError, MpcsimError
 
 _TRACEBACK = "MPCSIM_DEBUG"
 _UNEXPECTED = 3
@@ -28,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         hint = [] if error.__cause__ is None or os.environ.get(_TRACEBACK) else [_hint()]
         _fail(error, "\n  ".join([str(error), *notes, *hint]))
         status = error.exit_status
+    except ModuleNotFoundError as error:
+        what = extras.missing(error)
+        _fail(error, what or f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
+        status = _UNEXPECTED if what is None else InputError.exit_status
     except Exception as error:
         _fail(error, f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
         status = _UNEXPECTED
