@@ -33,13 +33,11 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Hold measured rounds and bytes to their formulas; exit status 1 where a row differs."""
-    import json
-
-    from rich.console import Console
-
     from analysis import validate as validation
     from analysis import validation_tables
     from mpcsim import record
+    from mpcsim.terminal import console
+    from mpcsim.texts import to_json
 
     if out is not None:
         record.check_folder(out)
@@ -47,13 +45,12 @@ def validate(
         found = validation.validate_scenario(scenario) if scenario else validation.validate_all(claims)
     written = validation_tables.write(found, out) if out is not None else []
     if as_json:
-        typer.echo(json.dumps(found.describe(), indent=2, ensure_ascii=False, allow_nan=False))
+        typer.echo(to_json(found.describe()))
     else:
-        console = Console(highlight=False)
-        console.width = max(console.width, validation_tables.LEAST_WIDTH)
+        screen = console(validation_tables.LEAST_WIDTH)
         for part in validation_tables.screen(found):
-            console.print(part)
-        console.print("\n".join([found.count(), *map(str, written)]), markup=False, soft_wrap=True)
+            screen.print(part)
+        screen.print("\n".join([found.count(), *map(str, written)]), soft_wrap=True)
     found.check()
 
 
@@ -64,19 +61,17 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Set run records side by side: what differs, totals, and spans matched by path."""
-    import json
-
-    from rich.console import Console
-
     from analysis.compare import compare as compare_runs
+    from mpcsim.terminal import console
+    from mpcsim.texts import to_json
 
     found = compare_runs(runs)
     if as_json:
-        typer.echo(json.dumps(found.describe(), indent=2, ensure_ascii=False))
+        typer.echo(to_json(found.describe()))
         return
-    console = Console(highlight=False)
+    out = console()
     for part in found.screen():
-        console.print(part)
+        out.print(part)
 
 
 def sweep(
@@ -180,7 +175,11 @@ def plot(
     formats: Annotated[str, typer.Option("--format", help="Of svg, pdf, png.")] = "svg,pdf,png",
     span: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Span of a message diagram; NAME#2: its second occurrence."),
+        typer.Option(
+            metavar="SPAN",
+            help="Span of a message diagram: name, path (a/b) or JSON list of names; SPAN#2: its second "
+            "occurrence.",
+        ),
     ] = None,
 ) -> None:
     """Draw figures for papers, and print their files."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from rich import box
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
 
 from analysis import frames
 from mpcsim import InputError
+from mpcsim.paths import Path, in_short, in_text, span_paths
 from mpcsim.record import Record
+from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
 Number = float | int
@@ -70,7 +71,7 @@ class Line:
 
     quantity: Quantity
     values: list[Number | None]
-    path: str | None = None
+    path: Path | None = None
 
     @property
     def ratios(self) -> list[float | None]:
@@ -104,7 +105,7 @@ class Comparison:
     labels: list[str]
     differences: dict[str, list[Any]]
     totals: list[Line]
-    spans: dict[str, list[Line]]
+    spans: dict[Path, list[Line]]
 
     def describe(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -121,7 +122,11 @@ class Comparison:
             "differences": self.differences,
             "totals": [line.describe() for line in self.totals],
             "spans": [
-                {"path": path, **{line.quantity.key: line.describe() for line in lines}}
+                {
+                    "path": in_text(path),
+                    "names": list(path),
+                    **{line.quantity.key: line.describe() for line in lines},
+                }
                 for path, lines in self.spans.items()
             ],
         }
@@ -129,7 +134,7 @@ class Comparison:
     def screen(self) -> list[RenderableType]:
         """Return what to print."""
         unfinished = [
-            f"{escape(label)} did not finish: its costs go as far as it went."
+            f"{shown(label)} did not finish: its costs go as far as it went."
             for label, record in zip(self.labels, self.records, strict=True)
             if record.summary.get("error")
         ]
@@ -140,13 +145,13 @@ class Comparison:
             return ["The scenarios are the same."]
         table = _table("What differs", ["key", *self.labels])
         for key, values in self.differences.items():
-            table.add_row(key, *("" if value is None else escape(str(value)) for value in values))
+            table.add_row(shown(key), *("" if value is None else shown(str(value)) for value in values))
         return [table]
 
     def _table(self, title: str, lines: Sequence[Line]) -> Table:
         table = _table(title, ["", *self.labels])
         for line in lines:
-            table.add_row(escape(line.path or line.quantity.about), *_cells(line))
+            table.add_row(in_short(line.path) if line.path else line.quantity.about, *_cells(line))
         return table
 
     def _span_tables(self) -> list[RenderableType]:
@@ -160,7 +165,7 @@ class Comparison:
         ]
 
 
-def compare(folders: Sequence[Path]) -> Comparison:
+def compare(folders: Sequence[FilePath]) -> Comparison:
     """Compare two or more run records.
 
     Raises:
@@ -174,21 +179,20 @@ def compare(folders: Sequence[Path]) -> Comparison:
 def compare_records(records: list[Record]) -> Comparison:
     """Compare records that were read."""
     totals = [Line(one, [_total(record, one.key) for record in records]) for one in TOTALS]
-    tables = [frames.spans(record) for record in records]
-    paths = dict.fromkeys(path for table in tables for path in table.index)
+    tables = [
+        dict(zip(span_paths(record.summary["spans"]), record.summary["spans"], strict=True))
+        for record in records
+    ]
+    paths = dict.fromkeys(path for table in tables for path in table)
     spans = {
         path: [
-            Line(
-                one,
-                [table.at[path, one.key].item() if path in table.index else None for table in tables],
-                path,
-            )
+            Line(one, [table[path][one.key] if path in table else None for table in tables], path)
             for one in SPAN_QUANTITIES
         ]
         for path in paths
     }
-    shown = [line for line in totals if any(line.values)]
-    return Comparison(records, frames.labels(records), frames.differences(records), shown, spans)
+    kept = [line for line in totals if any(line.values)]
+    return Comparison(records, frames.labels(records), frames.differences(records), kept, spans)
 
 
 def _total(record: Record, key: str) -> Number | None:
@@ -204,7 +208,9 @@ def _total(record: Record, key: str) -> Number | None:
 def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(escape(column), justify="right" if place else "left", overflow="fold")
+        table.add_column(
+            shown(column) if column else "", justify="right" if place else "left", overflow="fold"
+        )
     return table
 
 

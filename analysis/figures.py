@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from mpcsim import InputError
+from mpcsim.texts import shown
 from mpcsim.units import NANOSECONDS, format_bytes, format_time
 
 FORMATS = ("svg", "pdf", "png")
@@ -114,6 +115,19 @@ def save(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]) ->
     return paths
 
 
+# Words
+
+
+def words(text: object) -> str:
+    """Return what a user named as it stands in a figure: not long, visible, and no mathematics."""
+    return plain(shown(str(text)))
+
+
+def plain(text: str) -> str:
+    """Return text in which a "$" is a "$", not the begin of mathematics."""
+    return text.replace("$", r"\$")
+
+
 # Marks
 
 
@@ -145,6 +159,7 @@ BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 def legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[str], title: str = "") -> None:
     """Put one legend for all panels below them, in as many columns as fit."""
     longest = max(len(name) for name in names)
+    names = [f" {name}" if name.startswith("_") else name for name in names]  # "_" would leave it out
     room = _LETTERS_AN_INCH * figure.get_figwidth()
     columns = max(1, min(len(names), int(room / (longest + 9))))
     figure.legend(handles, names, loc="outside lower center", ncols=columns, title=title or None)

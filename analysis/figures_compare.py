@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import figures, frames
-from analysis.figures_layers import layer_names
+from analysis.figures_layers import OTHERS, layer_names
 from analysis.sources import Sources
 from mpcsim import InputError
 from mpcsim.record import Record
@@ -69,7 +69,7 @@ def draw(found: Sources) -> dict[str, Figure]:
 
 def _title(records: list[Record]) -> str:
     """Say what the runs have in common: name, network."""
-    names = list(dict.fromkeys(str(record.summary["name"]) for record in records))
+    names = list(dict.fromkeys(figures.words(record.summary["name"]) for record in records))
     networks = [record.summary.get("network", {}) for record in records]
     parts = [" and ".join(names) if len(names) < 4 else f"{len(names)} scenarios"]
     for key, about in (("latency", " one way"), ("bandwidth", "")):
@@ -99,14 +99,15 @@ def _together(tables: list[pd.DataFrame]) -> list[pd.DataFrame]:
     else:
         kept = set(paths)
     others = [path for path in paths if path not in kept]
+    names = {key: path for table in tables for key, path in table["path"].items()}
     found = []
     for table in tables:
         shown = table.reindex([path for path in paths if path in kept])
-        shown["name"] = [str(path).rpartition("/")[2] for path in shown.index]
+        shown["path"] = [names[path] for path in shown.index]
         if others:
             rest = table[table.index.isin(others)]
-            total = dict(rest.sum(numeric_only=True)) | {"name": f"{len(others)} others, together"}
-            shown = pd.concat([shown, pd.DataFrame([total], index=["(others)"])])
+            total = dict(rest.sum(numeric_only=True)) | {"path": (f"{len(others)} others, together",)}
+            shown = pd.concat([shown, pd.DataFrame([total], index=[OTHERS])])
         found.append(shown)
     return found
 
@@ -141,7 +142,7 @@ def _figure(panels: list[_Panel], layers: list[pd.DataFrame], labels: list[str])
     for line in grid:
         figures.whole_numbers(line[0])
     handles = list(grid[0][0].patches)
-    figures.legend_below(figure, handles, labels)
+    figures.legend_below(figure, handles, list(map(figures.words, labels)))
     return figure
 
 

@@ -11,10 +11,14 @@ from matplotlib.figure import Figure
 
 from analysis import figures, frames
 from analysis.sources import Sources
+from mpcsim.paths import distinct
 from mpcsim.record import Record
 
 MOST_ROWS = 40
 """Layers beyond so many are put together in one row, the cheapest in bytes and rounds first."""
+
+OTHERS = ""
+"""The index of the row of all others: no path has this text."""
 
 _FEWEST = 3
 _ROW, _FRAME = 0.2, 1.35  # inches of height: of a layer, and of all around them
@@ -49,11 +53,12 @@ def rows_to_show(layers: pd.DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
     rest = layers[~layers.index.isin(kept)]
     total = dict(rest.sum(numeric_only=True)) | {
         "name": f"{len(rest)} others, together",
+        "path": (f"{len(rest)} others, together",),
         "op": "",
         "sent": _add(rest["sent"]),
     }
     shown = layers[layers.index.isin(kept)]
-    return pd.concat([shown, pd.DataFrame([total], index=["(others)"])])[layers.columns]
+    return pd.concat([shown, pd.DataFrame([total], index=[OTHERS])])[layers.columns]
 
 
 def _add(rows: Sequence[Mapping[str, int]] | pd.Series[Any]) -> dict[str, int]:
@@ -65,12 +70,8 @@ def _add(rows: Sequence[Mapping[str, int]] | pd.Series[Any]) -> dict[str, int]:
 
 
 def layer_names(layers: pd.DataFrame) -> list[str]:
-    """Return short names: the last part of the path, or more of it where two are the same."""
-    names = [str(name) for name in layers["name"]]
-    return [
-        name if names.count(name) == 1 else str(path).replace("/", " / ")
-        for name, path in zip(names, layers.index, strict=True)
-    ]
+    """Return short names: the last of the path, or all of it where two are the same."""
+    return list(map(figures.plain, distinct(list(layers["path"]))))
 
 
 def _figure(record: Record, label: str, *, by_party: bool) -> Figure:
@@ -101,7 +102,8 @@ def title(record: Record, label: str) -> str:
     """Return what a figure of a run is called: name, what differs from others, network, totals."""
     summary = record.summary
     network = summary.get("network", {})
-    name = summary["name"] if label == summary["name"] else f"{summary['name']}, {label}"
+    name = figures.words(summary["name"])
+    name = name if label == summary["name"] else f"{name}, {figures.words(label)}"
     where = f"{network.get('latency', '?')} one way, {network.get('bandwidth', '?')}"
     return (
         f"{name}\n{where}: {summary['rounds']} rounds, "
@@ -138,7 +140,7 @@ def _stacked(
         handles.append(
             axes.barh(range(len(sent)), sent, left=left, height=0.7, **figures.bar_style(len(handles)))
         )
-        names.append(f"{id} {party['role']}")
+        names.append(f"{id} {figures.words(party['role'])}")
         left = left + sent
     for place, total in enumerate(left):
         axes.annotate(

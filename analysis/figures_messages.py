@@ -7,7 +7,9 @@ critical path are dark and thick.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,9 +17,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch
 
 from analysis import figures
-from analysis.message_times import Message, Messages, messages_of
+from analysis.message_times import Message, Messages, messages_of, messages_within
 from analysis.sources import Sources
 from mpcsim import InputError
+from mpcsim.paths import in_short, in_text
 
 MOST_ARROWS = 400
 """Beyond so many, the first occurrence of the span is drawn, where it has several.
@@ -25,6 +28,7 @@ MOST_ARROWS = 400
 Where it has one, messages of a link that lie close together are one arrow. The title says either.
 """
 
+_LONGEST = 60  # characters of a path in a file's name
 _LANE, _FRAME = 0.62, 1.35  # inches of height: of a lane, and of all around them
 _HALF = 0.055  # of a lane: half the height of what stands for a busy uplink
 _PALE = "#8a8a8a"
@@ -37,17 +41,27 @@ def draw(found: Sources) -> dict[str, Figure]:
     for place, record in enumerate(found.records, 1):
         messages = messages_of(record, found.span)
         if len(messages.rows) > MOST_ARROWS and messages.count > 1 and not messages.number:
-            messages = messages_of(record, f"{messages.path}#1")
+            messages = messages_within(record, messages.path, 1)
         if not messages.rows:
-            raise InputError(f"{record.folder}: span {messages.path!r} sent no message")
-        stem = f"messages-{messages.path.replace('/', '-')}" + _suffix(messages)
+            raise InputError(f"{record.folder}: {_whose(messages)} sent no message")
+        stem = f"messages-{_file_name(messages)}"
         stem = stem if len(found.records) == 1 else f"{stem}-{place}"
-        drawn[stem] = diagram(messages, str(record.summary["name"]))
+        drawn[stem] = diagram(messages, figures.words(record.summary["name"]))
     return drawn
 
 
-def _suffix(messages: Messages) -> str:
-    return f"-{messages.number}" if messages.number else ""
+def _file_name(messages: Messages) -> str:
+    """Return the path as a file can be called, with a hash where others could look the same."""
+    names = "-".join(messages.path)
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", names)[:_LONGEST]
+    alike = ""
+    if plain != names or not all(name and "-" not in name for name in messages.path):
+        alike = f"-{blake2b(in_text(messages.path).encode(), digest_size=3).hexdigest()}"
+    return f"{plain}{alike}-{messages.number}" if messages.number else plain + alike
+
+
+def _whose(messages: Messages) -> str:
+    return f"span {in_short(messages.path)}" if messages.path else "whole run"
 
 
 def diagram(messages: Messages, name: str) -> Figure:
@@ -133,7 +147,10 @@ def _uplinks(axes: Axes, messages: Messages, place: dict[int, int], scale: float
 
 
 def _frame(axes: Axes, messages: Messages, lanes: Sequence[int], scale: float, unit: str) -> None:
-    axes.set_yticks(range(len(lanes)), [f"{messages.roles[party]} ({party})" for party in reversed(lanes)])
+    axes.set_yticks(
+        range(len(lanes)),
+        [f"{figures.words(messages.roles[party])} ({party})" for party in reversed(lanes)],
+    )
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -151,8 +168,9 @@ def _begin(messages: Messages) -> str:
 
 def _title(messages: Messages, name: str, shown: int) -> str:
     sent = sum(row.wire_bytes for row in messages.rows)
+    span = figures.plain(in_short(messages.path)) or "whole run"
     text = (
-        f"{name}, {messages.path or 'whole run'}: {len(messages.rows):,} messages, "
+        f"{name}, {span}: {len(messages.rows):,} messages, "
         f"{figures.show_bytes(sent)} on the wire; first entry to last exit "
         f"{figures.show_time((messages.end - messages.begin) / 1e9)}"
     )
@@ -160,7 +178,7 @@ def _title(messages: Messages, name: str, shown: int) -> str:
         text += f"\noccurrence {messages.number} of {messages.count} of this span (--span NAME#N)"
     if shown < len(messages.rows):
         text += f"\n{shown:,} arrows: of messages of one link that are close in time, one is drawn"
-    return text + (f"\nno critical path: {messages.note}" if messages.note else "")
+    return text + (f"\nno critical path: {figures.plain(messages.note)}" if messages.note else "")
 
 
 def _legend(messages: Messages) -> tuple[list[object], list[str]]:

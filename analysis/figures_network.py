@@ -62,10 +62,10 @@ def _lines(sweep: Results, along: str, series: str) -> Figure:
     axes[0].set_ylabel(f"makespan ({unit[1]})")
     if lines:
         handles = axes[0].get_lines()
-        figures.legend_below(figure, handles, [str(value) for value in lines], _word(series))
+        figures.legend_below(figure, handles, [figures.words(value) for value in lines], _word(series))
     if len(lines) < len(every):
         note = f"; {len(lines)} of {len(every)} lines{note}"
-    figure.suptitle(sweep.name + (note if lines else f", {_fixed(sweep, series)}{note}"))
+    figure.suptitle(figures.words(sweep.name) + (note if lines else f", {_fixed(sweep, series)}{note}"))
     return figure
 
 
@@ -139,7 +139,7 @@ def _map(sweep: Results) -> Figure:
     assert image is not None
     bar = figure.colorbar(image, ax=list(axes), label="makespan (s)", pad=0.02, aspect=25, format="%g")
     bar.outline.set_visible(False)
-    figure.suptitle(sweep.name + note)
+    figure.suptitle(figures.words(sweep.name) + note)
     return figure
 
 

@@ -47,7 +47,7 @@ class Scale:
     def apply(self, axes: Axes) -> None:
         """Set scale and ticks."""
         if self.places is None:
-            texts = [str(value) for value in self.values]
+            texts = [figures.words(value) for value in self.values]
             turned = sum(map(len, texts)) > _LONGEST_TICKS
             axes.set_xticks(
                 range(len(texts)),
@@ -110,7 +110,7 @@ def facets(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, pd.DataF
         return [("", table)]
     groups = table.groupby(list(keys), sort=False, dropna=False)
     return [
-        (settings_label(dict(zip(keys, values, strict=True))), rows.reset_index(drop=True))
+        (figures.plain(settings_label(dict(zip(keys, values, strict=True)))), rows.reset_index(drop=True))
         for values, rows in groups
     ]
 
@@ -192,7 +192,7 @@ def _main_axis(sweep: Results) -> str:
 
 def _title(sweep: Results, shown: int, series: int) -> str:
     failed = len(sweep.table) - len(sweep.good)
-    parts = [sweep.name]
+    parts = [figures.words(sweep.name)]
     if failed:
         parts.append(f"{failed} of {len(sweep.table)} points failed")
     if shown < series:

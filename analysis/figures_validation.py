@@ -42,7 +42,7 @@ def _figure(table: pd.DataFrame) -> Figure:
         one.set_ylabel(f"measured {label}")
     names = list(dict.fromkeys(groups))
     handles = [axes[0].get_lines()[place] for place in range(len(names) + 1)]
-    figures.legend_below(figure, handles, ["measured = predicted", *names])
+    figures.legend_below(figure, handles, ["measured = predicted", *map(figures.words, names)])
     for one, column in ((axes[0], "rounds"), (axes[1], "payload_bytes")):
         _differing(one, known, column)
     figure.suptitle(_title(table, known))
@@ -110,7 +110,7 @@ def _differing(axes: Axes, table: pd.DataFrame, column: str) -> None:
         across, upward = axes.transAxes.inverted().transform(axes.transData.transform(at))
         leftward = across > (0.3 if upward > across else 0.7)  # away from the line, inside the panel
         axes.annotate(
-            f"{row['op']} differs",
+            f"{figures.words(row['op'])} differs",
             at,
             (-8 if leftward else 8, 0),
             textcoords="offset points",

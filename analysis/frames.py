@@ -11,9 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.span_parts import parts
 from mpcsim import InputError
-from mpcsim.notebook import link_frame, party_frame, span_frame, span_paths
+from mpcsim.notebook import link_frame, party_frame, row_frame, span_frame
+from mpcsim.paths import span_paths
 from mpcsim.record import Record, read_record
+from mpcsim.texts import shown
 
 _NOT_COMPARED = ("description", "folder", "name", "network.note")
 _MOST_KEYS = 4
@@ -41,11 +44,12 @@ def read(folder: Path) -> Record:
             missing = [key for key in keys if not isinstance(row, dict) or key not in row]
             if missing:
                 raise InputError(f"{folder}: damaged record: {table}.{place} has no {', '.join(missing)}")
+    span_paths(record.summary["spans"])
     return record
 
 
 def spans(record: Record) -> pd.DataFrame:
-    """Return the spans of a record, indexed by path."""
+    """Return the spans of a record, indexed by the text of their paths."""
     return span_frame(record.summary["spans"])
 
 
@@ -62,47 +66,16 @@ def links(record: Record) -> pd.DataFrame:
 def layers(record: Record) -> pd.DataFrame:
     """Return the layers of a record: spans with an `op`, and spans that have no others inside.
 
-    What a span without `op` costs beyond those inside it is a row of its own, "PATH (rest)", so that
-    the rows add up to the outermost spans. Spans inside a layer are parts of it.
+    What a span without `op` costs beyond those inside it is a row of its own, "PATH (rest)", and so is
+    what was sent outside all spans: the rows add up to the run. Spans inside a layer are parts of it.
+    The index is the text of the path, the column `path` has its names, and `sent` the bytes by party.
     """
-    table = spans(record)
-    sent = dict(zip(span_paths(record.summary["spans"]), record.summary["spans"], strict=True))
-    table["sent"] = [dict(sent[path].get("payload_bytes_per_party", {})) for path in table.index]
-    children: dict[str, list[str]] = {}
-    for path in table.index:
-        children.setdefault(path.rpartition("/")[0], []).append(path)
-    rows: list[pd.Series[Any]] = []
-
-    def visit(path: str) -> None:
-        own = table.loc[path]
-        if own["op"] or path not in children:
-            rows.append(own)
-            return
-        for child in children[path]:
-            visit(child)
-        rest = _rest(own, table.loc[children[path]])
-        if rest is not None:
-            rows.append(rest.rename(f"{path} (rest)"))
-
-    for path in children.get("", []):
-        visit(path)
-    return pd.DataFrame(rows, columns=table.columns).rename_axis("path")
-
-
-def _rest(whole: pd.Series[Any], parts: pd.DataFrame) -> pd.Series[Any] | None:
-    """Return what a span costs beyond its parts, or None where that is nothing.
-
-    Concurrent parts can cost more than the whole, in rounds and time: then nothing is left there.
-    """
-    rest = whole.copy()
-    for key in ("rounds", "messages", "payload_bytes", "wire_bytes", "makespan_s", "compute_s"):
-        rest[key] = max(0, whole[key] - parts[key].sum())
-    rest["sent"] = {
-        party: count - sum(part.get(party, 0) for part in parts["sent"])
-        for party, count in whole["sent"].items()
-    }
-    rest["busiest_payload_bytes"] = max(rest["sent"].values(), default=0)
-    return rest if rest["rounds"] or rest["payload_bytes"] else None
+    found = parts(record.summary, layers=True)
+    paths, keys = [part.path for part in found], [part.key for part in found]
+    table = row_frame([part.row for part in found], paths, keys)
+    table["path"] = paths
+    table["sent"] = [dict(part.row["payload_bytes_per_party"]) for part in found]
+    return table
 
 
 # What was run
@@ -161,10 +134,9 @@ def labels(records: Sequence[Record]) -> list[str]:
 def settings_label(values: Mapping[str, Any]) -> str:
     """Return "comparison = table, latency = 10 ms" for values by dotted key."""
     last = [key.rpartition(".")[2] for key in values]
-    return ", ".join(
-        f"{word if last.count(word) == 1 else key} = {'none' if value is None else value}"
-        for word, (key, value) in zip(last, values.items(), strict=True)
-    )
+    keys = [word if last.count(word) == 1 else key for word, key in zip(last, values, strict=True)]
+    texts = ["none" if value is None else shown(str(value)) for value in values.values()]
+    return ", ".join(f"{shown(key)} = {text}" for key, text in zip(keys, texts, strict=True))
 
 
 def _short(folder: Path) -> str:

@@ -18,6 +18,7 @@ from analysis.critical import Walker
 from analysis.retime_replay import Timing, replay
 from analysis.retime_structure import NotRetimable, Occurrence, Structure, read_structure
 from mpcsim import InputError, Network
+from mpcsim.paths import in_text
 from mpcsim.record import Record, read_record
 from mpcsim.scenario import Scenario
 from mpcsim.units import NANOSECONDS
@@ -152,7 +153,7 @@ class Retiming:
         return {
             "from": structure.party_of(send),
             "to": to,
-            "span": structure.occurrences[structure.spans[send]].path,
+            "span": in_text(structure.occurrences[structure.spans[send]].path),
             "depth": structure.depths[send],
             "wire_bytes": wire_bytes,
             "sent_s": timing.times[send] / NANOSECONDS,

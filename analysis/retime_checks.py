@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mpcsim.paths import in_short
+
 if TYPE_CHECKING:
     from analysis.retime_structure import Structure
 
@@ -76,6 +78,8 @@ def _check_stage(structure: Structure, strand: int, free: int, eldest: set[int])
 def _check_spans(structure: Structure) -> None:
     for number, one in enumerate(structure.occurrences):
         if len(one.enters) != len(one.leaves) or (number and not one.enters):
-            raise Damaged(f"span {one.path!r} is entered and left different numbers of times")
+            raise Damaged(f"span {in_short(one.path)} is entered and left different numbers of times")
         if one.parent > number or (number and one.parent == number):
-            raise Damaged(f"span {one.path!r} is inside a later one")
+            raise Damaged(f"span {in_short(one.path)} is inside a later one")
+        if number and one.path[:-1] != structure.occurrences[one.parent].path:
+            raise Damaged(f"span {in_short(one.path)} is inside another span than its path says")

@@ -18,7 +18,7 @@ from analysis.critical import Walker
 from analysis.retime import NotRetimable, Retiming
 from analysis.sweep_grid import Axis, combine, read_axis, typed
 from mpcsim import InputError, Network
-from mpcsim.notebook import span_paths
+from mpcsim.paths import in_text, span_paths
 from mpcsim.record import Record
 from mpcsim.scenario import load_scenario
 from mpcsim.units import NANOSECONDS
@@ -34,7 +34,7 @@ class Grid:
 
     Attributes:
         axes: the keys and their values, as text.
-        paths: of the spans.
+        paths: of the spans, in text.
         points: one for each network: values, makespan, spans, what it is bound by; or the error.
     """
 
@@ -119,7 +119,7 @@ def retime_grid(retiming: Retiming, axes: list[Axis], points: Sequence[dict[str,
         _point(retiming, values, network)
         for values, network in zip(points, networks(retiming.record, points), strict=True)
     ]
-    return Grid(axes, span_paths(retiming.spans), rows)
+    return Grid(axes, list(map(in_text, span_paths(retiming.spans))), rows)
 
 
 def _point(retiming: Retiming, values: dict[str, str], network: Network) -> dict[str, Any]:

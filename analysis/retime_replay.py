@@ -126,7 +126,7 @@ def _span_runs(structure: Structure) -> list[SpanRun]:
         if found is None:
             one = structure.occurrences[number]
             outer = run(one.parent) if number else None
-            name = one.path if outer is None or not outer.path else one.path[len(outer.path) + 1 :]
+            name = one.path[-1] if one.path else ""
             found = runs[number] = SpanRun(name, None, outer, number)
         return found
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 
 from analysis import retime_grid
 from analysis.retime import load
 from analysis.retime_grid import Grid
 from mpcsim import InputError
-from mpcsim.notebook import span_paths
+from mpcsim.paths import span_paths
+from mpcsim.terminal import console
+from mpcsim.texts import shown, to_json
 from mpcsim.units import format_time
 
 _MOST_ROWS = 100
@@ -41,11 +42,11 @@ class Retimed:
     def show(self, *, as_json: bool) -> None:
         """Print it."""
         if as_json:
-            print(json.dumps(self.found, indent=2, ensure_ascii=False, allow_nan=False))
+            print(to_json(self.found))
             return
-        console = Console(highlight=False)
+        out = console()
         for part in self.parts:
-            console.print(part, markup=False, soft_wrap=isinstance(part, str))
+            out.print(part, soft_wrap=isinstance(part, str))
 
 
 def retime(run: Path, overrides: Sequence[str], csv: Path | None) -> Retimed:
@@ -128,7 +129,9 @@ def _spans(rows: Sequence[Mapping[str, Any]]) -> Table:
     for path, row in zip(span_paths(rows), rows, strict=True):
         own = row["critical_path"]
         table.add_row(
-            "  " * path.count("/") + row["name"] + ("" if row["count"] == 1 else f" ×{row['count']}"),
+            "  " * (len(path) - 1)
+            + shown(row["name"])
+            + ("" if row["count"] == 1 else f" ×{row['count']}"),
             str(row["rounds"]),
             _time(row["makespan_s"]),
             _time(row["recorded_makespan_s"]),

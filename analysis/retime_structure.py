@@ -11,13 +11,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from analysis.retime_checks import Damaged, check
 from mpcsim import InputError
 from mpcsim.faults import Delay, Duplicate
-from mpcsim.notebook import span_paths
+from mpcsim.paths import Path, from_text, in_short, span_paths
 from mpcsim.record import Record
 
 START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE = range(9)
@@ -48,7 +48,7 @@ class NotRetimable(InputError):
 class Occurrence:
     """One occurrence of a span: the positions at which strands entered and left it."""
 
-    path: str
+    path: Path
     parent: int = 0
     enters: list[int] = field(default_factory=list)
     leaves: list[int] = field(default_factory=list)
@@ -94,10 +94,12 @@ class Structure:
 
     def rows_of(self, spans: Sequence[Mapping[str, Any]]) -> list[list[Occurrence]]:
         """Return the occurrences of each row of a record's `spans`."""
-        by_path: dict[str, list[Occurrence]] = {}
+        by_path: dict[Path, list[Occurrence]] = {path: [] for path in span_paths(spans)}
         for one in self.occurrences[1:]:
-            by_path.setdefault(one.path, []).append(one)
-        return [by_path.get(path, []) for path in span_paths(spans)]
+            if one.path not in by_path:
+                raise InputError(f"the events have a span that the record has not: {in_short(one.path)}")
+            by_path[one.path].append(one)
+        return list(by_path.values())
 
     def party_of(self, position: int) -> int:
         """Return the party whose operation this is."""
@@ -151,7 +153,7 @@ def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: s
             )
 
 
-def _read_events(path: Path) -> Iterator[dict[str, Any]]:
+def _read_events(path: FilePath) -> Iterator[dict[str, Any]]:
     try:
         with path.open(encoding="utf-8") as file:
             done = 0
@@ -295,14 +297,14 @@ def _collect_spans(found: Structure, by_strand: Mapping[int, list[Mapping[str, A
     count = max(found.spans, default=0) + 1
     if not 0 < count <= len(found.ops):
         raise Damaged("the numbers of spans are out of range")
-    found.occurrences = [Occurrence("") for _ in range(count)]
+    found.occurrences = [Occurrence(()) for _ in range(count)]
     position = 0
     for strand in range(len(by_strand)):
         outer = by_strand[strand][0]["occurrence"]
         for row in by_strand[strand]:
             one = found.occurrences[row["occurrence"]]
             if row["kind"] == "enter":
-                one.path, one.parent = row["span"], outer
+                one.path, one.parent = from_text(row["span"]), outer
                 one.enters.append(position)
                 outer = row["occurrence"]
             elif row["kind"] == "leave":

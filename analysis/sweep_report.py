@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from analysis.frames import settings_label
 from analysis.sweep import Sweep
 from analysis.sweep_results import CSV, PARQUET
+from mpcsim import texts
+from mpcsim.terminal import console
+from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
 _MOST_ROWS = 40
@@ -34,7 +35,7 @@ def to_json(sweep: Sweep) -> str:
         "reused": sweep.reused,
         "rows": rows,
     }
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    return texts.to_json(found) + "\n"
 
 
 def draw(sweep: Sweep) -> list[Path]:
@@ -49,31 +50,28 @@ def draw(sweep: Sweep) -> list[Path]:
 
 def show(sweep: Sweep, pictures: list[Path]) -> None:
     """Print the table, the failures, and where the files are."""
-    console = Console(highlight=False)
+    out = console()
     results = sweep.results
     varied = list(results.varied)
-    table = Table(
-        title=escape(f"{results.name}: {sweep.count()}"), title_justify="left", box=box.SIMPLE_HEAD
-    )
+    table = Table(title=f"{results.name}: {sweep.count()}", title_justify="left", box=box.SIMPLE_HEAD)
     for key in varied:
-        table.add_column(key, no_wrap=True)
+        table.add_column(shown(key), no_wrap=True)
     for name in ("rounds", "makespan", "payload, sum", "payload, busiest"):
         table.add_column(name, justify="right")
-    shown = results.table.head(_MOST_ROWS)
-    for row in shown.to_dict("records"):
-        table.add_row(*(escape(str(row[key])) for key in varied), *_costs(row))
-    console.print(table)
-    if len(results.table) > len(shown):
-        console.print(f"… and {len(results.table) - len(shown)} more points in {results.folder / CSV}")
+    first = results.table.head(_MOST_ROWS)
+    for row in first.to_dict("records"):
+        table.add_row(*(shown(str(row[key])) for key in varied), *_costs(row))
+    out.print(table)
+    if len(results.table) > len(first):
+        out.print(f"… and {len(results.table) - len(first)} more points in {results.folder / CSV}")
     for row in results.table[results.table["status"] == "failed"].to_dict("records"):
-        console.print(
+        out.print(
             f"failed: {settings_label({key: row[key] for key in varied})}: {row['error']} "
             f"(exit status {row['exit_status']})",
-            markup=False,
             soft_wrap=True,
         )
     for path in [results.folder / CSV, results.folder / PARQUET, *pictures]:
-        console.print(str(path), markup=False, soft_wrap=True)
+        out.print(str(path), soft_wrap=True)
 
 
 def _costs(row: dict[Any, Any]) -> list[str]:

@@ -57,7 +57,7 @@ def _quantity(
             _line(ours, at, [row[key] for row in rows], place, label)
     _line(theirs, range(1, len(paper.private) + 1), paper.private, 3, "paper, on shares (MP-SPDZ)")
     _line(theirs, range(1, len(paper.clear) + 1), paper.clear, 4, "paper, in the clear")
-    ours.set_title(f"ours: {summary['name']}, {summary['output']['images']} images")
+    ours.set_title(f"ours: {figures.words(summary['name'])}, {summary['output']['images']} images")
     theirs.set_title("as printed in the paper, on its own images")
     unit = " (nats)" if "loss" in key else ""
     ours.set_ylabel(f"{paper.quantity}{unit}")
@@ -106,6 +106,7 @@ def _cost(summary: Mapping[str, Any]) -> Figure:
     lines = times.get_lines()
     figures.legend_below(figure, lines, [str(line.get_label()) for line in lines])
     figure.suptitle(
-        f"Local cost (the paper's figure 10), {summary['name']}, {output['epochs']} epochs in the clear"
+        f"Local cost (the paper's figure 10), {figures.words(summary['name'])}, {output['epochs']} epochs "
+        "in the clear"
     )
     return figure

@@ -10,13 +10,13 @@ from typing import Any
 
 from rich import box
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
 
 from analysis.costs.symbolic import LEGEND
 from analysis.rows import Formula, Row, params_text
 from analysis.validate import Validation
 from mpcsim import InputError
+from mpcsim.texts import escaped
 
 LEAST_WIDTH = 160
 """Columns of the screen below which the tables cannot be read."""
@@ -115,13 +115,13 @@ def screen(found: Validation) -> Iterator[RenderableType]:
     numbered = _Numbered(found.rows)
     table = _table("Formula and measurement", _COLUMNS)
     for row, cells in zip(found.rows, _cells(found.rows, numbered), strict=True):
-        table.add_row(*map(escape, cells), style="bold red" if row.equal is False else None)
+        table.add_row(*map(escaped, cells), style="bold red" if row.equal is False else None)
     table.caption = _UNIT
     yield table
     formulas = _table("Formulas", ("", "rounds", "payload bytes, summed over the parties"))
     for formula, number in numbered.formulas.items():
-        formulas.add_row(f"({number})", escape(formula.rounds), escape(formula.payload_bytes))
-    formulas.caption = "\n".join(f"{name}: {escape(what)}" for name, what in LEGEND.items())
+        formulas.add_row(f"({number})", formula.rounds, formula.payload_bytes)
+    formulas.caption = "\n".join(f"{name}: {what}" for name, what in LEGEND.items())
     yield formulas
     if found.growth:
         yield _filled("Growth, measured and fitted", _GROWTH_COLUMNS, _growth_cells(found))
@@ -142,7 +142,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 def _filled(title: str, columns: Sequence[str], cells: Grid) -> Table:
     table = _table(title, columns)
     for line in cells:
-        table.add_row(*map(escape, line))
+        table.add_row(*map(escaped, line))
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(50_000, 20, 500)  # starting up makes many objects, and no garbage
     # NumPy's threads would spin through small products in the clear, longer than those take.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a screen that cannot show a letter gets its escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         build()(arguments, prog_name="mpcsim")
         status = 0

@@ -7,12 +7,14 @@ its send to its receipt. Times are microseconds, as the format wants.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mpcsim.errors import InputError
+from mpcsim.paths import Path as SpanPath
+from mpcsim.paths import from_text, in_text
+from mpcsim.texts import shown, to_json
 
 _LANES = 1000  # the most tracks of one party
 _TICK = 0.001  # microseconds: how long a send or a receipt is drawn, so that arrows have ends
@@ -34,7 +36,7 @@ def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path) -> in
     try:
         with file.open("w", encoding="utf-8") as stream:
             stream.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
-            stream.write(",\n".join(json.dumps(event, ensure_ascii=False) for event in found))
+            stream.write(",\n".join(to_json(event, None) for event in found))
             stream.write("\n]}\n")
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {error.strerror}") from None
@@ -77,7 +79,7 @@ class _Visits:
     def enter(self, party: int, event: Event) -> None:
         key = (party, event["occurrence"])
         if key not in self._times:
-            self._times[key] = [event["t"], None, event["span"]]
+            self._times[key] = [event["t"], None, from_text(event["span"])]
 
     def leave(self, party: int, event: Event) -> None:
         self._times[party, event["occurrence"]][1] = event["t"]
@@ -85,7 +87,9 @@ class _Visits:
     def drawn(self) -> tuple[list[dict[str, Any]], dict[int, int]]:
         """Return the spans as trace events, and how many tracks each party needs."""
         found: list[dict[str, Any]] = []
-        lanes: dict[int, list[list[tuple[int, str]]]] = {}  # by party and lane: the spans that are open
+        lanes: dict[
+            int, list[list[tuple[int, SpanPath]]]
+        ] = {}  # by party and lane: the spans that are open
         rows = [
             (party, start, self.last if end is None else end, span)
             for (party, _), (start, end, span) in self._times.items()
@@ -93,20 +97,20 @@ class _Visits:
         for party, start, end, span in sorted(rows, key=lambda row: (row[1], -row[2])):
             own = lanes.setdefault(party, [[]])
             lane = _place(own, start, end, span)
-            event = _base("X", party, start, span.rpartition("/")[2]) | {"dur": (end - start) / 1000}
+            event = _base("X", party, start, shown(span[-1])) | {"dur": (end - start) / 1000}
             event["tid"] += lane
-            event["args"] = {"span": span}
+            event["args"] = {"span": in_text(span)}
             found.append(event)
         return found, {party: len(own) for party, own in lanes.items()}
 
 
-def _place(lanes: list[list[tuple[int, str]]], start: int, end: int, span: str) -> int:
+def _place(lanes: list[list[tuple[int, SpanPath]]], start: int, end: int, span: SpanPath) -> int:
     """Return the first lane in which a span follows others or is within one of its own, and note it."""
     for number, open_spans in enumerate(lanes):
         while open_spans and open_spans[-1][0] <= start:
             open_spans.pop()
-        around, path = open_spans[-1] if open_spans else (end, "")
-        if not open_spans or (end <= around and span.startswith(f"{path}/")):
+        around, path = open_spans[-1] if open_spans else (end, ())
+        if not open_spans or (end <= around and len(path) < len(span) and span[: len(path)] == path):
             open_spans.append((end, span))
             return number
     if len(lanes) < _LANES:

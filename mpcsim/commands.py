@@ -117,15 +117,16 @@ def list_shipped(as_json: Json = False) -> None:
         rows = [{"name": name, "description": text} for name, text in found.items()]
         typer.echo(json.dumps({"scenarios": rows, "workloads": workloads}, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from mpcsim.terminal import console
 
     table = Table("scenario", "what it runs", box=None, pad_edge=False)
     for name, text in found.items():
         table.add_row(name, text)
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"', markup=False)
+    out = console()
+    out.print(table)
+    out.print(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
 
 
 def _description(file: Path) -> str:

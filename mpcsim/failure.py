@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mpcsim.errors import DeadlockError, Interrupted, MpcsimError, PartyError, Terminated, UsageError
+from mpcsim.paths import in_short
 from mpcsim.ports import Crashed
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def note_span(error: BaseException, span: SpanRun) -> None:
 def in_span(strand: Strand, error: BaseException | None = None) -> str:
     """Return " in span …" where a strand is in one, or where the error came from one."""
     path = strand.span.path if error is None else error.__dict__.get(_SPAN, strand.span.path)
-    return f" in span {path!r}" if path else ""
+    return f" in span '{in_short(path)}'" if path else ""
 
 
 # What an error says
@@ -258,7 +259,7 @@ def faults(acts: Sequence[dict[str, Any]]) -> str:
     times: dict[str, int] = {}
     for act in acts:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
-        span = f", span {act['span']!r}" if act["span"] else ""
+        span = f", span '{act['span']}'" if act["span"] else ""
         line = f"faults.{act['rule']} {act['kind']}: {where}{span}"
         first.setdefault(line, act["t"])
         times[line] = times.get(line, 0) + 1

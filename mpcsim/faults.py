@@ -73,8 +73,8 @@ class Slow(_Window):
 class _Message(_Window):
     """What a rule about messages matches: all that is given must fit.
 
-    `source` and `to` are ids or roles, "*" for any. `span` is the name or the path of a span around
-    the send. `messages` are numbers on the directed link, counted from 0.
+    `source` and `to` are ids or roles, "*" for any. `span` is the name of a span around the send, or the
+    text of its path (`mpcsim.paths`). `messages` are numbers on the directed link, counted from 0.
     """
 
     source: _End = _ANY

@@ -11,8 +11,10 @@ from mpcsim.errors import InputError
 from mpcsim.faults import MESSAGE_RULES, Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow
 from mpcsim.frames import copied
 from mpcsim.laws import party_id
+from mpcsim.paths import in_text
 from mpcsim.ports import Crashed, Deliver
 from mpcsim.streams import Stream
+from mpcsim.texts import cut
 from mpcsim.units import parse_time
 
 if TYPE_CHECKING:
@@ -179,7 +181,7 @@ class Injector:
     def _note(self, rule: int, kind: str, now: int, where: dict[str, Any], span: SpanRun | None) -> None:
         self.counts[rule] = self.counts.get(rule, 0) + 1
         act = {"rule": rule, "kind": kind, "t": now} | where
-        act["span"] = "" if span is None else span.path
+        act["span"] = "" if span is None else in_text(span.path)
         self._digest.note(f"fault {act}")
         if len(self.acts) < _KEPT:
             self.acts.append(act)
@@ -193,11 +195,11 @@ class Injector:
         names, todo = set(), [root]
         while todo:
             span = todo.pop()
-            names |= {span.name, span.path}
+            names |= {span.name, in_text(span.path)}
             todo += span.children.values()
         for match in self._matches:
             if match.span is not None and match.span not in names:
-                known = ", ".join(sorted(names - {""})) or "none"
+                known = ", ".join(map(cut, sorted(names - {""}))) or "none"
                 raise InputError(
                     f"faults.{match.number}.span: the run opened no span {match.span!r}; its spans: {known}"
                 )
@@ -217,10 +219,10 @@ def check_ends(rules: Sequence[Any], roles: Sequence[str]) -> None:
 
 
 def is_within(span: SpanRun, name: str) -> bool:
-    """Return whether a span, or one around it, has this name or path."""
+    """Return whether a span, or one around it, has this name, or a path of this text."""
     place: SpanRun | None = span
     while place is not None and place.parent is not None:
-        if name in (place.name, place.path):
+        if name == place.name or name == in_text(place.path):
             return True
         place = place.parent
     return False

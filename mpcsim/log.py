@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from mpcsim.paths import in_text
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -39,5 +41,5 @@ def _place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     party = event.get("party")
     if party is not None:
         strand = party._strand
-        event.update(party=party.role, span=strand.span.path if strand else "", time_s=party.now)
+        event.update(party=party.role, span=in_text(strand.span.path) if strand else "", time_s=party.now)
     return event

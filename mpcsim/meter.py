@@ -12,6 +12,8 @@ from hashlib import blake2b
 from typing import Any
 
 from mpcsim.fingerprint import WORTHWHILE, fingerprint, size
+from mpcsim.paths import Path
+from mpcsim.texts import utf8
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class SpanRun:
     """One occurrence of a span, shared by all parties that enter it.
 
     Attributes:
-        path: names from the outermost span to this one, joined by "/"; "" for the run itself.
+        path: see `mpcsim.paths`.
         number: the place among the occurrences of the run, in order of appearance; 0 is the run.
         sent: what was sent with this as the innermost span, by party.
         compute_ns: processor time with this as the innermost span, by party.
@@ -113,7 +115,7 @@ class SpanRun:
         self.op = op
         self.parent = parent
         self.number = number
-        self.path: str = f"{parent.path}/{name}" if parent is not None and parent.path else name
+        self.path: Path = () if parent is None else (*parent.path, name)
         self.children: dict[tuple[str, str, int], SpanRun] = {}
         self.entered_depth = self.entered_at = 0
         self.left_depth = self.left_at = 0
@@ -144,14 +146,23 @@ class SpanCost:
     `sent` has them by party.
     """
 
-    name: str
-    parent: str | None
+    path: Path
     op: str | None
     count: int = 0
     rounds: int = 0
     makespan_ns: int = 0
     compute_ns: dict[int, int] = field(default_factory=dict)
     sent: dict[int, Traffic] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the span."""
+        return self.path[-1]
+
+    @property
+    def parent(self) -> str | None:
+        """The name of the span around it."""
+        return self.path[-2] if len(self.path) > 1 else None
 
     @property
     def payload_bytes(self) -> int:
@@ -171,6 +182,7 @@ class SpanCost:
     def describe(self) -> dict[str, Any]:
         """Return the span's row in the run record."""
         return {
+            "path": list(self.path),
             "name": self.name,
             "parent": self.parent,
             "op": self.op,
@@ -189,22 +201,22 @@ class SpanCost:
 
 def collect_spans(root: SpanRun) -> list[SpanCost]:
     """Merge the occurrences of equal spans below `root`: parents first, in the order of being entered."""
-    costs: dict[tuple[str, ...], SpanCost] = {}
+    costs: dict[Path, SpanCost] = {}
 
-    def visit(run: SpanRun, path: tuple[str, ...], parent: str | None) -> SpanCost:
-        cost = costs.setdefault(path, SpanCost(run.name, parent, run.op))
+    def visit(run: SpanRun) -> SpanCost:
+        cost = costs.setdefault(run.path, SpanCost(run.path, run.op))
         cost.count += 1
         cost.rounds += run.left_depth - run.entered_depth
         cost.makespan_ns += run.left_at - run.entered_at
-        own = SpanCost(run.name, parent, run.op, sent=dict(run.sent), compute_ns=run.compute_ns)
-        inclusive = SpanCost(run.name, parent, run.op)
+        own = SpanCost(run.path, run.op, sent=dict(run.sent), compute_ns=run.compute_ns)
+        inclusive = SpanCost(run.path, run.op)
         _merge(inclusive, own)
         for child in sorted(run.children.values(), key=lambda child: child.entered_at):
-            _merge(inclusive, visit(child, (*path, child.name), run.name if path else None))
+            _merge(inclusive, visit(child))
         _merge(cost, inclusive)
         return inclusive
 
-    visit(root, (), None)
+    visit(root)
     del costs[()]
     return list(costs.values())
 
@@ -241,7 +253,7 @@ class Digest:
     def note(self, text: str) -> None:
         """Add an event that is no message, such as a fault."""
         self.flush()
-        self._hash.update(text.encode())
+        self._hash.update(utf8(text))
         if self.audit is not None:
             self.audit.append((text,))
 

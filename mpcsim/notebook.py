@@ -11,6 +11,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from mpcsim.errors import UsageError
+from mpcsim.paths import Path, in_text, span_paths
+from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
 if TYPE_CHECKING:
@@ -33,53 +35,53 @@ _STYLE = (
 )
 
 
-def span_paths(rows: Sequence[Row]) -> list[str]:
-    """Return the path ("inference/conv1") of each span of a record, whose rows name the parent alone.
-
-    Parents come first. A parent that several spans are called is the one that opened last.
-    """
-    paths: list[str] = []
-    latest: dict[str, str] = {}
-    for row in rows:
-        parent = row.get("parent")
-        path = row["name"] if parent is None else f"{latest.get(parent, parent)}/{row['name']}"
-        paths.append(path)
-        latest[row["name"]] = path
-    return paths
-
-
 def span_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the spans of a run, one a row, indexed by path; nested spans are inside their parents."""
+    """Return the spans of a run, one a row; nested spans are inside their parents.
+
+    The index is the text of each span's path ("inference/conv1", see `mpcsim.paths`), which no two share.
+    """
+    paths = span_paths(rows)
+    return row_frame(rows, paths, list(map(in_text, paths)))
+
+
+def row_frame(rows: Sequence[Row], paths: Sequence[Path], index: Sequence[str]) -> pd.DataFrame:
+    """Return the costs of spans, or of parts of them, whose paths these are."""
     import pandas as pd
 
-    paths = span_paths(rows)
     table = [
         dict(row)
         | {
             "op": row.get("op") or "",
-            "depth": path.count("/"),
+            "depth": len(path) - 1,
             "busiest_payload_bytes": max(row.get("payload_bytes_per_party", {}).values(), default=0),
         }
         for path, row in zip(paths, rows, strict=True)
     ]
-    index = pd.Index(paths, name="path", dtype=object)
-    return pd.DataFrame(table, index=index, columns=list(_SPAN_COLUMNS))
+    keys = pd.Index(list(index), name="path", dtype=object)
+    return _frame(table, _SPAN_COLUMNS).set_index(keys)
 
 
 def party_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return what each party sent, indexed by party id."""
-    import pandas as pd
-
     columns = ["role", "messages", "payload_bytes", "wire_bytes", "compute_s"]
-    return pd.DataFrame([dict(row) for row in rows], columns=columns).rename_axis("party")
+    return _frame(rows, columns).rename_axis("party")
 
 
 def link_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return what was sent over each directed link."""
+    return _frame(rows, ["from", "to", "messages", "payload_bytes", "wire_bytes"])
+
+
+def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
+    """Return rows as a frame; names are objects, as text of pandas cannot be any text."""
     import pandas as pd
 
+    named = {"name", "op", "role"}
     return pd.DataFrame(
-        [dict(row) for row in rows], columns=["from", "to", "messages", "payload_bytes", "wire_bytes"]
+        {
+            column: pd.Series([row.get(column) for row in rows], dtype=object if column in named else None)
+            for column in columns
+        }
     )
 
 
@@ -154,7 +156,7 @@ def _party_html(run: Shown) -> str:
     measured = run.compute == "measured"
     rows = [
         [
-            f"{id} {party.role}",
+            f"{id} {shown(party.role)}",
             f"{party.sent.messages:,}",
             format_bytes(party.sent.payload_bytes),
             format_bytes(party.sent.wire_bytes),
@@ -170,13 +172,13 @@ def _span_html(run: Shown) -> str:
     measured = run.compute == "measured"
     described = [span.describe() for span in run.spans]
     rows = []
-    for path, span, row in zip(span_paths(described), run.spans, described, strict=True):
+    for span, row in zip(run.spans, described, strict=True):
         times = "" if span.count == 1 else f" ×{span.count}"
         busiest = max(row["payload_bytes_per_party"].values(), default=0)
         rows.append(
             [
-                "\u2003" * path.count("/") + span.name + times,
-                span.op or "",
+                "\u2003" * (len(span.path) - 1) + shown(span.name) + times,
+                shown(span.op) if span.op else "",
                 str(span.rounds),
                 format_bytes(span.payload_bytes),
                 format_bytes(busiest),

@@ -20,6 +20,7 @@ from mpcsim.errors import InputError, RecvTimeout, UsageError
 from mpcsim.failure import note_span
 from mpcsim.schema import shown
 from mpcsim.strand import Actor, Channel, Strand, named
+from mpcsim.texts import utf8, whole
 from mpcsim.trace import RECV
 from mpcsim.units import NANOSECONDS, parse_time
 
@@ -202,11 +203,15 @@ class Party(Actor):
         """Attribute what happens inside to a span; `op` says what kind of step it is.
 
         Spans nest. All parties, and all children of one gather, that enter a name share one span;
-        entering it again later adds to it.
+        entering it again later adds to it. A name may hold any character.
         """
         strand = self._strand
         if strand is None:
             raise UsageError(_OUTSIDE)
+        if not (isinstance(name, str) and (op is None or isinstance(op, str))):
+            found = name if not isinstance(name, str) else op
+            raise UsageError(f"party.span takes text for name and op: found {type(found).__name__}")
+        name = whole(name)
         outer = strand.span
         run = self._scheduler.enter_span(self, strand, name, op)
         try:
@@ -224,6 +229,8 @@ class Party(Actor):
         if strand is None:
             raise UsageError(_OUTSIDE)
         outer = strand.channel
+        if not isinstance(name, str):
+            raise UsageError(f"party.channel takes text: found {type(name).__name__}")
         if name not in self._channels:
             self._channels[name] = named(name, self.id)
         strand.channel = self._channels[name]
@@ -279,7 +286,7 @@ class Party(Actor):
         """
         if self._seed is None:
             return secrets.token_bytes(size)
-        material = f"{self._seed}/{self.id}/{self.role}/{name}".encode()
+        material = utf8(f"{self._seed}/{self.id}/{self.role}/{name}")
         return blake2b(material, digest_size=size, person=b"mpcsim secret", salt=self._occasion).digest()
 
     def observe(self, name: str, value: Any) -> None:

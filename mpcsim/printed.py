@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from mpcsim import plugins
 from mpcsim.profiling import tables
 from mpcsim.tables import party_table, span_table
+from mpcsim.terminal import console
 from mpcsim.units import format_bytes, format_time
 
 Render = Callable[[dict[str, Any]], Iterable[Any]]
@@ -26,11 +25,11 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     """
 
     def line(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        out.print(text, soft_wrap=True)
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 100)  # the table of spans, whole
+    out = console()
+    if not out.is_terminal:
+        out.width = max(out.width, 100)  # the table of spans, whole
     measured = summary["compute"] == "measured"
     network, parties = summary["network"], summary["per_party"]
     line(
@@ -48,7 +47,7 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         f"{format_bytes(summary['payload_bytes'])} of payload, "
         f"{format_bytes(summary['wire_bytes'])} on the wire"
     )
-    console.print(party_table(parties, measured=measured))
+    out.print(party_table(parties, measured=measured))
     for act in summary["faults"]:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
         line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
@@ -56,14 +55,14 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
     if summary["spans"]:
         more = {entry.name: plugins.load(entry)(folder) for entry in plugins.entries(plugins.COLUMNS)}
-        console.print(span_table(summary["spans"], measured=measured, more=more))
+        out.print(span_table(summary["spans"], measured=measured, more=more))
     if render is None:
-        console.print_json(data=summary["output"])
+        out.print_json(data=summary["output"])
     else:
         for part in render(summary["output"]):
-            console.print(part, markup=False, soft_wrap=isinstance(part, str))
+            out.print(part, soft_wrap=isinstance(part, str))
     if "profile" in summary:
-        console.print(*tables(summary["profile"]), sep="\n\n")
+        out.print(*tables(summary["profile"]), sep="\n\n")
     line(
         f"took {summary['wall_s']:.3g} s of real time and at most "
         f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"

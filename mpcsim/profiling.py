@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, Self
 
 from mpcsim.errors import UsageError
+from mpcsim.paths import in_text
 from mpcsim.scheduler import Scheduler
 
 INTERVAL_S = 0.0005
@@ -58,7 +59,7 @@ class Profiler:
                 function = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_qualname}"
             if not span and frame.f_code is _STEP:
                 strand = frame.f_locals["strand"]
-                span = strand.span.path or "(no span)"
+                span = in_text(strand.span.path) or "(no span)"
             frame = frame.f_back
         if frame is not None:  # inside a run
             self.spans[span or _ENGINE] += spent

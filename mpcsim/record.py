@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from mpcsim import texts
 from mpcsim.errors import InputError, Interrupted, MpcsimError
 from mpcsim.memory import peak_memory_mb
 from mpcsim.scenario import Scenario, load_scenario
@@ -120,7 +121,7 @@ def json_safe(value: Any, where: str = "value") -> Any:
     if isinstance(value, list | tuple):
         return [json_safe(item, f"{where}.{position}") for position, item in enumerate(value)]
     if isinstance(value, Mapping):
-        safe = {str(key): json_safe(item, f"{where}.{key}") for key, item in value.items()}
+        safe = {texts.whole(str(key)): json_safe(item, f"{where}.{key}") for key, item in value.items()}
         if len(safe) == len(value):
             return safe
         raise InputError(f"{where}: two keys are the same text, and JSON has only text for keys")
@@ -213,18 +214,20 @@ def _write_table(file: Path, events: Sequence[dict[str, Any]]) -> None:
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
-    texts = {"kind", "channel", "span"}
-    kinds = [(name, arrow.string() if name in texts else arrow.int64()) for name in COLUMNS]
+    named = {"kind", "channel", "span"}
+    kinds = [(name, arrow.string() if name in named else arrow.int64()) for name in COLUMNS]
     schema = arrow.schema(kinds)
     rows = iter(events)
     with parquet.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, _BATCH)):
+            for event in batch:
+                event["channel"] = texts.escaped(event["channel"])  # a table holds UTF-8 alone
             writer.write_table(arrow.Table.from_pylist(batch, schema))
 
 
 def to_json(record: Mapping[str, Any]) -> str:
     """Return a summary as text."""
-    return json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return texts.to_json(record) + "\n"
 
 
 # Reading

@@ -18,6 +18,7 @@ from mpcsim.errors import InputError, ScenarioError
 from mpcsim.faults import read_faults
 from mpcsim.network import Network
 from mpcsim.schema import shown, unknown, validate
+from mpcsim.texts import is_text
 
 __all__ = ["ENGINE_KEYS", "EngineSettings", "Scenario", "load_scenario", "unknown", "validate"]
 
@@ -123,6 +124,8 @@ def _scenario(document: dict[str, Any], path: Path, source: str) -> Scenario:
     if further:
         tables["workload"] = further
     folder = (path.parent / settings.folder).resolve()
+    if not (is_text(source) and is_text(str(folder))):
+        raise InputError("names of files and values must be text: found bytes that are not UTF-8")
     return Scenario(
         name=settings.name,
         workload=workload,

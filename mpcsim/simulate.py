@@ -23,6 +23,7 @@ from mpcsim.network import Network
 from mpcsim.notebook import Shown
 from mpcsim.party import Party
 from mpcsim.scheduler import Compute, Scheduler
+from mpcsim.texts import shown
 from mpcsim.trace import Trace
 from mpcsim.transport import Transport
 
@@ -89,16 +90,16 @@ class Run(Shown):
         """Wire bytes, summed over parties."""
         return sum(party.sent.wire_bytes for party in self.per_party)
 
-    def span(self, name: str) -> SpanCost:
-        """Return the first span of that name.
+    def span(self, name: str | Sequence[str]) -> SpanCost:
+        """Return the first span of that name, or the span of a path: a list of names.
 
         Raises:
-            UsageError: no span has that name.
+            UsageError: there is no such span.
         """
         for span in self.spans:
-            if span.name == name:
+            if span.name == name or (not isinstance(name, str) and span.path == tuple(name)):
                 return span
-        names = ", ".join(dict.fromkeys(span.name for span in self.spans)) or "none"
+        names = ", ".join(dict.fromkeys(shown(span.name) for span in self.spans)) or "none"
         raise UsageError(f"the run has no span {name!r}; its spans: {names}")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from mpcsim.errors import UsageError
 from mpcsim.schema import shown
+from mpcsim.texts import utf8, whole
 
 if TYPE_CHECKING:
     from mpcsim.compute import Stopwatch
@@ -41,7 +42,7 @@ class Channel:
     def __init__(self, path: str, owner: int, group: str | None = None) -> None:
         self.path = path
         self.group = path if group is None else group
-        self.id = int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "big")
+        self.id = int.from_bytes(blake2b(utf8(path), digest_size=8).digest(), "big")
         self.key = (owner, self.id)
         self.number = -1  # in the trace, once it is there
         self.forks = 0
@@ -73,7 +74,7 @@ def named(name: str, owner: int) -> Channel:
 
     What reads as a step of a fork is escaped: no name leads to a channel that a gather made.
     """
-    channel = Channel("@" + _STEP.sub(r"\\\1", name), owner)
+    channel = Channel("@" + _STEP.sub(r"\\\1", whole(name)), owner)
     channel.named = True
     return channel
 

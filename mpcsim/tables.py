@@ -8,6 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from mpcsim.paths import span_paths
+from mpcsim.texts import shown
 from mpcsim.units import format_time
 
 Row = Mapping[str, Any]
@@ -21,7 +23,7 @@ def party_table(parties: Sequence[Row], *, measured: bool) -> Table:
     _numbers(table, "messages", "payload kB", "wire kB", *_compute("compute", measured))
     for id, party in enumerate(parties):
         cells = [
-            f"{id} {party['role']}",
+            f"{id} {shown(party['role'])}",
             f"{party['messages']:,}",
             _kilobytes(party["payload_bytes"]),
             _kilobytes(party["wire_bytes"]),
@@ -48,23 +50,21 @@ def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Colum
     table.add_column("op")
     compute = _compute("compute (sum)", measured)
     _numbers(table, "rounds", "kB a party", "kB busiest", "time", *compute)
-    shown = {title: cells for title, (cells, _) in columns.items() if cells is not None}
-    for title in shown:
+    kept = {title: cells for title, (cells, _) in columns.items() if cells is not None}
+    for title in kept:
         table.add_column(title)
-    depths: dict[str | None, int] = {None: -1}
-    for place, span in enumerate(spans):
-        depth = depths[span["name"]] = depths.get(span["parent"], -1) + 1
+    for place, (path, span) in enumerate(zip(span_paths(spans), spans, strict=True)):
         sent = span["payload_bytes_per_party"].values()
         times = "" if span["count"] == 1 else f" ×{span['count']}"
         row = [
-            "  " * depth + span["name"] + times,
-            span["op"] or "",
+            "  " * (len(path) - 1) + shown(path[-1]) + times,
+            shown(span["op"]) if span["op"] else "",
             str(span["rounds"]),
             _kilobytes(sum(sent) / len(sent) if sent else 0),
             _kilobytes(max(sent, default=0)),
             _seconds(span["makespan_s"]),
         ]
-        further = [cells[place] for cells in shown.values()]
+        further = [cells[place] for cells in kept.values()]
         table.add_row(*row, *_compute(_seconds(span["compute_s"]), measured), *further)
     return table
 

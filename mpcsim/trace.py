@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from mpcsim.paths import in_text
+
 if TYPE_CHECKING:
     from mpcsim.meter import SpanRun
     from mpcsim.strand import Channel, Strand
@@ -35,7 +37,9 @@ NONE = -1
 class Trace(Sequence[dict[str, Any]]):
     """Events in the order in which they happened; an item is a dict with the keys of `COLUMNS`.
 
-    Times are nanoseconds. What does not apply to an event is None. `value` is what the kind needs:
+    Times are nanoseconds. `span` is the text of the innermost span's path (see `mpcsim.paths`) and
+    `occurrence` its number in the run: 0 is the run itself. What does not apply to an event is None.
+    `value` is what the kind needs:
     fork: the number of children, whose strands are numbered on from `peer`; start: the parent's
     strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
     fault: the position of the rule; stage: the strand of the sibling before, where there is one; end: 1
@@ -113,9 +117,9 @@ class Trace(Sequence[dict[str, Any]]):
         self._channels.append(channel.path)
 
     def name(self, span: SpanRun) -> None:
-        """Keep the name of a span; occurrences are numbered in order of appearance."""
+        """Keep the path of a span; occurrences are numbered in order of appearance."""
         self._spans += [""] * (span.number + 1 - len(self._spans))
-        self._spans[span.number] = span.path
+        self._spans[span.number] = in_text(span.path)
 
     def pack(self) -> None:
         """Move full rows to where an integer takes eight bytes."""

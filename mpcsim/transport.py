@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mpcsim.errors import MpcsimError, UsageError
 from mpcsim.frames import weigh
 from mpcsim.meter import Digest, LinkAccounts
+from mpcsim.paths import in_text
 from mpcsim.trace import NONE
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Transport:
     ) -> None:
         """Keep what an audit compares, and what a check of payloads does."""
         if self.digest.audit is not None:
-            self.digest.record(head, body, (strand.channel.path, strand.span.path))
+            self.digest.record(head, body, (strand.channel.path, in_text(strand.span.path)))
         if self._seals is not None:
             self._seals[message[2]] = _hashed(message[1])
 

@@ -12,9 +12,11 @@ from analysis.message_times import Messages, messages_of
 from analysis.report.networks import Choices, choices
 from analysis.retime import Retiming, load
 from analysis.rows import Row, cost, params_text
+from analysis.span_parts import Part, parts
 from mpcsim import InputError, MpcsimError
-from mpcsim.notebook import span_paths
+from mpcsim.paths import distinct, span_paths
 from mpcsim.record import Record
+from mpcsim.texts import escaped, shown
 
 MOST_MESSAGES = 2000
 """A timeline draws so many messages one by one; beyond, it shows bytes by party and interval."""
@@ -81,7 +83,7 @@ def _retiming(record: Record, content: Content) -> Retiming | None:
 
 def timeline(messages: Messages) -> dict[str, Any]:
     """Return messages one by one, or where there are many, wire bytes by party and interval."""
-    lanes = [f"{role} ({party})" for party, role in enumerate(messages.roles)]
+    lanes = [f"{shown(role)} ({party})" for party, role in enumerate(messages.roles)]
     found: dict[str, Any] = {"lanes": lanes, "count": len(messages.rows), "end_s": messages.end / 1e9}
     if len(messages.rows) <= MOST_MESSAGES:
         found["messages"] = [
@@ -159,37 +161,37 @@ def validation_rows(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def bars(content: Content) -> list[dict[str, Any]]:
-    """Return the layers for charts: spans without others inside; the shortest are put together."""
-    paths = [row["path"] for row in content.spans]
-    parents = {path.rpartition("/")[0] for path in paths}
-    leaves = [row for row in content.spans if row["path"] not in parents]
-    kept = leaves
-    if len(leaves) > MOST_BARS:
-        longest = sorted(leaves, key=lambda row: -row["makespan_s"])[: MOST_BARS - 1]
-        kept = [row for row in leaves if any(row is one for one in longest)]
-    names = [row["name"] for row in leaves]
-    found = [_bar(row, row["name"] if names.count(row["name"]) == 1 else row["path"]) for row in kept]
-    rest = [row for row in leaves if not any(row is one for one in kept)]
+    """Return the parts of the run for charts; the shortest are put together: bars add up to the run."""
+    found = parts(content.record.summary, layers=False)
+    kept = found
+    if len(found) > MOST_BARS:
+        longest = sorted(range(len(found)), key=lambda place: -found[place].row["makespan_s"])
+        kept = [found[place] for place in sorted(longest[: MOST_BARS - 1])]
+    keys = {one.key for one in kept}
+    rest = [one for one in found if one.key not in keys]
+    others = [(f"{len(rest)} others, together",)] if rest else []
+    names = distinct([*(one.path for one in kept), *others])
+    charts = [_bar(content, one, name) for one, name in zip(kept, names, strict=False)]
     if rest:
-        together = _bar(rest[0], f"{len(rest)} others, together")
-        for row in rest[1:]:
-            for key, value in _bar(row, "").items():
+        together = _bar(content, rest[0], names[-1])
+        for one in rest[1:]:
+            for key, value in _bar(content, one, "").items():
                 if isinstance(value, int | float):
                     together[key] += value
-        found.append(together)
-    return found
+        charts.append(together)
+    return charts
 
 
-def _bar(row: dict[str, Any], name: str) -> dict[str, Any]:
-    own = row.get("critical_path", {})
-    sent = row["payload_bytes_per_party"]
+def _bar(content: Content, part: Part, name: str) -> dict[str, Any]:
+    own = {} if part.place is None else content.spans[part.place].get("critical_path", {})
+    sent = part.row["payload_bytes_per_party"]
     return {
         "name": name,
-        "rounds": row["rounds"],
-        "payload_bytes": row["payload_bytes"],
+        "rounds": part.row["rounds"],
+        "payload_bytes": part.row["payload_bytes"],
         "busiest_bytes": max(sent.values(), default=0),
-        "makespan_s": row["makespan_s"],
-        **{part: own.get(f"{part}_s", 0.0) for part in PARTS},
+        "makespan_s": part.row["makespan_s"],
+        **{one: own.get(f"{one}_s", 0.0) for one in PARTS},
     }
 
 
@@ -199,4 +201,7 @@ PARTS = ("latency", "transmission", "queueing", "other", "compute", "waiting")
 def configuration(record: Record) -> list[tuple[str, str]]:
     """Return what was run, by dotted key."""
     found = frames.configuration(record)
-    return [(key, "none" if value is None else str(value)) for key, value in sorted(found.items())]
+    return [
+        (escaped(key), "none" if value is None else escaped(str(value)))
+        for key, value in sorted(found.items())
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -10,6 +9,8 @@ from typing import Any
 
 from analysis.report import content as contents
 from analysis.report.content import Content
+from mpcsim.paths import distinct, in_short
+from mpcsim.texts import escaped, shown, to_json
 from mpcsim.units import format_bytes, format_time
 
 _ASSETS = files("analysis.report") / "assets"
@@ -21,9 +22,9 @@ def render(content: Content) -> str:
     """Return the page: one document without any reference to another."""
     summary = content.record.summary
     parts = {
-        "title": escape(f"{summary['name']}: report of a run"),
+        "title": escape(f"{shown(summary['name'])}: report of a run"),
         "style": _asset("style.css"),
-        "heading": escape(str(summary["name"])),
+        "heading": escape(shown(summary["name"])),
         "lead": escape(_lead(summary)),
         "tiles": _tiles(content),
         "critical": _critical(content),
@@ -49,8 +50,6 @@ def _asset(name: str) -> str:
 def data(content: Content) -> dict[str, Any]:
     """Return what the script draws."""
     leaves = _leaves(content)
-    paths = [content.spans[place]["path"] for place in leaves]
-    last = [path.rpartition("/")[2] for path in paths]
     return {
         "run": str(content.record.folder),
         "name": content.record.summary["name"],
@@ -59,16 +58,14 @@ def data(content: Content) -> dict[str, Any]:
         "bars": contents.bars(content),
         "choices": None if content.choices is None else content.choices.describe(),
         "leaves": leaves,
-        "leaf_names": [
-            name if last.count(name) == 1 else path for name, path in zip(last, paths, strict=True)
-        ],
+        "leaf_names": distinct([content.spans[place]["path"] for place in leaves]),
         "timeline": content.timeline,
     }
 
 
 def _leaves(content: Content) -> list[int]:
     """Return the rows of spans that have no others inside: what the chart at another network shows."""
-    parents = {row["path"].rpartition("/")[0] for row in content.spans}
+    parents = {row["path"][:-1] for row in content.spans}
     leaves = [place for place, row in enumerate(content.spans) if row["path"] not in parents]
     longest = sorted(leaves, key=lambda place: -content.spans[place]["makespan_s"])[: contents.MOST_BARS]
     return [place for place in leaves if place in longest]
@@ -76,7 +73,7 @@ def _leaves(content: Content) -> list[int]:
 
 def _embedded(found: Mapping[str, Any]) -> str:
     """Return JSON that cannot end the script element that holds it."""
-    text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = to_json(found, None)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
@@ -190,8 +187,8 @@ def _layers(content: Content) -> str:
     for place, row in enumerate(content.spans):
         sent = row["payload_bytes_per_party"].values()
         cells = [
-            (row["path"], place),
-            (row["op"] or "", row["op"] or ""),
+            (in_short(row["path"]), place),
+            (shown(row["op"]) if row["op"] else "", row["op"] or ""),
             (f"{row['count']:,}", row["count"]),
             (f"{row['rounds']:,}", row["rounds"]),
             (f"{row['messages']:,}", row["messages"]),
@@ -217,7 +214,7 @@ def _parties(summary: Mapping[str, Any]) -> str:
     measured = summary.get("compute") == "measured"
     rows: list[_CELLS] = [
         [
-            (f"{party['role']} ({place})", place),
+            (f"{shown(party['role'])} ({place})", place),
             (f"{party['messages']:,}", party["messages"]),
             _bytes(party["payload_bytes"]),
             _bytes(party["wire_bytes"]),
@@ -260,7 +257,7 @@ def _validation(content: Content) -> str:
     for row in found:
         predicted, measured = row["predicted"], row["measured"]
         verdict = {True: "equal", False: "differs", None: "no formula"}[row["equal"]]
-        cells: list[tuple[str, Any]] = [(row["op"], row["op"]), (verdict, verdict)]
+        cells: list[tuple[str, Any]] = [(escaped(row["op"]), row["op"]), (verdict, verdict)]
         for key in ("rounds", "payload_bytes"):
             for side in (predicted, measured):
                 cells.append(("", -1) if side is None else (f"{side[key]:,}", side[key]))
@@ -285,7 +282,7 @@ def _configuration(content: Content) -> str:
 
 
 def _absent(what: str, why: str) -> str:
-    return f'<p class="absent">{escape(what)}: {escape(why)}</p>'
+    return f'<p class="absent">{escape(what)}: {escape(escaped(why))}</p>'
 
 
 def _shown(seconds: float) -> str:
@@ -314,13 +311,11 @@ def _table(name: str, columns: Sequence[str], rows: Sequence[_CELLS], caption: s
     body = ""
     for row in rows:
         cells = [
-            f'<td{_class(number)} data-v="{escape(str(value))}">{escape(text)}</td>'
+            f'<td{_class(number)} data-v="{escape(escaped(str(value)))}">{escape(text)}</td>'
             for (text, value), number in zip(row[1:], numeric[1:], strict=True)
         ]
-        text, value = row[0]
-        body += (
-            f'<tr><th scope="row" data-v="{escape(str(value))}">{escape(text)}</th>{"".join(cells)}</tr>'
-        )
+        text, value = escape(row[0][0]), escape(escaped(str(row[0][1])))
+        body += f'<tr><th scope="row" data-v="{value}">{text}</th>{"".join(cells)}</tr>'
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table id="{name}">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -80,7 +80,7 @@ def test_a_span_that_one_record_lacks_is_said_to_be_missing(call, run):
     assert status == 0
     for part in ("What differs", "layers = 2", "outer/layer2", "no such span", "×1.33"):
         assert part in out
-    line = next(line for line in compare.compare([one, two]).spans["outer/layer2"])
+    line = next(line for line in compare.compare([one, two]).spans["outer", "layer2"])
     assert line.values == [None, 1]
     assert line.ratios == [None, None]
 

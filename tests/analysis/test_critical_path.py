@@ -189,7 +189,8 @@ def test_the_sends_of_a_span_are_those_inside_it_and_inside_its_parts():
 
     structure, _, _ = walked(program, Network())
     outer, inner = (
-        [one for one in structure.occurrences if one.path == path] for path in ("outer", "outer/inner")
+        [one for one in structure.occurrences if one.path == path]
+        for path in (("outer",), ("outer", "inner"))
     )
     assert len(sends_within(structure, outer)) == 6
     assert len(sends_within(structure, inner)) == 3

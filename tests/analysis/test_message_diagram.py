@@ -59,7 +59,7 @@ def arrows(figure):
 def test_a_span_has_its_messages_with_those_of_spans_inside(record):
     folder = record()
     found = messages_of(read_record(folder), "first")
-    assert (found.path, len(found.rows)) == ("first", 9)
+    assert (found.path, len(found.rows)) == (("first",), 9)
     assert len(messages_of(read_record(folder), "inner").rows) == 3
     assert sum(row.critical for row in found.rows) == 3
     for row in found.rows:

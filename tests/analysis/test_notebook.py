@@ -8,7 +8,6 @@ import pytest
 
 from analysis import frames
 from mpcsim import Network, UsageError, simulate
-from mpcsim.notebook import span_paths
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "first_steps.ipynb"
 
@@ -65,15 +64,7 @@ def test_a_run_without_spans_or_messages_shows_itself_too():
     assert run.frame("links").empty
 
 
-def test_paths_tell_spans_of_one_name_apart():
-    rows = [
-        {"name": "a", "parent": None},
-        {"name": "x", "parent": "a"},
-        {"name": "b", "parent": None},
-        {"name": "x", "parent": "b"},
-        {"name": "y", "parent": "x"},
-    ]
-    assert span_paths(rows) == ["a", "a/x", "b", "b/x", "b/x/y"]
+def test_settings_that_share_their_last_key_are_told_apart():
     assert frames.settings_label({"a.x": 1, "b.x": None, "c.y": "z"}) == "a.x = 1, b.x = none, y = z"
 
 

@@ -18,6 +18,8 @@
     }
     return `${Math.round(seconds * 1e9)} ns`;
   };
+  // Plotly reads some HTML in its texts: names of users are text.
+  const plain = (name) => name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const exact = (nanoseconds) => `${(nanoseconds / 1e9).toFixed(9)} s`;
 
   // Tables: a button in each column's head sorts by what the cells hold in data-v.
@@ -92,7 +94,7 @@
 
   // Layers.
   const bars = data.bars;
-  const labels = bars.map((bar) => bar.name);
+  const labels = bars.map((bar) => plain(bar.name));
   const simple = (id, key, title, text) => draw(id, [{
     type: "bar", orientation: "h", y: labels, x: bars.map((bar) => bar[key]),
     marker: { color: COLOURS.latency }, text: bars.map((bar) => text(bar[key])), textposition: "auto",
@@ -146,7 +148,7 @@
     if (drawn.has("chart-retimed")) drawRetimed(spans);
   };
   const drawRetimed = (spans) => {
-    const rows = data.leaf_names;
+    const rows = data.leaf_names.map(plain);
     draw("chart-retimed", [{
       type: "bar", orientation: "h", y: rows, x: data.leaves.map((place) => spans[place]),
       marker: { color: COLOURS.latency }, text: data.leaves.map((place) => time(spans[place])),
@@ -197,7 +199,7 @@
   const drawTimeline = () => {
     const found = data.timeline;
     if (!found || !found.count) return;
-    const lanes = { tickmode: "array", tickvals: found.lanes.map((_, lane) => lane), ticktext: found.lanes,
+    const lanes = { tickmode: "array", tickvals: found.lanes.map((_, lane) => lane), ticktext: found.lanes.map(plain),
       range: [found.lanes.length - 0.5, -0.5], zeroline: false };
     const tall = Math.max(320, 120 + 55 * Math.min(found.lanes.length, 20));
     if (!found.messages) {
@@ -214,7 +216,7 @@
       for (const [source, to, sent, , leaves, arrival, size, span, mark] of found.messages) {
         if (Boolean(mark) !== critical) continue;
         const end = arrival === null ? leaves : arrival;
-        const words = `${found.lanes[source]} to ${found.lanes[to]}, ${size.toLocaleString("en")} B<br>${span}<br>`
+        const words = `${plain(found.lanes[source])} to ${plain(found.lanes[to])}, ${size.toLocaleString("en")} B<br>${plain(span)}<br>`
           + `sent ${time(sent)}, ${arrival === null ? "never arrived" : `arrives ${time(arrival)}`}`;
         x.push(leaves, end, null);
         y.push(source, arrival === null ? source + 0.25 * Math.sign(to - source) : to, null);

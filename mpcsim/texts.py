@@ -1,0 +1,69 @@
+"""Text of a user's making, such as names of spans and roles, on its way to screens, pages and files.
+
+A name may hold anything that a string can: control characters, lone surrogates, line ends, brackets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+LONGEST = 60
+"""Characters of a name that are shown."""
+
+
+def whole(text: str) -> str:
+    """Return text whose pairs of surrogates are the characters that they stand for, as JSON reads them."""
+    if is_text(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can hold a text: it has no surrogates."""
+    return text.isascii() or not _SURROGATES.search(text)
+
+
+def utf8(text: str) -> bytes:
+    """Return the bytes of any text; a lone surrogate is encoded as if it were a character."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def escaped(text: str) -> str:
+    r"""Return text in which what cannot be seen is written out: \n, \x1b, \u202e, \ud800.
+
+    Letters of every script and spaces stay; line ends, controls and lone surrogates do not.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _written(one) for one in text)
+
+
+def _written(one: str) -> str:
+    code = ord(one)
+    return _SHORT.get(one) or (f"\\x{code:02x}" if code < 2**8 else f"\\u{code:04x}"
+                               if code < 2**16 else f"\\U{code:08x}")  # fmt: skip
+
+
+def cut(name: str) -> str:
+    """Return a name with "…" for the middle of a long one."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) :]}"
+
+
+def shown(name: str) -> str:
+    """Return a name as people see it: escaped, not long, and never empty."""
+    return escaped(cut(name)) or '""'
+
+
+def to_json(value: Any, indent: int | None = 2) -> str:
+    """Return JSON that UTF-8 can hold: letters as they are, lone surrogates as their escapes.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, separators=separators)
+    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
