@@ -55,7 +55,7 @@ class Dataset:
             index = int(np.argmin(inside))
             raise InputError(
                 f"image {index} has label {labels[index]}; accepted are the whole numbers 0 to "
-                f"{len(self.classes) - 1} ({', '.join(self.classes)})"
+                f"{len(self.classes) - 1} ({named(self.classes)})"
             )
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", labels.astype(np.int64))
@@ -73,6 +73,11 @@ def class_name(classes: Sequence[str], index: int) -> str:
     return classes[index] if 0 <= index < len(classes) else str(index)
 
 
+def named(classes: Sequence[str]) -> str:
+    """Return the names of the first classes, as a message has them."""
+    return ", ".join(classes[:_NAMED]) + (", …" if len(classes) > _NAMED else "")
+
+
 def check_classes(classes: Sequence[str], outputs: int) -> None:
     """Refuse more classes than a network can tell apart; fewer are fine: the rest have no name.
 
@@ -80,10 +85,9 @@ def check_classes(classes: Sequence[str], outputs: int) -> None:
         InputError: there is a class without an output.
     """
     if len(classes) > max(outputs, 2):
-        names = ", ".join(classes[:_NAMED]) + (", …" if len(classes) > _NAMED else "")
         raise InputError(
-            f"data: {len(classes)} classes ({names}), but the last layer gives {outputs}; accepted: an "
-            "output for each class (or one, of two classes)"
+            f"data: {len(classes)} classes ({named(classes)}), but the last layer gives {outputs}; "
+            "accepted: an output for each class (or one, of two classes)"
         )
 
 
@@ -100,7 +104,7 @@ def choose(
             f"data: {count} images from offset {offset} are wanted, but this source has {len(labels)}"
         )
     turn = np.empty(len(labels))
-    for label in range(classes):
+    for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         order = np.random.default_rng([seed, label]).permutation(len(members))
         turn[members] = order + label / classes

@@ -10,7 +10,6 @@ import gzip
 import io
 import math
 import struct
-import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.data.dataset import Dataset
 from scenarios.data.folders import Layout, labelled_files
+from scenarios.data.images import read_image
 
 Split = Literal["train", "test"]
 
@@ -29,6 +29,8 @@ IDX_NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+CLASSES = 1 << 16
+"""More classes than any network here tells apart; a greater label numbers something else."""
 _RED_GREEN_BLUE = np.array([0.2125, 0.7154, 0.0721])  # luminance weights of skimage's rgb2gray
 
 
@@ -45,14 +47,15 @@ def load_folder(
     is no train split, unless the layout says what share is for training. Classes and files are taken in
     the order of their names. `size` resizes every image to a square of that side (bilinear, smoothed when
     shrinking); it is required when the images differ. Without `channels`, the images decide: all grey, or
-    all colour.
+    all colour (`scenarios.data.images` says which files are which). Folders whose
+    names begin with a dot, and `__MACOSX`, are left out; elsewhere what is named as an image must be one.
     """
     from skimage.transform import resize  # a tenth of a second, which only folders need
 
     classes, found = labelled_files(path, split, layout or Layout())
     images: list[NDArray[np.float64]] = []
     for file, _ in found:
-        image = with_channels(_read_image(file), channels, str(file))
+        image = with_channels(_unit(read_image(file), str(file)), channels, str(file))
         if size is not None:
             image = resize(image, (size, size), order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
         if images and image.shape != images[0].shape:
@@ -72,7 +75,8 @@ def load_folder(
 def load_npz(path: Path, split: Split) -> Dataset:
     """Read a MedMNIST archive: train_images, train_labels, test_images, test_labels.
 
-    Images are uint8 (n, h, w) or (n, h, w, 3); labels are (n,) or (n, 1).
+    Images are uint8 (n, h, w), (n, h, w, 1) or (n, h, w, 3), neither volumes nor channels first; labels are
+    (n,) or (n, 1).
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
@@ -105,8 +109,23 @@ def load_npz(path: Path, split: Split) -> Dataset:
         )
     if images.ndim == 3:
         images = images[..., np.newaxis]
+    if images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise InputError(
+            f"{path}: {wanted[0]} is {images.shape}{_hint(images.shape)}; accepted are images (n, height, "
+            "width), (n, height, width, 1) or (n, height, width, 3)"
+        )
+    classes = _numbered(labels, f"{path}: {wanted[1]}")
     pixels = _unit(images, f"{path}: {wanted[0]}")
-    return Dataset(pixels, labels, _numbered(labels), f"{wanted[0]} of {path}")
+    return Dataset(pixels, labels, classes, f"{wanted[0]} of {path}")
+
+
+def _hint(shape: tuple[int, ...]) -> str:
+    """Say what an array of four axes looks like that is no (n, height, width, channels)."""
+    if len(shape) != 4:
+        return ""
+    if shape[1] in (1, 3):
+        return ": channels come last here (images.transpose(0, 2, 3, 1))"
+    return ": volumes" if shape[1] == shape[2] == shape[3] else ""
 
 
 def load_idx(path: Path, split: Split) -> Dataset:
@@ -117,8 +136,9 @@ def load_idx(path: Path, split: Split) -> Dataset:
             f"{path}: images of shape {pixels.shape} and labels of shape {labels.shape}; accepted "
             "are (n, height, width) and (n,)"
         )
+    classes = _numbered(labels, str(path))
     images = _unit(pixels[..., np.newaxis], str(path))
-    return Dataset(images, labels.astype(np.int64), _numbered(labels), f"MNIST {split} files of {path}")
+    return Dataset(images, labels.astype(np.int64), classes, f"MNIST {split} files of {path}")
 
 
 def with_channels(images: NDArray[np.float64], channels: int | None, where: str) -> NDArray[np.float64]:
@@ -134,26 +154,6 @@ def with_channels(images: NDArray[np.float64], channels: int | None, where: str)
     raise InputError(f"{where}: {found} channels cannot become data.channels = {channels}")
 
 
-def _read_image(file: Path) -> NDArray[np.float64]:
-    """One image as (h, w, c) in [0, 1]; an opacity channel is dropped."""
-    from skimage.io import imread
-
-    tiff = file.suffix.lower() in (".tif", ".tiff")  # its reader, which keeps 16 bits, wants a name
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of readers that look for a format and do not find it
-            image: NDArray[Any] = imread(file if tiff else io.BytesIO(file.read_bytes()))
-    except Exception as error:  # every reader behind imread fails in its own way
-        raise InputError(f"{file}: not a readable image ({error})") from error
-    if image.ndim == 2:
-        image = image[..., np.newaxis]
-    if image.ndim != 3 or image.shape[-1] not in (1, 2, 3, 4):
-        raise InputError(f"{file}: an array of {image.shape}; accepted is one grey or RGB image")
-    if image.shape[-1] in (2, 4):
-        image = image[..., :-1]
-    return _unit(image, str(file))
-
-
 def _unit(pixels: NDArray[Any], where: str) -> NDArray[np.float64]:
     """Pixels in [0, 1]: whole numbers by their type's largest value, fractions as they are."""
     if pixels.dtype == np.bool_:
@@ -167,7 +167,19 @@ def _unit(pixels: NDArray[Any], where: str) -> NDArray[np.float64]:
     )
 
 
-def _numbered(labels: NDArray[Any]) -> tuple[str, ...]:
+def _numbered(labels: NDArray[Any], where: str) -> tuple[str, ...]:
+    """Return the names of classes 0 to the greatest label; there may be some without an image.
+
+    Raises:
+        InputError: a label is no number of a class.
+    """
+    wrong = (labels < 0) | (labels >= CLASSES)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        raise InputError(
+            f"{where}: image {index} has label {labels[index]}; accepted are numbers of classes, 0 to "
+            f"{CLASSES - 1}"
+        )
     return tuple(str(label) for label in range(int(labels.max()) + 1))
 
 

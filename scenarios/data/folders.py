@@ -50,12 +50,19 @@ def labelled_files(
     files = [
         file
         for file in sorted(root.rglob("*"))
-        if file.suffix.lower() in IMAGE_SUFFIXES and _matches(file.relative_to(root), layout.match)
+        if file.suffix.lower() in IMAGE_SUFFIXES
+        and not file.is_dir()
+        and not any(map(_hidden, file.relative_to(root).parts[:-1]))
+        and _matches(file.relative_to(root), layout.match)
     ]
     inner = layout.labels == "inner"
     files = [file for file in files if len(file.relative_to(root).parts) > 1 + inner]
     names = {file: file.parent.name if inner else file.relative_to(root).parts[0] for file in files}
-    folders = [] if inner else [entry.name for entry in root.iterdir() if entry.is_dir()]
+    folders = (
+        []
+        if inner
+        else [entry.name for entry in root.iterdir() if entry.is_dir() and not _hidden(entry.name)]
+    )
     classes = tuple(sorted({*names.values(), *folders}))
     if not classes:
         raise InputError(
@@ -90,6 +97,11 @@ def _root(path: Path, split: Split, layout: Layout) -> tuple[Path, bool]:
 
 def _matches(relative: Path, pattern: str | None) -> bool:
     return pattern is None or relative.match(pattern)
+
+
+def _hidden(name: str) -> bool:
+    """Return whether a folder is none of a data set: `.git`, `.ipynb_checkpoints`, a zip's `__MACOSX`."""
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def _part(
