@@ -110,6 +110,7 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Run a scenario over many values of its keys, in parallel; started again, it goes on."""
+    from analysis import plot as plots
     from analysis import sweep as sweeps
     from analysis import sweep_report
     from analysis.sweep_engines import choose
@@ -120,7 +121,10 @@ def sweep(
         scenario, overrides or [], plugins.scenario_folders(), zipped=zipped, seed=seed, out=out
     )
     found = sweeps.run(planned, start, jobs=jobs, retry=retry)
-    pictures = sweep_report.draw(found)
+    pictures = []
+    if not found.results.good.empty:
+        folder = found.results.folder
+        pictures = plots.plot([folder], out=folder / "figures")
     if as_json:
         typer.echo(sweep_report.to_json(found), nl=False)
     else:

@@ -38,16 +38,6 @@ def to_json(sweep: Sweep) -> str:
     return texts.to_json(found) + "\n"
 
 
-def draw(sweep: Sweep) -> list[Path]:
-    """Draw every figure that the sweep can feed, into its folder."""
-    from analysis import plot
-
-    if sweep.results.good.empty:
-        return []
-    folder = sweep.results.folder
-    return plot.plot([folder], out=folder / "figures")
-
-
 def show(sweep: Sweep, pictures: list[Path]) -> None:
     """Print the table, the failures, and where the files are."""
     out = console()

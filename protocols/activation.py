@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.boolean import negate
+from protocols.boolean import complement
 from protocols.comparison import sign
 from protocols.selection import select
 from protocols.server import Server
@@ -35,5 +35,5 @@ async def relu(server: Server, x: Share) -> Share:
 async def relu_of_halves(server: Server, compared: Halves, selected: Halves) -> tuple[Halves, BitHalves]:
     """Return (max(x, 0), bit that is 1 where x ≥ 0); x is given for the comparison and the selection."""
     negative = await sign(server, narrow(server, compared, server.ring.value_bits))
-    passing = negate(server, negative)
+    passing = complement(server, negative)
     return await select(server, selected, passing), passing

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from protocols.activation import relu_of_halves
-from protocols.boolean import negate
+from protocols.boolean import complement
 from protocols.comparison import sign
 from protocols.maximum import Taken, tournament_with_levels
 from protocols.pooling import Window, pooled_shape, windows
@@ -105,7 +105,7 @@ async def _finish(server: Server, x: Halves, relu: bool) -> tuple[Share, BitHalv
         lifted, negative = await server.party.gather(
             lift(server, x), sign(server, narrow(server, x, server.ring.value_bits))
         )
-        positive = negate(server, negative)
+        positive = complement(server, negative)
         return await halves_to_share(server, await select(server, lifted, positive)), positive
     chosen, positive = await relu_of_halves(server, x, x)
     return await halves_to_share(server, await lift(server, chosen)), positive

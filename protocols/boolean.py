@@ -78,7 +78,7 @@ def bits_to_halves(server: Server, x: Bits) -> Planes:
     return half
 
 
-def negate(server: Server, bit: BitHalves) -> BitHalves:
+def complement(server: Server, bit: BitHalves) -> BitHalves:
     """Return the opposite bits; server 0 flips its half."""
     if server.role != 0:
         return bit

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.arithmetic import multiply_fixed
-from protocols.boolean import negate
+from protocols.boolean import complement
 from protocols.comparison import sign
 from protocols.division import reciprocal_between, reciprocal_bits
 from protocols.lookup import deal_one_hot, look_up
@@ -109,7 +109,7 @@ async def exponential_of_halves(
         _in_window(server, x, window, out_bits),
         sign(server, narrow(server, above, window.compared_bits(server.ring, bits))),
     )
-    return await select(server, value, negate(server, below))
+    return await select(server, value, complement(server, below))
 
 
 async def _in_window(server: Server, x: Halves, window: Window, out_bits: int) -> Halves:

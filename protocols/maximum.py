@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from protocols.boolean import negate
+from protocols.boolean import complement
 from protocols.comparison import sign
 from protocols.selection import select
 from protocols.server import Server, in_thirds
@@ -40,7 +40,7 @@ async def _not_less(server: Server, x: Halves, y: Halves) -> tuple[Halves, BitHa
     """Return (x − y, bit that is 1 where x ≥ y) of values."""
     difference = Halves(server.kernels.sub(x.half, y.half), x.bits)
     negative = await sign(server, narrow(server, difference, server.ring.value_bits + 1))
-    return difference, negate(server, negative)
+    return difference, complement(server, negative)
 
 
 async def _choose(server: Server, difference: Halves, y: Halves, first: BitHalves) -> Halves:

@@ -6,7 +6,7 @@ import numpy as np
 from harness import COMPARISONS, NARROW, RINGS, SHAPES, TOY, WIDE, edges, over, run, values_of
 
 from protocols.activation import relu
-from protocols.boolean import negate
+from protocols.boolean import complement
 from protocols.comparison import is_negative, less_than, sign
 from protocols.ring import Ring
 from protocols.selection import bit_to_share, select
@@ -131,7 +131,7 @@ def test_a_bit_and_its_opposite_become_numbers(shape, ring, choices):
     def protocol(opposite):
         async def convert(server, b):
             bit = BitHalves(share_to_halves(server, b, 1).half & np.uint32(1))
-            return await bit_to_share(server, negate(server, bit) if opposite else bit)
+            return await bit_to_share(server, complement(server, bit) if opposite else bit)
 
         return convert
 
