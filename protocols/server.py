@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -22,6 +22,9 @@ Comparison = Literal["table", "masked", "tree", "prefix", "ripple"]
 Truncation = Literal["safe", "fused"]
 Select = Literal["two_rounds", "one_round"]
 Layers = Literal["blocks", "separate"]
+Servers = tuple[int | str, int | str, int | str]
+"""The three servers, in order: ids or roles of any three parties of the run."""
+FIRST_THREE: Servers = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class Server:
     Attributes:
         party: the engine's actor.
         ring: the ring of all shares.
-        role: 0, 1 or 2; rotated servers play another's role.
+        servers: all three, this one among them.
+        turns: how far the roles are rotated: role r is played by the server in place r + turns.
+        role: 0, 1 or 2; at first its place among the three, but rotated servers play another's.
         choices: the constructions in use.
         kernels: the array operations; the shape-only twin has the same names.
     """
@@ -64,6 +69,8 @@ class Server:
     choices: Choices = Choices()
     role: int = 0
     kernels: types.ModuleType = kernels
+    servers: Servers = field(default=FIRST_THREE, kw_only=True)
+    turns: int = field(default=0, kw_only=True)
 
     @classmethod
     async def join(
@@ -72,31 +79,37 @@ class Server:
         ring: Ring,
         choices: Choices | None = None,
         kernels: types.ModuleType = kernels,
+        servers: Servers = FIRST_THREE,
     ) -> Server:
         """Set a server up: agree on one key with each of the two others.
+
+        The servers are the first three parties of the run, or those that `servers` names, in its order.
 
         With `protocols.shapes` as kernels it is a dry run: the same messages, no values.
 
         Rounds: 1. Sends 16 bytes. Source: Araki et al. 2016, §3.2.
 
         Raises:
-            InputError: the run has fewer than three parties, or this one is not among the first.
+            InputError: the run has fewer than three parties, or this one is not among the servers.
         """
-        if party.n < 3 or party.id > 2:
+        places = [place for place, server in enumerate(servers) if server in (party.id, party.role)]
+        if party.n < 3 or len(places) != 1 or len(servers) != 3:
+            named = ", ".join(map(str, servers))
             raise InputError(
-                f"replicated secret sharing needs three servers, the parties 0, 1 and 2: party "
+                f"replicated secret sharing needs three servers, here the parties {named}: party "
                 f"{party.id} of {party.n} cannot be one of them"
             )
+        [place] = places
         own = party.secret("correlated randomness", prf.KEY_BYTES)
         with party.channel("keys"):
-            party.send((party.id - 1) % 3, own)
-            following = await party.recv((party.id + 1) % 3)
-        return cls(party, ring, (own, following), choices or Choices(), party.id, kernels)
+            party.send(servers[(place - 1) % 3], own)
+            following = await party.recv(servers[(place + 1) % 3])
+        return cls(party, ring, (own, following), choices or Choices(), place, kernels, servers=servers)
 
     def rotated(self, turns: int) -> Server:
         """Return this server as it stands when role 0 is played by server `turns`, for good."""
         choices = replace(self.choices, rotate=False)
-        return replace(self, role=(self.role - turns) % 3, choices=choices)
+        return replace(self, role=(self.role - turns) % 3, choices=choices, turns=(self.turns + turns) % 3)
 
     def safely(self) -> Server:
         """Return this server truncating by `safe`: for functions whose products fill the ring."""
@@ -106,14 +119,15 @@ class Server:
 
     def send(self, role: int, *payload: Any) -> None:
         """Send arrays to the server in that role, in one message."""
-        self.party.send(self._id(role), payload[0] if len(payload) == 1 else list(payload))
+        self.party.send(self.servers[self._place(role)], payload[0] if len(payload) == 1 else list(payload))
 
     async def recv(self, role: int) -> Any:
         """Await the next message of the server in that role."""
-        return await self.party.recv(self._id(role))
+        return await self.party.recv(self.servers[self._place(role)])
 
-    def _id(self, role: int) -> int:
-        return (self.party.id + role - self.role) % 3
+    def _place(self, role: int) -> int:
+        """Return the place of the server in that role."""
+        return (role + self.turns) % 3
 
     # Correlated randomness
 
@@ -131,7 +145,7 @@ class Server:
         held = (key - self.role) % 3
         if held == 2:
             raise AssertionError(f"server in role {self.role} does not hold key {key}")
-        channel, call = self.party.call(f"{self._id(key)}/{purpose}")
+        channel, call = self.party.call(f"{self._place(key)}/{purpose}")
         address = prf.nonce(channel, purpose, call)
         words: Words = self.kernels.expand_words(self.keys[held], address, shape, dtype or self.ring.dtype)
         return words

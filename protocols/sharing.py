@@ -21,7 +21,7 @@ from mpcsim import Party
 from protocols import kernels as real_kernels
 from protocols import prf
 from protocols.ring import Ring, Words, word_type
-from protocols.server import Server, in_thirds
+from protocols.server import FIRST_THREE, Server, Servers, in_thirds
 
 Shape = tuple[int, ...]
 Planes = NDArray[np.uint8]
@@ -93,7 +93,13 @@ class BitHalves:
 # Clients
 
 
-def share_by_client(party: Party, ring: Ring, words: Words, kernels: ModuleType = real_kernels) -> None:
+def share_by_client(
+    party: Party,
+    ring: Ring,
+    words: Words,
+    kernels: ModuleType = real_kernels,
+    servers: Servers = FIRST_THREE,
+) -> None:
     """Send shares of ring elements to the three servers, on the present channel.
 
     The components x_0 and x_1 travel as seeds of a PRF; x_2 = x − x_0 − x_1 goes to servers 1 and 2.
@@ -105,9 +111,9 @@ def share_by_client(party: Party, ring: Ring, words: Words, kernels: ModuleType 
         rest = kernels.sub(rest, _component(seed, ring, words.shape, kernels))
     packed = kernels.pack(rest, ring.bits)
     shape = list(words.shape)
-    party.send(0, [shape, seeds[0], seeds[1]])
-    party.send(1, [shape, seeds[1], packed])
-    party.send(2, [shape, packed, seeds[0]])
+    party.send(servers[0], [shape, seeds[0], seeds[1]])
+    party.send(servers[1], [shape, seeds[1], packed])
+    party.send(servers[2], [shape, packed, seeds[0]])
 
 
 async def receive_from_client(server: Server, client: int | str) -> Share:
@@ -137,10 +143,14 @@ def reveal_to_client(server: Server, x: Share, client: int | str) -> None:
 
 
 async def receive_reveal(
-    party: Party, ring: Ring, shape: Shape, kernels: ModuleType = real_kernels
+    party: Party,
+    ring: Ring,
+    shape: Shape,
+    kernels: ModuleType = real_kernels,
+    servers: Servers = FIRST_THREE,
 ) -> Words:
     """Return what the three servers reveal to this client."""
-    parts = [await party.recv(server) for server in range(3)]
+    parts = [await party.recv(server) for server in servers]
     first, *others = (kernels.unpack(part, ring.bits, shape, ring.dtype) for part in parts)
     total: Words = first
     for words in others:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from harness import NARROW, RINGS, SHAPES, TOY, WIDE, edges, over, run, signed, values_of
 
-from mpcsim import simulate
+from mpcsim import InputError, simulate
+from protocols.arithmetic import multiply_fixed
 from protocols.ring import Ring
 from protocols.server import Server
 from protocols.sharing import (
@@ -25,6 +26,8 @@ from protocols.sharing import (
     subtract,
     sum_to_halves,
 )
+
+RING = Ring(64, 16, 31)
 
 
 async def _unchanged(server, x):
@@ -166,3 +169,42 @@ def test_words_of_every_ring_stand_for_twos_complement_integers(bits):
     ring = Ring(bits, 0, bits - 1)
     want = np.array(edges(bits), np.int64)
     np.testing.assert_array_equal(ring.signed(ring.encode_integers(want)), want)
+
+
+@pytest.mark.parametrize("servers", [(0, 1, 2), (2, 0, 1), (4, 1, 3), ("d", "b", "a"), (3, "c", 0)])
+def test_any_three_parties_in_any_order_can_be_the_servers(servers):
+    values = [1.5, -2.0, 0.25]
+    names = ["a", "b", "c", "d", "e"]
+    chosen = {names[one] if isinstance(one, int) else one for one in servers}
+
+    async def server(party):
+        me = await Server.join(party, RING, servers=servers)
+        client = next(name for name in names if name not in chosen)
+        x = await receive_from_client(me, client)
+        product = await multiply_fixed(me, x, x)
+        reveal_to_client(me, product, client)
+        return RING.decode(await reveal(me, product))
+
+    async def client(party):
+        share_by_client(party, RING, RING.encode(values), servers=servers)
+        return RING.decode(await receive_reveal(party, RING, (3,), servers=servers))
+
+    async def idle(party):
+        return None
+
+    outsiders = [name for name in names if name not in chosen]
+    programs = {
+        name: server if name in chosen else client if name == outsiders[0] else idle for name in names
+    }
+    run = simulate(roles=programs, seed=1)
+    for name in [*chosen, outsiders[0]]:
+        assert np.allclose(run.outputs[name], np.square(values), atol=2**-15)
+
+
+@pytest.mark.parametrize("servers", [(0, 1, 1), (0, 2), (1, 2, 3)])
+def test_three_different_servers_are_needed_and_this_one_among_them(servers):
+    async def server(party):
+        await Server.join(party, RING, servers=servers)
+
+    with pytest.raises(InputError, match="needs three servers, here the parties"):
+        simulate(roles={"a": server, "b": server, "c": server}, seed=1)
