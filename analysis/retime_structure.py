@@ -202,7 +202,7 @@ def build(
                 by_strand[event["strand"]].append(event)
         _lay_out(found, by_strand)
         check(found)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # damaged: any JSON
         raise InputError(
             f"{source}: damaged, or of an older format (event {number}): {type(error).__name__}: {error}"
         ) from None
