@@ -81,6 +81,7 @@ def summary(
         "faults": run.faults,
         "timeouts": run.timeouts,
         "resent_segments": run.resent,
+        **({"shared": run.shared} if run.shared else {}),
         "error": None if run.error is None else _error(run.error),
         "output": output,
     }
