@@ -216,7 +216,7 @@ class Party(Actor):
         run = self._scheduler.enter_span(self, strand, name, op)
         try:
             yield
-        except BaseException as error:  # noted, and raised on
+        except BaseException as error:
             note_span(error, run)
             raise
         finally:

@@ -1,18 +1,20 @@
 """Division by convergence (POMIC §4.3): Goldschmidt's iterations from an approximation of 1/b.
 
-With w_0 ≈ 1/b and relative error ε_0 = 1 − b w_0, the quotient is a w_0 (1 + ε_0)(1 + ε_0²)(1 + ε_0⁴) …:
-each iteration multiplies numerator and error in parallel, and squares the error.
+With w_0 ≈ 1/x and e_0 = 1 − x w_0, each iteration multiplies the result by 1 + κ + e and takes e to
+e (e + κ) − κ, side by side: the error is squared and halved. κ is public; see `precision.iterations`.
+Source: Goldschmidt 1964; shifts as Chebyshev polynomials give them (Pan, Schreiber 1991), ours in form.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 from mpcsim import InputError
 from protocols.arithmetic import multiply_fixed, multiply_locally
 from protocols.normalise import leading_bit, look_up_place
 from protocols.polynomial import constant
+from protocols.precision import WIDEST, Division, Iterations, Start, accept, working
 from protocols.ring import Ring
 from protocols.server import Server
 from protocols.sharing import (
@@ -20,162 +22,156 @@ from protocols.sharing import (
     add_public,
     elementwise,
     multiply_public,
+    narrow_share,
     negate,
     public,
     share_to_halves,
     subtract,
+    widen_share,
 )
 from protocols.truncation import truncate_product
 
-GUARD = 3  # bits kept below the unit of the result
-LEAST = 6  # bits of precision that numbers near one must have
-
-
-@dataclass(frozen=True)
-class Precision:
-    """Working precision of a ring: what is left of it after values and guard bits.
-
-    Attributes:
-        bits: fraction bits of numbers near one.
-        guard: fraction bits of the numerator below those of a value.
-    """
-
-    bits: int
-    guard: int
-
-    @classmethod
-    def of(cls, ring: Ring) -> Precision:
-        """Return a ring's: a numerator with its guard bits, times a factor below 4, fits in 2^(l−2).
-
-        Raises:
-            InputError: values leave too few bits; the rule is named.
-        """
-        room = ring.bits - 3 - ring.value_bits
-        if room < LEAST:
-            raise InputError(
-                f"ring: value_bits = {ring.value_bits} leaves {max(room, 0)} bits for numbers near one; "
-                "division, roots and logarithm need value_bits ≤ bits − "
-                f"{3 + LEAST} = {ring.bits - 3 - LEAST}"
-            )
-        guard = min(GUARD, max(room - 8, 0))
-        return cls(min(24, room - guard), guard)
-
-
-def reciprocal_bits(ring: Ring, doublings: int) -> int:
-    """Return the working precision of 1 / x alone, x in [2^−doublings, 1]: what products leave room for."""
-    return min(27, (ring.bits - 8 - doublings) // 2)
-
-
-def iterations(error: float, bits: int) -> int:
-    """Return how often an error must be squared to be below 2^−bits."""
-    return max(1, math.ceil(math.log2(bits / -math.log2(error))))
-
-
-@dataclass(frozen=True)
-class Start:
-    """The line w_0 = offset − slope · x near 1/x, and the greatest |1 − x w_0| over x's range.
-
-    `slope_bits` fraction bits of the slope become further fraction bits of w_0.
-    """
-
-    offset: float
-    slope: float
-    error: float
-    slope_bits: int = 0
-
-
-CATRINA_SAXENA = Start(2.9142, 2.0, 0.0858)  # for x in [1/2, 1]
-
-
-def best_line(low: float) -> Start:
-    """Return the line whose relative error on [low, 1] is least.
-
-    1 − x w_0 = 1 − αx + βx² takes its extremes with equal sizes at low, 1 and α/2β where
-    α = β(1 + low), β = 8 / (4 low + (1 + low)²); the slope is rounded to four bits below its unit.
-    """
-    slope_bits = 4
-    slope = round(8 / (4 * low + (1 + low) ** 2) * 2**slope_bits) / 2**slope_bits
-    offset = slope * (1 + low)
-    ends, middle = abs(1 - slope * low), abs(1 - slope * (1 + low) ** 2 / 4)
-    return Start(offset, slope, max(ends, middle, 2.0**-20), slope_bits)
-
 
 async def goldschmidt(
-    server: Server, numerator: Share | None, x: Share, bits: int, start: Start, shift: int
+    server: Server,
+    x: Share,
+    bits: int,
+    start: Start,
+    steps: Iterations,
+    kept: int,
+    out: int,
+    numerator: Share | None = None,
 ) -> Share:
-    """Return numerator / x, x at scale 2^bits in (0, 1], elementwise.
+    """Return numerator / x, elementwise, for x at scale 2^bits in the range of the line `start`.
 
     Args:
-        numerator: at any scale; None for the number 1, at scale 2^bits.
-        start: the approximation of 1/x.
-        shift: the result's scale is the numerator's, less this many bits.
+        kept: fraction bits of the results between iterations.
+        out: fraction bits of the last result.
+        numerator: with `kept` fraction bits; None for the number 1.
 
-    Rounds and bits: 1 + `iterations` products one after the other, two side by side but for the last.
+    Rounds and bits: 1 + `steps.count` products one after the other, two side by side but for the last and,
+    without a numerator, for the first.
     """
-    finer = bits + start.slope_bits
-    slope = server.ring.encode_integers(round(start.slope * 2**start.slope_bits))
-    line = public(server, constant(server, start.offset, finer))
-    w = subtract(server, line, multiply_public(server, x, slope))
-    one = constant(server, 1, bits)
+    line = public(server, constant(server, start.offset, bits))
+    w = subtract(server, line, multiply_public(server, x, server.ring.encode_integers(start.slope)))
     if numerator is None:
-        result, product = w, await multiply_fixed(server, x, w, finer)
-        shift += start.slope_bits
+        result, scale, product = w, bits, await multiply_fixed(server, x, w, bits)
     else:
+        scale = kept
         result, product = await server.party.gather(
-            multiply_fixed(server, numerator, w, finer), multiply_fixed(server, x, w, finer)
+            multiply_fixed(server, numerator, w, bits), multiply_fixed(server, x, w, bits)
         )
-    error = add_public(server, negate(server, product), one)
-    for _ in range(iterations(start.error, bits) - 1):
-        result, error = await server.party.gather(
-            multiply_fixed(server, result, add_public(server, error, one), bits),
-            multiply_fixed(server, error, error, bits),
+    error = add_public(server, negate(server, product), constant(server, 1, bits))
+    *shifts, last = steps.shifts
+    for shift in shifts:
+        raised, lifted = (constant(server, value, bits) for value in (1 + shift, shift))
+        result, squared = await server.party.gather(
+            multiply_fixed(server, result, add_public(server, error, raised), bits + scale - kept),
+            multiply_fixed(server, error, add_public(server, error, lifted), bits),
         )
-    return await multiply_fixed(server, result, add_public(server, error, one), bits + shift)
+        error, scale = add_public(server, squared, server.kernels.neg(lifted)), kept
+    raised = constant(server, 1 + last, bits)
+    return await multiply_fixed(server, result, add_public(server, error, raised), bits + scale - out)
+
+
+def numerator_bits(ring: Ring) -> int:
+    """Return the bits of |a · u|: |a / b| < 2^(V − 1 − f) and |b · u| ≤ 2^(V − 1)."""
+    return 2 * ring.value_bits - 2 - ring.fraction_bits
 
 
 async def divide(server: Server, a: Share, b: Share) -> Share:
     """Return a / b for fixed-point values of any sign, b ≠ 0 and the quotient a value; any shape.
 
-    |b| is brought to x ∈ [1/2, 1] by a power of two u, taken with b's sign; a · u is the numerator. w_0 =
-    2.9142 − 2x, with |ε_0| < 0.0858 (Catrina, Saxena 2010, §5). The result for b = 0 means nothing.
-
-    Truncation is `safe`, whatever the server's choice. Error: below 2^(1−f) + |a / b| · 2^(4−g), g =
-    `Precision.bits`.
+    |b| is brought to x ∈ [1/2, 1] by a power of two u, taken with b's sign; a · u is the numerator
+    (Catrina, Saxena 2010, §5). The result for b = 0 means nothing. Truncation is `safe`, whatever the
+    server's choice. Error: `Division.bound`.
 
     Raises:
-        InputError: |a · u|, below 2^(2 value_bits − 2 − f), would not fit in 2^(l−2).
+        InputError: |a · u|, below 2^(2 value_bits − 2 − f), would not fit in 2^62; or the ring leaves too
+            little precision.
     """
     ring = server.ring
-    if 2 * ring.value_bits - ring.fraction_bits > ring.bits:
+    plan = division_plan(ring, server.choices.accuracy)
+    return await elementwise(server.safely(), partial(_divide, plan=plan), a, b)
+
+
+def division_plan(ring: Ring, accuracy: str) -> Division:
+    """Return how a ring divides.
+
+    Raises:
+        InputError: it cannot, or not accurately enough; the rule is named.
+    """
+    if numerator_bits(ring) + 2 > WIDEST:
         raise InputError(
-            f"ring: division needs 2 · value_bits − fraction_bits ≤ bits, found 2 · {ring.value_bits} − "
-            f"{ring.fraction_bits} = {2 * ring.value_bits - ring.fraction_bits} > {ring.bits}"
+            f"ring: division needs 2 · value_bits − fraction_bits ≤ {WIDEST}, found "
+            f"2 · {ring.value_bits} − {ring.fraction_bits} = {numerator_bits(ring) + 2}"
         )
-    return await elementwise(server.safely(), _divide, a, b)
+    plan = Division.of(ring, numerator_bits(ring))
+    accept("division", ring, plan, accuracy)
+    return plan
 
 
 async def reciprocal(server: Server, b: Share) -> Share:
-    """Return 1 / b for fixed-point values b of any sign, |b| > 1 / bound; any shape."""
-    one = public(server, server.kernels.full(b.shape, 1 << server.ring.fraction_bits, server.ring.dtype))
-    return await divide(server, one, b)
+    """Return 1 / b for fixed-point values b of any sign, |b| > 1 / bound; any shape.
+
+    The numerator u, a power of two, comes from the table that brings |b| to x. Error: `Division.bound`.
+
+    Raises:
+        InputError: the ring leaves too little precision.
+    """
+    plan = Division.of(server.ring)
+    accept("reciprocal", server.ring, plan, server.choices.accuracy)
+    return await elementwise(server.safely(), partial(_invert, plan=plan), b)
 
 
-async def _divide(server: Server, a: Share, b: Share) -> Share:
-    ring, precision = server.ring, Precision.of(server.ring)
-    width = ring.value_bits
-    leading = await leading_bit(server, share_to_halves(server, b, width))
-    (power,) = await look_up_place(server, leading, [_power], signed=True)
-    # |b| · power ∈ [2^(width−2), 2^(width−1)], that is x at scale 2^(width−1)
-    down = width - 1 - ring.fraction_bits - precision.guard
-    x, numerator = await server.party.gather(
-        _rescaled(server, power, b, width - 1 - precision.bits),
-        _rescaled(server, power, a, down),
+async def _divide(server: Server, a: Share, b: Share, plan: Division) -> Share:
+    ring, wide = server.ring, working(server, plan.bits)
+    power, wide_b, wide_a = await server.party.gather(
+        _powers(wide, b, []), widen_share(server, b, wide), widen_share(server, a, wide)
     )
-    return await goldschmidt(server, numerator, x, precision.bits, CATRINA_SAXENA, precision.guard)
+    down = ring.value_bits - 1 - ring.fraction_bits - plan.guard
+    x, numerator = await server.party.gather(
+        _rescaled(wide, power[0], wide_b, ring.value_bits - 1 - plan.near),
+        _rescaled(wide, power[0], wide_a, down),
+    )
+    return narrow_share(server, await _quotient(wide, numerator, x, plan))
+
+
+async def _invert(server: Server, b: Share, plan: Division) -> Share:
+    ring, wide = server.ring, working(server, plan.bits)
+
+    def scaled(zeros: int) -> float:
+        """Return u at scale 2^(f + guard): 1/b = u / x; quotients that are no values are left out."""
+        exponent = 2 * ring.fraction_bits + zeros - (ring.value_bits - 1)
+        return 2.0 ** (exponent + plan.guard) if exponent < ring.value_bits else 0.0
+
+    (power, numerator), wide_b = await server.party.gather(
+        _powers(wide, b, [scaled]), widen_share(server, b, wide)
+    )
+    x = await _rescaled(wide, power, wide_b, ring.value_bits - 1 - plan.near)
+    return narrow_share(server, await _quotient(wide, numerator, x, plan))
+
+
+async def _powers(server: Server, b: Share, functions: list[Callable[[int], float]]) -> list[Share]:
+    """Return u with |b| · u ∈ [2^(V−2), 2^(V−1)], and functions of u's exponent, with b's sign."""
+    leading = await leading_bit(server, share_to_halves(server, b, server.ring.value_bits))
+    return await look_up_place(server, leading, [_power, *functions], signed=True)
 
 
 def _power(zeros: int) -> float:
     return 2.0**zeros
+
+
+async def _quotient(server: Server, numerator: Share, x: Share, plan: Division) -> Share:
+    """Return numerator / x at scale 2^f."""
+    fraction = server.ring.fraction_bits
+    if plan.factor is None:
+        kept = fraction + plan.guard
+        return await goldschmidt(
+            server, x, plan.near, plan.start, plan.iterations, kept, fraction, numerator
+        )
+    y = await goldschmidt(server, x, plan.near, plan.start, plan.iterations, plan.near, plan.factor)
+    return await multiply_fixed(server, numerator, y, plan.factor + plan.guard)
 
 
 async def _rescaled(server: Server, power: Share, y: Share, down: int) -> Share:
@@ -184,11 +180,3 @@ async def _rescaled(server: Server, power: Share, y: Share, down: int) -> Share:
     if down < 0:
         z = server.kernels.shift_left(z, -down)
     return await truncate_product(server, z, max(down, 0))
-
-
-async def reciprocal_between(server: Server, x: Share, bits: int, low: float, shift: int) -> Share:
-    """Return 1 / x at scale 2^(bits − shift), for x at scale 2^bits known to lie in [low, 1]; a vector.
-
-    The cheap form: the range is known, so nothing is normalised.
-    """
-    return await goldschmidt(server, None, x, bits, best_line(low), shift)

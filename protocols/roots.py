@@ -1,85 +1,129 @@
 """Roots and logarithm: normalise, then a polynomial, and a table for the magnitude.
 
-Truncation is `safe`, whatever the server's choice: the products fill the ring.
+Truncation is `safe`, whatever the server's choice: the products fill the ring. Errors: `Polynomial.bound`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from protocols.arithmetic import multiply_fixed, multiply_locally
-from protocols.division import Precision
 from protocols.normalise import leading_bit, look_up_place
-from protocols.polynomial import chebyshev, constant, quintic
+from protocols.polynomial import Reals, chebyshev, constant, polynomial
+from protocols.precision import (
+    INVERSE_SQUARE_ROOT,
+    LOGARITHM,
+    SQUARE_ROOT,
+    Curve,
+    Polynomial,
+    accept,
+    working,
+)
 from protocols.server import Server
-from protocols.sharing import Share, add, add_public, elementwise, share_to_halves
+from protocols.sharing import (
+    Share,
+    add,
+    add_public,
+    elementwise,
+    narrow_share,
+    share_to_halves,
+    widen_share,
+)
 from protocols.truncation import truncate_product
 
-_LOG = chebyshev(np.log, 0.5, 1)
-_SQRT = chebyshev(np.sqrt, 0.5, 1)
-_INVERSE_SQRT = chebyshev(lambda x: 1 / np.sqrt(x), 0.5, 1)
+
+@cache
+def coefficients(curve: Curve, degree: int) -> list[float]:
+    """Return the polynomial of a curve on [1/2, 1], in m = 4c − 3."""
+    power = curve.exponent
+    function = np.log if power is None else partial(_power, power=power)
+    return chebyshev(function, 0.5, 1, degree)
+
+
+def _power(c: Reals, power: float) -> Reals:
+    return np.power(c, power)
 
 
 async def logarithm(server: Server, x: Share) -> Share:
     """Return ln x for fixed-point values x > 0, any shape.
 
     x = c · 2^e with c ∈ [1/2, 1): ln x = ln c + e ln 2, the second from the table, the first by a
-    polynomial of degree 5 (within 2^−16.5). Error: below 2^(2−f). The result for x ≤ 0 means nothing.
+    polynomial. The result for x ≤ 0 means nothing.
+
+    Raises:
+        InputError: the ring leaves too little precision.
     """
-    return await elementwise(server.safely(), _logarithm, x)
+    return await _evaluated(server, x, LOGARITHM)
 
 
 async def square_root(server: Server, x: Share) -> Share:
-    """Return √x for fixed-point values x ≥ 0, any shape.
+    """Return √x for fixed-point values x ≥ 0, any shape: √x = √c · √2^e. For x < 0 it means nothing.
 
-    √x = √c · √2^e. Error: below 2^(1−f) + √x · 2^−16. The result for x < 0 means nothing.
+    Raises:
+        InputError: the ring leaves too little precision.
     """
-    return await elementwise(server.safely(), partial(_root, curve=_SQRT, exponent=0.5), x)
+    return await _evaluated(server, x, SQUARE_ROOT)
 
 
 async def inverse_square_root(server: Server, x: Share) -> Share:
-    """Return 1 / √x for fixed-point values x > 0, any shape.
+    """Return 1 / √x for fixed-point values x > 0 whose root is a value, any shape.
 
-    Error: below 2^(1−f) + 2^−15 / √x. The result for x ≤ 0 means nothing.
+    The result for x ≤ 0 means nothing.
+
+    Raises:
+        InputError: the ring leaves too little precision.
     """
-    return await elementwise(server.safely(), partial(_root, curve=_INVERSE_SQRT, exponent=-0.5), x)
+    return await _evaluated(server, x, INVERSE_SQUARE_ROOT)
+
+
+async def _evaluated(server: Server, x: Share, curve: Curve) -> Share:
+    plan = Polynomial.of(server.ring, curve)
+    accept(curve.name, server.ring, plan, server.choices.accuracy)
+    protocol = _logarithm if curve.exponent is None else _root
+    return await elementwise(server.safely(), partial(protocol, curve=curve, plan=plan), x)
 
 
 async def _normalised(
-    server: Server, x: Share, functions: list[Callable[[int], float]], bits: int
-) -> tuple[Share, list[Share]]:
-    """Return (m = 4c − 3 at scale 2^bits, the functions of the place), x = c · 2^e with c ∈ [1/2, 1)."""
-    width = server.ring.value_bits
-    leading = await leading_bit(server, share_to_halves(server, x, width))
-    power, *found = await look_up_place(server, leading, [lambda zeros: 2.0**zeros, *functions])
-    down = width - 1 - bits
-    z = server.kernels.shift_left(multiply_locally(server, power, x), 2 + max(-down, 0))
-    four = await truncate_product(server, z, max(down, 0))
-    return add_public(server, four, constant(server, -3, bits)), found
+    server: Server, wide: Server, x: Share, function: Callable[[int], float], bits: int
+) -> tuple[Share, Share]:
+    """Return (m = 4c − 3 at scale 2^bits, the function of the place), x = c · 2^e with c ∈ [1/2, 1)."""
+
+    async def places() -> list[Share]:
+        leading = await leading_bit(wide, share_to_halves(server, x, server.ring.value_bits))
+        return await look_up_place(wide, leading, [lambda zeros: 2.0**zeros, function])
+
+    (power, found), wider = await server.party.gather(places(), widen_share(server, x, wide))
+    down = server.ring.value_bits - 1 - bits - 2  # c has V − 1 fraction bits, 4c two less
+    z = wide.kernels.shift_left(multiply_locally(wide, power, wider), max(-down, 0))
+    four = await truncate_product(wide, z, max(down, 0))
+    return add_public(wide, four, constant(wide, -3, bits)), found
 
 
-async def _logarithm(server: Server, x: Share) -> Share:
-    ring, bits = server.ring, Precision.of(server.ring).bits
-    top = ring.value_bits - 1 - ring.fraction_bits
-    extra = bits - ring.fraction_bits
-    m, (magnitude,) = await _normalised(
-        server, x, [lambda zeros: (top - zeros) * math.log(2) * 2.0**ring.fraction_bits], bits
-    )
-    return add(server, await quintic(server, m, _LOG, bits, extra), magnitude)
-
-
-async def _root(server: Server, x: Share, curve: list[float], exponent: float) -> Share:
-    """Return x^exponent as c^exponent, by its polynomial, times 2^(e · exponent), by table; 0 for x = 0."""
-    ring, bits = server.ring, Precision.of(server.ring).bits
+async def _logarithm(server: Server, x: Share, curve: Curve, plan: Polynomial) -> Share:
+    ring, wide, bits = server.ring, working(server, plan.bits), plan.near
     top = ring.value_bits - 1 - ring.fraction_bits
 
     def magnitude(zeros: int) -> float:
-        power = 2.0 ** ((top - zeros) * exponent + ring.fraction_bits)
-        return power if zeros < ring.value_bits - 1 else 0.0
+        return (top - zeros) * math.log(2) * 2.0**ring.fraction_bits
 
-    m, (factor,) = await _normalised(server, x, [magnitude], bits)
-    return await multiply_fixed(server, await quintic(server, m, curve, bits), factor, bits)
+    m, found = await _normalised(server, wide, x, magnitude, bits)
+    rest = await polynomial(wide, m, coefficients(curve, plan.degree), bits, bits - ring.fraction_bits)
+    return narrow_share(server, add(wide, rest, found))
+
+
+async def _root(server: Server, x: Share, curve: Curve, plan: Polynomial) -> Share:
+    """Return x^exponent as c^exponent, by its polynomial, times 2^(e · exponent), by table; 0 for x = 0."""
+    ring, wide, bits = server.ring, working(server, plan.bits), plan.near
+    top = ring.value_bits - 1 - ring.fraction_bits
+
+    def magnitude(zeros: int) -> float:
+        power = 2.0 ** ((top - zeros) * (curve.exponent or 0) + ring.fraction_bits)
+        return power if zeros < ring.value_bits - 1 and power <= 2.0 ** (ring.value_bits - 1) else 0.0
+
+    m, factor = await _normalised(server, wide, x, magnitude, bits)
+    root = await polynomial(wide, m, coefficients(curve, plan.degree), bits)
+    return narrow_share(server, await multiply_fixed(wide, root, factor, bits))

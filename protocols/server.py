@@ -22,6 +22,7 @@ Comparison = Literal["table", "masked", "tree", "prefix", "ripple"]
 Truncation = Literal["safe", "fused"]
 Select = Literal["two_rounds", "one_round"]
 Layers = Literal["blocks", "separate"]
+Accuracy = Literal["full", "best"]
 Servers = tuple[int | str, int | str, int | str]
 """The three servers, in order: ids or roles of any three parties of the run."""
 FIRST_THREE: Servers = (0, 1, 2)
@@ -38,6 +39,8 @@ class Choices:
         select: how a bit multiplies a value.
         layers: "blocks": a linear layer's sums run straight through its pooling and ReLU; "separate": every
             layer goes from shares to shares, in the order declared.
+        accuracy: "full": functions are within 2^(2−f) of max(1, |result|), and refuse a ring in which they
+            are not; "best": they do in any ring what it leaves them.
         rotate: share the dealer's work by rotating the roles over thirds of each vector.
     """
 
@@ -47,6 +50,7 @@ class Choices:
     select: Select = "two_rounds"
     layers: Layers = "blocks"
     rotate: bool = True
+    accuracy: Accuracy = "full"
 
 
 @dataclass(frozen=True)

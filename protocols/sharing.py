@@ -319,3 +319,19 @@ async def lift(server: Server, x: Halves) -> Halves:
     rest = k.unpack(await server.recv(0), upper, shape, ring.dtype)
     wraps = k.add(k.add(msb, k.mul(clear, rest)), k.add(own, other))
     return Halves(k.sub(k.sub(w, offset), k.shift_left(wraps, bits)), ring.bits)
+
+
+async def widen_share(server: Server, x: Share, wide: Server) -> Share:
+    """Return shares mod the wide server's ring of values |x| < 2^(l−2) shared mod 2^l.
+
+    Rounds: 2, and bits: 4(L − l) + L a value, L bits of the wider ring; none where the rings are equal.
+    """
+    if wide.ring.bits == server.ring.bits:
+        return x
+    return await halves_to_share(wide, await lift(wide, share_to_halves(server, x, server.ring.bits)))
+
+
+def narrow_share(server: Server, x: Share) -> Share:
+    """Return shares mod this server's ring of values shared in a wider one; no message."""
+    k, dtype = server.kernels, server.ring.dtype
+    return Share(k.astype(x.a, dtype), k.astype(x.b, dtype))

@@ -49,6 +49,11 @@ class ProtocolSettings(BaseModel):
         description="blocks: pooling and ReLU on a layer's sums, pooling first; separate: as declared",
     )
     rotate: bool = Field(default=True, description="share the dealer's work among the servers")
+    accuracy: Literal["full", "best"] = Field(
+        default="full",
+        description="full: a ring in which a function is not within 2^(2 − fraction_bits) of "
+        "max(1, |result|) is refused; best: it is accepted, with the error that it leaves",
+    )
 
     def choices(self) -> Choices:
         """Return the constructions that the servers use."""
