@@ -154,7 +154,7 @@ def _judge_cost(claim: Claim) -> Judgement:
     assert setting is not None
     try:
         claimed = float(_parse(claim.formula).subs(_values(claim, setting)))
-    except TypeError:
+    except TypeError:  # how sympy says that letters are left
         reason = "the formula does not come to a number"
         return Judgement(claim, "not decidable", reason=reason)
     measured = _in_unit(claim, found)
@@ -232,5 +232,5 @@ def _parse(formula: str) -> Any:
         raise InputError(f"{what}; accepted: {', '.join([*_SYMBOLS, *_FUNCTIONS])} and + - * / ** ( )")
     try:
         return sympy.sympify(formula, locals=_FUNCTIONS | {name: _symbol(name) for name in _SYMBOLS})
-    except (sympy.SympifyError, TypeError, ValueError, SyntaxError) as error:
+    except (sympy.SympifyError, TypeError, ValueError, SyntaxError) as error:  # all that sympy raises
         raise InputError(f"found {formula!r}; accepted: a formula of sympy ({error})") from None

@@ -11,7 +11,10 @@ import scenarios
 from analysis.costs.catalogue import Formula
 from analysis.costs.setting import Setting
 from analysis.rows import cost
-from mpcsim import Run, workload
+from mpcsim import InputError, workload
+from mpcsim.paths import Path as SpanPath
+from mpcsim.paths import span_paths
+from mpcsim.record import Record
 from mpcsim.scenario import Scenario, load_scenario
 
 SHIPPED = [Path(scenarios.__file__).parent]
@@ -23,23 +26,77 @@ Formulas = Mapping[str, Formula]
 
 @dataclass(frozen=True)
 class Measured:
-    """A finished run with what it was a run of, and the formulas that the workload brings along."""
+    """What a finished run cost, what it was a run of, and the formulas that the workload brings along.
+
+    Attributes:
+        scenario: what was run.
+        output: the workload's own.
+        setting: of the protocols, None where the workload says none.
+        rounds: of the whole run.
+        rows: its spans, as a record has them.
+        sent: payload bytes by party.
+        formulas: of a workload that is not ours.
+    """
 
     scenario: Scenario
-    run: Run
-    output: dict[str, Any]
+    output: Mapping[str, Any]
     setting: Setting | None
+    rounds: int
+    rows: Sequence[Mapping[str, Any]]
+    sent: list[int]
     formulas: Formulas | None = None
 
+    @classmethod
+    def of_record(cls, record: Record) -> Measured:
+        """Return what a run record says.
+
+        Raises:
+            InputError: the run did not finish, or its workload cannot be loaded.
+        """
+        summary = record.summary
+        if summary.get("error"):
+            raise InputError("the run did not finish")
+        sent = [party["payload_bytes"] for party in summary["per_party"]]
+        setting, formulas = _setting(summary), own_formulas(record.scenario)
+        rounds, rows = summary["rounds"], summary["spans"]
+        return cls(record.scenario, summary["output"], setting, rounds, rows, sent, formulas)
+
+    def told(self, name: str) -> Any:
+        """Return what the workload's output says.
+
+        Raises:
+            InputError: it does not say so.
+        """
+        if name not in self.output:
+            raise InputError(f"the output of the workload {self.scenario.workload!r} has no {name!r}")
+        return self.output[name]
+
     def span(self, name: str, parties: int = 3) -> dict[str, Any]:
-        """Return rounds and payload bytes of a span."""
-        span = self.run.span(name)
-        sent = [span.sent[i].payload_bytes if i in span.sent else 0 for i in range(parties)]
-        return cost(span.rounds, sent)
+        """Return rounds and payload bytes of the first span of a name.
+
+        Raises:
+            InputError: the run has none.
+        """
+        for row in self.rows:
+            if row["name"] == name:
+                return self._cost(row, parties)
+        raise InputError(f"the run has no span {name!r}")
+
+    def spans(self) -> dict[SpanPath, dict[str, Any]]:
+        """Return rounds and payload bytes of every span, of all parties."""
+        return {
+            path: self._cost(row, len(self.sent))
+            for path, row in zip(span_paths(self.rows), self.rows, strict=True)
+        }
 
     def whole(self) -> dict[str, Any]:
         """Return rounds and payload bytes of the run."""
-        return cost(self.run.rounds, [party.sent.payload_bytes for party in self.run.per_party])
+        return cost(self.rounds, self.sent)
+
+    @staticmethod
+    def _cost(row: Mapping[str, Any], parties: int) -> dict[str, Any]:
+        sent = row["payload_bytes_per_party"]
+        return cost(row["rounds"], [sent.get(str(party), 0) for party in range(parties)])
 
 
 def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
@@ -51,13 +108,18 @@ def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
     loaded = load_scenario(scenario, [*overrides, "engine.trace=false"], None, SHIPPED)
     program = workload.build_program(loaded, scenarios.WORKLOADS)
     run = workload.run_program(program, loaded)
-    tables = program.describe
-    setting = (
-        Setting.read(tables["ring"], tables["protocol"])
-        if tables.get("ring") and tables.get("protocol")
-        else None
-    )
-    return Measured(loaded, run, program.summarize(run), setting, own_formulas(loaded))
+    rows = [span.describe() for span in run.spans]
+    sent = [party.sent.payload_bytes for party in run.per_party]
+    output, setting = program.summarize(run), _setting(program.describe)
+    return Measured(loaded, output, setting, run.rounds, rows, sent, own_formulas(loaded))
+
+
+def _setting(tables: Mapping[str, Any]) -> Setting | None:
+    ring, protocol = tables.get("ring"), tables.get("protocol")
+    try:
+        return Setting.read(ring, protocol) if ring and protocol else None
+    except KeyError as error:
+        raise InputError(f"no formulas for this [ring] or [protocol]: it does not say {error}") from None
 
 
 def own_formulas(scenario: Scenario) -> Formulas | None:

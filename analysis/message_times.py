@@ -199,5 +199,5 @@ def _within(record: Record, path: Path) -> Iterator[dict[str, Any]]:
         for event in record.events():
             if from_text(event["span"])[: len(path)] == path:
                 yield event
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:  # damaged: any JSON
         raise InputError(f"{record.folder}: damaged events: {type(error).__name__}: {error}") from None

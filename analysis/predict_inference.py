@@ -20,7 +20,7 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     """Return rows for the clients' sharing, every layer, argmax, the result, and the run."""
     setting, tables = setting_of(measured), measured.scenario.tables
     plans = shapes(validate(ModelSettings, tables["model"]))
-    images = measured.output["images"]
+    images = measured.told("images")
     in_classes = tables.get("output", {}).get("reveal", "class") == "class"
     sizes = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)
     chains = {size: layers.blocks(setting, plans, size) for size in set(sizes)}

@@ -14,6 +14,7 @@ from analysis.costs.training_run import Training
 from analysis.measure import Measured
 from analysis.rows import Formula, Row, cost
 from analysis.written import NONE_YET, block_formulas, formula, setting_of, settings_params
+from mpcsim.paths import Path, in_text
 from mpcsim.scenario import validate
 from scenarios.model import shapes
 from scenarios.training_settings import PrivateTrainingSettings
@@ -26,24 +27,20 @@ def training_rows(measured: Measured, label: str) -> list[Row]:
     """
     setting = setting_of(measured)
     settings = validate(PrivateTrainingSettings, measured.scenario.tables)
-    parties = len(measured.run.per_party)
-    spans = {
-        (span.parent or "", span.name): cost(
-            span.rounds, [span.sent[i].payload_bytes if i in span.sent else 0 for i in range(parties)]
-        )
-        for span in measured.run.spans
-    }
+    spans, parties = measured.spans(), len(measured.sent)
     try:
-        found = Training(setting, settings, shapes(settings.model), measured.output["resumed_from"])
+        found = Training(setting, settings, shapes(settings.model), measured.told("resumed_from"))
     except NoFormula as missing:
         params, reason = settings_params(setting), f"{NONE_YET}: {missing}"
-        names = [(f"{label}{_within(*key)}", each) for key, each in spans.items()]
+        names = [(f"{label}{in_text(path)}", each) for path, each in spans.items()]
         names.append((f"{label}run", measured.whole()))
         return [Row(name, params, None, None, each, reason) for name, each in names]
     rows = []
-    for key in dict.fromkeys([*spans, *found.meter.spans]):
-        op, each = label + _within(*key), spans.get(key, cost(0, [0] * parties))
-        if key not in found.meter.spans:
+    keys = {_path(*key): key for key in found.meter.spans}
+    for path in dict.fromkeys([*spans, *keys]):
+        op, each = label + in_text(path), spans.get(path, cost(0, [0] * parties))
+        key = keys.get(path)
+        if key is None:
             rows.append(Row(op, settings_params(setting), None, None, each, NONE_YET))
             continue
         span = found.meter.spans[key]
@@ -61,8 +58,8 @@ def training_rows(measured: Measured, label: str) -> list[Row]:
     return rows
 
 
-def _within(outer: str, name: str) -> str:
-    return f"{outer}/{name}" if outer else name
+def _path(outer: str, name: str) -> Path:
+    return (outer, name) if outer else (name,)
 
 
 def _passes(

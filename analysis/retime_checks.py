@@ -9,7 +9,7 @@ from mpcsim.paths import in_short
 if TYPE_CHECKING:
     from analysis.retime_structure import Structure
 
-_START, _SEND, _SLEEP, _FORK, _END, _STAGE = 0, 1, 3, 4, 5, 8
+_START, _SEND, _SLEEP, _FORK, _END, _STAGE, _SHARED = 0, 1, 3, 4, 5, 8, 9
 
 
 class Damaged(Exception):
@@ -64,6 +64,10 @@ def _check_operations(structure: Structure) -> None:
             raise Damaged(f"a message of {y} bytes to party {x}")
         if kind == _END and x not in (0, 1):
             raise Damaged(f"a strand that ends with {x}")
+        if kind == _SHARED:
+            before = structure.ops[position - 1][0]
+            if before not in (_FORK, _SHARED) or not isinstance(structure.shared.get(x), str):
+                raise Damaged("something is shared where nothing was forked")
         if kind == _STAGE:
             _check_stage(structure, structure.strands[position], y, eldest)
 

@@ -105,8 +105,8 @@ def networks(record: Record, points: Sequence[Mapping[str, str]]) -> Iterator[Ne
         try:
             changed = {key.removeprefix(_PREFIX): typed(value) for key, value in values.items()}
             yield dataclasses.replace(first, **changed)
-        except (InputError, TypeError):
-            yield network_of(record, values)  # refuses with file and key
+        except (InputError, TypeError):  # of another type than the key has: refused below
+            yield network_of(record, values)
 
 
 def retime_grid(retiming: Retiming, axes: list[Axis], points: Sequence[dict[str, str]]) -> Grid:

@@ -20,8 +20,8 @@ from mpcsim.faults import Delay, Duplicate
 from mpcsim.paths import Path, from_text, in_short, span_paths
 from mpcsim.record import Record
 
-START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE = range(9)
-NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage")
+START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE, SHARED = range(10)
+NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage", "shared")
 _KINDS = {name: kind for kind, name in enumerate(NAMES)}
 _LINES = 4096  # read as one JSON document: faster than one by one
 _UNPLAYABLE = {
@@ -36,7 +36,7 @@ Op = tuple[int, int, int, int, int]
 
 send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
 number of children; end: 1 where an error ended the strand; stage: 0, position at which the sibling before
-left it (-1: nobody is before). What does not apply is 0.
+left it (-1: nobody is before); shared: number of the object. What does not apply is 0.
 """
 
 
@@ -74,6 +74,8 @@ class Structure:
         sends: position of each message's send, by message number.
         mailboxes: (receiver, sender, channel) that a mailbox number stands for.
         occurrences: of spans, by number.
+        shared: names of what concurrent strands shared and changed, by number.
+        order: see `analysis.retime_shared`; None until it is asked for.
     """
 
     roles: list[str]
@@ -91,6 +93,8 @@ class Structure:
     sends: dict[int, int] = field(default_factory=dict)
     mailboxes: list[tuple[int, int, str]] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
+    shared: dict[int, str] = field(default_factory=dict)
+    order: list[int] | None = None
 
     def rows_of(self, spans: Sequence[Mapping[str, Any]]) -> list[list[Occurrence]]:
         """Return the occurrences of each row of a record's `spans`."""
@@ -202,7 +206,7 @@ def build(
                 by_strand[event["strand"]].append(event)
         _lay_out(found, by_strand)
         check(found)
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError) as error:  # damaged: any JSON
         raise InputError(
             f"{source}: damaged, or of an older format (event {number}): {type(error).__name__}: {error}"
         ) from None
@@ -275,6 +279,9 @@ def _operation(found: Structure, row: Mapping[str, Any], boxes: dict[tuple[int, 
         return (SLEEP, cost, row["value"], 0, 0)
     if kind == FORK:
         return (FORK, cost, row["peer"], row["value"], 0)
+    if kind == SHARED:
+        found.shared[row["value"]] = row["channel"]
+        return (SHARED, cost, row["value"], 0, 0)
     if kind == END:
         return (END, cost, 0 if row["value"] is None else row["value"], 0, 0)
     return (kind, cost, 0, 0, 0)

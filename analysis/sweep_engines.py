@@ -230,7 +230,7 @@ def compute(
             key = pending.pop(future)
             try:
                 yield key, future.result(), True
-            except (Exception, CancelledError) as error:
+            except (Exception, CancelledError) as error:  # whose fault it is, the engine says
                 blame = engine.blame(error)
                 if blame is None:
                     engine.check()

@@ -205,8 +205,21 @@ def _row(store: Store, key: str) -> dict[str, Any] | None:
         failure = store.failure(key)
         return None if failure is None else _failed(failure["error"], failure["exit_status"])
     summary = _read(folder / _SUMMARY)
-    if summary is None:
-        raise InputError(f"{folder}: damaged run record: remove this folder to have the point run again")
+    try:
+        return _good(summary or {})
+    except (KeyError, TypeError, AttributeError) as error:  # damaged: any JSON
+        raise InputError(
+            f"{folder}: damaged run record: remove this folder to have the point run again "
+            f"({type(error).__name__}: {error})"
+        ) from None
+
+
+def _good(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a point that has a record.
+
+    Raises:
+        KeyError, TypeError, AttributeError: the record is damaged.
+    """
     network, output = summary["network"], summary["output"]
     sent = [party["payload_bytes"] for party in summary["per_party"]]
     bits = _or_none(parse_bandwidth, network.get("bandwidth"))
@@ -261,12 +274,13 @@ def read_results(folder: Path) -> Results:
     try:
         points = [(str(point["key"]), dict(point["values"])) for point in found["points"]]
         axes = {axis["key"]: [typed(value) for value in axis["values"]] for axis in found["axes"]}
-        table = tabulate(Store(folder), points)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        name = str(found["name"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # damaged: any JSON
         raise InputError(f"{folder}: damaged sweep: {type(error).__name__}: {error}") from None
+    table = tabulate(Store(folder), points)
     if table.empty:
         raise InputError(f"{folder}: an empty sweep: none of its {len(points)} points is done")
-    return Results(folder, str(found["name"]), axes, table)
+    return Results(folder, name, axes, table)
 
 
 def _json(value: Any) -> str:

@@ -12,6 +12,7 @@ from analysis.costs.numbers import Number
 from analysis.costs.setting import FIELDS, RADIX, Setting
 from analysis.measure import Measured
 from analysis.rows import Formula
+from mpcsim import InputError
 
 NONE_YET = "no formula yet"
 
@@ -84,6 +85,11 @@ def block_formulas(
 
 
 def setting_of(measured: Measured) -> Setting:
-    """Return the setting of a run on shares."""
-    assert measured.setting is not None
+    """Return the setting of a run on shares.
+
+    Raises:
+        InputError: the run says none.
+    """
+    if measured.setting is None:
+        raise InputError(f"the workload {measured.scenario.workload!r} says no ring or no protocol")
     return measured.setting

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         what = extras.missing(error)
         _fail(error, what or f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
         status = _UNEXPECTED if what is None else InputError.exit_status
-    except Exception as error:
+    except Exception as error:  # the last resort: no traceback reaches a user
         _fail(error, f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
         status = _UNEXPECTED
     sys.exit(status)

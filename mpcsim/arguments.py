@@ -118,7 +118,7 @@ def coroutines(programs: Sequence[Program], actors: Sequence[Party]) -> list[Cor
                 )
             seen.add(id(coroutine))
             made.append(coroutine)
-    except BaseException:
+    except BaseException:  # is raised on, once no coroutine is left that was never awaited
         for earlier in made:
             earlier.close()
         raise

@@ -238,7 +238,7 @@ class WallClock:
         def body() -> None:
             try:
                 self._run()
-            except BaseException as error:
+            except BaseException as error:  # is raised below, in the thread that waits
                 failure.append(error)
 
         thread = threading.Thread(target=body, name="mpcsim-wall-clock")
@@ -278,7 +278,7 @@ class WallClock:
                     break
                 _, _, callback, args = heappop(self._waiting)
                 callback(*args)
-        except BaseException as error:
+        except BaseException as error:  # uvloop would go on: it is raised once the loop stops
             self._failure = error
             self._stop = True
         self._woken = False

@@ -247,7 +247,7 @@ def decode(frame: bytes) -> tuple[int, Any]:
         channel, payload = msgpack.unpackb(frame, ext_hook=_decode_extension, strict_map_key=False)
     except InputError:
         raise
-    except Exception as error:
+    except Exception as error:  # of bytes from outside, msgpack and NumPy raise errors of many kinds
         raise InputError(f"not a frame of mpcsim ({len(frame)} bytes): {error}") from None
     if type(channel) is not int or channel < 0:
         raise InputError(f"not a frame of mpcsim: channel {channel!r}")

@@ -216,7 +216,7 @@ class Party(Actor):
         run = self._scheduler.enter_span(self, strand, name, op)
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # noted, and raised on
             note_span(error, run)
             raise
         finally:

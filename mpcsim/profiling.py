@@ -39,7 +39,7 @@ class Profiler:
         """Start the timer."""
         try:
             self._previous = signal.signal(signal.SIGALRM, self._sample)
-        except (AttributeError, ValueError):
+        except (AttributeError, ValueError):  # no SIGALRM on this system; not the main thread
             raise UsageError("--profile needs the timers of Unix, and the main thread") from None
         self._before = time.thread_time_ns()
         signal.setitimer(signal.ITIMER_REAL, INTERVAL_S, INTERVAL_S)

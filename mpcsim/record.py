@@ -81,6 +81,7 @@ def summary(
         "faults": run.faults,
         "timeouts": run.timeouts,
         "resent_segments": run.resent,
+        **({"shared": run.shared} if run.shared else {}),
         "error": None if run.error is None else _error(run.error),
         "output": output,
     }
@@ -190,7 +191,7 @@ def _same_run(folder: Path, record: Mapping[str, Any]) -> bool:
     try:
         found = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
         return all(found[key] == record[key] for key in ("name", "digest"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):  # damaged: any JSON, or none
         return False
 
 
@@ -285,7 +286,7 @@ def read_record(folder: Path) -> Record:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         form = found["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:  # damaged: any JSON, or none
         raise InputError(f"{path}: damaged: {type(error).__name__}: {error}") from None
     if form != FORMAT:
         raise InputError(f"{path}: found format {form!r}; accepted: {FORMAT}")

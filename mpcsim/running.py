@@ -70,7 +70,7 @@ def _output(program: Program, run: Run) -> dict[str, Any]:
     """Summarise a run; one in which a party crashed may have nothing to summarise."""
     try:
         return program.summarize(run)
-    except Exception as error:
+    except Exception as error:  # a workload's code may miss a crashed party's output in any way
         crashed = [act["party"] for act in run.faults if act["kind"] == "crash"]
         if not crashed or isinstance(error, MpcsimError):
             raise

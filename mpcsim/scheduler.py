@@ -13,7 +13,9 @@ from mpcsim.compute import Stopwatch
 from mpcsim.errors import Interrupted, MpcsimError, RecvTimeout, UsageError
 from mpcsim.meter import SpanRun
 from mpcsim.ports import Crashed, Faults
+from mpcsim.sharing import shared_by
 from mpcsim.strand import Actor, Channel, Strand
+from mpcsim.texts import whole
 from mpcsim.trace import (
     CANCEL,
     END,
@@ -51,6 +53,7 @@ class Scheduler:
         timeouts: how many waits had a timeout.
         progress: (done, total) as a party last told it.
         failure: what ended the run, if it was not its end.
+        shared: objects that children of a gather shared and changed: party and name of a variable.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Scheduler:
         self.parties: Sequence[Actor] = []
         self.strands: list[Strand] = []
         self.failure: MpcsimError | Interrupted | None = None
+        self.shared: list[dict[str, str]] = []
         self._running = 0
         self._numbers = 0
         self._spans = 0
@@ -191,6 +195,8 @@ class Scheduler:
                 return
             watch.begin(party.id)
         party._strand = strand
+        if strand.shared:
+            strand.hear_shared()
         try:
             wanted = strand.resume(value) if error is None else strand.coroutine.throw(error)
         except StopIteration as end:
@@ -201,7 +207,7 @@ class Scheduler:
             self._pause(strand)
             self._fail(strand, problem)
             return
-        if watch is None:
+        if watch is None and not strand.shared:
             party._strand = None
         else:
             self._pause(strand)
@@ -222,11 +228,14 @@ class Scheduler:
         self._end(strand, None, problem)
 
     def _pause(self, strand: Strand) -> None:
-        """Close a segment of compute: the party is busy until its end."""
+        """Close a segment of compute (the party is busy until its end), and see what changed in it."""
         if self.watch is not None:
             strand.party.busy_until = self.watch.end()
             self.charge(strand)
         strand.party._strand = None
+        for one in strand.shared:
+            if one.changed():
+                one.depth = max(one.depth, strand.depth)
 
     def _wait(self, strand: Strand, wanted: tuple[int, ...]) -> None:
         """Have a strand wait for a message: (source, channel), and a timeout if there is one."""
@@ -295,6 +304,12 @@ class Scheduler:
             self._strand(parent.party, coroutine, channel, parent.span, parent, position)
             for position, (coroutine, channel) in enumerate(zip(fork.coroutines, channels, strict=True))
         ]
+        if len(channels) > 1:
+            found = shared_by(fork.coroutines, parent.shared)
+            parent.watched = [(one, one.changes) for one in found]
+            new = (*parent.shared, *(one for one in found if one not in parent.shared))
+            for child in parent.children:
+                child.shared = new
         for child in parent.children:
             self.clock.soon(self._begin, child)
 
@@ -328,7 +343,7 @@ class Scheduler:
             if isinstance(error, MpcsimError) and error.__traceback__ is not None:
                 failure.locate(error, strand)
             broken = [one for sibling in parent.children for one in self._cancel(sibling, strand.depth)]
-            parent.join()
+            self._join(parent)
             if broken:
                 self.abort(failure.of_clean_up(strand, error, broken))
             else:
@@ -338,9 +353,22 @@ class Scheduler:
         parent.missing -= 1
         self._admit(strand.after)
         if parent.missing == 0:
-            parent.join()
+            self._join(parent)
             results, parent.results = parent.results, []
             self.clock.soon(self.step, parent, results)
+
+    def _join(self, parent: Strand) -> None:
+        """Go on after a gather, and note what its children shared and changed."""
+        parent.join()
+        for one, before in parent.watched:
+            if one.changes == before:
+                continue
+            if one.number < 0:
+                one.number = len(self.shared)
+                self.shared.append({"party": parent.party.role, "name": whole(one.name)})
+            if self.trace is not None:
+                self.trace.shared(self.time_of(parent.party), parent, whole(one.name), one.number)
+        parent.watched = []
 
     def _end_party(self, strand: Strand, result: Any, error: BaseException | None) -> None:
         party = strand.party

@@ -47,6 +47,8 @@ class Run(Shown):
         faults: what the rules of faults did, in order (the first thousand).
         timeouts: how many waits had a timeout; where there is one, a run cannot be retimed.
         resent: segments that were sent again after loss.
+        shared: what concurrent sub-protocols of a party shared and changed, by party and variable: what
+            they do may depend on the network, and `rounds` count a change as heard by all who share it.
         error: what ended the run, where it did not finish; its outputs and costs go so far.
     """
 
@@ -67,6 +69,7 @@ class Run(Shown):
     faults: list[dict[str, Any]] = field(default_factory=list, repr=False)
     timeouts: int = 0
     resent: int = 0
+    shared: list[dict[str, str]] = field(default_factory=list, repr=False)
     error: MpcsimError | Interrupted | None = field(default=None, repr=False)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
 
@@ -205,6 +208,7 @@ def simulate(
         faults=[] if injector is None else injector.acts,
         timeouts=scheduler.timeouts,
         resent=emulator.resent,
+        shared=scheduler.shared,
         error=problem,
         audit=digest.audit,
     )

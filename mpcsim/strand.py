@@ -18,6 +18,7 @@ from mpcsim.texts import utf8, whole
 if TYPE_CHECKING:
     from mpcsim.compute import Stopwatch
     from mpcsim.meter import SpanRun, Traffic
+    from mpcsim.shared import Shared
 
 
 class Channel:
@@ -130,12 +131,14 @@ class Strand:
         account: what the party sent in `span`, once it sent something.
         carried_ns: compute of the strand that no event of the trace holds yet.
         resume: the coroutine's `send`.
+        shared: what it shares with concurrent strands of its party.
+        watched: what the children of its gather share, with how often that had changed before.
     """
 
     __slots__ = (
         "account", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
-        "missing", "number", "parent", "party", "position", "queued", "results", "resume", "span", "stages",
-        "timer", "waiting",
+        "missing", "number", "parent", "party", "position", "queued", "results", "resume", "shared", "span",
+        "stages", "timer", "waiting", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -168,6 +171,8 @@ class Strand:
         self.results: list[Any] = []
         self.missing = 0
         self.finished = False
+        self.shared: tuple[Shared, ...] = parent.shared if parent else ()
+        self.watched: list[tuple[Shared, int]] = []
 
     @property
     def before(self) -> Strand | None:
@@ -215,6 +220,12 @@ class Strand:
             if mine is not theirs:
                 return mine.parent is not None and theirs in mine.parent.children
         return False
+
+    def hear_shared(self) -> None:
+        """Go on at no less than the depth of who changed what this strand shares: it may read it."""
+        for one in self.shared:
+            if one.depth > self.depth:
+                self.depth = one.depth
 
     def deepest(self) -> int:
         """Return the greatest depth of this strand and those below it."""

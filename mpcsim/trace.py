@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 KINDS = (
     "start", "send", "recv", "timeout", "sleep", "fork", "end", "enter", "leave", "cancel", "outside",
-    "fault", "stage",
+    "fault", "stage", "shared",
 )  # fmt: skip
 (
-    START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT, STAGE,
+    START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT, STAGE, SHARED,
 ) = range(len(KINDS))  # fmt: skip
 COLUMNS = (
     "kind", "t", "party", "strand", "peer", "message", "channel", "span", "occurrence", "depth",
@@ -43,7 +43,7 @@ class Trace(Sequence[dict[str, Any]]):
     fork: the number of children, whose strands are numbered on from `peer`; start: the parent's
     strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
     fault: the position of the rule; stage: the strand of the sibling before, where there is one; end: 1
-    where an error ended the strand.
+    where an error ended the strand; shared: the number of the object, whose name is its `channel`.
     """
 
     def __init__(self) -> None:
@@ -72,6 +72,18 @@ class Trace(Sequence[dict[str, Any]]):
             kind, time, strand.party.id, strand.number, peer, message, channel.number, span.number,
             strand.depth, NONE, NONE, NONE, compute_ns, value,
         )  # fmt: skip
+        if len(self.rows) >= _CHUNK:
+            self.pack()
+
+    def shared(self, time: int, strand: Strand, name: str, number: int) -> None:
+        """Note that the children of a strand's gather shared an object and that one of them changed it."""
+        self.rows += (
+            SHARED, time, strand.party.id, strand.number, NONE, NONE, len(self._channels),
+            strand.span.number, strand.depth, NONE, NONE, NONE, 0, number,
+        )  # fmt: skip
+        self._channels.append(name)
+        if strand.span.number >= len(self._spans):
+            self.name(strand.span)
         if len(self.rows) >= _CHUNK:
             self.pack()
 

@@ -4,7 +4,8 @@ A result has the right shape and dtype and checks what the kernel checks, but is
 (all strides are 0): no memory, hardly any time, whatever the shape. Its reshapes, transposes and basic
 slices are such arrays too, and the engine weighs a message of one like any other. So a protocol that runs
 on this module instead has the rounds, bytes and virtual time that it would have on data, and its values
-mean nothing. Data that a protocol brings along (constants, tables) is looked at for its shape alone.
+mean nothing. Data that a protocol brings along (constants, tables) is looked at for its shape alone. The
+names are those of `protocols.kernels.__all__`, and stand there alone.
 """
 
 # ruff: noqa: D103  # what a function means is said once, in `protocols.kernels`
@@ -19,64 +20,11 @@ import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from protocols.kernels._compiled import Bytes, Item, Words, expect
-from protocols.kernels.digits import digit_entries
+from protocols.kernels.digits import digit_entries as digit_entries
 from protocols.kernels.elementwise import Operand
 from protocols.kernels.products import Pair
-from protocols.kernels.residues import packed_size, uniform_mod_words
-
-__all__ = [
-    "add",
-    "and3",
-    "and_",
-    "any_zero",
-    "astype",
-    "bit_planes",
-    "blind",
-    "compare_digits",
-    "concatenate",
-    "conv2d",
-    "conv2d3",
-    "conv2d3_input_gradient",
-    "conv2d3_weight_gradient",
-    "deal_digits",
-    "digit_entries",
-    "expand_words",
-    "exponential_dot",
-    "from_planes",
-    "full",
-    "invert",
-    "low_bits",
-    "matmul",
-    "matmul3",
-    "mul",
-    "neg",
-    "one_hot",
-    "one_hot_words",
-    "pack",
-    "pack_mod",
-    "pad",
-    "permuted_dot_xor",
-    "positions",
-    "product3",
-    "product_of_tables",
-    "rounded",
-    "scatter_windows",
-    "shift_left",
-    "shift_right",
-    "stack",
-    "sub",
-    "sum",
-    "table_lookup",
-    "take",
-    "uniform_mod",
-    "uniform_mod_words",
-    "unpack",
-    "unpack_mod",
-    "where",
-    "xor",
-    "xor_all",
-    "zeros",
-]
+from protocols.kernels.residues import packed_size
+from protocols.kernels.residues import uniform_mod_words as uniform_mod_words
 
 Shape = tuple[int, ...]
 

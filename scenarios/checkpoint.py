@@ -187,7 +187,7 @@ class Store:
             missing = sorted({"fingerprint", "actor", "step", "run", "note"} - set(about))
         except FileNotFoundError:
             raise InputError(f"{path}: no such checkpoint") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:  # damaged
             raise InputError(f"{path}: damaged, or not a checkpoint ({error})") from None
         if missing:
             raise InputError(f"{path}: damaged, or not a checkpoint (it lacks {', '.join(missing)})")

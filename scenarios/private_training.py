@@ -80,6 +80,15 @@ class _Kept:
     ways: list[BitHalves | None] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What a kernel or a bias is after a step."""
+
+    name: str
+    weight: Share
+    velocity: Share
+
+
 def check_trainable(plans: Sequence[LayerPlan], loss: str) -> None:
     """Refuse, by name, what has no backward pass here, and a loss that teaches nothing."""
     for plan in plans:
@@ -117,9 +126,6 @@ class Pass:
     descent: tuple[Descent, Descent] | None = None
     reveals: bool = False
     watch: Watch | None = None
-    _kept: dict[int, _Kept] = field(default_factory=dict)
-    _weights: dict[str, Share] = field(default_factory=dict)
-    _velocities: dict[str, Share] = field(default_factory=dict)
 
     async def train(self, x: Share, targets: Share) -> tuple[Model, Metrics | None]:
         """Return the model after one step on a batch, and what the batch gave before it.
@@ -128,13 +134,14 @@ class Pass:
             x: images (n, h, w, c).
             targets: integers 0 or 1, (n, outputs).
         """
-        logits, p = await self._forward(0, x)
+        logits, p, kept = await self._forward(0, x)
         assert self.descent is not None
         g = losses.slope(self.server, p, targets, self.descent[0].lift)
-        metrics, _ = await self.server.party.gather(
-            self._measure(logits, p, targets), self._backward(len(self._blocks) - 1, g)
+        metrics, steps = await self.server.party.gather(
+            self._measure(logits, p, targets), self._backward(len(self._blocks) - 1, kept, g)
         )
-        return Model(self._weights, self._velocities), metrics
+        weights = {step.name: step.weight for step in steps}
+        return Model(weights, {step.name: step.velocity for step in steps}), metrics
 
     async def answer(self, x: Share) -> Share:
         """Return the logits (n, outputs) of images."""
@@ -155,18 +162,19 @@ class Pass:
 
     # Forward
 
-    async def _forward(self, index: int, x: Share) -> tuple[Share, Share]:
-        """Return (logits, probabilities) from the block `index` on, keeping what leads back."""
+    async def _forward(self, index: int, x: Share) -> tuple[Share, Share, list[_Kept]]:
+        """Return (logits, probabilities, what leads back through each block) from the block `index` on."""
         if index == len(self._blocks):
             with self.server.party.span("loss", "loss"):
-                return x, await losses.probabilities(self.server, self.loss, x)
+                return x, await losses.probabilities(self.server, self.loss, x), []
         y, kept = await self._layer(index, x)
         if not kept.taken:
-            self._kept[index] = kept
-            return await self._forward(index + 1, y)
-        ways, result = await self.server.party.gather(self._ways(index, kept), self._forward(index + 1, y))
-        self._kept[index] = _Kept(kept.x, kept.sums, ways=ways)
-        return result  # type: ignore[no-any-return]
+            logits, p, later = await self._forward(index + 1, y)
+            return logits, p, [kept, *later]
+        ways, (logits, p, later) = await self.server.party.gather(
+            self._ways(index, kept), self._forward(index + 1, y)
+        )
+        return logits, p, [_Kept(kept.x, kept.sums, ways=ways), *later]
 
     async def _ways(self, index: int, kept: _Kept) -> list[BitHalves | None]:
         with self.server.party.span(f"{self._blocks[index][0].name}.ways", "ways"):
@@ -227,15 +235,20 @@ class Pass:
 
     # Backward
 
-    async def _backward(self, index: int, g: Gradient) -> None:
-        """Take the gradient by block `index`'s output through it and those before, and update."""
-        plan, pooling = self._blocks[index]
-        kept = self._kept[index]
+    async def _backward(self, index: int, blocks: Sequence[_Kept], g: Gradient) -> list[_Step]:
+        """Take the gradient by block `index`'s output through it and those before; return their updates.
+
+        Args:
+            index: of the block.
+            blocks: what the forward pass kept of each.
+            g: the gradient.
+        """
+        plan, _ = self._blocks[index]
+        kept = blocks[index]
         if isinstance(plan.layer, Conv2D | Dense):
-            await self._back_through_linear(index, plan, pooling, kept, g)
-            return
+            return await self._back_through_linear(index, blocks, g)
         if index == 0:
-            return
+            return []
         with self.server.party.span(f"{plan.name}.gradient", "gradient"):
             if isinstance(plan.layer, MaxPooling2D):
                 g = await self._back_through_pooling(plan, kept, g)
@@ -243,17 +256,15 @@ class Pass:
                 g = await self._back_through_average(plan, kept, g)
             else:
                 g = g.reshape(*kept.x.shape)
-        await self._backward(index - 1, g)
+        return await self._backward(index - 1, blocks, g)
 
-    async def _back_through_linear(
-        self, index: int, plan: LayerPlan, pooling: LayerPlan | None, kept: _Kept, g: Gradient
-    ) -> None:
-        server = self.server
+    async def _back_through_linear(self, index: int, blocks: Sequence[_Kept], g: Gradient) -> list[_Step]:
+        server, kept = self.server, blocks[index]
+        plan, pooling = self._blocks[index]
         with server.party.span(f"{plan.name}.gradient", "gradient"):
             g = await self._by_the_sums(pooling, kept, g)
         if index == 0:  # nobody asks for the gradient by the pixels
-            await self._update(plan, kept, g)
-            return
+            return await self._update(plan, kept, g)
         kernel = self.model.weights[f"{plan.name}/kernel"]
         with server.party.span(f"{plan.name}.gradient", "gradient"):
             if isinstance(plan.layer, Conv2D):
@@ -264,7 +275,10 @@ class Pass:
         if self.watch is not None:
             self.watch(f"{plan}, its gradient", z, self.scales.weight)
         before = Sums(z, self.scales.weight).reshape(z.shape[0], *plan.input)
-        await server.party.gather(self._update(plan, kept, g), self._backward(index - 1, before))
+        own, earlier = await server.party.gather(
+            self._update(plan, kept, g), self._backward(index - 1, blocks, before)
+        )
+        return [*own, *earlier]
 
     async def _by_the_sums(self, pooling: LayerPlan | None, kept: _Kept, g: Gradient) -> Share:
         """Return the gradient by a linear layer's sums from that by its block's output."""
@@ -300,7 +314,7 @@ class Pass:
         images = to_images(self.server, entries, padded, plan.window, plan.stride)
         return images[:, top : top + height, left : left + width]
 
-    async def _update(self, plan: LayerPlan, kept: _Kept, g: Share) -> None:
+    async def _update(self, plan: LayerPlan, kept: _Kept, g: Share) -> list[_Step]:
         """Take a step with kernel and bias, in one vector each."""
         server, scales = self.server, self.scales
         assert self.descent is not None
@@ -316,13 +330,11 @@ class Pass:
             if plan.bias:
                 z = bias_gradient_locally(server, g, scales.value)
                 steps.append(self._descend(f"{plan.name}/bias", self.descent[1], z))
-            await server.party.gather(*steps)
+            return await server.party.gather(*steps)
 
-    async def _descend(self, name: str, descent: Descent, z: Words) -> None:
+    async def _descend(self, name: str, descent: Descent, z: Words) -> _Step:
         weight, velocity = self.model.weights[name], self.model.velocities[name]
-        self._weights[name], self._velocities[name] = await descend(
-            self.server, self.scales, descent, weight, velocity, z
-        )
+        return _Step(name, *await descend(self.server, self.scales, descent, weight, velocity, z))
 
 
 def _paired(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:

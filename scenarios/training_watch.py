@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mpcsim import Party
 from mpcsim.aside import aside
@@ -29,6 +30,8 @@ class RangeWatch:
     Servers cannot notice a number that wrapped. In the simulator their masked summands meet here, at no
     cost to the run: no message, no compute.
     """
+
+    looks_on: ClassVar[bool] = True  # no server's own: `mpcsim.sharing` passes over it
 
     ring: Ring
     store: Store | None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from analysis import frames, predict
-from analysis.costs.setting import Setting
-from analysis.measure import Measured, own_formulas
+from analysis.measure import Measured
 from analysis.message_times import Messages, messages_of
 from analysis.report.networks import Choices, choices
 from analysis.retime import Retiming, load
-from analysis.rows import Row, cost, params_text
+from analysis.rows import Row, params_text
 from analysis.span_parts import Part, parts
 from mpcsim import InputError, MpcsimError
 from mpcsim.paths import distinct, span_paths
@@ -108,38 +107,11 @@ def timeline(messages: Messages) -> dict[str, Any]:
 # Formulas
 
 
-class _Recorded:
-    """A record, as `analysis.predict` looks at a measured run."""
-
-    def __init__(self, record: Record) -> None:
-        self.scenario = record.scenario
-        self.output = record.summary["output"]
-        ring, protocol = record.summary.get("ring"), record.summary.get("protocol")
-        self.setting = Setting.read(ring, protocol) if ring and protocol else None
-        self.formulas = own_formulas(record.scenario)
-        self._summary = record.summary
-
-    def span(self, name: str, parties: int = 3) -> dict[str, Any]:
-        """Return rounds and payload bytes of a span."""
-        for row in self._summary["spans"]:
-            if row["name"] == name:
-                sent = row["payload_bytes_per_party"]
-                return cost(row["rounds"], [sent.get(str(party), 0) for party in range(parties)])
-        raise InputError(f"the record has no span {name!r}")
-
-    def whole(self) -> dict[str, Any]:
-        """Return rounds and payload bytes of the run."""
-        sent = [party["payload_bytes"] for party in self._summary["per_party"]]
-        return cost(self._summary["rounds"], sent)
-
-
 def _validate(record: Record, content: Content) -> None:
     try:
-        content.validation = predict.rows(cast(Measured, _Recorded(record)))
+        content.validation = predict.rows(Measured.of_record(record))
     except MpcsimError as error:
         content.notes["validation"] = str(error)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        content.notes["validation"] = f"no fitting formulas ({type(error).__name__}: {error})"
 
 
 def validation_rows(rows: list[Row]) -> list[dict[str, Any]]:

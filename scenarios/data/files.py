@@ -88,7 +88,7 @@ def load_npz(path: Path, split: Split) -> Dataset:
                     f"{' and '.join(wanted)}"
                 )
             images, labels = (archive[key] for key in wanted)
-    except (
+    except (  # damaged, in whatever way: NumPy and zipfile raise all of these
         OSError,
         ValueError,
         TypeError,

@@ -130,7 +130,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         mark = json.loads(arrays.pop(_FINGERPRINT).tobytes()) if _FINGERPRINT in arrays else None
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file of weights") from error
-    except (
+    except (  # damaged, in whatever way: NumPy and zipfile raise all of these
         OSError,
         ValueError,
         TypeError,

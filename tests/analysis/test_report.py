@@ -6,10 +6,12 @@ import re
 import browser
 import pytest
 
-from analysis import report
+from analysis import predict, report
+from analysis.measure import measure
 from analysis.report import content as contents
 from analysis.report.content import MOST_BARS, MOST_MESSAGES, gather
 from analysis.report.networks import LATENCIES
+from analysis.report.page import render
 from mpcsim import InputError
 from mpcsim.__main__ import main
 from mpcsim.record import read_record
@@ -280,3 +282,41 @@ class TestInTheBrowser:
             page.run("document.querySelectorAll('.plot').forEach((plot) => plot.scrollIntoView())")
             page.run("new Promise((done) => setTimeout(done, 300))")
             assert page.problems == []
+
+
+# Formulas
+
+
+CASES = {
+    "training_step": ["dry_run=true"],
+    "pomic_inference": ["dry_run=true", "data.count=2", "inference.batch=1"],
+    "microbench": ["workload.op=mul", "workload.size=8"],
+    "link_probe": ["workload.repeats=2"],
+}
+
+
+@pytest.mark.parametrize("scenario", CASES)
+def test_a_report_has_the_rows_that_validate_has(scenario, tmp_path):
+    changes = [word for one in CASES[scenario] for word in ("--set", one)]
+    assert run(["run", scenario, "--set", "engine.trace=false", *changes, "--out", tmp_path / "run"]) == 0
+    content = gather(read_record(tmp_path / "run"))
+    assert "validation" not in content.notes
+    wanted = predict.rows(measure(scenario, CASES[scenario]))
+    assert [row.describe() for row in content.validation] == [row.describe() for row in wanted]
+    assert content.validation
+    assert all(row.equal for row in content.validation)
+    assert f"{len(wanted)} rows: {len(wanted)} equal, 0 differ" in render(content)
+
+
+def test_a_record_that_lacks_what_formulas_need_says_so(tmp_path):
+    changes = ["--set", "dry_run=true", "--set", "engine.trace=false"]
+    assert run(["run", "training_step", *changes, "--out", tmp_path / "run"]) == 0
+    file = tmp_path / "run" / "summary.json"
+    found = json.loads(file.read_text())
+    for change, said in (
+        ({"output": {}}, "has no 'resumed_from'"),
+        ({"ring": {}}, "says no ring"),
+        ({"protocol": {"comparison": "table"}}, "does not say 'truncation'"),
+    ):
+        file.write_text(json.dumps(found | change))
+        assert said in gather(read_record(tmp_path / "run")).notes["validation"]

@@ -195,7 +195,7 @@ CASES = {
 
 def test_the_twin_has_the_names_and_signatures_of_the_kernels():
     def signatures(module):
-        found = {name: inspect.signature(getattr(module, name)).parameters for name in module.__all__}
+        found = {name: inspect.signature(getattr(module, name)).parameters for name in kernels.__all__}
         return {
             name: [(one.name, one.kind, one.default) for one in given.values()]
             for name, given in found.items()
@@ -415,7 +415,7 @@ def _strict():
 
         return call
 
-    return types.SimpleNamespace(**{name: checked(getattr(shapes, name)) for name in shapes.__all__})
+    return types.SimpleNamespace(**{name: checked(getattr(shapes, name)) for name in kernels.__all__})
 
 
 def _operation(op):
