@@ -125,7 +125,7 @@ def run(
 
     Raises:
         InputError: the folder is not usable; every point was refused.
-        RunError: the engine failed or was interrupted; what was finished is kept and tabulated.
+        RunError: the engine failed; what was finished is kept and tabulated, as after Ctrl-C.
     """
     store = Store(planned.folder)
     with store.opened(planned.description):
@@ -136,8 +136,9 @@ def run(
         work = _Work(store, points, jobs)
         try:
             work.solve(engine)
-        except KeyboardInterrupt:
-            raise RunError(f"interrupted; {_kept(store)}") from None
+        except KeyboardInterrupt as stop:
+            stop.add_note(_kept(store))
+            raise
         except MpcsimError as error:
             error.add_note(_kept(store))
             raise

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -25,6 +27,18 @@ _DIED = "the worker process died (out of memory, or killed) while it ran this po
 _LOOK_S = 1.0  # how often a cluster that gives no results is looked at
 _CONNECT_S = 5
 _PATIENCE_S = 15.0  # how long a cluster may be without a worker
+
+
+def _serve(sweep: int) -> None:
+    """Make this a worker process: Ctrl-C is the sweep's to see to, and it ends when the sweep is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == sweep:
+            time.sleep(_LOOK_S)
+        os._exit(UNFINISHED)  # the sweep was killed: nobody waits for this point
+
+    threading.Thread(target=watch, name="mpcsim-worker-watch", daemon=True).start()
 
 
 class Engine(Protocol):
@@ -80,7 +94,12 @@ class LocalEngine:
         """Start a function in some process."""
         while True:
             try:
-                self._pool = get_reusable_executor(max_workers=self.jobs, env=self._environment)
+                self._pool = get_reusable_executor(
+                    max_workers=self.jobs,
+                    env=self._environment,
+                    initializer=_serve,
+                    initargs=(os.getpid(),),
+                )
                 future: Future[Outcome] = self._pool.submit(function, *arguments)
                 return future
             except BrokenProcessPool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import os
@@ -12,46 +13,63 @@ from typing import NoReturn
 from mpcsim import extras
 from mpcsim.cli import build
 from mpcsim.errors import InputError, MpcsimError
+from mpcsim.exits import BROKEN_PIPE, UNFINISHED, ended, flushed, terminable, unread
+from mpcsim.failure import text
 
 _TRACEBACK = "MPCSIM_DEBUG"
-_UNEXPECTED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 good, 1 a check failed, 2 bad input, 3 the run failed."""
+    """Run the command line and exit, with a status of `mpcsim.exits`."""
     gc.set_threshold(50_000, 20, 500)  # starting up makes many objects, and no garbage
     # NumPy's threads would spin through small products in the clear, longer than those take.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a screen that cannot show a letter gets its escape
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        build()(arguments, prog_name="mpcsim")
-        status = 0
-    except MpcsimError as error:
-        notes = getattr(error, "__notes__", [])
-        hint = [] if error.__cause__ is None or os.environ.get(_TRACEBACK) else [_hint()]
-        _fail(error, "\n  ".join([str(error), *notes, *hint]))
-        status = error.exit_status
-    except ModuleNotFoundError as error:
-        what = extras.missing(error)
-        _fail(error, what or f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
-        status = _UNEXPECTED if what is None else InputError.exit_status
-    except Exception as error:  # the last resort: no traceback reaches a user
-        _fail(error, f"unexpected {type(error).__name__}: {error}\n  {_hint()}")
-        status = _UNEXPECTED
+        with terminable():
+            status = flushed(_run(arguments))
+    except KeyboardInterrupt as stop:  # outside of a command, or a second one
+        status = _failed(ended(stop))
+    except OSError as error:  # of standard output
+        status = _failed(error)
     sys.exit(status)
 
 
-def _fail(error: Exception, text: str) -> None:
-    if os.environ.get(_TRACEBACK):
-        import traceback
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        build()(arguments, prog_name="mpcsim")
+    except SystemExit as end:  # typer's: `exits.Commands` lets nobody else's through
+        if unread(end):
+            return BROKEN_PIPE
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:  # nothing may reach a user as a traceback
+        return _failed(error)
+    return 0
 
-        traceback.print_exception(error)
-    print(f"mpcsim: {text}", file=sys.stderr)
 
+def _failed(error: Exception) -> int:
+    """Say what went wrong, and return the exit status."""
+    said, status = text(error), UNFINISHED
+    hint = f"{_TRACEBACK}=1 shows the traceback"
+    what = extras.missing(error) if isinstance(error, ModuleNotFoundError) else None
+    if what is not None:
+        lines, status = [what], InputError.exit_status
+    elif isinstance(error, MpcsimError):
+        lines, status = [said, *getattr(error, "__notes__", [])], error.exit_status
+        lines += [hint] if error.__cause__ is not None else []
+    else:
+        lines = [f"unexpected {type(error).__name__}: {said}", hint]
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        if os.environ.get(_TRACEBACK):
+            import traceback
 
-def _hint() -> str:
-    return f"{_TRACEBACK}=1 shows the traceback"
+            traceback.print_exception(error)
+            lines = [line for line in lines if line != hint]
+        if said or not isinstance(error, MpcsimError):
+            print("mpcsim:", "\n  ".join(lines), file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

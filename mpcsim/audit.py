@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from mpcsim import determinism, plugins, workload
-from mpcsim.errors import MpcsimError
+from mpcsim.errors import Interrupted, MpcsimError
 from mpcsim.scenario import load_scenario
 
 
@@ -16,7 +16,7 @@ def main(scenario: Path, rows: Path) -> None:
     program = workload.build_program(loaded, plugins.workloads())
     try:
         finished = workload.run_program(program, loaded, audit=True)
-    except MpcsimError as error:
+    except (MpcsimError, Interrupted) as error:
         if error.run is None:
             raise
         finished = error.run

@@ -13,12 +13,14 @@ import typer
 
 from mpcsim import plugins
 from mpcsim.errors import InputError
+from mpcsim.exits import Commands
 
 
 def build() -> typer.Typer:
     """Return the command line with all registered commands; one that cannot be loaded says so when used."""
     app = typer.Typer(
         name="mpcsim",
+        cls=Commands,
         help="Run secure multi-party computation protocols over an emulated network.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

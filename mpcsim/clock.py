@@ -8,6 +8,7 @@ really waits.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 import time
@@ -243,7 +244,15 @@ class WallClock:
 
         thread = threading.Thread(target=body, name="mpcsim-wall-clock")
         thread.start()
-        thread.join()
+        try:
+            thread.join()
+        except BaseException:  # Ctrl-C: without this the thread would go on
+            self._stop = True
+            with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                if self._loop is not None:
+                    self._loop.call_soon_threadsafe(self._turn)
+            thread.join()
+            raise
         if failure:
             raise failure[0]
 

@@ -19,10 +19,20 @@ WORTHWHILE = 1 << 14
 """Bytes from which on this is faster than BLAKE2b; below, setting it up takes longer."""
 
 
-def fingerprint(buffer: Any) -> bytes:
-    """Return 16 bytes that identify the contents of a buffer in C order."""
+_PIECE = 1 << 30  # bytes; the library takes less than 2^31 at a time
+
+
+def fingerprint(buffer: Any, piece: int = _PIECE) -> bytes:
+    """Return 16 bytes that identify the contents of a buffer in C order.
+
+    Args:
+        buffer: bytes or an array, of any length.
+        piece: how many bytes are handed over at a time; the result does not depend on it.
+    """
     tag = Cipher(algorithms.AES(bytes(16)), modes.GCM(bytes(12))).encryptor()
-    tag.authenticate_additional_data(np.frombuffer(buffer, np.uint8))  # type: ignore[arg-type]
+    data = np.frombuffer(buffer, np.uint8)
+    for start in range(0, len(data), piece):
+        tag.authenticate_additional_data(data[start : start + piece])  # type: ignore[arg-type]
     tag.finalize()
     return tag.tag
 

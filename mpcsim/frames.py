@@ -14,6 +14,7 @@ import msgpack
 import numpy as np
 
 from mpcsim.errors import InputError, UsageError
+from mpcsim.schema import shown
 
 ARRAY: Final = 1
 BIG_INTEGER: Final = 2
@@ -156,7 +157,15 @@ def copied(payload: Any) -> Any:
 
 
 def _pack_scalar(value: Any) -> bytes:
-    if value is None or isinstance(value, bool | float | str | bytes):
+    if isinstance(value, str | bytes):
+        try:
+            return bytes(_PACK(value))
+        except ValueError as error:  # text that is no Unicode, or 4 GiB
+            raise UsageError(
+                f"a payload cannot hold {shown(value[:8])}… ({len(value)} long): {error}; accepted are text "
+                "that UTF-8 can write, and less than 4 GiB"
+            ) from None
+    if value is None or isinstance(value, bool | float):
         return bytes(_PACK(value))
     if isinstance(value, int):
         if -(2**63) <= value < 2**64:

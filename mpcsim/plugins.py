@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mpcsim.errors import InputError
+from mpcsim.exits import guarded
 
 COMMANDS, SCENARIOS, COLUMNS = "mpcsim.commands", "mpcsim.scenarios", "mpcsim.columns"
 _OURS = "mpcsim"
@@ -37,13 +38,9 @@ def load(entry: EntryPoint) -> Any:
     package = "an unknown package" if entry.dist is None else f"the package {entry.dist.name}"
     if _is_ours(entry):
         _check_shadow(entry.module.partition(".")[0])
-    try:
+    what = f"{entry.group}: {entry.name!r} of {package} ({entry.value}) cannot be loaded"
+    with guarded(what, InputError):  # another's package may fail in any way
         return entry.load()
-    except Exception as error:  # another's package may fail in any way
-        raise InputError(
-            f"{entry.group}: {entry.name!r} of {package} ({entry.value}) cannot be loaded: "
-            f"{type(error).__name__}: {error}"
-        ) from error
 
 
 def workloads() -> dict[str, str]:

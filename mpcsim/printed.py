@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mpcsim import plugins
+from mpcsim.errors import InputError
+from mpcsim.exits import guarded
 from mpcsim.profiling import tables
 from mpcsim.tables import party_table, span_table
 from mpcsim.terminal import console
@@ -59,8 +61,9 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     if render is None:
         out.print_json(data=summary["output"])
     else:
-        for part in render(summary["output"]):
-            out.print(part, soft_wrap=isinstance(part, str))
+        with guarded(f"the workload cannot print what came out; record: {folder}", InputError):
+            for part in render(summary["output"]):
+                out.print(part, soft_wrap=isinstance(part, str))
     if "profile" in summary:
         out.print(*tables(summary["profile"]), sep="\n\n")
     line(

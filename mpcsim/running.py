@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mpcsim import record, workload
-from mpcsim.errors import MpcsimError, RunError
+from mpcsim.errors import Interrupted, MpcsimError, RunError
 from mpcsim.scenario import Scenario
 from mpcsim.simulate import Run
 from mpcsim.workload import Program
@@ -54,7 +54,7 @@ def execute(
     log.info("run starts", scenario=scenario.name, parties=len(program.roles))
     try:
         run = workload.run_program(program, scenario, audit=audit, watch=watch)
-    except MpcsimError as error:
+    except (MpcsimError, Interrupted) as error:
         error.add_note(_again(scenario))
         if error.run is not None:
             summary = record.summary(error.run, scenario, {}, program.describe)

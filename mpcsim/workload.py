@@ -30,6 +30,8 @@ from pydantic import BaseModel
 
 from mpcsim.arguments import party_count
 from mpcsim.errors import InputError, ScenarioError
+from mpcsim.exits import guarded
+from mpcsim.failure import described
 from mpcsim.party import Party
 from mpcsim.scenario import ENGINE_KEYS, Scenario, unknown, validate
 from mpcsim.scheduler import Scheduler
@@ -105,14 +107,14 @@ def _import(path: Path) -> Any:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # it is a user's code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's code: sys.exit too, which would end us without a run
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
                  if frame.filename == str(path)]  # fmt: skip
         where = f" (line {lines[-1]})" if lines else ""
-        raise InputError(
-            f"workload: {path} cannot be imported{where}: {type(error).__name__}: {error}"
-        ) from error
+        raise InputError(f"workload: {path} cannot be imported{where}: {described(error)}") from error
     return module
 
 
@@ -161,7 +163,8 @@ def _built(function: Function, scenario: Scenario) -> Program:
     """Have `function` return the program."""
     parameters = _parameters(function, scenario.workload, ("settings", "scenario"))
     settings = _settings(parameters[0], scenario.tables, ())
-    program = function(settings, scenario) if len(parameters) == 2 else function(settings)
+    with guarded(f"workload: {scenario.workload!r} failed", InputError):
+        program = function(settings, scenario) if len(parameters) == 2 else function(settings)
     if not isinstance(program, Program):
         raise InputError(
             f"workload: {scenario.workload!r} returned {type(program).__name__}; accepted: "
@@ -182,16 +185,15 @@ def _parameters(function: Function, reference: str, names: tuple[str, str]) -> l
             f"`{kind} {function.__name__}({names[0]})` or "
             f"`{kind} {function.__name__}({', '.join(names)})`"
         )
-    try:
+    with guarded(f"workload: {reference!r}: its annotations cannot be read", InputError):
         hints = typing.get_type_hints(function)
-    except NameError as error:
-        raise InputError(f"workload: {reference!r}: annotation not found: {error}") from None
     return [hints.get(parameter.name) for parameter in parameters]
 
 
 def _settings(annotation: Any, tables: dict[str, Any], also: tuple[str, ...]) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return validate(annotation, tables, (*ENGINE_KEYS, *also))
+        with guarded(f"workload: {annotation.__name__} failed", InputError):
+            return validate(annotation, tables, (*ENGINE_KEYS, *also))
     return tables
 
 
