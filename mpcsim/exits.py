@@ -18,7 +18,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from mpcsim.errors import Interrupted, MpcsimError, RunError, Terminated
-from mpcsim.failure import causes, described, place
+from mpcsim.failure import causes, place
 
 UNFINISHED = MpcsimError.exit_status
 BROKEN_PIPE = 128 + 13  # SIGPIPE
@@ -61,20 +61,6 @@ def ended(stop: KeyboardInterrupt) -> Ended:
     for note in getattr(stop, "__notes__", []):
         error.add_note(note)
     return error
-
-
-@contextmanager
-def guarded(what: str, kind: type[MpcsimError]) -> Iterator[None]:
-    """Turn whatever a user's function raises, SystemExit as well, into an error of ours of that kind.
-
-    What is one already, and Ctrl-C, goes on as it is.
-    """
-    try:
-        yield
-    except (MpcsimError, KeyboardInterrupt, BrokenPipeError):
-        raise
-    except BaseException as error:  # the code of others
-        raise kind(f"{what}{place(error)}: {described(error)}") from error
 
 
 @contextmanager

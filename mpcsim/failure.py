@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mpcsim import extras
 from mpcsim.errors import DeadlockError, Interrupted, MpcsimError, PartyError, Terminated, UsageError
 from mpcsim.paths import in_short
 from mpcsim.ports import Crashed
@@ -98,6 +100,22 @@ def place(error: BaseException) -> str:
 
 def _is_inside(file: str) -> bool:
     return file.startswith(_ENGINE) or (file.startswith(_PYTHON) and "site-packages" not in file)
+
+
+@contextmanager
+def guarded(what: str, kind: type[MpcsimError]) -> Iterator[None]:
+    """Turn whatever a user's function raises, SystemExit as well, into an error of ours of that kind.
+
+    What is one already, and Ctrl-C, goes on as it is.
+    """
+    try:
+        yield
+    except (MpcsimError, KeyboardInterrupt, BrokenPipeError):
+        raise
+    except BaseException as error:  # the code of others
+        if isinstance(error, ModuleNotFoundError) and extras.missing(error) is not None:
+            raise  # said once for all, with the line that installs it
+        raise kind(f"{what}{place(error)}: {described(error)}") from error
 
 
 # What ends a run

@@ -162,8 +162,8 @@ def _pack_scalar(value: Any) -> bytes:
             return bytes(_PACK(value))
         except ValueError as error:  # text that is no Unicode, or 4 GiB
             raise UsageError(
-                f"a payload cannot hold {shown(value[:8])}… ({len(value)} long): {error}; accepted are text "
-                "that UTF-8 can write, and less than 4 GiB"
+                f"a payload cannot hold {shown(value[:8])}… ({len(value)} long): {error}; accepted are "
+                "text that UTF-8 can write, and less than 4 GiB"
             ) from None
     if value is None or isinstance(value, bool | float):
         return bytes(_PACK(value))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mpcsim.errors import InputError
-from mpcsim.exits import guarded
+from mpcsim.failure import guarded
 
 COMMANDS, SCENARIOS, COLUMNS = "mpcsim.commands", "mpcsim.scenarios", "mpcsim.columns"
 _OURS = "mpcsim"

@@ -8,7 +8,7 @@ from typing import Any
 
 from mpcsim import plugins
 from mpcsim.errors import InputError
-from mpcsim.exits import guarded
+from mpcsim.failure import guarded
 from mpcsim.profiling import tables
 from mpcsim.tables import party_table, span_table
 from mpcsim.terminal import console

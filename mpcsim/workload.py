@@ -30,8 +30,7 @@ from pydantic import BaseModel
 
 from mpcsim.arguments import party_count
 from mpcsim.errors import InputError, ScenarioError
-from mpcsim.exits import guarded
-from mpcsim.failure import described
+from mpcsim.failure import described, guarded
 from mpcsim.party import Party
 from mpcsim.scenario import ENGINE_KEYS, Scenario, unknown, validate
 from mpcsim.scheduler import Scheduler
