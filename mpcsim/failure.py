@@ -103,14 +103,16 @@ def _is_inside(file: str) -> bool:
 
 
 @contextmanager
-def guarded(what: str, kind: type[MpcsimError]) -> Iterator[None]:
+def guarded(
+    what: str, kind: type[MpcsimError], passing: type[BaseException] = MpcsimError
+) -> Iterator[None]:
     """Turn whatever a user's function raises, SystemExit as well, into an error of ours of that kind.
 
-    What is one already, and Ctrl-C, goes on as it is.
+    What is one already, Ctrl-C, and what is `passing`, goes on as it is.
     """
     try:
         yield
-    except (MpcsimError, KeyboardInterrupt, BrokenPipeError):
+    except (MpcsimError, KeyboardInterrupt, BrokenPipeError, passing):
         raise
     except BaseException as error:  # the code of others
         if isinstance(error, ModuleNotFoundError) and extras.missing(error) is not None:

@@ -162,7 +162,7 @@ def _built(function: Function, scenario: Scenario) -> Program:
     """Have `function` return the program."""
     parameters = _parameters(function, scenario.workload, ("settings", "scenario"))
     settings = _settings(parameters[0], scenario.tables, ())
-    with guarded(f"workload: {scenario.workload!r} failed", InputError):
+    with guarded(f"workload: {scenario.workload!r} failed", InputError, passing=Exception):
         program = function(settings, scenario) if len(parameters) == 2 else function(settings)
     if not isinstance(program, Program):
         raise InputError(
@@ -185,7 +185,10 @@ def _parameters(function: Function, reference: str, names: tuple[str, str]) -> l
             f"`{kind} {function.__name__}({', '.join(names)})`"
         )
     with guarded(f"workload: {reference!r}: its annotations cannot be read", InputError):
-        hints = typing.get_type_hints(function)
+        try:
+            hints = typing.get_type_hints(function)
+        except NameError as error:
+            raise InputError(f"workload: {reference!r}: annotation not found: {error}") from None
     return [hints.get(parameter.name) for parameter in parameters]
 
 
