@@ -39,8 +39,7 @@ def solve(scenario: Scenario) -> Outcome:
             notes = [note for note in getattr(error, "__notes__", []) if not note.startswith(_FOLDER)]
             text = "; ".join([str(error), *notes])
             return Outcome(error=text, exit_status=error.exit_status)
-        except (Exception, KeyboardInterrupt) as error:
-            # A workload is a user's code; the row of the point says what it raised. Workers ignore Ctrl-C.
+        except (Exception, KeyboardInterrupt) as error:  # a user's code; workers ignore Ctrl-C themselves
             text = f"unexpected {type(error).__name__}: {error}"
             return Outcome(error=text, exit_status=UNFINISHED)
 
