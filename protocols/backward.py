@@ -36,7 +36,10 @@ from protocols.truncation import sum_to_truncated_halves
 
 @dataclass(frozen=True)
 class Sums:
-    """A gradient before its truncation: masked additive shares of the values times 2^shift."""
+    """A gradient before its truncation: masked additive shares of the values times 2^shift.
+
+    Requires: z_i that a zero share masks, each sent nowhere else: whoever takes the sums sends them.
+    """
 
     z: Words
     shift: int

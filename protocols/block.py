@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from mpcsim import InputError
 from protocols.activation import relu_of_halves
 from protocols.boolean import complement
 from protocols.comparison import sign
@@ -39,12 +40,18 @@ async def pool_and_relu_of_sum(
 
     max(relu) = relu(max), so pooling comes first and leaves fewer values for ReLU. Values stay halves
     mod 2^k, k = value_bits + 1, from the layer's sum to the end, where they are lifted to 2^l: sums
-    that a window drops are never sent. Windows must not overlap.
+    that a window drops are never sent.
+
+    Requires: windows that do not overlap. Their thirds have rotated roles: of a sum in two windows, one
+    server could get all three z_i. And z_i that a zero share masks, each sent nowhere else.
 
     Args:
         z: all at once, or strips of images, one after the other: a strip is rounded to k bits and dropped
             before the next is made, so that a large layer's sums never stand in memory together.
         spans: names to attribute to: the sum and its truncation, pooling, ReLU.
+
+    Raises:
+        InputError: windows overlap.
     """
     y, _ = await pool_and_relu_with_choices(server, z, window, relu, spans, stride)
     return y
@@ -61,8 +68,13 @@ async def pool_and_relu_with_choices(
 ) -> tuple[Share, list[Taken]]:
     """Return what `pool_and_relu_of_sum` does, and the choices that lead a gradient back.
 
+    Requires: what `pool_and_relu_of_sum` does.
+
     Args:
         shift: the sums are at 2^shift times the scale of the result; f by default.
+
+    Raises:
+        InputError: windows overlap.
     """
     bits = server.ring.value_bits + 1
     strips = [z] if isinstance(z, np.ndarray) else z
@@ -72,6 +84,7 @@ async def pool_and_relu_with_choices(
         entries = sums.reshape(1, -1)
     else:
         shape = pooled_shape(sums.shape, window, stride or window)
+        _check_apart(shape, window, stride or window)
         entries = windows(server, sums, window, stride or window)
     del sums
 
@@ -91,6 +104,17 @@ async def pool_and_relu_with_choices(
     thirds = await in_thirds(server, third, entries.shape[1], lambda part: (entries[:, part],))
     y = concatenate(server, [y for y, _ in thirds]).reshape(*shape)
     return y, [taken for _, taken in thirds]
+
+
+def _check_apart(pooled: Sequence[int], window: Window, stride: Window) -> None:
+    """Refuse windows that share an entry: each sum may be sent once, in one rotation of the roles."""
+    if any(
+        step < size and count > 1 for count, size, step in zip(pooled[1:3], window, stride, strict=True)
+    ):
+        raise InputError(
+            f"windows of {window} every {stride} overlap: sums that are not yet shared may be in one "
+            "window alone, or they would be revealed; truncate them to shares, and pool those"
+        )
 
 
 async def _finish(server: Server, x: Halves, relu: bool) -> tuple[Share, BitHalves | None]:

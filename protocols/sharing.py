@@ -258,6 +258,8 @@ async def halves_to_share(server: Server, x: Halves) -> Share:
 async def reshare(server: Server, z: Words) -> Share:
     """Return replicated shares of masked additive shares z_i.
 
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
+
     Rounds: 1. Bits: 3l a value (server i sends z_i to server i − 1). Source: Araki et al. 2016.
     """
     k, ring = server.kernels, server.ring
@@ -268,6 +270,8 @@ async def reshare(server: Server, z: Words) -> Share:
 
 async def exchange(server: Server, own: Words, bits: int) -> Words:
     """Servers 1 and 2 send each other words mod 2^bits and return what they got.
+
+    Requires: words that are masked by an output of a key that the other lacks, or summands z_i.
 
     Rounds: 1. Bits: 2 · bits a value.
     """
@@ -281,7 +285,9 @@ async def exchange(server: Server, own: Words, bits: int) -> Words:
 async def sum_to_halves(server: Server, z: Words, bits: int) -> Halves:
     """Return masked additive shares z_i as halves mod 2^bits: v = z_0, w = z_1 + z_2.
 
-    Each z_i must be uniform to the others (a zero share was added). Rounds: 1. Bits: 2 · bits.
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
+
+    Rounds: 1. Bits: 2 · bits.
     """
     if server.role == 0:
         return Halves(z, bits)

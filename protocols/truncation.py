@@ -35,6 +35,8 @@ from protocols.sharing import (
 async def truncate_product(server: Server, z: Words, shift: int | None = None) -> Share:
     """Return shares of z / 2^shift (2^f by default) for masked additive shares z_i, |z| < 2^(l−2).
 
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
+
     Rounds and bits: those of the truncation that the server's choices name; a shift by nothing is a
     plain reshare.
     """
@@ -50,6 +52,8 @@ async def truncate_product(server: Server, z: Words, shift: int | None = None) -
 async def truncate_fused(server: Server, z: Words, shift: int) -> Share:
     """Return shares of z / 2^shift, off by at most one unit but for rare wraps.
 
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
+
     v = z_0 and w = z_1 + z_2 are shifted apart, v as it is and w as −((−w) ≫ shift), as in SecureML's
     local truncation. Rounds: 1. Bits: 3l a value.
     Source: Mohassel, Zhang 2017, §4.1, on two-party halves.
@@ -64,6 +68,8 @@ async def truncate_fused(server: Server, z: Words, shift: int) -> Share:
 
 async def truncate_safe(server: Server, z: Words, shift: int) -> Share:
     """Return shares of z / 2^shift, off by at most one unit, without bias; |z| < 2^(l−2).
+
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
 
     Rounds: 2. Bits: 3l + 3 · shift a value.
     """
@@ -153,6 +159,8 @@ def rounded_locally(server: Server, z: Words, bits: int, shift: int | None = Non
 
 async def sum_to_truncated_halves(server: Server, z: Words, bits: int, shift: int | None = None) -> Halves:
     """Return z / 2^s as halves mod 2^bits, bits ≤ l − s, for masked additive shares z_i.
+
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
 
     Off by less than 1.5 units, never by more. Rounds: 1. Bits: 2 · bits a value.
     """

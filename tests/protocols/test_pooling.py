@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
-from harness import COMPARISONS, NARROW, TOY, WIDE, over, run, values_of
+from harness import COMPARISONS, NARROW, TOY, WIDE, Recorder, over, run, values_of
 
+from mpcsim import InputError
+from protocols import block, kernels
+from protocols.arithmetic import multiply_locally
 from protocols.block import pool_and_relu_of_sum
 from protocols.maximum import argmax
 from protocols.pooling import average_pool2d, max_pool2d
@@ -142,3 +145,45 @@ def test_the_block_names_its_spans():
     parts = [result.run.span(name).payload_bytes for name in ("conv", "pool", "act")]
     assert min(parts) > 0
     assert sum(parts) == result.cost.payload_bytes
+
+
+SPANS = ("sum", "pool", "relu")
+
+
+@pytest.mark.parametrize(("shape", "window", "stride", "padding"), WINDOWS)
+@pytest.mark.parametrize("with_choices", [False, True])
+def test_sums_are_pooled_in_windows_that_share_none_of_them_or_not_at_all(
+    shape, window, stride, padding, with_choices
+):
+    pool = block.pool_and_relu_with_choices if with_choices else pool_and_relu_of_sum
+
+    async def protocol(server, x):
+        await pool(server, multiply_locally(server, x, x), window, True, SPANS, stride)
+
+    counts = [(size - w) // s + 1 for size, w, s in zip(shape[1:3], window, stride, strict=True)]
+    shared = any(n > 1 and s < w for n, w, s in zip(counts, window, stride, strict=True))
+    if shared:
+        with pytest.raises(InputError, match="overlap: sums that are not yet shared"):
+            run(protocol, np.ones(shape))
+    else:
+        run(protocol, np.ones(shape))
+
+
+def test_overlapping_windows_of_sums_would_show_a_server_all_three_summands(monkeypatch):
+    """The control: the sum at column 1 is in two windows, whose thirds have other roles."""
+    monkeypatch.setattr(block, "_check_apart", lambda *_: None)
+    bits, value = WIDE.value_bits + 1, 300
+    seen = {}
+
+    async def protocol(server, x):
+        recorder = Recorder(server.party, server.ring, server.keys, server.choices, server.role)
+        z = multiply_locally(recorder, x, x)
+        seen[server.party.id] = recorder, block.rounded_locally(recorder, z, bits)
+        await pool_and_relu_of_sum(recorder, z, (1, 2), True, SPANS, (1, 1))
+
+    run(protocol, np.full((1, 1, 4, 1), value << WIDE.fraction_bits // 2))
+    recorder, own = seen[2]
+    firsts = [message for message in recorder.received if message.size == 2 * bits // 8]
+    columns = [int(word) for m in firsts for word in kernels.unpack(m, bits, (2,), np.dtype(np.uint32))]
+    totals = {(int(own[0, 0, 1, 0]) + a + b) % (1 << bits) for a in columns for b in columns}
+    assert totals & {value**2 - 1, value**2, value**2 + 1}

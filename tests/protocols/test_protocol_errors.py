@@ -1,9 +1,14 @@
 """What does not fit is refused, with what was found and what is accepted."""
 
+import importlib
+import inspect
+import pkgutil
+
 import numpy as np
 import pytest
 from harness import WIDE, run, values_of
 
+import protocols
 from mpcsim import EncodingError, InputError, MpcsimError, PartyError, simulate
 from protocols.arithmetic import conv2d_fixed, matmul_fixed, multiply
 from protocols.pooling import max_pool2d
@@ -145,3 +150,17 @@ def test_words_of_half_a_ring_are_not_mistaken_for_whole_ones():
 
     with pytest.raises(PartyError, match="2\\^63"):
         run(protocol, values_of(16, 3))
+
+
+def test_every_function_that_sends_summands_says_what_its_privacy_requires():
+    """It cannot see whether a number is masked: whoever calls it must, and its docstring says so."""
+    rooms = pkgutil.iter_modules(protocols.__path__)
+    modules = [importlib.import_module(f"protocols.{room.name}") for room in rooms]
+    functions = {one for module in modules for one in vars(module).values() if inspect.isfunction(one)}
+    sending = {one for one in functions if "z" in inspect.signature(one).parameters
+               and inspect.iscoroutinefunction(one) and one.__name__ != "descend"}  # fmt: skip
+    assert {"reshare", "truncate_safe", "sum_to_halves", "pool_and_relu_of_sum"} <= {
+        one.__name__ for one in sending
+    }
+    for one in sending:
+        assert "Requires: " in (inspect.getdoc(one) or ""), one.__qualname__
