@@ -101,6 +101,12 @@ def sweep(
     retry: Annotated[
         bool, typer.Option("--retry-failed", help="Run the points again that failed before.")
     ] = False,
+    run_every_point: Annotated[
+        bool,
+        typer.Option(
+            "--run-every-point", help="Retime no point from another's run; run those again that were."
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -120,7 +126,7 @@ def sweep(
     planned = sweeps.plan(
         scenario, overrides or [], plugins.scenario_folders(), zipped=zipped, seed=seed, out=out
     )
-    found = sweeps.run(planned, start, jobs=jobs, retry=retry)
+    found = sweeps.run(planned, start, jobs=jobs, retry=retry, retimes=not run_every_point)
     pictures = []
     if not found.results.good.empty:
         folder = found.results.folder

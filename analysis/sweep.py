@@ -2,7 +2,7 @@
 
 Finished points are kept in the sweep's folder under a hash of their resolved scenario: started again,
 a sweep runs what is missing. Points that differ from another in `network` alone are retimed from its
-record where `analysis.retime` can do that, and run where it cannot.
+record where `analysis.retime` can do that, and run where it cannot, or where every point shall be run.
 """
 
 from __future__ import annotations
@@ -113,7 +113,12 @@ def plan(
 
 
 def run(
-    planned: Plan, engine: Callable[[], Engine], *, jobs: int | None = None, retry: bool = False
+    planned: Plan,
+    engine: Callable[[], Engine],
+    *,
+    jobs: int | None = None,
+    retry: bool = False,
+    retimes: bool = True,
 ) -> Sweep:
     """Compute the points that are missing, and write the results.
 
@@ -122,6 +127,7 @@ def run(
         engine: makes the engine that runs points.
         jobs: processes for retiming, which stays on this machine.
         retry: run the points again that failed.
+        retimes: retime points where that can be done; False: run all, those that were retimed before too.
 
     Raises:
         InputError: the folder is not usable; every point was refused.
@@ -133,7 +139,7 @@ def run(
         if retry:
             for key in points:
                 store.forget_failure(key)
-        work = _Work(store, points, jobs)
+        work = _Work(store, points, jobs, retimes)
         try:
             work.solve(engine)
         except KeyboardInterrupt as stop:
@@ -173,18 +179,24 @@ def _refuse_if_all_failed(planned: Plan, store: Store, work: _Work) -> None:
 class _Work:
     """The missing points of a sweep: which are run, which are retimed, and what became of them."""
 
-    def __init__(self, store: Store, points: dict[str, Point], jobs: int | None) -> None:
+    def __init__(
+        self, store: Store, points: dict[str, Point], jobs: int | None, retimes: bool = True
+    ) -> None:
         self.store = store
         self.points = points
-        self.missing = {key: point for key, point in points.items() if not store.finished(key)}
+        self.missing = {
+            key: point
+            for key, point in points.items()
+            if not store.finished(key) or not (retimes or store.failure(key) or store.was_run(key))
+        }
         self.jobs = jobs
+        self.retimes = retimes
         self.lost: dict[str, Outcome] = {}
         self.ran = self.retimed = 0
 
     def solve(self, engine: Callable[[], Engine]) -> None:
         """Compute every missing point."""
-        retimer = _retimer()
-        bases = self._bases() if retimer else {}
+        bases = self._bases() if self.retimes and _retimer() else {}
         direct = [key for key in self.missing if key not in bases]
         done = len(self.points) - len(self.missing)
         with Progress(len(self.points), done, even=not bases) as progress:

@@ -96,7 +96,9 @@ class Store:
         return self.record(key) is not None or self.failure(key) is not None
 
     def keep(self, key: str, outcome: Outcome) -> None:
-        """Keep what came of a point, whole or not at all."""
+        """Keep what came of a point, whole or not at all, in place of what was retimed before."""
+        if self.record(key) is not None:
+            shutil.rmtree(self.points / key)
         if outcome.error is not None:
             text = _json({"error": outcome.error, "exit_status": outcome.exit_status})
             self._write(self.points / f"{key}.json", text)

@@ -49,10 +49,10 @@ def _call(*arguments, **more):
     return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, **more)
 
 
-def _sweep(*overrides, retry=False, engine=None):
+def _sweep(*overrides, engine=None, scenario="own.toml", **more):
     """Sweep from this process, without figures."""
-    planned = sweeps.plan("own.toml", overrides, Path(), out=Path("s"))
-    return sweeps.run(planned, engine or (lambda: LocalEngine(2)), jobs=2, retry=retry)
+    planned = sweeps.plan(scenario, overrides, Path(), out=Path("s"))
+    return sweeps.run(planned, engine or (lambda: LocalEngine(2)), jobs=2, **more)
 
 
 def _ran(folder):
@@ -306,6 +306,56 @@ def test_points_that_differ_in_network_alone_are_retimed_and_equal_a_run(tmp_pat
     assert (run.ran, run.retimed) == (8, 0)
     columns = ["rounds", "makespan_s", "messages", "payload_bytes", "wire_bytes", "latency_s"]
     pd.testing.assert_frame_equal(retimed.results.table[columns], run.results.table[columns])
+
+
+_FIRST = """
+async def program(party, settings):
+    if party.id == 0:
+        heard = []
+
+        async def listen(source):
+            await party.recv(source)
+            if not heard:
+                heard.append(source)
+                with party.channel("answer"):
+                    party.send(1, b"answer")
+
+        await party.gather(listen(1), listen(2))
+        return
+    await party.gather(*(tell(party, one == party.id) for one in (1, 2)))
+    if party.id == 1:
+        with party.channel("answer"):
+            await party.recv(0)
+
+async def tell(party, mine):
+    if mine:
+        party.send(0, b"here")
+"""
+
+
+def _latencies(*pairs):
+    """Return an axis of matrices: party 0 hears party 1 and party 2 after so many milliseconds."""
+    rows = [
+        [["10 ms"] * 3, [f"{one} ms", *["10 ms"] * 2], [f"{two} ms", *["10 ms"] * 2]] for one, two in pairs
+    ]
+    return f"network.latency={','.join(map(json.dumps, rows))}"
+
+
+def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_asked(tmp_path):
+    """The first of two to be heard releases an answer; over the second network it is the other one."""
+    (tmp_path / "first.py").write_text(_FIRST)
+    (tmp_path / "first.toml").write_text('workload = "first.py:program"\nseed = 1\n')
+    axis = _latencies((10, 5), (10, 6), (10, 100), (5, 5))
+    done = _sweep(axis, scenario="first.toml")
+    assert list(done.results.table["makespan_s"]) == [0.015, 0.016, 0.1, 0.015]
+    assert (done.ran, done.retimed) == (3, 1)  # the last two change who is first
+    every = _sweep(axis, scenario="first.toml", retimes=False)
+    assert (every.ran, every.retimed, every.reused) == (1, 0, 3)
+    pd.testing.assert_frame_equal(
+        every.results.table[["makespan_s", "rounds"]], done.results.table[["makespan_s", "rounds"]]
+    )
+    again = _sweep(axis, scenario="first.toml", retimes=False)
+    assert (again.ran, again.retimed, again.reused) == (0, 0, 4)
 
 
 def test_a_point_that_cannot_be_retimed_is_run(tmp_path):
