@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from heapq import heappop, heappush
 from typing import Any, NoReturn, Protocol
 
+from mpcsim.cause import Cause
 from mpcsim.errors import UsageError
 from mpcsim.units import NANOSECONDS
 
@@ -32,6 +33,7 @@ class Clock(Protocol):
     Attributes:
         now: nanoseconds since the start.
         held: who waits for a future of asyncio; until it is empty, `WallClock` keeps running.
+        cause: what led to a callback of asyncio.
     """
 
     @property
@@ -40,6 +42,7 @@ class Clock(Protocol):
         ...
 
     held: set[Any]
+    cause: Cause
 
     def soon(self, callback: Callable[..., Any], *args: Any) -> None:
         """Call back at the present time, after what is already ready."""
@@ -70,6 +73,7 @@ class VirtualClock(asyncio.BaseEventLoop):
         super().__init__()
         self.now = 0
         self.held: set[Any] = set()
+        self.cause = Cause()
         self._times: list[int] = []
         self._due: dict[int, list[_Call]] = {}
         self._present: Iterator[_Call] = iter(())
@@ -142,7 +146,7 @@ class VirtualClock(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """Call back at the present time."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = asyncio.Handle(self.cause.follow(callback), args, self, context)
         self.soon(_run_handle, handle)
         return handle
 
@@ -156,7 +160,7 @@ class VirtualClock(asyncio.BaseEventLoop):
         """Call back at `when` (seconds)."""
         if not when * NANOSECONDS <= LATEST:
             raise UsageError(f"a protocol waits until {when:g} s; accepted: less than 2^63 ns, 292 years")
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = asyncio.TimerHandle(when, self.cause.follow(callback), args, self, context)
         self.at(max(self.now, round(when * NANOSECONDS)), _run_handle, handle)
         return handle
 
@@ -207,6 +211,7 @@ class WallClock:
         self._awaited: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.held: set[Any] = set()
+        self.cause = Cause()
 
     @property
     def now(self) -> int:
@@ -257,9 +262,7 @@ class WallClock:
             raise failure[0]
 
     def _run(self) -> None:
-        import uvloop
-
-        self._loop = loop = uvloop.new_event_loop()
+        self._loop = loop = _following_loop(self.cause)
         self._failure: BaseException | None = None
         try:
             self._origin = time.perf_counter_ns()
@@ -275,6 +278,7 @@ class WallClock:
         """Call what is ready and due, then sleep until the next is due."""
         assert self._loop is not None
         self._woken = True  # what is asked for during the turn is seen to below
+        self.cause.inherited = 0  # that of the strand that woke us is no cause of the others
         self._late = 0
         if self._timer is not None:
             self._timer.cancel()
@@ -329,3 +333,26 @@ class WallClock:
     def pending(self) -> list[_Call]:
         """Return what is due but was not called, in order of time."""
         return [(callback, args) for _, _, callback, args in sorted(self._waiting, key=lambda e: e[:2])]
+
+
+def _following_loop(cause: Cause) -> asyncio.AbstractEventLoop:
+    """Return a loop of uvloop that keeps what led to each callback."""
+    import uvloop
+
+    class Loop(uvloop.Loop):
+        def call_soon(  # type: ignore[override]  # without the variadic type
+            self, callback: Any, *args: Any, context: Any = None
+        ) -> asyncio.Handle:
+            return super().call_soon(cause.follow(callback), *args, context=context)
+
+        def call_later(  # type: ignore[override]  # without the variadic type
+            self, delay: float, callback: Any, *args: Any, context: Any = None
+        ) -> asyncio.TimerHandle:
+            return super().call_later(delay, cause.follow(callback), *args, context=context)
+
+        def call_at(  # type: ignore[override]  # without the variadic type
+            self, when: float, callback: Any, *args: Any, context: Any = None
+        ) -> asyncio.TimerHandle:
+            return super().call_at(when, cause.follow(callback), *args, context=context)
+
+    return Loop()

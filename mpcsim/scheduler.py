@@ -93,6 +93,7 @@ class Scheduler:
         self.compute_ns = [0] * len(parties)
         self.outputs = [None] * len(parties)
         self._running = len(parties)
+        self.clock.cause.of_strand = self._depth_at_hand
         self.transport.attach(self, parties)
         if self.injector is not None:
             self.injector.attach(self)
@@ -135,6 +136,10 @@ class Scheduler:
         """End the run with an error."""
         self.failure = error
         self.clock.stop()
+
+    def _depth_at_hand(self) -> int:
+        """Return the depth of the strand that runs now, 0 where none does."""
+        return max((party._strand.depth for party in self.parties if party._strand is not None), default=0)
 
     # Time
 
@@ -291,7 +296,8 @@ class Scheduler:
             self.clock.soon(self.step, strand, None, problem)
 
     def _resume(self, strand: Strand) -> None:
-        """Go on after a future of asyncio."""
+        """Go on after a future of asyncio, at no less than the depth of who released it."""
+        strand.depth = max(strand.depth, self.clock.cause.inherited)
         self.clock.held.discard(strand)
         self.clock.soon(self.step, strand, None)
 

@@ -4,8 +4,10 @@ The oracle is a graph drawn from a run's events: what a strand did before, what 
 its children knew when they ended, and what the error that cancelled it came from.
 """
 
+import asyncio
 import random
 from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -239,3 +241,128 @@ def test_depths_are_the_longest_chains_of_messages_whatever_fails():
                                      if event["kind"] == "end" and event["strand"] < 3)  # fmt: skip
             cancelled += sum(event["kind"] == "cancel" for event in run.events)
     assert cancelled > 100
+
+
+# Futures of asyncio
+
+
+def released(way):
+    """Return a protocol: a child hears party 2 and releases, by `way`, another that answers party 1."""
+
+    async def program(party):
+        if party.id == 0:
+            box = Hidden({})
+
+            async def hear():
+                with party.channel("ask"):
+                    await party.recv(2)
+                    await party.recv(2)
+                way.release(box)
+
+            async def answer():
+                await way.wait(box)
+                with party.channel("answer"):
+                    party.send(1, "answer")
+
+            await party.gather(answer(), hear(), party.sleep("3 ms"))
+        elif party.id == 1:
+            with party.channel("answer"):
+                await party.recv(0)
+            with party.channel("back"):
+                party.send(2, "go on")
+        else:
+            with party.channel("ask"):
+                party.send(0, "one")
+                party.send(0, "two")
+            with party.channel("back"):
+                await party.recv(1)
+
+    return program
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Where the engine does not look for what children share."""
+
+    things: dict
+
+
+class ByFuture:
+    """The future is made by who waits."""
+
+    @staticmethod
+    async def wait(box):
+        box.things["it"] = asyncio.get_running_loop().create_future()
+        await box.things["it"]
+
+    @staticmethod
+    def release(box):
+        box.things["it"].set_result(1)
+
+
+class ByError(ByFuture):
+    """The one who waits gets an error, and goes on."""
+
+    @staticmethod
+    async def wait(box):
+        with suppress(Broken):
+            await ByFuture.wait(box)
+
+    @staticmethod
+    def release(box):
+        box.things["it"].set_exception(Broken())
+
+
+class ByCallback(ByFuture):
+    """One future releases another, some callbacks and a timer later."""
+
+    @staticmethod
+    def release(box):
+        loop, first = asyncio.get_running_loop(), asyncio.Future()
+        first.add_done_callback(lambda _: loop.call_later(0.002, loop.call_soon, ByFuture.release, box))
+        first.set_result(1)
+
+
+class ByLock:
+    """A lock that is held until the message is there."""
+
+    @staticmethod
+    async def wait(box):
+        box.things["it"] = asyncio.Lock()
+        await box.things["it"].acquire()
+        await box.things["it"].acquire()
+
+    @staticmethod
+    def release(box):
+        box.things["it"].release()
+
+
+@pytest.mark.parametrize("way", [ByFuture, ByError, ByCallback, ByLock])
+@pytest.mark.parametrize("clock", ["virtual", "wall"])
+def test_who_waits_for_a_future_goes_on_at_the_depth_of_who_released_it(way, clock):
+    network = Network("4 ms")
+    assert simulate(released(way), network=network, seed=1, clock=clock).rounds == 3
+
+
+def test_a_timer_of_asyncio_adds_nothing_and_others_that_run_by_then_are_no_cause():
+    async def program(party):
+        async def chat():
+            for _ in range(3):
+                party.send(1 - party.id, 1)
+                await party.recv(1 - party.id)
+
+        async def wait():
+            await asyncio.sleep(0.05)
+            party.send(1 - party.id, "late")
+            await party.recv(1 - party.id)
+
+        await party.gather(chat(), party.gather(wait()))
+
+    for clock in ("virtual", "wall"):
+        run = simulate(program, parties=2, network=Network("2 ms"), seed=1, trace=True, clock=clock)
+        late = [
+            event["depth"]
+            for event in run.events
+            if event["kind"] == "send" and event["channel"] == "/0.1/0.0"
+        ]
+        assert (run.rounds, late) == (3, [1, 1])
