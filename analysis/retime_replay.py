@@ -18,7 +18,7 @@ from analysis.retime_shared import Entangled
 from analysis.retime_structure import Structure
 from mpcsim import Network
 from mpcsim.clock import VirtualClock
-from mpcsim.emulator import Emulator
+from mpcsim.emulation import AnyEmulator, emulate
 from mpcsim.faults import Duplicate
 from mpcsim.injector import Injector
 from mpcsim.meter import Digest, SpanRun
@@ -45,7 +45,7 @@ def replay(
     """
     clock = VirtualClock()
     try:
-        emulator = Emulator(network, structure.roles, clock, seed)
+        emulator = emulate(network, structure.roles, clock, seed)
         injector = None
         if faults:
             injector = Injector(faults, structure.roles, emulator, Digest(), seed)
@@ -87,7 +87,9 @@ def _entangled(structure: Structure, faults: Sequence[Any]) -> Entangled:
     return entangled
 
 
-def _sender(structure: Structure, emulator: Emulator, injector: Injector | None, order: list[int]) -> Any:
+def _sender(
+    structure: Structure, emulator: AnyEmulator, injector: Injector | None, order: list[int]
+) -> Any:
     """Return what puts a message on a link that does not tell its arrival at once; None for plain links.
 
     It takes (time, position of the send, deliver) and adds the position to `order`.

@@ -18,7 +18,7 @@ from mpcsim.texts import cut
 from mpcsim.units import parse_time
 
 if TYPE_CHECKING:
-    from mpcsim.emulator import Emulator
+    from mpcsim.emulation import AnyEmulator
     from mpcsim.meter import Digest, SpanRun
     from mpcsim.scheduler import Scheduler
     from mpcsim.strand import Strand
@@ -70,7 +70,7 @@ class Injector:
         self,
         rules: Sequence[Any],
         roles: Sequence[str],
-        emulator: Emulator,
+        emulator: AnyEmulator,
         digest: Digest,
         seed: int | None,
     ) -> None:

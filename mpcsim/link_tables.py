@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.jitter import Jitter
+from mpcsim.tcp.keys import TcpTable
 
 ANY = "*"
+TransportName = Literal["ideal", "tcp"]
 _LARGEST = 2**20  # bytes of overhead, or of a segment
 _MOST_LOSS = 0.95
 
@@ -40,3 +42,5 @@ class Effects(BaseModel):
     overhead_bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
     segment_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] | None = None
     links: list[LinkTable] = []
+    transport: TransportName = "ideal"
+    tcp: TcpTable = TcpTable()

@@ -6,16 +6,18 @@ The laws themselves are in `mpcsim.emulator` and, for people, in docs/emulator.m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import Field as Argument
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from mpcsim.errors import InputError
 from mpcsim.laws import Law, Laws
-from mpcsim.link_tables import ANY, Effects, LinkTable
+from mpcsim.link_tables import ANY, Effects, LinkTable, TransportName
 from mpcsim.profiles import PROFILES, Profile
 from mpcsim.schema import shown, unknown, validate
+from mpcsim.tcp.keys import TcpTable, effective
 from mpcsim.units import format_time, parse_bandwidth, parse_time
 
 __all__ = ["Law", "Laws", "LinkTable", "Matrix", "Network", "Sharing"]
@@ -47,6 +49,9 @@ class Network:
         overhead_bytes: added to every segment on the wire, for headers below the framing.
         segment_bytes: the most that one segment carries; None: a message is one segment.
         links: tables that change single links, see `LinkTable`.
+        transport: "ideal": the link law alone; "tcp": each directed link is a TCP connection. Then
+            `overhead_bytes`, `segment_bytes` and `retransmission_timeout` are not used: `tcp` has its own.
+        tcp: the keys of `[network.tcp]`, see `mpcsim.tcp.keys.TcpTable`; by default Linux as shipped.
 
     Raises:
         InputError: an unknown unit, a value out of range, contradictory links.
@@ -64,6 +69,8 @@ class Network:
     overhead_bytes: int = 0
     segment_bytes: int | None = None
     links: Sequence[Mapping[str, Any]] = ()
+    transport: TransportName = "ideal"
+    tcp: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         profile = self._profile()
@@ -106,7 +113,7 @@ class Network:
             _check_text(self.retransmission_timeout, parse_time, "network.retransmission_timeout")
             if parse_time(self.retransmission_timeout) == 0:
                 raise InputError("network.retransmission_timeout: '0' is out of range: more than 0 s")
-        elif lossy:
+        elif lossy and self.transport == "ideal":
             raise InputError(
                 "network.retransmission_timeout: missing: a network with loss needs one, such as '200 ms'"
             )
@@ -129,7 +136,7 @@ class Network:
     def _effects(self) -> Effects:
         given = {key: getattr(self, key) for key in Effects.model_fields}
         given["links"] = [dict(table) if isinstance(table, Mapping) else table for table in self.links]
-        for key in ("jitter", "loss"):
+        for key in ("jitter", "loss", "tcp"):
             if isinstance(given[key], Mapping):
                 given[key] = dict(given[key])
         try:
@@ -139,11 +146,16 @@ class Network:
             raise InputError("\n  ".join(lines)) from None
 
     @property
+    def tcp_table(self) -> TcpTable:
+        """The validated keys of `[network.tcp]`."""
+        return self._effects().tcp
+
+    @property
     def uniform(self) -> bool:
         """Whether all links are alike, and a message takes L + 8w/B exactly when nothing is queued."""
         plain = {"latency", "bandwidth", "sharing", "profile"}
         others = [part for part in fields(self) if part.name not in plain]
-        changed = any(getattr(self, part.name) != part.default for part in others)
+        changed = any(self._is_set(part) for part in others)
         return not changed and isinstance(self.latency, str) and isinstance(self.bandwidth, str)
 
     @property
@@ -176,15 +188,22 @@ class Network:
             found["latency"] = "by region"
         elif isinstance(self.latency, str):
             found["note"] = f"{format_time(self.latency_ns)} is the one-way latency"
-        more = [part.name for part in fields(self)[3:] if getattr(self, part.name) != part.default]
+        more = [part.name for part in fields(self)[3:] if self._is_set(part)]
         for name in more:
             value = getattr(self, name)
             found[name] = [dict(table) for table in value] if name == "links" else value
+        if self.transport == "tcp" or self.tcp:
+            found["tcp"] = effective(self.tcp_table)
         if more:
             found["note"] += f"; with {', '.join(name.replace('_', ' ') for name in more)}"
         if self.profile is not None:
             found["source"] = PROFILES[self.profile].source
         return found
+
+    def _is_set(self, part: Argument[Any]) -> bool:
+        """Whether an argument is not its default."""
+        value = getattr(self, part.name)
+        return bool(value) if part.default is MISSING else bool(value != part.default)
 
     def resolve(self, roles: Sequence[str]) -> Laws:
         """Return the laws of all links between parties with these roles.

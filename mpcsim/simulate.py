@@ -11,7 +11,7 @@ from mpcsim import failure
 from mpcsim.arguments import Program, cast, coroutines, network_of, seed_of
 from mpcsim.clock import Clock, VirtualClock, WallClock
 from mpcsim.compute import Stopwatch
-from mpcsim.emulator import Emulator
+from mpcsim.emulation import emulate
 from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError, UsageError
 from mpcsim.faults import Slow, read_faults
 from mpcsim.garbage import patient_collector
@@ -167,7 +167,7 @@ def simulate(
     try:
         recorder = Trace() if trace else None
         digest = Digest(auditing=audit)
-        emulator = Emulator(network, names, timer, seed, recorder)
+        emulator = emulate(network, names, timer, seed, recorder)
         injector = Injector(rules, names, emulator, digest, seed) if rules else None
         transport = Transport(timer, emulator, digest, injector, checking=check_payloads)
         stopwatch = None

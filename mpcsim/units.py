@@ -10,6 +10,7 @@ from mpcsim.errors import InputError
 _TIME = {"ns": 1, "us": 10**3, "\u00b5s": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9}
 _GREEK_MU, _MICRO = "\u03bc", "\u00b5"  # they look alike, and keyboards give either
 _RATE = {"bit/s": 1, "kbit/s": 10**3, "Mbit/s": 10**6, "Gbit/s": 10**9, "Tbit/s": 10**12}
+_SIZE = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _RATE |= {unit.replace("bit/s", "bps"): factor for unit, factor in _RATE.items()}
 _QUANTITY = re.compile(
     r"\s*([+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([A-Za-z\u00b5\u03bc/]+)\s*"
@@ -18,6 +19,7 @@ _QUANTITY = re.compile(
 NANOSECONDS = 10**9
 _LONGEST = 10**9 * NANOSECONDS  # some thirty years: beyond that it is a typing error
 _FASTEST = 10**18
+_LARGEST = 10**15
 
 
 def _read(text: object, units: dict[str, int], what: str, example: str) -> Decimal:
@@ -50,6 +52,16 @@ def parse_bandwidth(text: object) -> int | None:
         raise InputError(
             f'{text!r} is out of range: a bandwidth lies between 1 bit/s and 1e18 bit/s, or is "unlimited"'
         )
+    return int(value.to_integral_value(ROUND_HALF_UP))
+
+
+def parse_size(text: object) -> int | None:
+    """Return bytes for text such as "4 MB"; None for "unlimited"."""
+    if text == "unlimited":
+        return None
+    value = _read(text, _SIZE, "size", "4 MB")
+    if not 0 <= value <= _LARGEST:
+        raise InputError(f'{text!r} is out of range: a size lies between 0 B and 1e6 GB, or is "unlimited"')
     return int(value.to_integral_value(ROUND_HALF_UP))
 
 

@@ -1,0 +1,200 @@
+"""One directed connection: a stream of bytes that messages are laid into, cut into bursts of segments."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mpcsim.laws import Law
+from mpcsim.streams import Stream
+from mpcsim.tcp.keys import Rules
+from mpcsim.tcp.window import Offer, RoundTrip, Window
+from mpcsim.trace import NONE
+
+PATIENCE_DEVICE = (
+    1_000_000  # ns of transmission that a connection keeps in its device's queue (Linux's TSQ)
+)
+
+
+class Message:
+    """A message under way.
+
+    Attributes:
+        end: where it ends in its connection's stream.
+        delay: what a fault adds to its latency.
+        why: who decides about partitions: called with the time of an attempt, True where it is cut.
+        since: what the connection had lost to windows, to restarts when it was sent.
+        acks: time that its bursts waited behind acknowledgements.
+    """
+
+    __slots__ = (
+        "acks", "delay", "deliver", "dropped", "end", "event", "parcel", "sent", "since", "size", "why",
+    )  # fmt: skip
+
+    def __init__(
+        self, size: int, deliver: Callable[..., None], parcel: tuple[Any, ...], event: int
+    ) -> None:
+        self.size = size
+        self.deliver = deliver
+        self.parcel = parcel
+        self.event = event
+        self.end = self.sent = self.delay = self.acks = 0
+        self.since = (0, 0)
+        self.dropped = False
+        self.why: Callable[[int], bool] | None = None
+
+
+class Burst:
+    """Segments that go on the uplink together.
+
+    Attributes:
+        first, size, segments: where they begin in the stream, their payload, how many they are.
+        sent: when they were put on the uplink, last.
+        serial: in the order of transmissions of the connection.
+        times: how often they were sent.
+        ends: the messages that end in them, first to last.
+        why: who decides about partitions.
+        known: whether the sender knows that they have come; lost: whether it takes them for lost.
+        passed: segments sent later that are known to have come.
+    """
+
+    __slots__ = (
+        "ends", "first", "known", "lost", "passed", "segments", "sent", "serial", "size", "times", "why",
+    )  # fmt: skip
+
+    def __init__(self, first: int, size: int, segments: int, ends: list[Message]) -> None:
+        self.first = first
+        self.size = size
+        self.segments = segments
+        self.ends = ends
+        self.sent = self.serial = self.passed = self.times = 0
+        self.known = self.lost = False
+        self.why: Callable[[int], bool] | None = None
+
+    def split(self, segments: int, segment: int) -> Burst:
+        """Keep the first so many segments; return the others."""
+        kept = segments * segment
+        rest = Burst(self.first + kept, self.size - kept, self.segments - segments, [])
+        rest.why = self.why
+        rest.ends = [message for message in self.ends if message.end > rest.first]
+        self.ends = self.ends[: len(self.ends) - len(rest.ends)]
+        self.size, self.segments = kept, segments
+        return rest
+
+
+class Line:
+    """An uplink: what is put on it leaves in order."""
+
+    __slots__ = ("acks", "free")
+
+    def __init__(self) -> None:
+        self.free = 0
+        self.acks: deque[tuple[int, int]] = deque()  # (end, length) of acknowledgements not long ago
+
+    def behind_acks(self, now: int) -> int:
+        """Return how much of what waits now is acknowledgements."""
+        acks = self.acks
+        while acks and acks[0][0] <= now:
+            acks.popleft()
+        return sum(end - max(end - length, now) for end, length in acks)
+
+
+class Host(Protocol):
+    """What losses and steady states ask of the emulator that a connection is part of."""
+
+    rules: Rules
+    resent: int
+
+    def at(self, when: int, callback: Callable[..., None], *args: Any) -> None:
+        """Call back at a time."""
+
+    def push(self, now: int, connection: Connection) -> None:
+        """Send what may be sent."""
+
+    def transmitted(self, now: int, connection: Connection, burst: Burst) -> int:
+        """Put a burst on the uplink; return when it has left."""
+        ...
+
+    def travel(self, connection: Connection, burst: Burst, done: int) -> None:
+        """Have a burst arrive that left its uplink at `done`."""
+
+    def hand_over(self, connection: Connection, burst: Burst, arrival: int, *, late: bool = False) -> None:
+        """Hand over the messages that end in a burst."""
+
+    def arrived(self, now: int, connection: Connection, burst: Burst, *, at_once: bool = False) -> None:
+        """Acknowledge a burst that has come."""
+
+    def learn(self, now: int, connection: Connection, burst: Burst, *, growing: bool = True) -> None:
+        """Take what an acknowledgement tells."""
+
+
+class Connection:
+    """The state of one directed connection.
+
+    Attributes:
+        ends: (sender, receiver).
+        law, line: of the link; the sender's uplink.
+        back, back_law: the receiver's uplink, which acknowledgements take, and the link back.
+        queue: messages that are not wholly sent; the first by `begun` bytes.
+        written, following, una: bytes of the stream that were handed over, sent, acknowledged.
+        under_way: segments sent, not known to have come and not taken for lost.
+        leaving: (when it has left, bytes) of what is in the device's queue.
+        pending: bursts that have come and are not acknowledged.
+        lost_time: nanoseconds in which a window, or a restarted one, held something back.
+    """
+
+    def __init__(self, rules: Rules, ends: tuple[int, int], law: Law, line: Line, back: Line, back_law: Law,
+                 seed: int | None) -> None:  # fmt: skip
+        self.ends = ends
+        self.law, self.line, self.back, self.back_law = law, line, back, back_law
+        self.stream = None if law.constant else Stream(seed, f"network/{ends[0]}/{ends[1]}")
+        self.queue: deque[Message] = deque()
+        self.begun = 0
+        self.written = self.following = self.una = 0
+        self.under_way = 0
+        base = law.latency_ns + back_law.latency_ns
+        self.window = Window(rules)
+        self.round_trip = RoundTrip(base)
+        self.offer = Offer(rules, base)
+        self.offered = self.offer.window
+        self.last_sent: int | None = None
+        self.leaving: deque[tuple[int, int]] = deque()
+        self.leaving_bytes = 0
+        self.woken = False
+        rate = law.bits_per_second
+        two = 2 * rules.wire(rules.segment)
+        self.device = None
+        if rules.burst is not None and rate is not None and rules.router is None:
+            self.device = max(two, rate * PATIENCE_DEVICE // (8 * 10**9))
+        self.pending: list[Burst] = []
+        self.latest = self.latest_first = 0
+        self.blocked: tuple[int, int] | None = None
+        self.lost_time = [0, 0]
+        # where segments can be lost
+        self.serial = 0
+        self.expected = 0  # the receiver's next byte in order
+        self.held: dict[int, Burst] = {}
+        self.flying: deque[Burst] = deque()
+        self.order: deque[tuple[int, Burst]] = deque()
+        self.again: deque[Burst] = deque()
+        self.lossy = rules.router is not None or law.loss > 0
+        self.entering: list[Burst] = []  # what the receiver's downlink has not served
+        self.drawn: bool | None = None  # the fate of the next segment, where it was drawn already
+        self.recover = NONE  # where a recovery ends, as a sequence number
+        self.quick = False  # whether it is a fast one, in which the window does not grow
+        self.probed = False
+        self.tries = 0
+        self.deadline = 0
+        self.timed = False
+        self.broken = False
+
+    def losses(self, now: int) -> tuple[int, int]:
+        """Return the time that windows and restarts have held something back until now."""
+        window, restart = self.lost_time
+        if self.blocked is not None:
+            since, kind = self.blocked
+            window, restart = (
+                (window + now - since, restart) if kind == 0 else (window, restart + now - since)
+            )
+        return window, restart
