@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,13 @@ import sympy
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis import growth
+from analysis.claim_formula import SYMBOLS, parse, symbol
 from analysis.costs.setting import Setting
-from analysis.measure import measure
+from analysis.measure import SHIPPED as SCENARIOS
+from analysis.measure import Measured, measure, setting_of
 from mpcsim import InputError
-from mpcsim.scenario import validate
+from mpcsim.scenario import load_scenario, validate
+from scenarios import WORKLOADS
 
 SHIPPED = Path(__file__).with_name("claims.toml")
 
@@ -31,17 +34,6 @@ Unit = Literal[
 ]
 Verdict = Literal["equal", "differs", "not decidable"]
 
-_SYMBOLS = ("l", "f", "V", "k", "m", "s", "n")
-_FUNCTIONS = {
-    "log": sympy.log,
-    "log2": lambda x: sympy.log(x, 2),
-    "ceiling": sympy.ceiling,
-    "floor": sympy.floor,
-    "Max": sympy.Max,
-    "Min": sympy.Min,
-    "Rational": sympy.Rational,
-}
-_ALLOWED = re.compile(r"[\w\s+\-*/().,]*")
 _WINDOW = 4
 _TOLERANCE = 1e-9
 
@@ -61,7 +53,7 @@ class Claim(BaseModel):
     source: str
     note: str = ""
     verified: bool = True
-    size: Annotated[int, Field(ge=1)] = 240  # a multiple of 24: no message has a broken byte
+    size: Annotated[int, Field(ge=1, le=10**6)] = 240  # a multiple of 24: no message has a broken byte
 
 
 class _Claims(BaseModel):
@@ -122,12 +114,28 @@ def load(path: Path = SHIPPED) -> tuple[Claim, ...]:
         claims = validate(_Claims, document).claim
         for number, claim in enumerate(claims):
             try:
-                _parse(claim.formula or "0")
+                parse(claim.formula or "0")
             except InputError as error:
                 raise InputError(f"claim.{number}.formula: {error}") from None
+            _check_set(claim, number)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return claims
+
+
+def _check_set(claim: Claim, number: int) -> None:
+    """Refuse settings that would have the claim judged against what it does not speak of."""
+    tables = ("protocol",) if claim.unit.startswith("order") else ("protocol", "ring")
+    accepted = " and ".join(f"{table}.KEY=VALUE" for table in tables)
+    for place, one in enumerate(claim.set):
+        key, equals, _ = one.partition("=")
+        table, dot, name = key.partition(".")
+        if equals and dot and name.isidentifier() and table in tables:
+            continue
+        why = "its operation and size are `op` and `size`" if table.strip() == "workload" else "found that"
+        if table == "ring" and equals and dot:
+            why = "an order is measured over values and bits of its own"
+        raise InputError(f"claim.{number}.set.{place}: {one!r}: {why}; accepted: {accepted}")
 
 
 def judge_all(claims: Sequence[Claim]) -> list[Judgement]:
@@ -148,33 +156,92 @@ def judge(claim: Claim) -> Judgement:
         return Judgement(claim, "not decidable", reason=note + reason)
 
 
+def check_measures(workload: str) -> None:
+    """Refuse a scenario of ours that measures no operation, which claims are of.
+
+    Raises:
+        InputError: it is one.
+    """
+    if workload in WORKLOADS and workload != "microbench":
+        raise InputError(
+            f"validate: claims are of operations, and the workload {workload!r} measures none; accepted "
+            "with --claims: a scenario of one operation (microbench, or one of your own), or no scenario"
+        )
+
+
+def judge_in(claims: Sequence[Claim], measured: Measured, scenario: str) -> list[Judgement]:
+    """Judge those claims that speak of the operation which a run measured, at its settings, against it.
+
+    An order needs many runs, and what a claim sets must be what the run has: other claims are left out.
+
+    Args:
+        scenario: file or name of what was run.
+
+    Raises:
+        InputError: no claim speaks of the run's operation.
+    """
+    setting, op, size = measured.setting, measured.output["op"], measured.output["size"]
+    assert setting is not None  # or there would be no row
+    apply = [
+        claim
+        for claim in claims
+        if claim.op == op and not claim.unit.startswith("order") and _holds(claim, scenario, setting)
+    ]
+    if not apply:
+        raise InputError(
+            f"validate: none of the {len(claims)} claims is a cost of {op!r} at the scenario's settings; "
+            f"they are of {', '.join(sorted({claim.op for claim in claims})) or 'nothing'}"
+        )
+    return [
+        _against(claim, measured, setting, size)
+        if claim.formula
+        else Judgement(claim, "not decidable", reason=claim.note or "no formula")
+        for claim in apply
+    ]
+
+
+def _holds(claim: Claim, scenario: str, setting: Setting) -> bool:
+    """Return whether a scenario has what a claim sets."""
+    if not claim.set:
+        return True
+    try:
+        return setting_of(load_scenario(scenario, claim.set, None, SCENARIOS)) == setting
+    except InputError:  # the construction is not there, so the run does not have it
+        return False
+
+
 def _judge_cost(claim: Claim) -> Judgement:
     run = measure("microbench", [f"workload.op={claim.op}", f"workload.size={claim.size}", *claim.set])
-    found, setting = run.span("operation"), run.setting
-    assert setting is not None
+    assert run.setting is not None
+    return _against(claim, run, run.setting, claim.size)
+
+
+def _against(claim: Claim, run: Measured, setting: Setting, size: int) -> Judgement:
+    """Compare a claim with a run of its operation."""
     try:
-        claimed = float(_parse(claim.formula).subs(_values(claim, setting)))
-    except TypeError:  # how sympy says that letters are left
-        reason = "the formula does not come to a number"
-        return Judgement(claim, "not decidable", reason=reason)
-    measured = _in_unit(claim, found)
+        claimed = float(parse(claim.formula).subs(_values(claim, setting, size)))
+    except (TypeError, OverflowError):
+        claimed = math.nan
+    if not math.isfinite(claimed):
+        return Judgement(claim, "not decidable", reason="the formula does not come to a number")
+    measured = _in_unit(claim, run.span("operation"), size)
     same = abs(claimed - measured) <= _TOLERANCE * max(1.0, abs(claimed))
     return Judgement(claim, "equal" if same else "differs", claimed, measured)
 
 
-def _in_unit(claim: Claim, found: dict[str, Any]) -> float:
+def _in_unit(claim: Claim, found: dict[str, Any], size: int) -> float:
     if claim.unit == "rounds":
         return float(found["rounds"])
-    values = growth.outputs(claim.op, claim.size)
-    parties = 3 if claim.unit.endswith("per party") else 1
+    values = growth.outputs(claim.op, size)
+    parties = len(found["per_party"]) if claim.unit.endswith("per party") else 1
     bits = 8 if claim.unit.startswith("bits") else 1
     return float(found["payload_bytes"]) * bits / values / parties
 
 
-def _values(claim: Claim, setting: Setting) -> dict[Any, int]:
+def _values(claim: Claim, setting: Setting, size: int) -> dict[Any, int]:
     k = growth.compared_bits(claim.op, setting.V)
-    numbers = (setting.l, setting.f, setting.V, k, setting.radix, _WINDOW, claim.size)
-    return dict(zip(map(_symbol, _SYMBOLS), numbers, strict=True))
+    numbers = (setting.l, setting.f, setting.V, k, setting.radix, _WINDOW, size)
+    return dict(zip(map(symbol, SYMBOLS), numbers, strict=True))
 
 
 def _judge_order(claim: Claim) -> Judgement:
@@ -187,7 +254,7 @@ def _judge_order(claim: Claim) -> Judgement:
     if not claim.formula:
         reason = f"{claim.note or 'no formula'}; {here}"
         return Judgement(claim, "not decidable", None, measured, reason)
-    claimed = order(_parse(claim.formula))
+    claimed = order(parse(claim.formula))
     if claimed is None:
         reason = f"the order is none of 1, log, linear; {here}"
         return Judgement(claim, "not decidable", None, measured, reason)
@@ -217,20 +284,3 @@ def order(expression: Any) -> str | None:
         return "log"
     polynomial = expression.is_polynomial(symbol) and sympy.degree(expression, symbol) == 1
     return "linear" if polynomial else None
-
-
-def _symbol(name: str) -> Any:
-    return sympy.Symbol(name, positive=True)
-
-
-def _parse(formula: str) -> Any:
-    """Read a formula; only numbers, the known names and arithmetic are let through."""
-    names = set(re.findall(r"[^\W\d]\w*", formula))
-    strange = sorted(names - {*_SYMBOLS, *_FUNCTIONS})
-    if strange or not _ALLOWED.fullmatch(formula) or "__" in formula:
-        what = f"unknown {', '.join(strange)}" if strange else f"found {formula!r}"
-        raise InputError(f"{what}; accepted: {', '.join([*_SYMBOLS, *_FUNCTIONS])} and + - * / ** ( )")
-    try:
-        return sympy.sympify(formula, locals=_FUNCTIONS | {name: _symbol(name) for name in _SYMBOLS})
-    except (sympy.SympifyError, TypeError, ValueError, SyntaxError) as error:  # all that sympy raises
-        raise InputError(f"found {formula!r}; accepted: a formula of sympy ({error})") from None

@@ -23,7 +23,8 @@ def validate(
     claims: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Published claims to judge, in place of the shipped ones (grid only)."
+            metavar="FILE",
+            help="Published claims to judge; without a scenario, in place of the shipped ones.",
         ),
     ] = None,
     out: Annotated[
@@ -42,7 +43,9 @@ def validate(
     if out is not None:
         record.check_folder(out)
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
-        found = validation.validate_scenario(scenario) if scenario else validation.validate_all(claims)
+        found = (
+            validation.validate_scenario(scenario, claims) if scenario else validation.validate_all(claims)
+        )
     written = validation_tables.write(found, out) if out is not None else []
     if as_json:
         typer.echo(to_json(found.describe()))

@@ -35,6 +35,7 @@ class Measured:
         rounds: of the whole run.
         rows: its spans, as a record has them.
         sent: payload bytes by party.
+        roles: by party.
         formulas: of a workload that is not ours.
     """
 
@@ -44,6 +45,7 @@ class Measured:
     rounds: int
     rows: Sequence[Mapping[str, Any]]
     sent: list[int]
+    roles: list[str]
     formulas: Formulas | None = None
 
     @classmethod
@@ -57,9 +59,10 @@ class Measured:
         if summary.get("error"):
             raise InputError("the run did not finish")
         sent = [party["payload_bytes"] for party in summary["per_party"]]
+        roles = [party["role"] for party in summary["per_party"]]
         setting, formulas = _setting(summary), own_formulas(record.scenario)
         rounds, rows = summary["rounds"], summary["spans"]
-        return cls(record.scenario, summary["output"], setting, rounds, rows, sent, formulas)
+        return cls(record.scenario, summary["output"], setting, rounds, rows, sent, roles, formulas)
 
     def told(self, name: str) -> Any:
         """Return what the workload's output says.
@@ -71,15 +74,19 @@ class Measured:
             raise InputError(f"the output of the workload {self.scenario.workload!r} has no {name!r}")
         return self.output[name]
 
-    def span(self, name: str, parties: int = 3) -> dict[str, Any]:
+    def span(self, name: str, parties: int | None = None) -> dict[str, Any]:
         """Return rounds and payload bytes of the first span of a name.
+
+        Args:
+            parties: how many are shown at least: the servers (all, where no role is called so). Whoever
+                else sends in the span is shown whatever is asked for: no byte goes uncounted.
 
         Raises:
             InputError: the run has none.
         """
         for row in self.rows:
             if row["name"] == name:
-                return self._cost(row, parties)
+                return self._cost(row, self._servers if parties is None else parties)
         raise InputError(f"the run has no span {name!r}")
 
     def spans(self) -> dict[SpanPath, dict[str, Any]]:
@@ -93,10 +100,17 @@ class Measured:
         """Return rounds and payload bytes of the run."""
         return cost(self.rounds, self.sent)
 
+    @property
+    def _servers(self) -> int:
+        """How many parties come before the first that is no server."""
+        servers = [number for number, role in enumerate(self.roles) if role.startswith("server")]
+        return max(servers, default=len(self.roles) - 1) + 1
+
     @staticmethod
     def _cost(row: Mapping[str, Any], parties: int) -> dict[str, Any]:
         sent = row["payload_bytes_per_party"]
-        return cost(row["rounds"], [sent.get(str(party), 0) for party in range(parties)])
+        shown = max([parties, *(int(party) + 1 for party, size in sent.items() if size)])
+        return cost(row["rounds"], [sent.get(str(party), 0) for party in range(shown)])
 
 
 def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
@@ -107,19 +121,27 @@ def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
     """
     loaded = load_scenario(scenario, [*overrides, "engine.trace=false"], None, SHIPPED)
     program = workload.build_program(loaded, scenarios.WORKLOADS)
+    setting = _setting(program.describe)  # refused before the run, where no formula knows it
     run = workload.run_program(program, loaded)
     rows = [span.describe() for span in run.spans]
     sent = [party.sent.payload_bytes for party in run.per_party]
-    output, setting = program.summarize(run), _setting(program.describe)
-    return Measured(loaded, output, setting, run.rounds, rows, sent, own_formulas(loaded))
+    roles = [party.role for party in run.per_party]
+    output, formulas = program.summarize(run), own_formulas(loaded)
+    return Measured(loaded, output, setting, run.rounds, rows, sent, roles, formulas)
+
+
+def setting_of(scenario: Scenario) -> Setting | None:
+    """Return ring and choices of a scenario that need not run; None where its workload has none.
+
+    Raises:
+        InputError: its workload refuses it, or has tables that no formula knows.
+    """
+    return _setting(workload.build_program(scenario, scenarios.WORKLOADS).describe)
 
 
 def _setting(tables: Mapping[str, Any]) -> Setting | None:
     ring, protocol = tables.get("ring"), tables.get("protocol")
-    try:
-        return Setting.read(ring, protocol) if ring and protocol else None
-    except KeyError as error:
-        raise InputError(f"no formulas for this [ring] or [protocol]: it does not say {error}") from None
+    return Setting.read(ring, protocol) if ring and protocol else None
 
 
 def own_formulas(scenario: Scenario) -> Formulas | None:

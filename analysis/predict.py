@@ -14,7 +14,7 @@ from analysis.costs.setting import FIELDS, NoFormula, Setting
 from analysis.measure import Formulas, Measured
 from analysis.predict_inference import inference_rows
 from analysis.predict_training import training_rows
-from analysis.rows import Formula, Row, cost
+from analysis.rows import Formula, Row, among, cost
 from analysis.written import NONE_YET, Symbolic, formula, settings_params
 from mpcsim import InputError
 from scenarios.link_probe import Probe
@@ -67,7 +67,7 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
         priced = known.cost(setting, size)
     except NoFormula as missing:
         return [Row(label + op, params, None, None, found, f"{NONE_YET}: {missing}")]
-    predicted = cost(priced.rounds, list(priced.sent))
+    predicted = cost(priced.rounds, among(priced.sent, len(found["per_party"])))
 
     def build(setting: Setting, n: Number) -> Symbolic:
         symbols = known.cost(setting, n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,17 @@ class Row:
 def cost(rounds: int, per_party: list[int]) -> dict[str, Any]:
     """Return the block that predictions and measurements share."""
     return {"rounds": rounds, "payload_bytes": sum(per_party), "per_party": per_party}
+
+
+def among(sent: Sequence[Any], parties: int) -> list[Any]:
+    """Return what each of `parties` sends: a formula of fewer says that the others send nothing.
+
+    A formula of more keeps what it has: it is of another protocol, unless the further ones send nothing.
+    """
+    shown = [*sent, *[0] * (parties - len(sent))]
+    while len(shown) > parties and shown[-1] == 0:
+        shown.pop()
+    return shown
 
 
 def params_text(params: Mapping[str, Any]) -> str:

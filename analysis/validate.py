@@ -65,15 +65,24 @@ class Validation:
             raise CheckFailed("\n  ".join([f"validate: {self.count()}", *differ[:_SHOWN], *more]))
 
 
-def validate_scenario(scenario: str) -> Validation:
+def validate_scenario(scenario: str, file: Path | None = None) -> Validation:
     """Run a scenario and hold every span of it to its formula.
 
+    Args:
+        file: claims, of which those are judged that speak of the scenario's operation at its settings.
+
     Raises:
-        InputError: the scenario is not usable, or there are no formulas for its workload.
+        InputError: the scenario or the file is not usable, there are no formulas for the workload, or none
+            of the claims speaks of it.
     """
+    claimed = claims.load(file) if file is not None else ()
     loaded = load_scenario(scenario, search=SHIPPED)
     predict.predictor(loaded.workload, own_formulas(loaded))  # refused before a long run
-    return Validation(predict.rows(measure(scenario)))
+    if file is not None:
+        claims.check_measures(loaded.workload)
+    measured = measure(scenario)
+    rows = predict.rows(measured)
+    return Validation(rows, [], claims.judge_in(claimed, measured, scenario) if file is not None else [])
 
 
 def validate_all(file: Path | None = None) -> Validation:

@@ -1,37 +1,65 @@
-"""A small algebra of costs: messages, one after the other, side by side, and over thirds.
+"""A small algebra of costs: messages, one after the other, side by side, and over parts of a vector.
 
 A cost knows what each server sends and how long the chains of messages are. Depths follow max-plus
 algebra: `delay[i][j]` is the longest chain that starts with what server j knew and ends in what
 server i knows. One after the other is the max-plus product, side by side (`party.gather`) the
 maximum, so no step need know when its inputs were ready.
+
+There may be any number of servers: three unless a step says otherwise, and in what is composed as many as
+its largest step has (who takes no part in a step sends nothing and waits for nobody).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 
-from analysis.costs.numbers import Number, greatest, plain, third
+from analysis.costs.numbers import Number, greatest, part, plain
+from mpcsim import InputError
 
 SERVERS = 3
+"""Servers of a step that does not say how many."""
 Delay = tuple[tuple[Number | None, ...], ...]
 """None stands for minus infinity: nothing that j knew reaches i."""
 
-_AT_ONCE: Delay = tuple(tuple(0 if i == j else None for j in range(SERVERS)) for i in range(SERVERS))
+
+@cache
+def _at_once(parties: int) -> Delay:
+    """Return the delays of no message: everyone goes on with what it knew."""
+    return tuple(tuple(0 if i == j else None for j in range(parties)) for i in range(parties))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step costs three servers, or the three roles of a construction.
+    """What a step costs servers, or the roles of a construction.
 
     Attributes:
         sent: payload bytes that each sends.
-        delay: longest chains of messages, [to][from].
+        delay: longest chains of messages, [to][from]; without it, nobody waits.
     """
 
-    sent: tuple[Number, Number, Number] = (0, 0, 0)
-    delay: Delay = _AT_ONCE
+    sent: tuple[Number, ...] = (0,) * SERVERS
+    delay: Delay = ()
+
+    def __post_init__(self) -> None:
+        if not self.delay:
+            object.__setattr__(self, "delay", _at_once(len(self.sent)))
+        if {len(self.delay), *map(len, self.delay)} != {len(self.sent)}:
+            raise InputError(
+                f"a cost of {len(self.sent)} servers with delays of {len(self.delay)}; accepted: as many "
+                "of each, [to][from]"
+            )
+
+    def among(self, parties: int) -> Cost:
+        """Return the same step among more servers, of whom the further ones take no part."""
+        found = len(self.sent)
+        if parties <= found:
+            return self
+        delay = [list(row) for row in _at_once(parties)]
+        for to, row in enumerate(self.delay):
+            delay[to][:found] = row
+        return Cost((*self.sent, *[0] * (parties - found)), tuple(map(tuple, delay)))
 
     @property
     def bytes(self) -> Number:
@@ -42,12 +70,13 @@ class Cost:
     def rounds(self) -> Number:
         """The longest chain of messages, where all start together."""
         chains = [entry for row in self.delay for entry in row if entry is not None]
-        return reduce(greatest, chains)
+        return reduce(greatest, chains, 0) if plain(*chains) else reduce(greatest, chains)
 
     def cast(self, t: int) -> Cost:
-        """Have server (t + j) mod 3 play role j."""
-        place = [(i - t) % SERVERS for i in range(SERVERS)]
-        sent = (self.sent[place[0]], self.sent[place[1]], self.sent[place[2]])
+        """Have server (t + j) mod n play role j, of n."""
+        parties = len(self.sent)
+        place = [(i - t) % parties for i in range(parties)]
+        sent = tuple(self.sent[i] for i in place)
         return Cost(sent, tuple(tuple(self.delay[i][j] for j in place) for i in place))
 
     def after(self, depths: Sequence[int]) -> tuple[int, ...]:
@@ -62,17 +91,27 @@ LOCAL = Cost()
 """No message."""
 
 
-def messages(*sent: tuple[int, int, Number]) -> Cost:
+def messages(*sent: tuple[int, int, Number], parties: int = SERVERS) -> Cost:
     """Return the cost of messages (from, to, bytes) that leave together: none waits for another.
 
     The receivers go on when theirs have come.
+
+    Args:
+        parties: how many servers there are, at least; those that a message names are among them.
+
+    Raises:
+        InputError: a message of a party below 0.
     """
-    total: list[Number] = [0] * SERVERS
-    delay = [list(row) for row in _AT_ONCE]
+    for sender, receiver, _ in sent:
+        if min(sender, receiver) < 0:
+            raise InputError(f"a message from {sender} to {receiver}; accepted: servers from 0")
+    parties = max([parties, *(1 + max(one[:2]) for one in sent)])
+    total: list[Number] = [0] * parties
+    delay = [list(row) for row in _at_once(parties)]
     for sender, receiver, size in sent:
         total[sender] += size
         delay[receiver][sender] = 1
-    return Cost((total[0], total[1], total[2]), tuple(map(tuple, delay)))
+    return Cost(tuple(total), tuple(map(tuple, delay)))
 
 
 def exchange(size: Number) -> Cost:
@@ -80,9 +119,9 @@ def exchange(size: Number) -> Cost:
     return messages((1, 2, size), (2, 1, size))
 
 
-def reshare(size: Number) -> Cost:
+def reshare(size: Number, parties: int = SERVERS) -> Cost:
     """Return the cost of every server sending `size` bytes to the one before it: 1 round."""
-    return messages(*((i, (i - 1) % SERVERS, size) for i in range(SERVERS)))
+    return messages(*((i, (i - 1) % parties, size) for i in range(parties)), parties=parties)
 
 
 def reshares(size: Number, layers: Number) -> Cost:
@@ -98,7 +137,7 @@ def reshares(size: Number, layers: Number) -> Cost:
 
 def sequence(*costs: Cost) -> Cost:
     """Return the cost of steps one after the other."""
-    return reduce(_then, costs, LOCAL)
+    return reduce(_then, costs) if costs else LOCAL
 
 
 def together(*costs: Cost) -> Cost:
@@ -111,23 +150,27 @@ def repeated(cost: Cost, times: int) -> Cost:
     return sequence(*[cost] * times)
 
 
-def rotated(step: Callable[[Number], Cost], n: Number, rotate: bool = True) -> Cost:
-    """Return the cost of a step on n values whose roles rotate over thirds of the vector.
+def rotated(step: Callable[[Number], Cost], n: Number, rotate: bool = True, parties: int = SERVERS) -> Cost:
+    """Return the cost of a step on n values whose roles rotate over parts of the vector, one a server.
 
-    Third t has server t in role 0; the thirds run side by side, and an empty one sends nothing.
+    Part t has server t in role 0; the parts run side by side, and an empty one sends nothing.
     """
-    return together(*(cost.cast(t) for t, cost in pieces(step, n, rotate)))
+    found = [cost.cast(t) for t, cost in pieces(step, n, rotate, parties)]
+    return together(*found) if found else Cost((0,) * parties)
 
 
-def pieces(step: Callable[[Number], Cost], n: Number, rotate: bool = True) -> list[tuple[int, Cost]]:
-    """Return (t, cost of third t by role) for every third that is not empty."""
-    sizes = [third(n, t) for t in range(SERVERS)] if rotate else [n]
-    return [(t, step(size)) for t, size in enumerate(sizes) if size != 0]
+def pieces(
+    step: Callable[[Number], Cost], n: Number, rotate: bool = True, parties: int = SERVERS
+) -> list[tuple[int, Cost]]:
+    """Return (t, cost of part t by role) for every part that is not empty."""
+    sizes = [part(n, t, parties) for t in range(parties)] if rotate else [n]
+    return [(t, step(size).among(parties)) for t, size in enumerate(sizes) if size != 0]
 
 
 def _then(first: Cost, second: Cost) -> Cost:
+    first, second = _alike(first, second)
     delay = tuple(
-        tuple(_longest(row, [line[j] for line in first.delay]) for j in range(SERVERS))
+        tuple(_longest(row, [line[j] for line in first.delay]) for j in range(len(first.sent)))
         for row in second.delay
     )
     return Cost(_added(first, second), delay)
@@ -138,7 +181,14 @@ def _longest(later: Sequence[Number | None], earlier: Sequence[Number | None]) -
     return reduce(greatest, chains) if chains else None
 
 
+def _alike(one: Cost, other: Cost) -> tuple[Cost, Cost]:
+    """Return both among as many servers as the larger has."""
+    parties = max(len(one.sent), len(other.sent))
+    return one.among(parties), other.among(parties)
+
+
 def _beside(one: Cost, other: Cost) -> Cost:
+    one, other = _alike(one, other)
     delay = tuple(
         tuple(_later(a, b) for a, b in zip(*rows, strict=True))
         for rows in zip(one.delay, other.delay, strict=True)
@@ -152,6 +202,5 @@ def _later(a: Number | None, b: Number | None) -> Number | None:
     return greatest(a, b)
 
 
-def _added(one: Cost, other: Cost) -> tuple[Number, Number, Number]:
-    first, second, last = (a + b for a, b in zip(one.sent, other.sent, strict=True))
-    return first, second, last
+def _added(one: Cost, other: Cost) -> tuple[Number, ...]:
+    return tuple(a + b for a, b in zip(one.sent, other.sent, strict=True))

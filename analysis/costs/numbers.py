@@ -99,7 +99,16 @@ def prime_from(a: Number) -> Number:
 
 def third(n: Number, t: int) -> Number:
     """Return the size of third t of a vector of n: it is cut at ⌊n·t/3⌋."""
-    return n * (t + 1) // 3 - n * t // 3 if plain(n) else _symbolic().Third(n, t)
+    return part(n, t, 3)
+
+
+def part(n: Number, t: int, parts: int) -> Number:
+    """Return the size of part t of a vector of n, of so many: it is cut at ⌊n·t/parts⌋."""
+    if plain(n):
+        return n * (t + 1) // parts - n * t // parts
+    return (
+        _symbolic().Third(n, t) if parts == 3 else floor_div(n * (t + 1), parts) - floor_div(n * t, parts)
+    )
 
 
 _FUNCTIONS: list[Any] = []

@@ -16,6 +16,10 @@ RADIX = {"table": 4, "masked": 2}
 """Default radix of the comparisons that have digits."""
 
 
+_RING = ("bits", "fraction_bits", "value_bits")
+_PROTOCOL = ("comparison", "truncation", "select", "rotate")
+
+
 class NoFormula(InputError):
     """A scenario chose a construction that no formula knows."""
 
@@ -64,7 +68,19 @@ class Setting:
 
     @classmethod
     def read(cls, ring: Mapping[str, Any], protocol: Mapping[str, Any]) -> Setting:
-        """Return the setting of a scenario's tables `ring` and `protocol`, defaults filled in."""
+        """Return the setting of a scenario's tables `ring` and `protocol`, defaults filled in.
+
+        Raises:
+            InputError: the tables are not those that formulas here know.
+        """
+        for table, found, keys in (("ring", ring, _RING), ("protocol", protocol, _PROTOCOL)):
+            missing = [key for key in keys if key not in found]
+            if missing:
+                raise InputError(
+                    f"{table}: the formulas here read {', '.join(keys)}, but this workload's table has "
+                    f"{', '.join(found) or 'no keys'}; accepted: a workload whose `describe` gives what "
+                    "`scenarios.settings.SecureSettings.describe` does"
+                )
         comparison = protocol["comparison"]
         radix = protocol.get("radix")
         return cls(

@@ -7,6 +7,7 @@ import pytest
 from analysis.costs import boolean, halves, layers, numbers, operations, signs
 from analysis.costs.algebra import (
     LOCAL,
+    Cost,
     exchange,
     messages,
     reshare,
@@ -16,6 +17,7 @@ from analysis.costs.algebra import (
     together,
 )
 from analysis.costs.setting import NoFormula, Setting
+from mpcsim import InputError
 from scenarios.model import ModelSettings, shapes
 
 # Sizes
@@ -97,6 +99,35 @@ def test_casting_moves_roles_to_servers():
     cost = messages((0, 1, 4), (2, 0, 1)).cast(2)  # role 0 is server 2, role 1 server 0, role 2 server 1
     assert cost.sent == (0, 1, 4)
     assert cost.after((0, 0, 0)) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("parties", range(1, 8))
+def test_costs_compose_for_any_number_of_servers(parties):
+    ring = messages(*((i, (i + 1) % parties, i + 1) for i in range(parties - 1)), parties=parties)
+    assert ring.sent == (*range(1, parties), 0)
+    assert ring.rounds == min(1, parties - 1)
+    chain = sequence(*(messages((i, i + 1, 5), parties=parties) for i in range(parties - 1)))
+    assert chain.rounds == parties - 1 if parties > 1 else chain == LOCAL
+    if parties > 1:
+        assert chain.sent == (*[5] * (parties - 1), 0)
+        assert chain.after((0,) * parties) == tuple(range(parties))
+        assert reshare(3, parties).sent == (3,) * parties
+        assert sequence(reshare(1, parties), reshare(2, parties)).rounds == 2
+        cast = messages((0, 1, 7), parties=parties).cast(parties - 1)
+        assert cast.sent == (*[0] * (parties - 1), 7)
+        assert cast.after((0,) * parties) == (1, *[0] * (parties - 1))
+        turned = rotated(lambda n: messages((0, 1, n), parties=parties), 23, parties=parties)
+        assert sum(turned.sent) == 23
+        assert max(turned.sent) - min(turned.sent) <= 1
+    small, large = messages((0, 1, 1)), reshare(4, max(parties, 4))
+    assert sequence(small, large).sent == together(large, small).sent == (5, *[4] * (len(large.sent) - 1))
+
+
+def test_a_cost_whose_parts_do_not_fit_is_refused():
+    with pytest.raises(InputError, match="a cost of 2 servers with delays of 3"):
+        Cost((1, 2), LOCAL.delay)
+    with pytest.raises(InputError, match="from -1 to 0"):
+        messages((-1, 0, 1))
 
 
 def test_layers_of_reshares_are_a_round_each():

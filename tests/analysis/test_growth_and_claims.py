@@ -1,11 +1,17 @@
 """How cost grows, and what becomes of published claims."""
 
+import contextlib
 import math
+import time
 
 import pytest
 import sympy
+import tomli_w
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis import claims, growth, validate, validation_tables
+from analysis.claim_formula import SYMBOLS, parse, symbol
 from mpcsim import InputError
 
 # Growth
@@ -121,6 +127,150 @@ def test_a_formula_that_is_none_is_refused(tmp_path, formula):
     )
     with pytest.raises(InputError, match=r"claim\.0\.formula: "):
         claims.load(file)
+
+
+def _file(tmp_path, **changes):
+    table = {
+        "paper": "p",
+        "row": "r",
+        "unit": "rounds",
+        "formula": "1",
+        "op": "mul",
+        "source": "s",
+    } | changes
+    file = tmp_path / "claims.toml"
+    file.write_text(tomli_w.dumps({"claim": [table]}), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("formula", "why"),
+    [
+        ("1,5*log2(l)", "2 expressions apart by commas"),
+        ("9**9**9", r"a power 9 \*\* 3.874e\+08"),
+        ("2**(2**l)", "a power 2"),
+        ("k**k**k", "a power"),
+        ("(l**16)**64", "a power"),
+        ("2**-(10**9)", "a power"),
+        ("log(2)**10**12", "a power"),
+        ("9" * 300, "found '9999"),
+        ("1e999", "found"),
+        ("1+" * 300 + "1", "601 characters; accepted: at most 400"),
+        ("(" * 180 + "l" + ")" * 180, None),
+        ("(" * 199 + "1" + ")" * 199, None),
+        ("-" * 399 + "1", None),
+        ("l = 3", "invalid syntax"),
+        ("l; l", "invalid syntax"),
+        ("l\nl", "invalid syntax"),
+        ("l if l else f", "found 'l if l else f'"),
+        ("l < f", "found 'l < f'"),
+        ("[l]", r"found '\[l\]'"),
+        ("l % f", "found 'l % f'"),
+        ("l // f", "found 'l // f'"),
+        ("log2(l, 2)", "accepted: log2 of 1 argument"),
+        ("Max()", "accepted: Max of 1 to 8 arguments"),
+        ("log(l, base=2)", "accepted: log of 1 to 2"),
+        ("Max(*l)", "Max"),
+        ("True", "found 'True'"),
+        ("1j", "found '1j'"),
+        ("'l'", "found"),
+        ("lambda: l", "found 'lambda: l'"),
+        ("l.real", "found 'l.real'"),
+        ("x", "unknown x"),
+        ("eval(l)", "unknown eval"),
+    ],
+)
+def test_a_formula_is_one_expression_of_bounded_size_and_read_at_once(tmp_path, formula, why):
+    file = _file(tmp_path, formula=formula)
+    started = time.process_time()
+    if why is None:  # how deep brackets go is Python's to say
+        with contextlib.suppress(InputError):
+            claims.load(file)
+    else:
+        with pytest.raises(InputError, match=rf"claims\.toml: claim\.0\.formula: .*{why}"):
+            claims.load(file)
+    assert time.process_time() - started < 2
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="lfVkmsn0129+-*/()., log2Max", max_size=60))
+def test_whatever_a_formula_is_it_is_read_or_refused(text):
+    try:
+        found = parse(text)
+    except InputError:
+        return
+    values = dict.fromkeys(found.free_symbols, 7)
+    assert claims.order(found) in ("1", "log", "linear", None)
+    with contextlib.suppress(TypeError, OverflowError):
+        float(found.subs(values))
+
+
+def test_formulas_keep_their_meaning():
+    at = dict(zip(map(symbol, SYMBOLS), (64, 16, 31, 32, 4, 4, 240), strict=True))
+    for formula, value in {
+        "3*(3*(k - 1) - log2(k)) + l": 3 * (93 - 5) + 64,
+        "ceiling(log2(ceiling((V - 1)/m)))": 3,
+        "Rational(716 + 939 + 716, 3)": 2371 / 3,
+        "Max(l, f) - Min(V, k, 5) + 2**m": 64 - 5 + 16,
+        "-l + +f": -48,
+        "floor(log(l)/log(2))": 6,
+        "2**(-1)*l": 32,
+    }.items():
+        assert float(parse(formula).subs(at)) == pytest.approx(value), formula
+
+
+@pytest.mark.parametrize(
+    ("unit", "one", "why"),
+    [
+        ("rounds", "workload.size=1", "its operation and size are `op` and `size`"),
+        ("rounds", "workload.op=relu", "its operation and size"),
+        ("rounds", " workload.op=relu", "its operation and size"),
+        ("rounds", "workload={op='relu'}", "accepted: protocol.KEY=VALUE and ring.KEY=VALUE"),
+        ("rounds", "seed=3", "accepted: protocol"),
+        ("rounds", "engine.clock=wall", "accepted: protocol"),
+        ("rounds", "protocol.radix", "accepted: protocol"),
+        ("rounds", "protocol={radix=2}", "accepted: protocol"),
+        ("rounds", "", "accepted: protocol"),
+        ("order of rounds", "ring.bits=32", "an order is measured over values and bits of its own"),
+    ],
+)
+def test_a_claim_sets_nothing_but_ring_and_protocol(tmp_path, unit, one, why):
+    file = _file(tmp_path, unit=unit, set=["protocol.radix=2", one])
+    with pytest.raises(InputError, match=rf"claims\.toml: claim\.0\.set\.1: .*{why}"):
+        claims.load(file)
+
+
+def test_claims_are_judged_against_the_scenario_that_is_validated(tmp_path):
+    table = {"paper": "p", "row": "r", "op": "relu", "source": "s"}
+    rounds = "2 + ceiling(log2(ceiling((V - 1)/m)))"
+    more = [
+        {"unit": "rounds", "formula": rounds},
+        {"unit": "rounds", "formula": "l"},
+        {"unit": "rounds", "formula": ""},
+        {"unit": "rounds", "formula": rounds, "set": ["protocol.radix=4"]},
+        {"unit": "rounds", "formula": "99", "set": ["protocol.radix=2"]},  # the scenario has 4
+        {"unit": "rounds", "formula": "99", "set": ["protocol.comparison=oracle"]},
+        {"unit": "order of rounds", "formula": "log2(k)"},
+        {"unit": "rounds", "formula": "1", "op": "mul"},
+    ]
+    file = tmp_path / "claims.toml"
+    file.write_text(tomli_w.dumps({"claim": [table | each for each in more]}), encoding="utf-8")
+    found = validate.validate_scenario("microbench", file)
+    verdicts = [(one.claim.formula, one.verdict) for one in found.judgements]
+    assert verdicts == [(rounds, "equal"), ("l", "differs"), ("", "not decidable"), (rounds, "equal")]
+    assert found.rows[0].equal
+    file.write_text(tomli_w.dumps({"claim": [table | more[-1]]}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"none of the 1 claims is a cost of 'relu'.* are of mul"):
+        validate.validate_scenario("microbench", file)
+    with pytest.raises(InputError, match="claims are of operations, and the workload 'private_inference'"):
+        validate.validate_scenario("pomic_inference", file)
+    with pytest.raises(InputError, match="cannot be read"):
+        validate.validate_scenario("microbench", tmp_path / "none.toml")
+
+
+def test_a_formula_that_comes_to_no_number_is_not_decidable():
+    for formula in ("1/(l - 64)", "log(V - 31)", "1/(V - 31) - 1/(l - 64)"):
+        assert claims.judge(_claim(formula=formula)).verdict == "not decidable"
 
 
 @pytest.mark.parametrize(
