@@ -102,7 +102,7 @@ class Measured:
 
     @property
     def _servers(self) -> int:
-        """How many parties come before the first that is no server."""
+        """How many parties there are up to the last server; all, where no role is called so."""
         servers = [number for number, role in enumerate(self.roles) if role.startswith("server")]
         return max(servers, default=len(self.roles) - 1) + 1
 

@@ -77,8 +77,8 @@ class Setting:
             missing = [key for key in keys if key not in found]
             if missing:
                 raise InputError(
-                    f"{table}: the formulas here read {', '.join(keys)}, but this workload's table has "
-                    f"{', '.join(found) or 'no keys'}; accepted: a workload whose `describe` gives what "
+                    f"no formulas for this [{table}]: it does not say {', '.join(map(repr, missing))} "
+                    f"(found: {', '.join(found) or 'no keys'}); accepted: a workload whose `describe` gives what "
                     "`scenarios.settings.SecureSettings.describe` does"
                 )
         comparison = protocol["comparison"]

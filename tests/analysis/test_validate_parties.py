@@ -132,6 +132,9 @@ def test_a_client_that_sends_within_the_operation_counts(tmp_path):
 def test_a_protocol_table_that_is_not_ours_is_refused_with_what_formulas_read(tmp_path):
     plan = {"steps": [], "names": ["server0", "server1"]}
     file = write(tmp_path, plan, "LOCAL", '[protocol]\nfield = "prime"\n')
-    message = "protocol: the formulas here read comparison, truncation, select, rotate, but .* has field"
+    message = (
+        r"no formulas for this \[protocol\]: it does not say 'comparison', 'truncation', 'select', "
+        r"'rotate' \(found: field\); accepted: a workload whose `describe`"
+    )
     with pytest.raises(InputError, match=message):
         validate.validate_scenario(file)

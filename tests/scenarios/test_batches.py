@@ -29,7 +29,7 @@ def flagship(*overrides):
 
 
 def plans():
-    scenario = tomllib.loads((SHIPPED / "pomic_inference.toml").read_text())
+    scenario = tomllib.loads((SHIPPED[0] / "pomic_inference.toml").read_text())
     return shapes(ModelSettings(**scenario["model"]))
 
 
