@@ -78,8 +78,8 @@ class Setting:
             if missing:
                 raise InputError(
                     f"no formulas for this [{table}]: it does not say {', '.join(map(repr, missing))} "
-                    f"(found: {', '.join(found) or 'no keys'}); accepted: a workload whose `describe` gives what "
-                    "`scenarios.settings.SecureSettings.describe` does"
+                    f"(found: {', '.join(found) or 'no keys'}); accepted: a workload whose `describe` "
+                    "gives what `scenarios.settings.SecureSettings.describe` does"
                 )
         comparison = protocol["comparison"]
         radix = protocol.get("radix")

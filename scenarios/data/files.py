@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.data.dataset import Dataset
 from scenarios.data.folders import Layout, labelled_files
-from scenarios.data.images import read_image
 
 Split = Literal["train", "test"]
 
@@ -50,7 +49,9 @@ def load_folder(
     all colour (`scenarios.data.images` says which files are which). Folders whose
     names begin with a dot, and `__MACOSX`, are left out; elsewhere what is named as an image must be one.
     """
-    from skimage.transform import resize  # a tenth of a second, which only folders need
+    from skimage.transform import resize  # a tenth of a second, and an extra, which only folders need
+
+    from scenarios.data.images import read_image
 
     classes, found = labelled_files(path, split, layout or Layout())
     images: list[NDArray[np.float64]] = []

@@ -72,7 +72,7 @@ def read_image(file: Path) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a decoder finds odd and reads all the same
             return _pixels(file, raw)
-    except InputError:
+    except (InputError, ModuleNotFoundError):
         raise
     except Exception as error:  # every decoder behind Pillow and tifffile fails in its own way
         begins = f"it begins with {raw[:8].hex(' ')}" if raw else "it is empty"

@@ -1,6 +1,8 @@
 """Every kind of image file is read as what a viewer shows, or refused by its mode."""
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -231,6 +233,12 @@ def test_gaps_between_classes_cost_nothing(tmp_path):
     data = load_data(asked.model_copy(update={"count": 3}))
     assert sorted(data.labels) == [0, 300, 65_535]
     assert time.process_time() - started < 2
+
+
+def test_only_folders_of_images_need_their_extra():
+    code = "import sys, scenarios.data.files; print({'PIL', 'skimage', 'tifffile'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "set()"
 
 
 def test_the_table_of_modes_is_that_of_the_code():
