@@ -16,7 +16,7 @@ from mpcsim.clock import Clock
 from mpcsim.downlink import Downlink
 from mpcsim.laws import Law
 from mpcsim.network import Network
-from mpcsim.ports import Deliver
+from mpcsim.ports import CUT_FOR_EVER, PASSES, Deliver
 from mpcsim.streams import ONE, Stream, minus_log
 from mpcsim.trace import NONE, Trace
 from mpcsim.units import NANOSECONDS, parse_time
@@ -39,7 +39,7 @@ class Flight:
         delay: what a fault adds to its latency.
         first, last: when its first and last bit come out of the link; NONE until no segment is lost.
         gone: it will never arrive.
-        why: who decides about partitions: called with the time of an attempt, True where it is cut.
+        why: who decides about partitions: called with the time of an attempt; one of `mpcsim.ports`.
     """
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Flight:
         self.attempts = 0
         self.first = self.last = NONE
         self.gone = False
-        self.why: Callable[[int], bool] | None = None
+        self.why: Callable[[int], int] | None = None
 
     def arrive(self) -> None:
         """Hand the message over."""
@@ -155,7 +155,7 @@ class Emulator:
         event: int = NONE,
         *,
         delay: int = 0,
-        why: Callable[[int], bool] | None = None,
+        why: Callable[[int], int] | None = None,
         dropped: bool = False,
     ) -> None:
         """Send a message into the network at `now`; `deliver(*parcel)` is called when it arrives.
@@ -169,7 +169,7 @@ class Emulator:
             parcel: what to call it with.
             event: position of its `send` in the trace, which is told the arrival.
             delay: added to its latency.
-            why: called with the time of each attempt; True where the link is cut then.
+            why: called with the time of an attempt; PASSES, CUT or CUT_FOR_EVER.
             dropped: it leaves its uplink and never arrives.
         """
         flight = Flight(deliver, parcel, event)
@@ -191,14 +191,19 @@ class Emulator:
             self._release(link)
             return
         flight.attempts += 1
-        cut = flight.why is not None and flight.why(now)
+        cut = PASSES if flight.why is None else flight.why(now)
         lost = flight.segments if cut else self._lose(link, flight)
         if lost and (self._patience is None or flight.attempts >= MOST_ATTEMPTS):
             flight.gone = True
         elif lost:
             assert self._patience is not None
-            self.resent += lost
             again = start + took + self._patience
+            if cut == CUT_FOR_EVER and flight.attempts > 1:  # on to the last: none before can pass
+                skipped = MOST_ATTEMPTS - 1 - flight.attempts
+                self.resent += lost * skipped
+                again += skipped * (took + self._patience)
+                flight.attempts += skipped
+            self.resent += lost
             self._clock.at(again, self._attempt, again, link, flight)
             return
         else:

@@ -12,7 +12,7 @@ from mpcsim.faults import MESSAGE_RULES, Corrupt, Crash, Delay, Drop, Duplicate,
 from mpcsim.frames import copied
 from mpcsim.laws import party_id
 from mpcsim.paths import in_text
-from mpcsim.ports import Crashed, Deliver
+from mpcsim.ports import CUT, CUT_FOR_EVER, PASSES, Crashed, Deliver
 from mpcsim.streams import Stream
 from mpcsim.texts import cut
 from mpcsim.units import parse_time
@@ -140,12 +140,16 @@ class Injector:
         def first(time: int) -> _Match | None:
             return next((m for m in self._matches if m.fits(time, sender, to, span, number)), None)
 
-        def cut(time: int) -> bool:
+        def partition(time: int) -> int:
             match = first(time)
             if match is None or not isinstance(match.rule, Partition):
-                return False
+                return PASSES
             self._act(match, time, sender, to, span, parcel[2][2])
-            return True
+            before = self._matches[: self._matches.index(match)]
+            ends = match.end is not None or any(
+                m.start > time and m.fits(m.start, sender, to, span, number) for m in before
+            )
+            return CUT if ends else CUT_FOR_EVER
 
         match = first(now)
         rule = None if match is None else match.rule
@@ -161,7 +165,16 @@ class Injector:
                 depth, payload, identity = parcel[2]
                 parcel = (*parcel[:2], (depth, copied(payload), identity))
             self._emulator.submit(
-                now, sender, to, wire_bytes, deliver, parcel, event, delay=delay, why=cut, dropped=dropped
+                now,
+                sender,
+                to,
+                wire_bytes,
+                deliver,
+                parcel,
+                event,
+                delay=delay,
+                why=partition,
+                dropped=dropped,
             )
         self._count(sender, now, span)
 

@@ -57,42 +57,35 @@ class PartyCost:
 
 
 class LinkAccounts(Mapping[tuple[int, int], Traffic]):
-    """What was sent, by directed link (from, to); links that carried nothing are left out.
+    """What was sent, by directed link (from, to); links that carried nothing take no place.
 
-    The numbers are kept in lists by sender and receiver, as a run of a thousand parties has a
-    million links; an account is made when it is asked for.
+    Attributes:
+        rows: by sender: by receiver: [messages, payload bytes, wire bytes].
     """
 
     def __init__(self, parties: int) -> None:
-        self.messages = [[0] * parties for _ in range(parties)]
-        self.payload_bytes = [[0] * parties for _ in range(parties)]
-        self.wire_bytes = [[0] * parties for _ in range(parties)]
+        self.rows: list[dict[int, list[int]]] = [{} for _ in range(parties)]
 
     def __getitem__(self, link: tuple[int, int]) -> Traffic:
         """Return the account of a link."""
         sender, to = link
-        if not (0 <= sender < len(self.messages) and 0 <= to < len(self.messages)):
+        if not 0 <= sender < len(self.rows):
             raise KeyError(link)
-        if not self.messages[sender][to]:
-            raise KeyError(link)
-        return Traffic(
-            self.messages[sender][to], self.payload_bytes[sender][to], self.wire_bytes[sender][to]
-        )
+        return Traffic(*self.rows[sender][to])
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield the links that carried something, by sender and receiver."""
-        for sender, counts in enumerate(self.messages):
-            yield from ((sender, to) for to, count in enumerate(counts) if count)
+        for sender, row in enumerate(self.rows):
+            yield from ((sender, to) for to in sorted(row))
 
     def __len__(self) -> int:
         """Return how many links carried something."""
-        return sum(1 for _ in self)
+        return sum(map(len, self.rows))
 
     def of_sender(self, sender: int) -> Traffic:
         """Return the account of all links of a sender."""
-        return Traffic(
-            sum(self.messages[sender]), sum(self.payload_bytes[sender]), sum(self.wire_bytes[sender])
-        )
+        rows = list(self.rows[sender].values())  # at once: another thread may look while the run goes on
+        return Traffic(*map(sum, zip(*rows, strict=True))) if rows else Traffic()
 
 
 class SpanRun:
@@ -202,21 +195,22 @@ class SpanCost:
 def collect_spans(root: SpanRun) -> list[SpanCost]:
     """Merge the occurrences of equal spans below `root`: parents first, in the order of being entered."""
     costs: dict[Path, SpanCost] = {}
-
-    def visit(run: SpanRun) -> SpanCost:
+    inclusive: dict[SpanRun, SpanCost] = {}
+    todo = [root]
+    while todo:  # spans may be thousands deep
+        run = todo.pop()
         cost = costs.setdefault(run.path, SpanCost(run.path, run.op))
         cost.count += 1
         cost.rounds += run.left_depth - run.entered_depth
         cost.makespan_ns += run.left_at - run.entered_at
-        own = SpanCost(run.path, run.op, sent=dict(run.sent), compute_ns=run.compute_ns)
-        inclusive = SpanCost(run.path, run.op)
-        _merge(inclusive, own)
-        for child in sorted(run.children.values(), key=lambda child: child.entered_at):
-            _merge(inclusive, visit(child))
-        _merge(cost, inclusive)
-        return inclusive
-
-    visit(root)
+        inclusive[run] = SpanCost(run.path, run.op)
+        todo += sorted(run.children.values(), key=lambda child: child.entered_at)[::-1]
+    for run in reversed(list(inclusive)):  # children before parents
+        whole = inclusive.pop(run)
+        _merge(whole, SpanCost(run.path, run.op, sent=run.sent, compute_ns=run.compute_ns))
+        _merge(costs[run.path], whole)
+        if run.parent in inclusive:
+            _merge(inclusive[run.parent], whole)
     del costs[()]
     return list(costs.values())
 

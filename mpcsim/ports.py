@@ -12,6 +12,10 @@ Deliver = Callable[..., None]
 """Called with a message's parcel when it arrives."""
 
 
+PASSES, CUT, CUT_FOR_EVER = range(3)
+"""What a partition does to an attempt to send; for ever: no later attempt will pass either."""
+
+
 class Links(Protocol):
     """The links of one run; see `mpcsim.emulator`."""
 

@@ -69,8 +69,9 @@ class Progress:
 def line(run: Scheduler, real_s: float) -> str:
     """Return what the live line says of a run, after the bar."""
     depth = max((strand.deepest() for strand in run.strands), default=0)
-    wires = run.transport.links.wire_bytes
-    sent = sum(map(sum, wires)) if len(wires) <= 100 else 0
+    links = run.transport.links
+    few = len(links.rows) <= 100
+    sent = sum(links.of_sender(party).wire_bytes for party in range(len(links.rows))) if few else 0
     size = f", {format_bytes(sent)} on the wire" if sent else ""
     return (
         f"virtual {format_time(run.clock.now)}, {depth:,} rounds, "

@@ -71,7 +71,7 @@ class Transport:
         self._faults = faults
         self.links = LinkAccounts(0)
         self._parties: Sequence[Actor] = []
-        self._sent: list[tuple[list[int], list[int], list[int]]] = []
+        self._rows: list[dict[int, list[int]]] = []
 
     def attach(self, scheduler: Runner, parties: Sequence[Actor]) -> None:
         """Connect to what runs the parties; the accounts of each are by receiver."""
@@ -80,9 +80,7 @@ class Transport:
         self._trace = scheduler.trace
         self._parties = parties
         self.links = LinkAccounts(len(parties))
-        self._sent = list(
-            zip(self.links.messages, self.links.payload_bytes, self.links.wire_bytes, strict=True)
-        )
+        self._rows = self.links.rows
 
     def put_measured(self, party: Actor, strand: Strand, to: int, payload: Any) -> None:
         """Do what `put` does, at the party's own time, and charge nobody for it."""
@@ -113,10 +111,13 @@ class Transport:
                 self.digest.flush()
         else:
             self.digest.large(body)  # type: ignore[arg-type]  # a list
-        messages, payloads, wires = self._sent[sender]
-        messages[to] += 1
-        payloads[to] += payload_bytes
-        wires[to] += wire_bytes
+        row = self._rows[sender]
+        account = row.get(to)
+        if account is None:
+            account = row[to] = [0, 0, 0]
+        account[0] += 1
+        account[1] += payload_bytes
+        account[2] += wire_bytes
         traffic = strand.account
         if traffic is None:
             traffic = strand.account = strand.span.account(sender)

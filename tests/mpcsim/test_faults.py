@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcsim import DeadlockError, InputError, Network, PartyError, RecvTimeout, simulate
+from mpcsim.emulator import Emulator
 from mpcsim.faults import Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow, read_faults
 from mpcsim.injector import corrupted
 from mpcsim.streams import Stream
@@ -109,6 +110,48 @@ def test_a_partition_without_end_does_not_keep_a_run_going_for_ever():
 
     with pytest.raises(DeadlockError, match=r"party 1 .* waits for party 0"):
         simulate(wait, parties=2, network=network, faults=[Partition(source=0)])
+
+
+@pytest.mark.parametrize("bandwidth", ["unlimited", "1 Mbit/s"])
+def test_behind_a_partition_without_end_attempts_are_skipped_without_another_change(monkeypatch, bandwidth):
+    """Message 0 alone is cut off, for ever; those behind it wait until it is given up. Every attempt that
+    is made asks for a time, so the number of events says how many were made."""
+
+    async def program(party):
+        if party.id == 0:
+            for number in range(3):
+                party.send(1, number)
+            return None
+        return [(await party.recv(0), party.now) for _ in range(2)]
+
+    network = Network("10 ms", bandwidth, retransmission_timeout="1 ms")
+    rule = Partition(source=0, messages=0)
+
+    def run(rules):
+        asked = []
+        attempt = Emulator._attempt
+        with monkeypatch.context() as patch:
+            patch.setattr(Emulator, "_attempt", lambda *args: (asked.append(args[1]), attempt(*args))[1])
+            try:
+                found = simulate(program, parties=2, network=network, faults=rules)
+            except DeadlockError as error:
+                found = error.run
+        return found, len(asked)
+
+    skipping, made = run([rule])
+    late = "999999999 s"
+    # A rule that would come first much later: nobody may skip, though it never acts.
+    full, all_made = run([Delay(source=0, messages=0, start=late, by="1 ms"), rule])
+    assert (made, all_made) == (3 + 2, 10_000 + 2)
+    assert skipping.outputs == full.outputs
+    assert (skipping.makespan_ns, skipping.resent) == (full.makespan_ns, full.resent)
+    assert skipping.makespan > 9.9
+
+
+def test_a_partition_that_ends_is_left_by_the_first_attempt_after_its_end():
+    later = Delay(source=0, start="50 ms", by="7 ms")  # comes first from then on, so the partition ends
+    network = Network("10 ms", retransmission_timeout="8 ms")
+    assert _got(later, Partition(source=0, messages=0), network=network)[0] == (0, 48 + 8 + 10)
 
 
 def test_a_partition_cuts_one_direction_or_both():
