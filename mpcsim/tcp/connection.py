@@ -42,7 +42,7 @@ class Message:
         self.end = self.sent = self.delay = self.acks = 0
         self.since = (0, 0)
         self.dropped = False
-        self.why: Callable[[int], bool] | None = None
+        self.why: Callable[[int], int] | None = None
 
 
 class Burst:
@@ -70,7 +70,7 @@ class Burst:
         self.ends = ends
         self.sent = self.serial = self.passed = self.times = 0
         self.known = self.lost = False
-        self.why: Callable[[int], bool] | None = None
+        self.why: Callable[[int], int] | None = None
 
     def split(self, segments: int, segment: int) -> Burst:
         """Keep the first so many segments; return the others."""

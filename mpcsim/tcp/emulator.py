@@ -112,7 +112,7 @@ class TcpEmulator:
         event: int = NONE,
         *,
         delay: int = 0,
-        why: Callable[[int], bool] | None = None,
+        why: Callable[[int], int] | None = None,
         dropped: bool = False,
     ) -> None:
         """Send a message into the network at `now`; `deliver(*parcel)` is called when it arrives.
