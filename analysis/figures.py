@@ -6,6 +6,7 @@ hold no time and no random identifier: equal input gives equal bytes.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -108,7 +109,9 @@ def save(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str]) ->
         for stem, figure in figures.items():
             for form in formats:
                 path = folder / f"{stem}.{form}"
-                figure.savefig(path, format=form, metadata=_NO_TIME[form])
+                with warnings.catch_warnings():  # where the font lacks a letter, its box stands
+                    warnings.filterwarnings("ignore", "Glyph .* missing from font")
+                    figure.savefig(path, format=form, metadata=_NO_TIME[form])
                 paths.append(path)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from None

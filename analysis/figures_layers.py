@@ -130,23 +130,25 @@ def _stacked(
     figure: Figure, axes: Axes, layers: pd.DataFrame, parties: Sequence[Mapping[str, Any]], factor: float
 ) -> None:
     """Stack what each party sent; parties that sent nothing in any layer are left out of the legend."""
-    left = pd.Series(0.0, index=layers.index)
+    by_party = {
+        f"{id} {figures.words(party['role'])}": [row.get(str(id), 0) / factor for row in layers["sent"]]
+        for id, party in enumerate(parties)
+    }
+    sending = {name: sent for name, sent in by_party.items() if any(sent)}
+    if len(sending) > figures.MOST_SERIES:
+        rest = [sending.pop(name) for name in list(sending)[figures.MOST_SERIES - 1 :]]
+        sending[f"{len(rest)} others, together"] = [sum(sent) for sent in zip(*rest, strict=True)]
+    left = [0.0] * len(layers)
     handles: list[Any] = []
-    names = []
-    for id, party in enumerate(parties):
-        sent = layers["sent"].map(lambda row, key=str(id): row.get(key, 0)) / factor
-        if not sent.any():
-            continue
-        handles.append(
-            axes.barh(range(len(sent)), sent, left=left, height=0.7, **figures.bar_style(len(handles)))
-        )
-        names.append(f"{id} {figures.words(party['role'])}")
-        left = left + sent
+    for sent in sending.values():
+        style = figures.bar_style(len(handles))
+        handles.append(axes.barh(range(len(sent)), sent, left=left, height=0.7, **style))
+        left = [before + more for before, more in zip(left, sent, strict=True)]
     for place, total in enumerate(left):
         axes.annotate(
             figures.show_bytes(total * factor), (total, place), (2.5, 0), textcoords="offset points",
             va="center", fontsize=6.5, bbox=figures.BEHIND,
         )  # fmt: skip
-    frame(axes, float(left.max()))
+    frame(axes, max(left))
     if handles:
-        figures.legend_below(figure, handles, names)
+        figures.legend_below(figure, handles, list(sending))

@@ -24,6 +24,7 @@ from analysis.sweep_grid import Axis, Point, typed
 from analysis.sweep_point import Outcome
 from mpcsim import InputError, MpcsimError
 from mpcsim.scenario import Scenario
+from mpcsim.texts import storable, to_json
 from mpcsim.units import NANOSECONDS, parse_bandwidth, parse_time
 
 FORMAT = 1
@@ -198,7 +199,7 @@ def _column(values: list[Any]) -> Any:
         return pd.array([None if value is None else float(value) for value in values], dtype="Float64")
     if kinds == {bool}:
         return pd.array(values, dtype="boolean")
-    return pd.array([None if value is None else str(value) for value in values], dtype="string")
+    return pd.array([None if value is None else storable(str(value)) for value in values], dtype="string")
 
 
 def _row(store: Store, key: str) -> dict[str, Any] | None:
@@ -237,7 +238,7 @@ def _good(summary: Mapping[str, Any]) -> dict[str, Any]:
         "busiest_payload_bytes": max(sent, default=0),
         "compute_s": float(sum(party["compute_s"] for party in summary["per_party"])),
         "wall_s": summary["wall_s"],
-        **{f"output.{name}": value for name, value in output.items() if _scalar(value)},
+        **{f"output.{storable(name)}": value for name, value in output.items() if _scalar(value)},
     }
 
 
@@ -286,7 +287,7 @@ def read_results(folder: Path) -> Results:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
+    return to_json(value, default=str) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -222,7 +222,7 @@ def _write_table(file: Path, events: Sequence[dict[str, Any]]) -> None:
     with parquet.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rows, _BATCH)):
             for event in batch:
-                event["channel"] = texts.escaped(event["channel"])  # a table holds UTF-8 alone
+                event["channel"] = texts.storable(event["channel"])  # a table holds UTF-8 alone
             writer.write_table(arrow.Table.from_pylist(batch, schema))
 
 

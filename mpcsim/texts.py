@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -48,6 +49,11 @@ def _written(one: str) -> str:
                                if code < 2**16 else f"\\U{code:08x}")  # fmt: skip
 
 
+def storable(text: str) -> str:
+    """Return text for a table of UTF-8: itself, or escaped where it has a lone surrogate."""
+    return text if is_text(text) else escaped(text)
+
+
 def cut(name: str) -> str:
     """Return a name with "…" for the middle of a long one."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) :]}"
@@ -58,12 +64,19 @@ def shown(name: str) -> str:
     return escaped(cut(name)) or '""'
 
 
-def to_json(value: Any, indent: int | None = 2) -> str:
+def to_json(value: Any, indent: int | None = 2, default: Callable[[Any], Any] | None = None) -> str:
     """Return JSON that UTF-8 can hold: letters as they are, lone surrogates as their escapes.
+
+    Args:
+        value: what `json.dumps` takes.
+        indent: None for all on one line.
+        default: what to write for what JSON has no form for.
 
     Raises:
         ValueError: a number is not finite.
     """
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, separators=separators)
+    marks = (",", ":") if indent is None else None
+    text = json.dumps(
+        value, indent=indent, ensure_ascii=False, allow_nan=False, separators=marks, default=default
+    )
     return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
