@@ -51,15 +51,10 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 def _groups(table: pd.DataFrame) -> list[str]:
     """Return the group of each row: its operation or network; the rarest become "other"."""
-    heads = [f"network {head}" if span else head for head, _, span in map(_parts, table["op"])]
+    heads = [f"network {of}" if of else op for op, of in zip(table["op"], table["network"], strict=True)]
     counted = pd.Series(heads).value_counts(sort=False).sort_values(ascending=False, kind="stable")
     kept = set(counted.index[: _MOST_GROUPS - 1] if len(counted) > _MOST_GROUPS else counted.index)
     return [head if head in kept else "other" for head in heads]
-
-
-def _parts(op: object) -> tuple[str, str, str]:
-    """Split the name of a network's layer, "MODEL/SPAN"."""
-    return str(op).partition("/")
 
 
 def _panel(axes: Axes, table: pd.DataFrame, groups: Sequence[str], column: str) -> None:

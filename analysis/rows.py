@@ -31,6 +31,7 @@ class Row:
         predicted: rounds, payload_bytes (sum over the parties), per_party; or None.
         measured: the same.
         source: where the formula comes from.
+        network: the small network of the grid that it is a layer of; "" where it is none's.
     """
 
     op: str
@@ -39,6 +40,7 @@ class Row:
     predicted: Mapping[str, Any] | None
     measured: Mapping[str, Any]
     source: str
+    network: str = ""
 
     @property
     def equal(self) -> bool | None:

@@ -66,10 +66,12 @@ def read(paths: Sequence[Path]) -> Sources:
 
 def _validation(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path)
+        kinds = dict.fromkeys(("op", "params", "network"), str)  # an operation may be called "nan"
+        gaps = {column: [""] for column in _VALIDATION_COLUMNS[2:]}
+        table = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=gaps)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged: {error}") from None
     missing = [column for column in _VALIDATION_COLUMNS if column not in table]
     if missing:
         raise InputError(f"{path}: damaged or of an older version: no column {', '.join(missing)}")
-    return table
+    return table if "network" in table else table.assign(network="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,8 @@ def network_rows() -> Iterator[Row]:
                 for choice in grid.network_choices():
                     chosen = [grid.override(key, value) for key, value in choice.items()]
                     run = measure(file, [*ring, *chosen, f"data.count={images}"])
-                    yield from predict.rows(run, f"{name}/")
+                    for row in predict.rows(run, f"{name}/"):
+                        yield replace(row, network=name)
 
 
 @contextmanager

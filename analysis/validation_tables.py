@@ -16,7 +16,7 @@ from analysis.costs.symbolic import LEGEND
 from analysis.rows import Formula, Row, params_text
 from analysis.validate import Validation
 from mpcsim import InputError
-from mpcsim.texts import escaped
+from mpcsim.texts import escaped, storable
 
 LEAST_WIDTH = 160
 """Columns of the screen below which the tables cannot be read."""
@@ -47,8 +47,8 @@ class _Numbered:
 def _cells(rows: Sequence[Row], numbered: _Numbered) -> Grid:
     return [
         [
-            row.op,
-            params_text(row.params),
+            escaped(row.op),
+            escaped(params_text(row.params)),
             numbered.reference(row),
             _cost_text(row.predicted),
             _cost_text(row.measured),
@@ -115,7 +115,7 @@ def screen(found: Validation) -> Iterator[RenderableType]:
     numbered = _Numbered(found.rows)
     table = _table("Formula and measurement", _COLUMNS)
     for row, cells in zip(found.rows, _cells(found.rows, numbered), strict=True):
-        table.add_row(*map(escaped, cells), style="bold red" if row.equal is False else None)
+        table.add_row(*cells, style="bold red" if row.equal is False else None)
     table.caption = _UNIT
     yield table
     formulas = _table("Formulas", ("", "rounds", "payload bytes, summed over the parties"))
@@ -203,11 +203,14 @@ def comma_separated(found: Validation) -> str:
     out = csv.writer(text, lineterminator="\n")
     keys = ("rounds", "payload_bytes", "per_party")
     numbers = [f"{side}_{key}" for side in ("predicted", "measured") for key in keys]
-    out.writerow(["op", "params", "rounds_formula", "bytes_formula", *numbers, "equal", "source"])
+    out.writerow(
+        ["op", "params", "rounds_formula", "bytes_formula", *numbers, "equal", "source", "network"]
+    )
     for row in found.rows:
         formula = (row.formula.rounds, row.formula.payload_bytes) if row.formula else ("", "")
         costs = [_number(side, key) for side in (row.predicted, row.measured) for key in keys]
-        out.writerow([row.op, params_text(row.params), *formula, *costs, row.equal, row.source])
+        names = (storable(row.op), storable(params_text(row.params)))
+        out.writerow([*names, *formula, *costs, row.equal, row.source, row.network])
     return text.getvalue()
 
 

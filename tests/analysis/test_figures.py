@@ -32,9 +32,9 @@ _SCENARIO = (
     '[network]\nlatency = "10 ms"\nbandwidth = "1 Mbit/s"\n'
 )
 _VALIDATION = (
-    "op,params,predicted_rounds,predicted_payload_bytes,measured_rounds,measured_payload_bytes\n"
-    "relu,n=10,5,250,5,250\nmul,n=10,1,240,1,240\nnet/conv1,n=2,3,900000,3,900000\nmul,n=7,1,168,2,200\n"
-    "argmax,n=9,,,7,80\n"
+    "op,params,predicted_rounds,predicted_payload_bytes,measured_rounds,measured_payload_bytes,network\n"
+    "relu,n=10,5,250,5,250,\nmul,n=10,1,240,1,240,\nnet/conv1,n=2,3,900000,3,900000,net\n"
+    "mul,n=7,1,168,2,200,\nargmax,n=9,,,7,80,\n"
 )
 
 

@@ -1,16 +1,20 @@
 """`mpcsim validate`: every row equal, and a wrong formula is found."""
 
 import csv
+import io
 import json
 
 import pytest
+from odd_names import ODD
+from rich.console import Console
 
-from analysis import grid, measure, predict, validate, validation_tables
+from analysis import grid, measure, plot, predict, sources, validate, validation_tables
 from analysis.costs import catalogue, signs
 from analysis.costs.algebra import Cost
 from analysis.rows import Row
 from mpcsim import CheckFailed, InputError
 from mpcsim.__main__ import main
+from mpcsim.texts import storable, whole
 from scenarios import microbench
 
 
@@ -253,3 +257,20 @@ def test_a_folder_in_use_is_refused(tmp_path, capsys):
 def test_a_bar_in_a_cell_does_not_break_the_markdown():
     row = Row("a|b", {"n": 1}, None, None, {"rounds": 1, "payload_bytes": 2, "per_party": [2]}, "x")
     assert r"a\|b" in validation_tables.markdown(validate.Validation([row]))
+
+
+def test_an_operation_may_have_any_name(tmp_path):
+    cost = {"rounds": 1, "payload_bytes": 2, "per_party": [2]}
+    names = list(dict.fromkeys(map(whole, ODD)))
+    rows = [Row(name, {"n": name}, None, cost, cost, "x") for name in names]
+    found = validate.Validation(rows)
+    validation_tables.write(found, tmp_path)
+    screen = Console(file=io.StringIO(), width=4000, markup=False, emoji=False)
+    for part in validation_tables.screen(found):
+        screen.print(part)
+    (table,) = sources.read([tmp_path]).validations
+    assert list(table["op"]) == [storable(name) for name in names]
+    assert len((tmp_path / "validation.md").read_text(encoding="utf-8").split("\n")) > len(rows)
+    latex = (tmp_path / "validation.tex").read_text(encoding="utf-8")
+    assert latex.count("\\\\\n") == len(rows) + 1  # one line a row, and the head
+    assert plot.plot([tmp_path], ["formula"], tmp_path / "figures", "svg")
