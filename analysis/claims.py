@@ -220,7 +220,7 @@ def _against(claim: Claim, run: Measured, setting: Setting, size: int) -> Judgem
     """Compare a claim with a run of its operation."""
     try:
         claimed = float(parse(claim.formula).subs(_values(claim, setting, size)))
-    except (TypeError, OverflowError):
+    except (TypeError, OverflowError):  # how sympy says that letters are left; beyond a float
         claimed = math.nan
     if not math.isfinite(claimed):
         return Judgement(claim, "not decidable", reason="the formula does not come to a number")
