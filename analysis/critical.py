@@ -8,6 +8,8 @@ into exactly one part, so that the parts add up to it:
 - latency: propagation L of the messages on the path;
 - transmission: their 8w/B;
 - queueing: how long they waited for their uplink;
+- window, restart, acknowledgement: over TCP, how long they waited for a window to open, for one that
+  idling had closed, and for acknowledgements on their uplink;
 - other: what else the network added: jitter, retransmission, a shared downlink, delays of faults;
 - compute: code of the parties (where it was measured);
 - waiting: sleeps.
@@ -26,9 +28,13 @@ from analysis.retime_replay import Timing
 from analysis.retime_structure import FORK, RECV, SEND, SLEEP, STAGE, START, Occurrence, Structure
 from mpcsim import Network
 from mpcsim.emulator import transmission_ns
+from mpcsim.tcp.connection import Held
 from mpcsim.units import NANOSECONDS
 
-PARTS = ("latency", "transmission", "queueing", "other", "compute", "waiting")
+PARTS = (
+    "latency", "transmission", "queueing", "window", "restart", "acknowledgement", "other", "compute",
+    "waiting",
+)  # fmt: skip
 _Piece = tuple[str, int, int, int]
 """(part, from, to in nanoseconds, position of the send or of the operation)."""
 
@@ -52,8 +58,9 @@ class Path:
 
     @property
     def bound_by(self) -> str:
-        """What takes most: latency, bandwidth, compute, waiting or other; "" where it takes no time."""
-        sizes = {part: self.parts[part] for part in ("latency", "compute", "waiting", "other")}
+        """What takes most: bandwidth (transmission and queueing) or another part; "" if nothing does."""
+        alone = (part for part in PARTS if part not in ("transmission", "queueing"))
+        sizes = {part: self.parts[part] for part in alone}
         sizes["bandwidth"] = self.bandwidth
         most = max(sizes, key=lambda part: sizes[part])
         return most if sizes[most] > 0 else ""
@@ -90,7 +97,7 @@ class Walker:
         for position, (kind, _, child, children, _) in enumerate(structure.ops):
             if kind == FORK:
                 self._forks |= dict.fromkeys(range(child, child + children), position)
-        self._starts = self._queue() if timing.order else {}
+        self._starts = self._queue() if timing.order and not timing.held else {}
 
     def run(self) -> Path:
         """Return the path of the whole run."""
@@ -229,6 +236,8 @@ class Walker:
     def _message(self, send: int) -> list[_Piece]:
         took, latency = self._took(send)
         sent, arrival = self._timing.times[send], self._timing.arrivals[send]
+        if send in self._timing.held:
+            return _over_tcp(send, sent, arrival, latency, self._timing.held[send])
         start = self._starts.get(send, arrival - latency - took)
         done = start + took
         return [
@@ -254,6 +263,23 @@ class Walker:
             if self._laws.law(sender, to).bits_per_second is not None:
                 free[line] = start + took
         return starts
+
+
+def _over_tcp(send: int, sent: int, arrival: int, latency: int, held: Held) -> list[_Piece]:
+    """Return the pieces of a message over TCP: what held it up in turn, as far as there is time for it."""
+    left = min(max(held.left, sent), arrival)
+    room = left - sent
+    sizes = {}
+    for part in ("transmission", "window", "restart", "acknowledgement"):
+        sizes[part] = min(max(getattr(held, part), 0), room)
+        room -= sizes[part]
+    sizes["queueing"] = room
+    pieces, since = [], sent
+    for part in ("queueing", "window", "restart", "acknowledgement", "transmission"):
+        pieces.append((part, since, since + sizes[part], send))
+        since += sizes[part]
+    came = min(left + latency, arrival)
+    return [*pieces, ("latency", left, came, send), ("other", came, arrival, send)]
 
 
 def sends_within(structure: Structure, occurrences: Sequence[Occurrence]) -> list[int]:

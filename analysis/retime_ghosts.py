@@ -10,6 +10,7 @@ from typing import Any
 from analysis.retime_structure import END, FORK, RECV, SEND, SLEEP, STAGE, NotRetimable, Structure
 from mpcsim import InputError
 from mpcsim.clock import VirtualClock
+from mpcsim.tcp.connection import Held
 
 _NOBODY = -1
 
@@ -28,6 +29,7 @@ class Timing:
         order: positions of all sends in order, where a message's arrival is not known when it is sent.
         resent: segments of messages that were sent again.
         acts: what rules of faults did.
+        held: what held a message up over TCP, by position of its send.
     """
 
     makespan_ns: int
@@ -38,6 +40,7 @@ class Timing:
     order: list[int] = field(default_factory=list)
     resent: int = 0
     acts: list[dict[str, Any]] = field(default_factory=list)
+    held: dict[int, Held] = field(default_factory=dict)
 
 
 def step_ghosts(

@@ -22,6 +22,8 @@ from mpcsim.emulation import AnyEmulator, emulate
 from mpcsim.faults import Duplicate
 from mpcsim.injector import Injector
 from mpcsim.meter import Digest, SpanRun
+from mpcsim.tcp.connection import Held
+from mpcsim.tcp.emulator import TcpEmulator
 
 __all__ = ["Timing", "replay"]
 
@@ -49,6 +51,9 @@ def replay(
         injector = None
         if faults:
             injector = Injector(faults, structure.roles, emulator, Digest(), seed)
+        held: dict[int, Held] = {}
+        if isinstance(emulator, TcpEmulator):
+            emulator.explain = lambda parcel, what: held.__setitem__(parcel[1], what)
         order: list[int] = []
         send = _sender(structure, emulator, injector, order)
         pieces: list[int] = []
@@ -57,7 +62,7 @@ def replay(
         timing = step_ghosts(structure, clock, emulator.transmit, send, tracked, pieces)
         if entangled is not None:
             entangled.check(pieces)
-        timing.order, timing.resent = order, emulator.resent
+        timing.order, timing.resent, timing.held = order, emulator.resent, held
         if injector is not None:
             timing.acts = injector.acts
         return timing

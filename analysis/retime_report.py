@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from analysis import retime_grid
+from analysis.critical import PARTS
 from analysis.retime import load
 from analysis.retime_grid import Grid
 from mpcsim import InputError
@@ -22,7 +23,6 @@ from mpcsim.units import format_time
 
 _MOST_ROWS = 100
 _MOST_COLUMNS = 9
-_PARTS = ("latency", "transmission", "queueing", "other", "compute", "waiting")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def show_run(found: Mapping[str, Any]) -> list[RenderableType]:
 def _parts_line(path: Mapping[str, Any], makespan: float) -> str:
     parts = [
         f"{part} {_time(path[f'{part}_s'])} ({path[f'{part}_s'] / makespan:.1%})"
-        for part in _PARTS
+        for part in PARTS
         if path[f"{part}_s"] and makespan
     ]
     return f"critical path, {len(path['messages'])} messages: {', '.join(parts) or 'it takes no time'}"
@@ -118,7 +118,7 @@ def _bound_line(bound: Mapping[str, Any]) -> str:
 def _spans(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title="Spans", title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
     table.caption = "parts of the time on each span's critical path; gain: by halving latency, transmission"
-    used = [part for part in _PARTS if any(row["critical_path"][f"{part}_s"] for row in rows)]
+    used = [part for part in PARTS if any(row["critical_path"][f"{part}_s"] for row in rows)]
     halved = list(dict.fromkeys(name for row in rows for name in row["critical_path"]["halved"]))
     table.add_column("span")
     for name in ("rounds", "time", "in the run"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis import frames, predict
+from analysis.critical import PARTS
 from analysis.measure import Measured
 from analysis.message_times import Messages, messages_of
 from analysis.report.networks import Choices, choices
@@ -165,9 +166,6 @@ def _bar(content: Content, part: Part, name: str) -> dict[str, Any]:
         "makespan_s": part.row["makespan_s"],
         **{one: own.get(f"{one}_s", 0.0) for one in PARTS},
     }
-
-
-PARTS = ("latency", "transmission", "queueing", "other", "compute", "waiting")
 
 
 def configuration(record: Record) -> list[tuple[str, str]]:

@@ -119,6 +119,8 @@ def _critical(content: Content) -> str:
     rows: list[_CELLS] = []
     for part in contents.PARTS:
         size = path[f"{part}_s"]
+        if not size and part in _TCP:
+            continue
         share = f"{size / whole:.1%}" if whole else ""
         rows.append([(part, part), _time(size), (share, size), (_ABOUT[part], "")])
     table = _table("parts", ["part", "time", "share", "what it is"], rows, "Parts of the makespan")
@@ -136,11 +138,15 @@ def _critical(content: Content) -> str:
     )
 
 
+_TCP = ("window", "restart", "acknowledgement")  # parts that there are over TCP alone
 _HALVED = {"latency": "latency", "bandwidth": "transmission (twice the bandwidth)", "compute": "compute"}
 _ABOUT = {
     "latency": "propagation of the messages on the path",
     "transmission": "their bits over the bandwidth",
     "queueing": "they waited for their sender's uplink",
+    "window": "they waited for a window of TCP to open",
+    "restart": "they waited for a window that idling had closed",
+    "acknowledgement": "acknowledgements were before them on the uplink",
     "other": "jitter, retransmission, a shared downlink",
     "compute": "code of the parties, where it was measured",
     "waiting": "sleeps of the protocol",

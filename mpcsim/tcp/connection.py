@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mpcsim.laws import Law
 from mpcsim.streams import Stream
@@ -17,6 +17,23 @@ PATIENCE_DEVICE = (
 )
 
 
+class Held(NamedTuple):
+    """What held a message up, in nanoseconds.
+
+    Attributes:
+        window, restart: it waited for a window to open, for one that idling had closed.
+        acknowledgement: acknowledgements were before it on the uplink.
+        transmission: its own bytes and headers took so long.
+        left: when its last byte left the uplink for the first time.
+    """
+
+    window: int
+    restart: int
+    acknowledgement: int
+    transmission: int
+    left: int
+
+
 class Message:
     """A message under way.
 
@@ -24,12 +41,15 @@ class Message:
         end: where it ends in its connection's stream.
         delay: what a fault adds to its latency.
         why: who decides about partitions: called with the time of an attempt, True where it is cut.
-        since: what the connection had lost to windows, to restarts when it was sent.
-        acks: time that its bursts waited behind acknowledgements.
+        window, restart: what the connection had lost to windows and to restarts when it was sent; when
+            it is wholly launched, what that became since.
+        acks: time that its last burst waited behind acknowledgements.
+        left: when its last byte left the uplink for the first time.
     """
 
     __slots__ = (
-        "acks", "delay", "deliver", "dropped", "end", "event", "parcel", "sent", "since", "size", "why",
+        "acks", "delay", "deliver", "dropped", "end", "event", "left", "parcel", "restart", "size", "why",
+        "window",
     )  # fmt: skip
 
     def __init__(
@@ -39,8 +59,9 @@ class Message:
         self.deliver = deliver
         self.parcel = parcel
         self.event = event
-        self.end = self.sent = self.delay = self.acks = 0
-        self.since = (0, 0)
+        self.end = self.delay = self.acks = 0
+        self.window = self.restart = 0
+        self.left = NONE
         self.dropped = False
         self.why: Callable[[int], int] | None = None
 

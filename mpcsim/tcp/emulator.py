@@ -18,12 +18,12 @@ from mpcsim.emulator import transmission_ns
 from mpcsim.network import Network
 from mpcsim.ports import Deliver
 from mpcsim.tcp import recovery
-from mpcsim.tcp.connection import Burst, Connection, Line, Message
+from mpcsim.tcp.connection import Burst, Connection, Held, Line, Message
 from mpcsim.tcp.keys import rules
 from mpcsim.trace import NONE, Trace
 
-Explain = Callable[[tuple[Any, ...], tuple[int, int, int, int]], None]
-"""Takes a message's parcel; its nanoseconds behind windows, restarts, acknowledgements; transmission."""
+Explain = Callable[[tuple[Any, ...], Held], None]
+"""Takes a message's parcel, and what held it up."""
 
 
 def _unknown(now: int, sender: int, to: int, wire_bytes: int) -> int:
@@ -132,8 +132,7 @@ class TcpEmulator:
     def _send(self, now: int, connection: Connection, message: Message) -> None:
         if connection.broken:
             return
-        message.sent = now
-        message.since = connection.losses(now)
+        message.window, message.restart = connection.losses(now)
         connection.written += message.size
         message.end = connection.written
         if connection.under_way == 0 and connection.last_sent is not None and not connection.queue:
@@ -223,6 +222,8 @@ class TcpEmulator:
                 break
             left -= rest
             connection.begun = 0
+            window, restart = connection.lost_time
+            message.window, message.restart = window - message.window, restart - message.restart
             ends.append(queue.popleft())
             if left == 0 or one_by_one:
                 break
@@ -249,9 +250,9 @@ class TcpEmulator:
         elif connection.lossy:
             self.at(done + law.latency_ns, recovery.received, self, connection, burst)
         else:
-            self.hand_over(connection, burst, done + law.latency_ns)
-            if self._clocked:
+            if self._clocked:  # the kernel acknowledges before the program answers
                 self.at(done + law.latency_ns, self.arrived, connection, burst)
+            self.hand_over(connection, burst, done + law.latency_ns)
 
     def _enter(self, now: int, downlink: Downlink, connection: Connection, burst: Burst, bits: int) -> None:
         def done() -> None:
@@ -287,13 +288,17 @@ class TcpEmulator:
         if burst.ends and line.acks:
             waited = line.behind_acks(now)
             for message in burst.ends:
-                message.acks += waited
+                message.acks = waited
         burst.sent = connection.last_sent = now
         connection.under_way += burst.segments
+        size = burst.size + self.rules.header * burst.segments
+        took = 0 if rate is None else transmission_ns(size, rate)
+        for message in burst.ends:
+            if message.left == NONE:
+                message.left = start + took
         if rate is None:
             return start
-        size = burst.size + self.rules.header * burst.segments
-        line.free = start + transmission_ns(size, rate)
+        line.free = start + took
         if connection.device is not None:
             connection.leaving.append((line.free, size))
             connection.leaving_bytes += size
@@ -324,16 +329,13 @@ class TcpEmulator:
             if self._trace is not None and message.event != NONE:
                 self._trace.arrived(message.event, when)
             if self.explain is not None:
-                self._explain(connection, message)
+                self.explain(message.parcel, self._held(connection, message))
             self._clock.at(when, message.deliver, *message.parcel)
 
-    def _explain(self, connection: Connection, message: Message) -> None:
-        assert self.explain is not None
-        window, restart = connection.losses(self._clock.now)
-        before = message.since
+    def _held(self, connection: Connection, message: Message) -> Held:
         rate = connection.law.bits_per_second
         took = 0 if rate is None else transmission_ns(self.rules.wire(message.size), rate)
-        self.explain(message.parcel, (window - before[0], restart - before[1], message.acks, took))
+        return Held(message.window, message.restart, message.acks, took, message.left)
 
     def arrived(self, now: int, connection: Connection, burst: Burst, *, at_once: bool = False) -> None:
         """Acknowledge what has come: two segments at once, a lone one when it has waited."""

@@ -89,6 +89,8 @@ def _forget(now: int, connection: Connection, burst: Burst) -> None:
     _number(connection, burst)
     burst.sent = connection.last_sent = now
     connection.under_way += burst.segments
+    for message in burst.ends:
+        message.left = now if message.left == NONE else message.left
 
 
 def received(now: int, host: Host, connection: Connection, burst: Burst) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from random_programs import random_program
 from test_retime import NETWORKS, assert_retimed
 
+from analysis.critical import Walker
 from analysis.retime_replay import replay
 from analysis.retime_structure import build
 from mpcsim import Network, simulate
@@ -163,3 +164,85 @@ def test_measured_compute_is_replayed_over_tcp(profile):
     run = simulate(random_program(7), network=network, seed=1, compute="measured", trace=True)
     structure = build(run.events, [party.role for party in run.per_party], measured=True)
     assert replay(structure, network, 1).makespan_ns == run.makespan_ns
+
+
+# The critical path
+
+
+def path_of(program, network, parties=2):
+    """Return the critical path of a run over a network, and its makespan."""
+    run = simulate(program, parties=parties, network=network, seed=1, trace=True)
+    structure = build(run.events, [party.role for party in run.per_party], measured=False)
+    return Walker(structure, replay(structure, network, 1), network).run().parts, run.makespan_ns
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    network=st.sampled_from(sorted(NETWORKS)),
+    parties=st.integers(2, 4),
+    tcp=KEYS,
+)
+@EVERYWHERE
+def test_the_parts_of_a_critical_path_over_tcp_add_up_to_the_makespan(seed, network, parties, tcp):
+    over = Network(**NETWORKS[network], transport="tcp", tcp=tcp)
+    parts, makespan = path_of(random_program(seed), over, parties)
+    assert sum(parts.values()) == makespan
+    assert min(parts.values()) >= 0
+
+
+MS = 1_000_000
+LINK = {"latency": "10 ms", "bandwidth": "12 Mbit/s", "transport": "tcp"}
+FRAME = 23  # bytes of a message beside its array: channel, type, shape
+SLOW = OFF | {"header_bytes": 52, "initial_window": 10, "burst": 1}
+
+
+def bytes_of(segments):
+    return np.zeros(segments * 1448 - FRAME, np.uint8)
+
+
+async def receiver(party, messages):
+    for _ in range(messages):
+        await party.recv(0)
+
+
+def test_what_slow_start_idles_is_the_part_window():
+    """Thirty segments: 21 − 10 ms of the first round, 21 − 20 of the second would be more."""
+
+    async def program(party):
+        if party.id == 0:
+            party.send(1, bytes_of(30))
+        else:
+            await receiver(party, 1)
+
+    parts, makespan = path_of(program, Network(**LINK, tcp=SLOW))
+    assert parts["window"] == 11 * MS
+    assert (parts["transmission"], parts["latency"], makespan) == (30 * MS, 10 * MS, 51 * MS)
+
+
+def test_what_a_window_idles_that_idling_has_closed_is_the_part_restart():
+    async def program(party):
+        if party.id == 0:
+            party.send(1, bytes_of(30))
+            await party.sleep(1)
+            party.send(1, bytes_of(30))
+        else:
+            await receiver(party, 2)
+
+    parts, _ = path_of(program, Network(**LINK, tcp=SLOW | {"restart": True}))
+    assert (parts["window"], parts["restart"], parts["waiting"]) == (0, 11 * MS, 1000 * MS)
+
+
+def test_what_waits_behind_acknowledgements_is_the_part_acknowledgement():
+    """Forty segments are acknowledged by 20·52 bytes, which the answer waits for."""
+
+    async def program(party):
+        if party.id == 0:
+            party.send(1, bytes_of(40))
+            await party.recv(1)
+        else:
+            await party.recv(0)
+            party.send(0, b"x")
+
+    over = Network(**LINK, tcp=OFF | {"header_bytes": 52, "ack_bytes": 52, "burst": 40})
+    parts, _ = path_of(program, over)
+    assert parts["acknowledgement"] == round(20 * 52 * 8 * 1000 / 12)

@@ -5,9 +5,10 @@
   const INK = "#1a1a1a";
   const COLOURS = {
     latency: "#1f4e79", transmission: "#f2b447", queueing: "#c8553d",
-    other: "#6d597a", compute: "#a6cee3", waiting: "#e6e6e6",
+    window: "#3a7d44", restart: "#9bc53d", acknowledgement: "#b07aa1", other: "#6d597a", compute: "#a6cee3", waiting: "#e6e6e6",
   };
-  const PATTERNS = { transmission: "/", queueing: "\\", other: "x", compute: ".", waiting: "" };
+  const PATTERNS = { transmission: "/", queueing: "\\", window: "|", restart: "-", acknowledgement: "+",
+    other: "x", compute: ".", waiting: "" };
   const CONFIG = { responsive: true, displaylogo: false,
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
 
