@@ -51,6 +51,12 @@ def run(
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where processor time went, by span and by function.")
     ] = False,
+    makespans: Annotated[
+        bool,
+        typer.Option(
+            "--makespans", help="Add the makespan by the link law and over TCP to the JSON (`makespans`)."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
@@ -81,6 +87,9 @@ def run(
         others = determinism.rows_of_another_process(loaded)
         roles = list(done.program.roles)
         done.summary["determinism"] = determinism.compare(done.run.audit or [], others, roles)
+    if makespans:
+        for entry in plugins.entries(plugins.MAKESPANS):
+            done.summary["makespans"] = plugins.load(entry)(done.folder, always=True)
     if as_json:
         typer.echo(record.to_json(done.summary), nl=False)
     else:

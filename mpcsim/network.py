@@ -194,8 +194,9 @@ class Network:
             found[name] = [dict(table) for table in value] if name == "links" else value
         if self.transport == "tcp" or self.tcp:
             found["tcp"] = effective(self.tcp_table)
-        if more:
-            found["note"] += f"; with {', '.join(name.replace('_', ' ') for name in more)}"
+        if set(more) - {"tcp"}:
+            names = ["TCP" if name == "transport" else name.replace("_", " ") for name in more]
+            found["note"] += f"; with {', '.join(name for name in names if name != 'tcp')}"
         if self.profile is not None:
             found["source"] = PROFILES[self.profile].source
         return found

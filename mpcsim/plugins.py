@@ -4,6 +4,8 @@
 - `mpcsim.scenarios`: a package with `WORKLOADS` (name: "module:function") and scenario files in its folder.
 - `mpcsim.columns`: a column of a run's table of spans: a function that takes the record's folder and gives
   a cell for each span (or None, for no column) and a note for below the table.
+- `mpcsim.makespans`: a function that takes the record's folder and gives the makespan by transport, or None
+  where that costs much; with `always=True` in any case.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from mpcsim.errors import InputError
 from mpcsim.failure import guarded
 
 COMMANDS, SCENARIOS, COLUMNS = "mpcsim.commands", "mpcsim.scenarios", "mpcsim.columns"
+MAKESPANS = "mpcsim.makespans"
 _OURS = "mpcsim"
 _HERE = Path(__file__).resolve().parent.parent
 
@@ -66,9 +69,8 @@ def stale() -> str | None:
     read = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
     if read.get("name") != _OURS:
         return None
-    wanted = {
-        group: set(read.get("entry-points", {}).get(group, {})) for group in (COMMANDS, SCENARIOS, COLUMNS)
-    }
+    groups = (COMMANDS, SCENARIOS, COLUMNS, MAKESPANS)
+    wanted = {group: set(read.get("entry-points", {}).get(group, {})) for group in groups}
     there = {group: {entry.name for entry in entries(group) if _is_ours(entry)} for group in wanted}
     if wanted == there:
         return None

@@ -17,6 +17,23 @@ from mpcsim.units import format_bytes, format_time
 Render = Callable[[dict[str, Any]], Iterable[Any]]
 
 
+_OVER = {
+    "ideal": "by the link law alone, without TCP",
+    "tcp": "over TCP (network.tcp, by default Linux's on new connections)",
+}
+
+
+def _other(network: dict[str, Any], makespans: dict[str, Any]) -> str:
+    """Say what the run takes under the other transport."""
+    own = network.get("transport", "ideal")
+    found = [
+        f"{_OVER[name]}: {format_time(round(seconds * 1e9))}"
+        for name, seconds in makespans.items()
+        if name in _OVER and name != own and seconds is not None
+    ]
+    return "".join(found)
+
+
 def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> None:
     """Print a run.
 
@@ -49,6 +66,10 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         f"{format_bytes(summary['payload_bytes'])} of payload, "
         f"{format_bytes(summary['wire_bytes'])} on the wire"
     )
+    for entry in plugins.entries(plugins.MAKESPANS):
+        other = _other(network, summary.get("makespans") or plugins.load(entry)(folder) or {})
+        if other:
+            line(other)
     out.print(party_table(parties, measured=measured))
     for act in summary["faults"]:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"

@@ -101,7 +101,7 @@ def test_a_checkout_that_registers_more_than_was_installed_says_how_to_install_i
 
 
 def test_nothing_of_ours_fails_to_load():
-    for group in (plugins.COMMANDS, plugins.SCENARIOS, plugins.COLUMNS):
+    for group in (plugins.COMMANDS, plugins.SCENARIOS, plugins.COLUMNS, plugins.MAKESPANS):
         assert plugins.entries(group)
         for entry in plugins.entries(group):
             assert plugins.load(entry) is not None
