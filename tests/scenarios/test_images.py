@@ -41,7 +41,7 @@ def read(folder, image, name, **options):
     [
         ("RGB", "a.png"), ("RGB", "a.tif"), ("RGB", "a.bmp"), ("RGB", "a.jpg"), ("RGBA", "a.png"),
         ("RGBA", "a.tif"), ("P", "a.png"), ("P", "a.tif"), ("CMYK", "a.tif"), ("CMYK", "a.jpg"),
-        ("YCbCr", "a.tif"), ("YCbCr", "a.jpg"),
+        ("YCbCr", "a.jpg"),
     ],
 )  # fmt: skip
 def test_colours_are_those_that_were_painted(tmp_path, mode, name):
@@ -70,7 +70,7 @@ def test_black_and_white_is_black_and_white(tmp_path, name):
 
 def test_what_lies_under_a_transparent_pixel_is_read(tmp_path):
     see = np.dstack([SCENE, np.zeros((6, 9), np.uint8)])
-    assert np.array_equal(read(tmp_path, Image.fromarray(see, "RGBA"), "a.png"), SCENE)
+    assert np.array_equal(read(tmp_path, Image.fromarray(see), "a.png"), SCENE)
     palette = colour("P")
     palette.info["transparency"] = 0
     assert np.array_equal(read(tmp_path, palette, "p.png", transparency=0), SCENE)
