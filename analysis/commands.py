@@ -156,12 +156,15 @@ def retime(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write the grid as CSV (one row a network)."),
     ] = None,
+    verified: Annotated[
+        bool, typer.Option("--verify", help="Run every network after all, and fail where they differ.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say what a run would take over another network, and why, without running its protocol again."""
     from analysis import retime_report
 
-    found = retime_report.retime(run, overrides or [], csv)
+    found = retime_report.retime(run, overrides or [], csv, verified=verified)
     found.show(as_json=as_json)
     raise typer.Exit(found.exit_status)
 

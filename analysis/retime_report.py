@@ -11,7 +11,7 @@ from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
-from analysis import retime_grid
+from analysis import retime_grid, retime_verify
 from analysis.critical import PARTS
 from analysis.retime import load
 from analysis.retime_grid import Grid
@@ -21,6 +21,7 @@ from mpcsim.terminal import console
 from mpcsim.texts import shown, to_json
 from mpcsim.units import format_time
 
+_VERIFIED = "verified: runs over these networks take exactly as long"
 _MOST_ROWS = 100
 _MOST_COLUMNS = 9
 
@@ -49,25 +50,39 @@ class Retimed:
             out.print(part, soft_wrap=isinstance(part, str))
 
 
-def retime(run: Path, overrides: Sequence[str], csv: Path | None) -> Retimed:
+def retime(run: Path, overrides: Sequence[str], csv: Path | None, *, verified: bool = False) -> Retimed:
     """Retime a run as `mpcsim retime` does.
 
     Args:
         run: the folder of its record.
         overrides: "network.KEY=VALUES".
         csv: where to write a grid, or None.
+        verified: run every network after all, and compare.
 
     Raises:
         InputError: the record, a key or a network is not usable, or the run cannot be retimed.
+        CheckFailed: a run over a network does something else than retiming says.
     """
     retiming = load(run)
     axes, points = retime_grid.read_networks(retiming.record, overrides)
+    if verified:
+        retime_verify.check_possible(retiming)
     if len(points) == 1 and csv is None:
         found = retiming.describe(retime_grid.network_of(retiming.record, points[0]))
+        if verified:
+            retime_verify.verify(retiming, points[0], found["makespan_ns"])
+            return Retimed(found | {"verified": True}, [*show_run(found), _VERIFIED])
         return Retimed(found, show_run(found))
     grid = retime_grid.retime_grid(retiming, axes, points)
+    if verified:
+        for point in grid.points:
+            if point["error"] is None:
+                retime_verify.verify(retiming, point["values"], point["makespan_ns"])
     found = {"run": str(run), "name": retiming.record.summary["name"]} | grid.describe()
     parts = show_grid(grid)
+    if verified:
+        found["verified"] = True
+        parts.append(_VERIFIED)
     if csv is not None:
         retime_grid.write_csv(grid, csv)
         parts.append(str(csv))

@@ -339,6 +339,13 @@ async def ring(party):
             party.send((party.id + 1) % party.n, np.zeros(1000 * (number + 1), np.uint8))
             await party.recv((party.id - 1) % party.n)
 
+async def by_time(party):
+    party.send((party.id + 1) % party.n, 1)
+    await party.recv((party.id - 1) % party.n)
+    if party.now > 0.02:
+        party.send((party.id + 1) % party.n, 1)
+        await party.recv((party.id - 1) % party.n)
+
 async def impatient(party):
     party.send((party.id + 1) % party.n, 1)
     await party.recv((party.id - 1) % party.n, timeout=5)
@@ -426,6 +433,24 @@ def test_bad_settings_and_records_are_refused_with_their_reason(recorded, call, 
     status, _, err = call(folder, "--set", "network.latency=1 ms", "--set", "network.latency=2 ms")
     assert (status, "there twice" in err) == (2, True)
     assert call(tmp_path / "nothing")[0] == 2
+
+
+def test_retiming_is_verified_by_a_run_where_that_is_asked_for(recorded, call, tmp_path):
+    """`by_time` takes another round over a slow network: it looks at the time, which nobody sees."""
+    sets = ["--set", "network.latency=3 ms,4 ms", "--verify", "--json"]
+    status, out, _ = call(recorded(), *sets)
+    assert (status, json.loads(out)["verified"]) == (0, True)
+    status, out, _ = call(recorded(name="one"), "--set", "network.bandwidth=1 Mbit/s", "--verify")
+    assert (status, "verified: runs over these networks" in out) == (0, True)
+    hidden = recorded(function="by_time", name="two")
+    assert call(hidden, "--set", "network.latency=30 ms")[0] == 0
+    status, out, err = call(hidden, "--set", "network.latency=30 ms", "--verify", "--json")
+    assert (status, out) == (1, "")
+    assert "rounds 1, run: 2" in err
+    assert "does something else than retiming says: makespan_ns" in err
+    measured = recorded("engine.compute=measured", name="three")
+    status, _, err = call(measured, "--verify")
+    assert (status, "measured compute does not repeat" in err) == (2, True)
 
 
 def test_a_run_without_events_says_so(recorded, call):
