@@ -28,6 +28,7 @@ _UNPLAYABLE = {
     "timeout": "the run used a timeout, and the network decides which way that goes",
     "outside": "a protocol awaited something of asyncio, whose time no event holds (use party.sleep)",
     "cancel": "an error cancelled concurrent sub-protocols, and the network decides where they were then",
+    "clock": "a protocol looked at its clock (party.now), and the network decides what it says",
     "fault": "a fault stopped a party, at a time that the network decides",
 }
 
@@ -144,6 +145,8 @@ def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: s
         raise NotRetimable(f"{source}: cannot be retimed: the run did not finish")
     if summary.get("timeouts"):
         raise NotRetimable(f"{source}: cannot be retimed: {_UNPLAYABLE['timeout']}")
+    if summary.get("clock_reads"):
+        raise NotRetimable(f"{source}: cannot be retimed: {_UNPLAYABLE['clock']}")
     for number, rule in enumerate(faults):
         if not isinstance(rule, Delay | Duplicate):
             raise NotRetimable(

@@ -9,13 +9,14 @@ from mpcsim.party import Party
 
 
 def aside(party: Party, action: Callable[[], Any]) -> None:
-    """Do something at once whose processor time is not charged to the party."""
-    watch = party._watch
-    if watch is None:
-        action()
-        return
-    watch.pause()
+    """Do something at once that is not charged to the party, and that may look at its clock."""
+    watch, scheduler = party._watch, party._scheduler
+    reads = scheduler.clock_reads
+    if watch is not None:
+        watch.pause()
     try:
         action()
     finally:
-        watch.resume()
+        scheduler.clock_reads = reads
+        if watch is not None:
+            watch.resume()

@@ -52,6 +52,7 @@ class Engine(Protocol):
     """What a party calls of what runs it; see `mpcsim.scheduler`."""
 
     timeouts: int
+    clock_reads: int
     progress: tuple[float, float] | None
 
     @property

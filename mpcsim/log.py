@@ -41,5 +41,9 @@ def _place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     party = event.get("party")
     if party is not None:
         strand = party._strand
-        event.update(party=party.role, span=in_text(strand.span.path) if strand else "", time_s=party.now)
+        event.update(
+            party=party.role,
+            span=in_text(strand.span.path) if strand else "",
+            time_s=party._scheduler.time_of(party) / 1e9,
+        )
     return event

@@ -320,7 +320,9 @@ class Party(Actor):
 
     @property
     def now(self) -> float:
-        """Seconds on this party's clock."""
+        """Seconds on this party's clock. A record of a run that looked at it is not retimed."""
+        if self._strand is not None:
+            self._scheduler.clock_reads += 1
         return self._scheduler.time_of(self) / 1e9
 
 

@@ -82,6 +82,7 @@ def summary(
         "timeouts": run.timeouts,
         "resent_segments": run.resent,
         **({"shared": run.shared} if run.shared else {}),
+        **({"clock_reads": run.clock_reads} if run.clock_reads else {}),
         "error": None if run.error is None else _error(run.error),
         "output": output,
     }

@@ -51,6 +51,7 @@ class Scheduler:
         depth: the greatest depth of a party that finished.
         finished_at: when the last party finished, in nanoseconds.
         timeouts: how many waits had a timeout.
+        clock_reads: how often a protocol looked at its party's clock.
         progress: (done, total) as a party last told it.
         failure: what ended the run, if it was not its end.
         shared: objects that children of a gather shared and changed: party and name of a variable.
@@ -76,6 +77,7 @@ class Scheduler:
         self.depth = 0
         self.finished_at = 0
         self.timeouts = 0
+        self.clock_reads = 0
         self.progress: tuple[float, float] | None = None
         self.outputs: list[Any] = []
         self.parties: Sequence[Actor] = []

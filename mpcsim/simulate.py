@@ -49,6 +49,7 @@ class Run(Shown):
         resent: segments that were sent again after loss.
         shared: what concurrent sub-protocols of a party shared and changed, by party and variable: what
             they do may depend on the network, and `rounds` count a change as heard by all who share it.
+        clock_reads: how often protocols looked at `party.now`: what they did then, the network decides.
         error: what ended the run, where it did not finish; its outputs and costs go so far.
     """
 
@@ -70,6 +71,7 @@ class Run(Shown):
     timeouts: int = 0
     resent: int = 0
     shared: list[dict[str, str]] = field(default_factory=list, repr=False)
+    clock_reads: int = 0
     error: MpcsimError | Interrupted | None = field(default=None, repr=False)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
 
@@ -209,6 +211,7 @@ def simulate(
         timeouts=scheduler.timeouts,
         resent=emulator.resent,
         shared=scheduler.shared,
+        clock_reads=scheduler.clock_reads,
         error=problem,
         audit=digest.audit,
     )

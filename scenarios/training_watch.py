@@ -72,8 +72,12 @@ class Progress:
         self.party = party
         self.batches = batches
         self.first = first
-        self.began = party.now
+        self.began = 0.0
+        aside(party, self._begin)
         self.real = self.quiet_since = time.monotonic()
+
+    def _begin(self) -> None:
+        self.began = self.party.now
 
     def report(self, batch: Batch) -> None:
         """Say how far training is, at most every few seconds of real time."""

@@ -332,6 +332,7 @@ async def _tell(party):
 
 _CODE = """
 import numpy as np
+from mpcsim.aside import aside
 
 async def ring(party):
     for number in range(4):
@@ -339,12 +340,36 @@ async def ring(party):
             party.send((party.id + 1) % party.n, np.zeros(1000 * (number + 1), np.uint8))
             await party.recv((party.id - 1) % party.n)
 
-async def by_time(party):
+class Clock:
+    slow = False
+
+async def exchange(party):
     party.send((party.id + 1) % party.n, 1)
     await party.recv((party.id - 1) % party.n)
+
+async def by_time(party):
+    await exchange(party)
     if party.now > 0.02:
-        party.send((party.id + 1) % party.n, 1)
-        await party.recv((party.id - 1) % party.n)
+        await exchange(party)
+
+async def by_class(party):
+    Clock.slow = True
+
+    async def wait():
+        await party.sleep("20 ms")
+        Clock.slow = False
+
+    async def play():
+        await exchange(party)
+        if not Clock.slow:
+            await exchange(party)
+
+    await party.gather(wait(), play())
+
+async def logging(party):
+    party.log.info("here")
+    await exchange(party)
+    aside(party, lambda: party.now)
 
 async def impatient(party):
     party.send((party.id + 1) % party.n, 1)
@@ -435,14 +460,14 @@ def test_bad_settings_and_records_are_refused_with_their_reason(recorded, call, 
     assert call(tmp_path / "nothing")[0] == 2
 
 
-def test_retiming_is_verified_by_a_run_where_that_is_asked_for(recorded, call, tmp_path):
-    """`by_time` takes another round over a slow network: it looks at the time, which nobody sees."""
+def test_retiming_is_verified_by_a_run_where_that_is_asked_for(recorded, call):
+    """`by_class` takes another round over a slow network, by a class attribute: that nobody sees."""
     sets = ["--set", "network.latency=3 ms,4 ms", "--verify", "--json"]
     status, out, _ = call(recorded(), *sets)
     assert (status, json.loads(out)["verified"]) == (0, True)
     status, out, _ = call(recorded(name="one"), "--set", "network.bandwidth=1 Mbit/s", "--verify")
     assert (status, "verified: runs over these networks" in out) == (0, True)
-    hidden = recorded(function="by_time", name="two")
+    hidden = recorded(function="by_class", name="two")
     assert call(hidden, "--set", "network.latency=30 ms")[0] == 0
     status, out, err = call(hidden, "--set", "network.latency=30 ms", "--verify", "--json")
     assert (status, out) == (1, "")
@@ -451,6 +476,16 @@ def test_retiming_is_verified_by_a_run_where_that_is_asked_for(recorded, call, t
     measured = recorded("engine.compute=measured", name="three")
     status, _, err = call(measured, "--verify")
     assert (status, "measured compute does not repeat" in err) == (2, True)
+
+
+def test_a_protocol_that_looks_at_its_clock_is_refused_unless_it_only_logs(recorded, call):
+    folder = recorded(function="by_time")
+    assert read_record(folder).summary["clock_reads"] == 3
+    status, _, err = call(folder, "--set", "network.latency=30 ms")
+    assert (status, "looked at its clock (party.now)" in err) == (2, True)
+    logging = recorded(function="logging", name="log")
+    assert "clock_reads" not in read_record(logging).summary
+    assert call(logging, "--set", "network.latency=30 ms")[0] == 0
 
 
 def test_a_run_without_events_says_so(recorded, call):
