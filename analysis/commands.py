@@ -31,9 +31,20 @@ def validate(
         Path | None,
         typer.Option(metavar="DIR", help="Write the tables as Markdown, CSV and LaTeX: new or empty."),
     ] = None,
+    tcp: Annotated[
+        bool,
+        typer.Option("--tcp", help="Hold the emulator's TCP to measurements of real TCP instead (alone)."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Hold measured rounds and bytes to their formulas; exit status 1 where a row differs."""
+    from mpcsim import InputError
+
+    if tcp:
+        if scenario or claims or out:
+            raise InputError("--tcp: stands alone; accepted beside it: --json")
+        _validate_tcp(as_json=as_json)
+        return
     from analysis import validate as validation
     from analysis import validation_tables
     from mpcsim import record
@@ -55,6 +66,24 @@ def validate(
             screen.print(part)
         screen.print("\n".join([found.count(), *map(str, written)]), soft_wrap=True)
     found.check()
+
+
+def _validate_tcp(*, as_json: bool) -> None:
+    from analysis import tcp_measured
+    from mpcsim import log
+    from mpcsim.terminal import console
+    from mpcsim.texts import to_json
+
+    log.configure()
+    with redirect_stdout(sys.stderr):
+        rows = tcp_measured.compare()
+    if as_json:
+        typer.echo(to_json({"rows": [row.describe() for row in rows]}))
+    else:
+        screen = console(120)
+        for part in tcp_measured.screen(rows):
+            screen.print(part)
+    raise typer.Exit(0 if all(row.within for row in rows) else 1)
 
 
 def compare(

@@ -8,10 +8,10 @@ from typing import Any
 
 from analysis.retime import load
 from mpcsim import MpcsimError
+from mpcsim.link_tables import TransportName
 from mpcsim.record import read_record
 from mpcsim.units import NANOSECONDS
 
-IDEAL, TCP = "ideal", "tcp"
 MOST_EVENTS = 50_000
 """Events of a run, and bursts of TCP, up to which the other makespan costs little: about half a second."""
 _BURST = 20_000  # bytes: about what a burst of 16 segments carries
@@ -30,14 +30,14 @@ def makespans(folder: Path, *, always: bool = False) -> dict[str, Any] | None:
         return None
     record = read_record(folder)
     own = record.scenario.network.transport
-    other = IDEAL if own == TCP else TCP
+    other: TransportName = "ideal" if own == "tcp" else "tcp"
     found: dict[str, Any] = {own: record.summary["makespan_s"], other: None}
     try:
         network = dataclasses.replace(record.scenario.network, transport=other)
         found[other] = load(record).over(network).makespan_ns / NANOSECONDS
     except MpcsimError as error:
         found["note"] = str(error)
-    return {key: found[key] for key in (IDEAL, TCP, "note") if key in found}
+    return {key: found[key] for key in ("ideal", "tcp", "note") if key in found}
 
 
 def _is_cheap(folder: Path) -> bool:

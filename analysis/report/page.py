@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from analysis.critical import PARTS
 from analysis.report import content as contents
 from analysis.report.content import Content
 from mpcsim.paths import distinct, in_short
@@ -54,7 +55,7 @@ def data(content: Content) -> dict[str, Any]:
         "run": str(content.record.folder),
         "name": content.record.summary["name"],
         "makespan_ns": content.record.summary.get("makespan_ns"),
-        "parts": contents.PARTS if content.retimed else [],
+        "parts": PARTS if content.retimed else [],
         "bars": contents.bars(content),
         "choices": None if content.choices is None else content.choices.describe(),
         "leaves": leaves,
@@ -117,7 +118,7 @@ def _critical(content: Content) -> str:
         return _absent("No critical path", content.notes["retiming"])
     path, whole = content.retimed["critical_path"], content.retimed["makespan_s"]
     rows: list[_CELLS] = []
-    for part in contents.PARTS:
+    for part in PARTS:
         size = path[f"{part}_s"]
         if not size and part in _TCP:
             continue
