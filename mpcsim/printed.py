@@ -17,6 +17,7 @@ from mpcsim.units import format_bytes, format_time
 Render = Callable[[dict[str, Any]], Iterable[Any]]
 
 
+_LISTED = 6  # variables that a line names
 _OVER = {
     "ideal": "by the link law alone, without TCP",
     "tcp": "over TCP (network.tcp, by default Linux's on new connections)",
@@ -74,6 +75,13 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     for act in summary["faults"]:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
         line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
+    if shared := summary.get("shared"):
+        found = dict.fromkeys(f"{one['name']} of {one['party']}" for one in shared)
+        listed = ", ".join(list(found)[:_LISTED]) + (", …" if len(found) > _LISTED else "")
+        line(
+            f"concurrent sub-protocols share and change {listed}: rounds count a change as heard by all "
+            "who share it, and what they do may depend on the network"
+        )
     if "determinism" in summary:
         line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
     if summary["spans"]:

@@ -14,8 +14,11 @@ from random_programs import random_program
 
 from analysis.retime_replay import replay
 from analysis.retime_structure import NotRetimable, build
-from mpcsim import Network, simulate
+from mpcsim import Network, plugins, simulate
 from mpcsim.faults import Duplicate
+from mpcsim.scenario import load_scenario
+from mpcsim.workload import build_program, run_program
+from scenarios import WORKLOADS
 
 MS = 1_000_000
 ROLES = ["party0", "party1", "party2"]
@@ -489,3 +492,18 @@ def _ring_of_links(seed, kind):
     ends = [{"source": a, "to": b, "latency": f"{base + draw.integers(0, 1 + 4 * (kind % 2))} ms"}
             for a in range(3) for b in range(3) if a != b]  # fmt: skip
     return Network("1 ms", f"{rate} Mbit/s", links=ends)
+
+
+SHIPPED = [
+    ("pomic_inference", ["data.count=4", "inference.batch=2"]),
+    ("training_step", []),
+    *(("microbench", [f"workload.op={op}"]) for op in ("div", "softmax", "argmax", "maxpool")),
+]
+
+
+@pytest.mark.parametrize(("name", "overrides"), SHIPPED, ids=lambda value: str(value))
+def test_shipped_scenarios_share_nothing_that_changes(name, overrides):
+    scenario = load_scenario(name, overrides, search=plugins.scenario_folders())
+    run = run_program(build_program(scenario, WORKLOADS), scenario)
+    assert (run.shared, run.clock_reads) == ([], 0)
+    assert any(event["kind"] == "fork" and event["value"] > 1 for event in run.events)

@@ -356,6 +356,8 @@ def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_ask
     )
     again = _sweep(axis, scenario="first.toml", retimes=False)
     assert (again.ran, again.retimed, again.reused) == (0, 0, 4)
+    printed = _call("run", "first.toml", "--set", axis.partition(",[[")[0], "--out", "run").stdout
+    assert "concurrent sub-protocols share and change heard of party0" in printed
 
 
 def test_a_point_that_cannot_be_retimed_is_run(tmp_path):
