@@ -44,7 +44,10 @@ def read(folder: Path) -> Record:
             missing = [key for key in keys if not isinstance(row, dict) or key not in row]
             if missing:
                 raise InputError(f"{folder}: damaged record: {table}.{place} has no {', '.join(missing)}")
-    span_paths(record.summary["spans"])
+    try:
+        span_paths(record.summary["spans"])
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
     return record
 
 

@@ -179,7 +179,10 @@ def load(source: Path | Record) -> Retiming:
         missing = [key for key in _SPAN_KEYS if not isinstance(row, dict) or key not in row]
         if missing:
             raise InputError(f"{record.folder}: damaged record: spans.{place} has no {', '.join(missing)}")
-    return Retiming(record, structure, spans, structure.rows_of(spans))
+    try:
+        return Retiming(record, structure, spans, structure.rows_of(spans))
+    except InputError as error:
+        raise InputError(f"{record.folder}: damaged record: {error}") from None
 
 
 # Sweeps

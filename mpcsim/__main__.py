@@ -15,6 +15,7 @@ from mpcsim.cli import build
 from mpcsim.errors import InputError, MpcsimError
 from mpcsim.exits import BROKEN_PIPE, UNFINISHED, ended, flushed, terminable, unread
 from mpcsim.failure import text
+from mpcsim.texts import escaped
 
 _TRACEBACK = "MPCSIM_DEBUG"
 
@@ -68,7 +69,8 @@ def _failed(error: Exception) -> int:
             traceback.print_exception(error)
             lines = [line for line in lines if line != hint]
         if said or not isinstance(error, MpcsimError):
-            print("mpcsim:", "\n  ".join(lines), file=sys.stderr)
+            words = "\n  ".join(lines).split("\n")  # what they quote may hold what a terminal obeys
+            print("mpcsim:", "\n".join(map(escaped, words)), file=sys.stderr)
     return status
 
 

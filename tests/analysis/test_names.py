@@ -3,6 +3,7 @@
 import json
 from html.parser import HTMLParser
 
+import browser
 import pytest
 from odd_names import ODD, costs, flat, tree
 
@@ -18,6 +19,7 @@ from mpcsim.printed import print_run
 from mpcsim.record import read_record
 from mpcsim.running import execute
 from mpcsim.scenario import load_scenario
+from mpcsim.texts import shown
 
 _CODE = """
 import json
@@ -145,8 +147,8 @@ def test_every_odd_name_goes_through_every_command(all_names, made, tmp_path, ca
         out.encode()
     print_run(all_names.summary, None, all_names.folder)
     out = capsys.readouterr().out
-    for shown in ("[relu]", "[/]", ":smile:", r"\x1b[31m", "$x_1^{$", r"a\nb", "שלום עולם", r"\u202eabc"):
-        assert shown in out
+    for said in ("[relu]", "[/]", ":smile:", r"\x1b[31m", "$x_1^{$", r"a\nb", "שלום עולם", r"\u202eabc"):
+        assert said in out
     assert "\x1b" not in out
 
 
@@ -235,3 +237,32 @@ def test_local_cost_whose_spans_have_a_slash_is_drawn(tmp_path, monkeypatch):
     layers = frames.layers(read_record(tmp_path / "run"))
     assert list(layers["name"])[:2] == ["share/12", "share/24"]
     assert layers["payload_bytes"].sum() == read_record(tmp_path / "run").summary["payload_bytes"]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(browser.find() is None, reason="no Chromium here: apt-get install chromium")
+def test_charts_of_a_report_name_every_span_as_it_is_called(made, tmp_path):
+    names = ["[relu]", "<b>x</b>", "<br>", "&lt;", "%{y}", "1", "2", "nan", "", "$x$", "a/b", "שלום", "\n"]
+    done = made([[name, 10, []] for name in names])
+    with browser.Browser(tmp_path / "profile") as chromium:
+        page = chromium.open(report.write(done.folder))
+        for chart in ("chart-bytes", "chart-retimed"):
+            page.run(f"document.getElementById('{chart}').scrollIntoView()")
+            page.run("new Promise((done) => setTimeout(done, 300))")
+            ticks = page.run(
+                f"[...document.querySelectorAll('#{chart} .ytick text')].map((one) => one.textContent)"
+            )
+            assert sorted(ticks) == sorted(map(shown, names))
+        sizes = page.run("[...document.getElementById('chart-bytes').data[0].x]")
+        assert sum(sizes) == done.run.payload_bytes
+        assert page.problems == []
+
+
+def test_what_an_error_quotes_is_no_command_to_a_terminal(made, capsys):
+    made([["a\x1b[2J", 1, []]])
+    with pytest.raises(SystemExit) as caught:
+        main(["plot", "run", "--span", "\x1b[31mred"])
+    err = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert r"\x1b[2J" in err
+    assert "\x1b" not in err
