@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check lowest bench clean
 
 setup: .venv/installed
 
@@ -24,6 +24,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Every dependency at its lower bound; requires-python's own version where it is there.
+lowest:
+	$(shell command -v python3.11 || command -v $(PYTHON)) .ci/lowest.py
+
 bench: setup
 	mkdir -p .benchmarks
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds \
@@ -31,4 +35,4 @@ bench: setup
 	$(BIN)/python -m benchmarks.compare .benchmarks/latest.json
 
 clean:
-	rm -rf .venv runs .benchmarks .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .lowest runs .benchmarks .pytest_cache .mypy_cache .ruff_cache

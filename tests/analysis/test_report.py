@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import browser
 import pytest
@@ -182,6 +183,14 @@ def test_a_run_whose_links_differ_has_sliders_that_say_so(record, tmp_path):
 # In the browser
 
 
+def _crowding():
+    """Return how many times longer work takes here than its processor time: 1 on a quiet machine."""
+    wall, spent = time.monotonic(), time.process_time()
+    while time.process_time() - spent < 0.2:
+        pass
+    return max(1.0, (time.monotonic() - wall) / 0.2)
+
+
 class TestInTheBrowser:
     pytestmark = needs_browser
 
@@ -191,7 +200,7 @@ class TestInTheBrowser:
             page.run("document.querySelectorAll('.plot').forEach((plot) => plot.scrollIntoView())")
             assert page.problems == []
             assert page.requests == []
-        assert min(page.seconds for page in pages) < 2
+        assert min(page.seconds for page in pages) < 2 * _crowding()
 
     def test_the_watch_for_errors_and_requests_sees_them(self, chromium, flagship, tmp_path):
         bad = tmp_path / "bad.html"
