@@ -14,7 +14,7 @@ from rich.table import Table
 from analysis import frames
 from mpcsim import InputError
 from mpcsim.paths import Path, in_short, in_text, span_paths
-from mpcsim.record import Record
+from mpcsim.record import Record, read_record, unfinished
 from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
@@ -66,18 +66,27 @@ class Line:
     Attributes:
         quantity: what is compared.
         values: by record.
+        finished: by record, whether its run finished.
         path: the span, or None for a total.
     """
 
     quantity: Quantity
     values: list[Number | None]
+    finished: list[bool]
     path: Path | None = None
 
     @property
     def ratios(self) -> list[float | None]:
-        """Value over the first record's value; None where one is missing or the first is zero."""
+        """Value over the first record's value.
+
+        None where one is missing, the first is zero, or one of both runs did not finish: what a run
+        had cost when it stopped says nothing of what it costs.
+        """
         first = self.values[0]
-        return [None if value is None or not first else value / first for value in self.values]
+        if not first or not self.finished[0]:
+            return [None] * len(self.values)
+        pairs = zip(self.values, self.finished, strict=True)
+        return [value / first if value is not None and finished else None for value, finished in pairs]
 
     def describe(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -116,6 +125,7 @@ class Comparison:
                     "folder": str(record.folder),
                     "name": record.summary["name"],
                     "digest": record.summary["digest"],
+                    "finished": record.finished,
                 }
                 for label, record in zip(self.labels, self.records, strict=True)
             ],
@@ -133,12 +143,12 @@ class Comparison:
 
     def screen(self) -> list[RenderableType]:
         """Return what to print."""
-        unfinished = [
-            f"{shown(label)} did not finish: its costs go as far as it went."
+        notes = [
+            f"{shown(label)}: {unfinished(record.summary)}\n(no ratios with what it cost)"
             for label, record in zip(self.labels, self.records, strict=True)
-            if record.summary.get("error")
+            if not record.finished
         ]
-        return [*unfinished, *self._settings(), self._table("Totals", self.totals), *self._span_tables()]
+        return [*notes, *self._settings(), self._table("Totals", self.totals), *self._span_tables()]
 
     def _settings(self) -> list[RenderableType]:
         if not self.differences:
@@ -173,12 +183,13 @@ def compare(folders: Sequence[FilePath]) -> Comparison:
     """
     if len(folders) < 2:
         raise InputError(f"compare: found {len(folders)} run record; accepted: two or more")
-    return compare_records([frames.read(folder) for folder in folders])
+    return compare_records([read_record(folder) for folder in folders])
 
 
 def compare_records(records: list[Record]) -> Comparison:
     """Compare records that were read."""
-    totals = [Line(one, [_total(record, one.key) for record in records]) for one in TOTALS]
+    finished = [record.finished for record in records]
+    totals = [Line(one, [_total(record, one.key) for record in records], finished) for one in TOTALS]
     tables = [
         dict(zip(span_paths(record.summary["spans"]), record.summary["spans"], strict=True))
         for record in records
@@ -186,7 +197,7 @@ def compare_records(records: list[Record]) -> Comparison:
     paths = dict.fromkeys(path for table in tables for path in table)
     spans = {
         path: [
-            Line(one, [table[path][one.key] if path in table else None for table in tables], path)
+            Line(one, [table[path][one.key] if path in table else None for table in tables], finished, path)
             for one in SPAN_QUANTITIES
         ]
         for path in paths

@@ -22,10 +22,11 @@ _BAR, _FRAME = 0.112, 1.3  # inches of height: of one bar, and of all around the
 
 @dataclass(frozen=True)
 class _Panel:
-    """A quantity: its column among the layers, its total, and how its axis is labelled."""
+    """A quantity: its column among the layers, its totals, whether runs finished, and its axis."""
 
     column: str
     totals: list[float]
+    finished: list[bool]
     label: Callable[[float], tuple[float, str]]
     show: Callable[[float], str]
 
@@ -41,22 +42,26 @@ def draw(found: Sources) -> dict[str, Figure]:
         raise InputError(f"--kind compare: found {len(records)} runs; accepted: 2 to {_MOST_RUNS}")
     labels = frames.labels(records)
     summaries = [record.summary for record in records]
+    finished = [record.finished for record in records]
     panels = [
         _Panel(
             "rounds",
             [float(one["rounds"]) for one in summaries],
+            finished,
             lambda _: (1.0, "rounds"),
             lambda value: f"{value:.0f}",
         ),
         _Panel(
             "payload_bytes",
             [float(one["payload_bytes"]) for one in summaries],
+            finished,
             _bytes_label,
             figures.show_bytes,
         ),
         _Panel(
             "makespan_s",
             [float(one["makespan_s"]) for one in summaries],
+            finished,
             lambda most: _time_label(most, summaries[0].get("clock", "virtual")),
             figures.show_time,
         ),
@@ -76,6 +81,8 @@ def _title(records: list[Record]) -> str:
         values = {network.get(key) for network in networks}
         if len(values) == 1:
             parts.append(f"{values.pop()}{about}")
+    stopped = sum(not record.finished for record in records)
+    parts += [f"{stopped} of {len(records)} runs unfinished"] if stopped else []
     return ", ".join(parts)
 
 
@@ -151,7 +158,8 @@ def _totals(axes: Axes, panel: _Panel) -> None:
     first = panel.totals[0]
     for place, value in enumerate(panel.totals):
         drawn = axes.barh(place, value / scale, height=0.75, **figures.bar_style(place))
-        ratio = "" if place == 0 or not first else f" (×{value / first:.2f})"
+        comparable = place and first and panel.finished[0] and panel.finished[place]
+        ratio = f" (×{value / first:.2f})" if comparable else ""
         axes.bar_label(drawn, [panel.show(value) + ratio], padding=2.5, fontsize=6.5, bbox=figures.BEHIND)
     axes.set_yticks([])
     axes.invert_yaxis()

@@ -105,6 +105,7 @@ def title(record: Record, label: str) -> str:
     name = figures.words(summary["name"])
     name = name if label == summary["name"] else f"{name}, {figures.words(label)}"
     where = f"{network.get('latency', '?')} one way, {network.get('bandwidth', '?')}"
+    where = where if record.finished else f"unfinished, as far as it went; {where}"
     return (
         f"{name}\n{where}: {summary['rounds']} rounds, "
         f"{figures.show_bytes(summary.get('payload_bytes', 0))}, {figures.show_time(summary['makespan_s'])}"

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch
 
-from analysis import figures
+from analysis import figures, frames
 from analysis.message_times import Message, Messages, messages_of, messages_within
 from analysis.sources import Sources
 from mpcsim import InputError
@@ -46,7 +46,7 @@ def draw(found: Sources) -> dict[str, Figure]:
             raise InputError(f"{record.folder}: {_whose(messages)} sent no message")
         stem = f"messages-{_file_name(messages)}"
         stem = stem if len(found.records) == 1 else f"{stem}-{place}"
-        drawn[stem] = diagram(messages, figures.words(record.summary["name"]))
+        drawn[stem] = diagram(messages, frames.marked(record, figures.words(record.summary["name"])))
     return drawn
 
 

@@ -12,43 +12,13 @@ from typing import Any
 import pandas as pd
 
 from analysis.span_parts import parts
-from mpcsim import InputError
 from mpcsim.notebook import link_frame, party_frame, row_frame, span_frame
-from mpcsim.paths import span_paths
-from mpcsim.record import Record, read_record
+from mpcsim.record import Record
 from mpcsim.texts import shown
 
 _NOT_COMPARED = ("description", "folder", "name", "network.note")
 _MOST_KEYS = 4
 """More differing keys than this make no label: names of scenarios or folders do."""
-
-
-_ROW_KEYS = {
-    "spans": ("name", "parent", "op", "rounds", "payload_bytes", "makespan_s", "payload_bytes_per_party"),
-    "per_party": ("role", "payload_bytes", "wire_bytes", "messages", "compute_s"),
-}
-
-
-def read(folder: Path) -> Record:
-    """Read a run record whose tables are whole.
-
-    Raises:
-        InputError: it is missing, of another format, or damaged.
-    """
-    record = read_record(folder)
-    for table, keys in _ROW_KEYS.items():
-        rows = record.summary[table]
-        if not isinstance(rows, list):
-            raise InputError(f"{folder}: damaged record: {table} is no list")
-        for place, row in enumerate(rows):
-            missing = [key for key in keys if not isinstance(row, dict) or key not in row]
-            if missing:
-                raise InputError(f"{folder}: damaged record: {table}.{place} has no {', '.join(missing)}")
-    try:
-        span_paths(record.summary["spans"])
-    except InputError as error:
-        raise InputError(f"{folder}: {error}") from None
-    return record
 
 
 def spans(record: Record) -> pd.DataFrame:
@@ -114,8 +84,19 @@ def differences(records: Sequence[Record]) -> dict[str, list[Any]]:
 def labels(records: Sequence[Record]) -> list[str]:
     """Return a short text for each record that tells it from the others: what differs, if that is short.
 
-    Otherwise the scenario's name, or the folder's, where names are the same.
+    Otherwise the scenario's name, or the folder's, where names are the same. A run that did not finish is
+    marked.
     """
+    found = _labels(records)
+    return [marked(record, label) for record, label in zip(records, found, strict=True)]
+
+
+def marked(record: Record, text: str) -> str:
+    """Return what a record is called, and that it is unfinished where it is."""
+    return text if record.finished else f"{text} (unfinished)"
+
+
+def _labels(records: Sequence[Record]) -> list[str]:
     names = [str(record.summary["name"]) for record in records]
     if len(records) == 1:
         return names

@@ -67,7 +67,10 @@ def _epochs(summary: Mapping[str, Any]) -> bool:
 
 
 def _costs(found: Sources) -> bool:
-    return any(record.summary.get("workload") == "local_cost" for record in found.records)
+    return any(
+        record.summary["workload"] == "local_cost" and record.summary["output"].get("rows")
+        for record in found.records
+    )
 
 
 KINDS = (

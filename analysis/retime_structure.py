@@ -7,11 +7,8 @@ again over another network.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path as FilePath
 from typing import Any
 
 from analysis.retime_checks import Damaged, check
@@ -23,7 +20,6 @@ from mpcsim.record import Record
 START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE, SHARED = range(10)
 NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage", "shared")
 _KINDS = {name: kind for kind, name in enumerate(NAMES)}
-_LINES = 4096  # read as one JSON document: faster than one by one
 _UNPLAYABLE = {
     "timeout": "the run used a timeout, and the network decides which way that goes",
     "outside": "a protocol awaited something of asyncio, whose time no event holds (use party.sleep)",
@@ -123,16 +119,8 @@ def read_structure(record: Record) -> Structure:
     roles = [party["role"] for party in summary["per_party"]]
     if summary.get("retimed_from"):
         raise InputError(f"{record.folder}: was itself retimed and has no events: retime that run")
-    path = record.folder / "events.jsonl"
-    lines = path.is_file()
-    events = _read_events(path) if lines else record.events()  # of a large run: a table
-    path = path if lines else record.folder
-    found = build(events, roles, measured=summary.get("compute") == "measured", source=str(path))
-    if len(found.sends) != summary.get("messages", len(found.sends)):
-        raise InputError(
-            f"{path}: damaged: it has {len(found.sends)} messages, {summary['messages']} by summary.json"
-        )
-    return found
+    measured = summary["compute"] == "measured"
+    return build(record.events(), roles, measured=measured, source=str(record.folder))
 
 
 def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: str) -> None:
@@ -141,8 +129,10 @@ def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: s
     Raises:
         NotRetimable: see there.
     """
-    if summary.get("error"):
-        raise NotRetimable(f"{source}: cannot be retimed: the run did not finish")
+    if not summary["finished"]:
+        raise NotRetimable(
+            f"{source}: cannot be retimed: the run did not finish ({summary['error']['kind']})"
+        )
     if summary.get("timeouts"):
         raise NotRetimable(f"{source}: cannot be retimed: {_UNPLAYABLE['timeout']}")
     if summary.get("clock_reads"):
@@ -158,31 +148,6 @@ def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: s
                 f"{source}: cannot be retimed: faults.{number} ({rule.kind}) holds from or to a time, and "
                 "the network decides what falls between"
             )
-
-
-def _read_events(path: FilePath) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            done = 0
-            while lines := list(islice(file, _LINES)):
-                try:
-                    yield from json.loads(f"[{','.join(lines)}]")
-                except ValueError:
-                    raise InputError(f"{path}: line {done + _damaged(lines)} is damaged") from None
-                done += len(lines)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: damaged: not UTF-8 text") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _damaged(lines: list[str]) -> int:
-    for number, line in enumerate(lines, 1):
-        try:
-            json.loads(line)
-        except ValueError:
-            return number
-    return 1
 
 
 def build(

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import frames
 from analysis.sweep_results import DESCRIPTION, Results, read_results
 from mpcsim import InputError
-from mpcsim.record import Record
+from mpcsim.record import Record, read_record
 
 VALIDATION = "validation.csv"
 _VALIDATION_COLUMNS = (
@@ -55,7 +54,7 @@ def read(paths: Sequence[Path]) -> Sources:
         elif (path / VALIDATION).is_file():
             found.validations.append(_validation(path / VALIDATION))
         elif path.is_dir():
-            found.records.append(frames.read(path))
+            found.records.append(read_record(path))
         else:
             raise InputError(
                 f"{path}: no such folder; accepted: a run record, a sweep (mpcsim sweep), or what "

@@ -21,8 +21,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.sweep_grid import Axis, Point, typed
-from analysis.sweep_point import Outcome
+from analysis.sweep_point import UNFINISHED, Outcome
 from mpcsim import InputError, MpcsimError
+from mpcsim.record import read_record, unfinished
 from mpcsim.scenario import Scenario
 from mpcsim.texts import storable, to_json
 from mpcsim.units import NANOSECONDS, parse_bandwidth, parse_time
@@ -207,22 +208,15 @@ def _row(store: Store, key: str) -> dict[str, Any] | None:
     if folder is None:
         failure = store.failure(key)
         return None if failure is None else _failed(failure["error"], failure["exit_status"])
-    summary = _read(folder / _SUMMARY)
     try:
-        return _good(summary or {})
-    except (KeyError, TypeError, AttributeError) as error:  # damaged: any JSON
-        raise InputError(
-            f"{folder}: damaged run record: remove this folder to have the point run again "
-            f"({type(error).__name__}: {error})"
-        ) from None
+        record = read_record(folder)
+    except InputError as error:
+        raise InputError(f"{error}; remove this folder to have the point run again") from None
+    return _good(record.summary) if record.finished else _failed(unfinished(record.summary), UNFINISHED)
 
 
 def _good(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a point that has a record.
-
-    Raises:
-        KeyError, TypeError, AttributeError: the record is damaged.
-    """
+    """Return the row of a point that has the record of a run that finished."""
     network, output = summary["network"], summary["output"]
     sent = [party["payload_bytes"] for party in summary["per_party"]]
     bits = _or_none(parse_bandwidth, network.get("bandwidth"))

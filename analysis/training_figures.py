@@ -23,7 +23,7 @@ def by_epoch(found: Sources) -> dict[str, Figure]:
     records = [
         record.summary
         for record in found.records
-        if record.summary.get("workload") == "private_training" and record.summary["output"]["history"]
+        if record.summary.get("workload") == "private_training" and record.summary["output"].get("history")
     ]
     drawn: dict[str, Figure] = {}
     for place, summary in enumerate(records, 1):
@@ -77,7 +77,9 @@ def _line(axes: Axes, x: Any, y: Any, place: int, label: str) -> None:
 def local_cost(found: Sources) -> dict[str, Figure]:
     """Draw figure 10: a hospital's processor time and bytes, against training in the clear."""
     drawn = [
-        _cost(record.summary) for record in found.records if record.summary.get("workload") == "local_cost"
+        _cost(record.summary)
+        for record in found.records
+        if record.summary["workload"] == "local_cost" and record.summary["output"].get("rows")
     ]
     if len(drawn) == 1:
         return {"figure10-local-cost": drawn[0]}

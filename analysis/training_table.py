@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import frames
 from mpcsim import InputError
+from mpcsim.record import read_record
 
 COLUMNS = {"secure": "on shares", "fixed": "fixed point", "float": "float64"}
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not folders:
             raise InputError("no run record given; accepted: folders of `mpcsim run`")
-        rows = table([frames.read(folder).summary for folder in folders])
+        rows = table([read_record(folder).summary for folder in folders])
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status

@@ -21,18 +21,19 @@ _TICK = 0.001  # microseconds: how long a send or a receipt is drawn, so that ar
 Event = Mapping[str, Any]
 
 
-def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path) -> int:
+def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path, *, finished: bool = True) -> int:
     """Write a trace and return how many trace events it holds.
 
     Args:
         events: a run's events, as `Run.events` or `Record.events()` give them.
         roles: names of the parties, by id.
         file: what to write; an existing file is replaced.
+        finished: whether the run came to its end; else the name of the process says that it did not.
 
     Raises:
         InputError: the file cannot be written.
     """
-    found = trace_events(events, roles)
+    found = trace_events(events, roles, finished=finished)
     try:
         with file.open("w", encoding="utf-8") as stream:
             stream.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
@@ -43,7 +44,9 @@ def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path) -> in
     return len(found)
 
 
-def trace_events(events: Iterable[Event], roles: Sequence[str]) -> list[dict[str, Any]]:
+def trace_events(
+    events: Iterable[Event], roles: Sequence[str], *, finished: bool = True
+) -> list[dict[str, Any]]:
     """Return the trace events of a run's events."""
     visits = _Visits()
     found: list[dict[str, Any]] = []
@@ -61,7 +64,7 @@ def trace_events(events: Iterable[Event], roles: Sequence[str]) -> list[dict[str
         elif event["kind"] in ("fault", "timeout"):
             found.append(_base("i", party, time, event["kind"]) | {"s": "t"})
     spans, lanes = visits.drawn()
-    names = [_name("process_name", 0, "mpcsim")]
+    names = [_name("process_name", 0, "mpcsim" if finished else "mpcsim (unfinished run)")]
     for party, role in enumerate(roles):
         names.append(_name("thread_name", party * _LANES, role))
         extra = range(1, lanes.get(party, 1))

@@ -99,6 +99,7 @@ class Shown:
         seed: int | None
         compute: Any
         clock: Any
+        error: BaseException | None
 
         @property
         def messages(self) -> int: ...  # noqa: D102  # see `Run`
@@ -146,6 +147,10 @@ def run_html(run: Shown) -> str:
     tables = [_party_html(run)]
     if run.spans:
         tables.append(_span_html(run))
+    if run.error is not None:
+        head = (
+            f"UNFINISHED ({type(run.error).__name__}: {shown(str(run.error))}); as far as it went: {head}"
+        )
     return (
         f'<div class="mpcsim">{_STYLE}<p><strong>{escape(head)}</strong><br>{escape(where)}</p>'
         f"{''.join(tables)}</div>"

@@ -10,6 +10,7 @@ from mpcsim import plugins
 from mpcsim.errors import InputError
 from mpcsim.failure import guarded
 from mpcsim.profiling import tables
+from mpcsim.record import unfinished
 from mpcsim.tables import party_table, span_table
 from mpcsim.terminal import console
 from mpcsim.units import format_bytes, format_time
@@ -61,6 +62,8 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         f"network: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
         f"{network['sharing']}; {network['note']}"
     )
+    if not summary["finished"]:
+        line(f"UNFINISHED: {unfinished(summary)}")
     line(
         f"{summary['rounds']} rounds, {format_time(summary['makespan_ns'])} of {summary['clock']} "
         f"time; all parties together sent {summary['messages']:,} messages with "

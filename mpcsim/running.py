@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mpcsim import record, workload
-from mpcsim.errors import Interrupted, MpcsimError, RunError
+from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError
 from mpcsim.scenario import Scenario
 from mpcsim.simulate import Run
 from mpcsim.workload import Program
@@ -48,6 +48,8 @@ def execute(
 
     Raises:
         MpcsimError: the run did not finish; its record up to there is written, and a note says where.
+        InputError: it finished, and its workload cannot summarise it, or JSON cannot hold what it says; the
+            record is written all the same. What the workload raises of ours goes on as it is.
     """
     program = workload.build_program(scenario, registry)
     log = structlog.get_logger()
@@ -57,27 +59,54 @@ def execute(
     except (MpcsimError, Interrupted) as error:
         error.add_note(_again(scenario))
         if error.run is not None:
-            summary = record.summary(error.run, scenario, {}, program.describe)
-            folder = record.write_record(out, error.run, scenario, summary)
-            error.add_note(f"record of the run so far: {folder}")
+            error.add_note(_keep_unfinished(out, error.run, scenario, program))
         raise
     log.info("run ends", time_s=run.makespan, digest=run.digest, wall_s=round(run.wall_s, 3))
-    summary = record.summary(run, scenario, _output(program, run), program.describe)
-    return Finished(program, run, summary, record.write_record(out, run, scenario, summary))
+    output, problem = _output(program, run)
+    summary = record.summary(run, scenario, output, program.describe, problem)
+    folder = record.write_record(out, run, scenario, summary)
+    if problem is None and summary["output_error"] is not None:
+        problem = InputError(summary["output_error"]["text"])
+    if problem is not None:
+        problem.add_note(f"the run itself finished; its record, without that: {folder}")
+        raise problem
+    return Finished(program, run, summary, folder)
 
 
-def _output(program: Program, run: Run) -> dict[str, Any]:
-    """Summarise a run; one in which a party crashed may have nothing to summarise."""
+def _keep_unfinished(out: Path | None, run: Run, scenario: Scenario, program: Program) -> str:
+    """Write the record of a run that did not finish; say where it is, or why there is none."""
+    summary = record.summary(run, scenario, {}, program.describe)
     try:
-        return program.summarize(run)
-    except Exception as error:  # a workload's code may miss a crashed party's output in any way
-        crashed = [act["party"] for act in run.faults if act["kind"] == "crash"]
-        if not crashed or isinstance(error, MpcsimError):
-            raise
-        raise RunError(
-            f"{', '.join(crashed)} crashed, as the faults said, and the others finished; the workload "
-            f"cannot summarise such a run: {type(error).__name__}: {error}"
-        ) from error
+        return f"record of the run so far: {record.write_record(out, run, scenario, summary)}"
+    except InputError as error:
+        return f"no record of the run so far: {error}"
+
+
+def _output(program: Program, run: Run) -> tuple[Mapping[str, Any], BaseException | None]:
+    """Summarise a run; where its workload cannot, return what is to be raised once the record is written.
+
+    A run in which a party crashed may have nothing to summarise.
+    """
+    try:
+        return program.summarize(run), None
+    except (MpcsimError, KeyboardInterrupt) as error:
+        return {}, error
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a user's code, which may raise anything: the run is kept first
+        said = f"{type(error).__name__}: {error}"
+        crashed = [role for role, outcome in run.outcomes.items() if outcome == "crashed"]
+        problem: MpcsimError
+        if crashed:
+            problem = RunError(
+                f"{', '.join(crashed)} crashed, as the faults said, and the others finished; the workload "
+                f"cannot summarise such a run: {said}"
+            )
+        else:
+            problem = InputError(f"the workload cannot summarise its run: {said}")
+        problem.__cause__ = error
+        return {}, problem
 
 
 def _again(scenario: Scenario) -> str:

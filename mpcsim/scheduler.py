@@ -38,6 +38,8 @@ _IN_USE = (
     "party.gather was given a coroutine that is in use already, or is over: call the coroutine function "
     "again for each sub-protocol"
 )
+Outcome = Literal["finished", "failed", "crashed"]
+"""Of a party: its program came to its end; it raised, or the run stopped before; a fault stopped it."""
 
 
 class Scheduler:
@@ -48,8 +50,9 @@ class Scheduler:
         compute_ns: processor time by party.
         observed: what was handed to `party.observe`, by name and party.
         observer: takes (name, party, value) instead, where there is one.
-        depth: the greatest depth of a party that finished.
-        finished_at: when the last party finished, in nanoseconds.
+        depth: the greatest depth of a party that ended; of all, once the run stopped.
+        finished_at: when the last party finished, in nanoseconds; where not all did, when the run stopped.
+        outcomes: what became of each party, once the run stopped.
         timeouts: how many waits had a timeout.
         clock_reads: how often a protocol looked at its party's clock.
         progress: (done, total) as a party last told it.
@@ -76,6 +79,7 @@ class Scheduler:
         self.observer: Callable[[str, int, Any], None] | None = None
         self.depth = 0
         self.finished_at = 0
+        self.outcomes: list[Outcome] = []
         self.timeouts = 0
         self.clock_reads = 0
         self.progress: tuple[float, float] | None = None
@@ -94,6 +98,7 @@ class Scheduler:
         self.parties = parties
         self.compute_ns = [0] * len(parties)
         self.outputs = [None] * len(parties)
+        self.outcomes = ["failed"] * len(parties)
         self._running = len(parties)
         self.clock.cause.of_strand = self._depth_at_hand
         self.transport.attach(self, parties)
@@ -127,6 +132,8 @@ class Scheduler:
         finally:
             if self.watch is not None:
                 self.watch.close()
+            if self._running:
+                self._account_stop()
             broken = [problem for strand in self.strands for problem in self._cancel(strand)]
         for problem in broken:
             if self.failure is not None:
@@ -322,7 +329,9 @@ class Scheduler:
             self.clock.soon(self._begin, child)
 
     def _begin(self, child: Strand) -> None:
-        """Run the child of a gather for the first time."""
+        """Run the child of a gather for the first time, unless a sibling's error cancelled it before."""
+        if child.finished:
+            return
         if child.in_use():
             self._end(child, None, UsageError(_IN_USE))
         else:
@@ -384,6 +393,7 @@ class Scheduler:
             self.abort(failure.of_party(strand, error))
             return
         self.outputs[party.id] = result
+        self.outcomes[party.id] = "finished"
         self._account_end(strand)
 
     def _account_end(self, strand: Strand) -> None:
@@ -392,6 +402,11 @@ class Scheduler:
         self._running -= 1
         if self._running == 0:
             self.clock.stop()
+
+    def _account_stop(self) -> None:
+        """Take the totals as far as a run went that stopped before its end."""
+        self.depth = max(self.depth, *(strand.deepest() for strand in self.strands))
+        self.finished_at = max(self.finished_at, *map(self.time_of, self.parties))
 
     def _cancel(self, strand: Strand, depth: int = 0) -> list[MpcsimError]:
         """Close a strand and all below it; its `finally` blocks run, its messages stay unread.
@@ -417,6 +432,8 @@ class Scheduler:
             strand.party._waiting.pop(strand.waiting, None)
         strand.depth = max(strand.depth, depth)
         self.note(CANCEL, strand)
+        if self.watch is not None:
+            self.watch.stand(self.time_of(strand.party))
         strand.party._strand = strand
         try:
             problem = failure.close(strand)
@@ -430,6 +447,7 @@ class Scheduler:
         if root.finished or party.crashed:
             return
         party.crashed = True
+        self.outcomes[party.id] = "crashed"
         self.note(FAULT, root, value=rule)
         self._cancel(root)
         party._mail.clear()

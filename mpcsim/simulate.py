@@ -22,7 +22,7 @@ from mpcsim.meter import Digest, PartyCost, SpanCost, Traffic, collect_spans
 from mpcsim.network import Network
 from mpcsim.notebook import Shown
 from mpcsim.party import Party
-from mpcsim.scheduler import Compute, Scheduler
+from mpcsim.scheduler import Compute, Outcome, Scheduler
 from mpcsim.texts import shown
 from mpcsim.trace import Trace
 from mpcsim.transport import Transport
@@ -32,12 +32,12 @@ ClockName = Literal["virtual", "wall"]
 
 @dataclass
 class Run(Shown):
-    """A finished run.
+    """A run: its results and costs; of one that did not finish, as far as it went.
 
     Attributes:
         outputs: what the programs returned: a list by party, or a dict by role where roles were given.
         rounds: length of the longest chain of causally dependent messages.
-        makespan_ns: virtual (or wall) nanoseconds until the last party finished.
+        makespan_ns: virtual (or wall) nanoseconds until the last party finished, or the run stopped.
         digest: hash over all messages (time, from, to, channel, wire bytes, payload).
         per_party: bytes and messages sent, and compute, by party.
         links: what was sent, by (from, to).
@@ -50,7 +50,9 @@ class Run(Shown):
         shared: what concurrent sub-protocols of a party shared and changed, by party and variable: what
             they do may depend on the network, and `rounds` count a change as heard by all who share it.
         clock_reads: how often protocols looked at `party.now`: what they did then, the network decides.
-        error: what ended the run, where it did not finish; its outputs and costs go so far.
+        error: what ended the run, where it did not finish.
+        outcomes: what became of each party, by role: "finished"; "failed": it raised, or had not come to
+            its end when the run stopped; "crashed": a fault stopped it.
     """
 
     outputs: Any
@@ -73,11 +75,17 @@ class Run(Shown):
     shared: list[dict[str, str]] = field(default_factory=list, repr=False)
     clock_reads: int = 0
     error: MpcsimError | Interrupted | None = field(default=None, repr=False)
+    outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     @property
+    def finished(self) -> bool:
+        """Whether the run came to its end; parties that a fault crashed do not keep it from that."""
+        return self.error is None
+
+    @property
     def makespan(self) -> float:
-        """Seconds until the last party finished."""
+        """Seconds until the last party finished, or the run stopped."""
         return self.makespan_ns / 1e9
 
     @property
@@ -213,6 +221,7 @@ def simulate(
         shared=scheduler.shared,
         clock_reads=scheduler.clock_reads,
         error=problem,
+        outcomes=dict(zip(names, scheduler.outcomes, strict=True)),
         audit=digest.audit,
     )
     if problem is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis import frames
 from analysis.report.content import gather
 from analysis.report.page import render
 from mpcsim import InputError
+from mpcsim.record import read_record
 
 FILE = "report.html"
 
@@ -22,7 +22,7 @@ def write(run: Path, out: Path | None = None) -> Path:
     Raises:
         InputError: the record is missing or damaged, or the file cannot be written.
     """
-    record = frames.read(run)
+    record = read_record(run)
     page = render(gather(record))
     file = run / FILE if out is None else out
     try:

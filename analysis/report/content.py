@@ -109,6 +109,9 @@ def timeline(messages: Messages) -> dict[str, Any]:
 
 
 def _validate(record: Record, content: Content) -> None:
+    if not record.finished:
+        content.notes["validation"] = "the run did not finish: formulas are of whole runs"
+        return
     try:
         content.validation = predict.rows(Measured.of_record(record))
     except MpcsimError as error:

@@ -11,6 +11,7 @@ from analysis.critical import PARTS
 from analysis.report import content as contents
 from analysis.report.content import Content
 from mpcsim.paths import distinct, in_short
+from mpcsim.record import unfinished
 from mpcsim.texts import escaped, shown, to_json
 from mpcsim.units import format_bytes, format_time
 
@@ -27,6 +28,7 @@ def render(content: Content) -> str:
         "style": _asset("style.css"),
         "heading": escape(shown(summary["name"])),
         "lead": escape(_lead(summary)),
+        "banner": _banner(summary),
         "tiles": _tiles(content),
         "critical": _critical(content),
         "explore": _explore(content),
@@ -92,11 +94,28 @@ def _lead(summary: Mapping[str, Any]) -> str:
     )
 
 
+def _banner(summary: Mapping[str, Any]) -> str:
+    """Say what a reader must know before any number: an unfinished run, a crash, a missing result."""
+    notes = [unfinished(summary)] if not summary["finished"] else []
+    notes += summary["error"]["notes"] if not summary["finished"] else []
+    stopped = [
+        f"{shown(role)} {outcome}" for role, outcome in summary["outcomes"].items() if outcome != "finished"
+    ]
+    notes += [f"Parties: {', '.join(stopped)}; the others finished."] if stopped else []
+    if summary["output_error"] is not None:
+        notes.append(f"The run has no result, or not all of it: {summary['output_error']['text']}")
+    if not notes:
+        return ""
+    text = escape("\n".join(map(_lines, notes)))
+    heading = "" if summary["finished"] else "<strong>UNFINISHED</strong> "
+    return f'<div class="banner" role="alert">{heading}{text}</div>'
+
+
 def _tiles(content: Content) -> str:
     summary = content.record.summary
     sent = [party["payload_bytes"] for party in summary["per_party"]]
     tiles = [
-        ("Makespan", format_time(round(summary["makespan_s"] * 1e9)), f"{summary.get('clock')} time"),
+        ("Makespan", format_time(round(summary["makespan_s"] * 1e9)), _so_far(summary)),
         ("Rounds", f"{summary['rounds']:,}", "longest chain of messages"),
         ("Messages", f"{summary['messages']:,}", "all parties together"),
         ("Payload", format_bytes(summary["payload_bytes"]), "all parties together"),
@@ -111,6 +130,15 @@ def _tiles(content: Content) -> str:
         "</div>"
         for name, value, about in tiles
     )
+
+
+def _lines(text: str) -> str:
+    """Return text with its line ends, and what cannot be seen written out."""
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def _so_far(summary: Mapping[str, Any]) -> str:
+    return f"{summary['clock']} time" + ("" if summary["finished"] else ", until the run stopped")
 
 
 def _critical(content: Content) -> str:

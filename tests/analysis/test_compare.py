@@ -7,6 +7,7 @@ import pytest
 from analysis import compare, frames
 from mpcsim import InputError
 from mpcsim.__main__ import main
+from mpcsim.record import read_record
 
 _OWN = """
 async def program(party, settings):
@@ -96,9 +97,18 @@ def test_values_in_brackets_are_shown_as_they_are(call, run):
 def test_a_run_that_did_not_finish_is_said_to_have_not(call, run):
     one, two = run("one"), run("two")
     file = two / "summary.json"
-    found = json.loads(file.read_text()) | {"error": {"kind": "PartyError", "text": "it broke"}}
+    error = {"kind": "PartyError", "text": "it broke", "notes": []}
+    found = json.loads(file.read_text()) | {"error": error, "finished": False}
     file.write_text(json.dumps(found))
-    assert "two did not finish" in call("compare", one, two)[1]
+    out = call("compare", one, two)[1]
+    assert "two (unfinished): the run did not finish: its costs go as far as it went." in out
+    assert "it broke" in out
+    assert "×" not in out
+    for pair in ((one, two), (two, one)):
+        lines = json.loads(call("compare", *pair, "--json")[1])
+        assert [row["finished"] for row in lines["runs"]] == [folder == one for folder in pair]
+        ratios = [ratio for line in lines["totals"] for ratio in line["ratios"]]
+        assert set(ratios) <= ({1.0, None} if pair[0] == one else {None})
 
 
 def test_records_of_one_scenario_are_told_apart_by_folder(call, run):
@@ -110,7 +120,7 @@ def test_records_of_one_scenario_are_told_apart_by_folder(call, run):
 
 
 def test_layers_are_leaves_and_spans_with_an_op_and_the_rest_is_kept(run):
-    record = frames.read(run("one"))
+    record = read_record(run("one"))
     layers = frames.layers(record)
     assert list(layers.index) == ["outer/layer0", "outer/layer1", "outer (rest)"]
     assert layers["rounds"].sum() == record.summary["rounds"]
@@ -121,9 +131,12 @@ def test_layers_are_leaves_and_spans_with_an_op_and_the_rest_is_kept(run):
     ("damage", "parts"),
     [
         (lambda found: found | {"format": 0}, ["found format 0", "accepted"]),
-        (lambda found: found | {"spans": [{"name": "conv1"}]}, ["damaged", "spans.0 has no parent"]),
-        (lambda found: found | {"per_party": 3}, ["damaged", "per_party is no list"]),
-        (lambda found: {key: found[key] for key in found if key != "rounds"}, ["damaged", "no rounds"]),
+        (lambda found: found | {"spans": [{"name": "conv1"}]}, ["damaged", "spans.0.parent: missing"]),
+        (lambda found: found | {"per_party": 3}, ["damaged", "per_party: found 3"]),
+        (
+            lambda found: {key: found[key] for key in found if key != "rounds"},
+            ["damaged", "rounds: missing"],
+        ),
     ],
 )
 def test_a_damaged_or_older_record_is_refused(call, run, damage, parts):

@@ -14,10 +14,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from analysis import figures, plot, sources
 from analysis.figures_layers import rows_to_show
 from analysis.figures_sweep import scale_of, spread
-from analysis.frames import layers, read
+from analysis.frames import layers
 from mpcsim import InputError
 from mpcsim.__main__ import main
-from mpcsim.record import to_json
+from mpcsim.record import read_record, to_json
 
 _OWN = """
 async def program(party, settings):
@@ -62,7 +62,7 @@ def _quiet(*arguments):
 
 def _sweep(folder, scenario, record):
     """Write what a sweep of two kinds of networks leaves, one of its points failed."""
-    summary = read(record).summary
+    summary = read_record(record).summary
     points = []
     for sharing in ("uplink", "link"):
         for latency in (1, 10, 100):
@@ -75,9 +75,12 @@ def _sweep(folder, scenario, record):
                 }
                 points.append({"key": key, "values": values})
                 shutil.copytree(record, folder / "points" / key)
+                makespan = 10_000_000 * latency + (500_000_000 if bandwidth == "1 Mbit/s" else 5_000_000)
                 changed = summary | {
-                    "makespan_s": latency / 100 + (0.5 if bandwidth == "1 Mbit/s" else 0.005),
-                    "network": {"latency": f"{latency} ms", "bandwidth": bandwidth, "sharing": sharing},
+                    "makespan_ns": makespan,
+                    "makespan_s": makespan / 1e9,
+                    "network": summary["network"]
+                    | {key.removeprefix("network."): values[key] for key in values},
                 }
                 (folder / "points" / key / "summary.json").write_text(to_json(changed))
     shutil.rmtree(folder / "points" / points[-1]["key"])
@@ -155,7 +158,7 @@ def test_what_cannot_be_drawn_is_refused_and_says_what_can_be(made, capsys, name
 
 def test_a_run_without_spans_feeds_nothing_and_damaged_sources_are_named(made, tmp_path):
     shutil.copytree(made / "r2", tmp_path / "bare")
-    summary = read(made / "r2").summary | {"spans": []}
+    summary = read_record(made / "r2").summary | {"spans": []}
     (tmp_path / "bare" / "summary.json").write_text(to_json(summary))
     with pytest.raises(InputError, match="found 1 run record, which feeds no figure") as caught:
         plot.plot([tmp_path / "bare"])
@@ -196,7 +199,7 @@ def test_files_are_the_same_bytes_in_every_process(made, tmp_path):
 
 def test_layers_have_units_names_and_the_configuration(made):
     texts = _texts(_drawn("layers", made / "r2")["layers"])
-    time = figures.show_time(read(made / "r2").summary["makespan_s"])
+    time = figures.show_time(read_record(made / "r2").summary["makespan_s"])
     for part in (
         "rounds", "payload sent, stacked by party (kB)", "virtual time (ms)", "layer0", "layer1",
         "0 party0", "2 party2", "300 B", "1.2 kB",
@@ -206,7 +209,7 @@ def test_layers_have_units_names_and_the_configuration(made):
 
 
 def test_many_layers_are_put_together_and_nothing_is_lost(made):
-    whole = layers(read(made / "r90"))
+    whole = layers(read_record(made / "r90"))
     shown = rows_to_show(whole)
     assert (len(whole), len(shown)) == (90, 40)
     assert shown["name"].iloc[-1] == "51 others, together"

@@ -500,12 +500,12 @@ def test_older_and_damaged_records_are_refused(recorded, call):
     lines = whole.splitlines(keepends=True)
     for damaged, reason in {
         "".join(lines[:-1]): "has no end",
-        whole[: len(whole) // 2]: "is damaged",
-        "".join([*lines[:7], "{nonsense\n", *lines[8:]]): "line 8 is damaged",
-        whole.replace('"arrival"', '"landed"'): "of an older format",
-        whole.replace('"recv"', '"receive"'): "unknown event 'receive'",
-        "".join(line for line in lines if '"send"' not in line): "received but not sent",
-        "": "it has no events",
+        whole[: len(whole) // 2]: "is no JSON",
+        "".join([*lines[:7], "{nonsense\n", *lines[8:]]): "line 8 is no JSON",
+        whole.replace('"arrival"', '"landed"'): "line 1: found no arrival; accepted",
+        whole.replace('"recv"', '"receive"'): "kind: found 'receive'; accepted",
+        "".join(line for line in lines if '"send"' not in line): "which were sent",
+        "": "it ends before 3 parties have started",
     }.items():
         events.write_text(damaged)
         status, _, err = call(folder)

@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_made_is_refused(made, tmp_path):
 
 
 def test_many_events_go_to_a_parquet_file_that_reads_back_the_same(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("mpcsim.record._MOST_LINES", 5)
+    monkeypatch.setattr("mpcsim.record.writing._MOST_LINES", 5)
     first = made()
     folder = first.write(tmp_path / "record")
     assert sorted(file.name for file in folder.iterdir()) == [
@@ -177,7 +177,7 @@ def test_a_run_without_a_trace_has_no_events(made, tmp_path):
         (lambda text: "[]", "damaged"),
         (lambda text: "{}", "damaged"),
         (lambda text: text.replace('"format": 1', '"format": 99'), "found format 99; accepted: 1"),
-        (lambda text: text.replace('"rounds"', '"rouns"', 1), "damaged: no rounds"),
+        (lambda text: text.replace('"rounds"', '"rouns"', 1), "damaged: rounds: missing"),
     ],
 )
 def test_a_damaged_record_is_refused(made, tmp_path, damage, message):
@@ -194,7 +194,7 @@ def test_a_missing_record_and_a_damaged_event_are_refused(made, tmp_path):
     folder = made().write(tmp_path / "record")
     events = folder / "events.jsonl"
     events.write_text(events.read_text().replace("}\n", "\n", 1))
-    with pytest.raises(InputError, match="line 1 is damaged"):
+    with pytest.raises(InputError, match="line 1 is no JSON"):
         list(read_record(folder).events())
 
 
