@@ -154,9 +154,8 @@ _PERCENT = "{:+.1f} %"
 
 def screen(rows: Sequence[Compared]) -> Iterator[Table | str]:
     """Yield what to print."""
-    table = Table(
-        title=f"Over TCP, {LATENCY} one way and {BANDWIDTH}", title_justify="left", box=box.SIMPLE_HEAD
-    )
+    title = f"Over TCP, {LATENCY} one way and {BANDWIDTH}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("what", "link law", "over TCP", "compared", "measured", "tolerance", "within"):
         table.add_column(name, justify="left" if name in ("what", "within") else "right")
     for row in rows:
