@@ -174,9 +174,9 @@ def screen(rows: Sequence[Compared]) -> Iterator[Table | str]:
         )
     yield table
     yield (
-        "compared: a run's seconds (in proportion to the link law's, where the program was another), how much "
-        "longer a message takes than by the link law, what a router costs: over fresh connections without "
-        "loss, with a buffer of the whole bandwidth-delay product over the link law"
+        "compared: a run's seconds (in proportion to the link law's, where the program was another), how "
+        "much longer a message takes than by the link law, what a router costs: over fresh connections "
+        "without loss, with a buffer of the whole bandwidth-delay product over the link law"
     )
 
 

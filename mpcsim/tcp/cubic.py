@@ -83,6 +83,15 @@ class HyStart:
         self._round: int | None = None
         self._least: int | None = None
 
+    def state(self, now: int, una: int) -> tuple[int | None, ...]:
+        """Return the state, counted from a time and a place."""
+        times = (self._start - now, self._last - now)
+        return (self._end - una, *times, self._samples, self._round, self._least)
+
+    def shift(self, time: int, place: int) -> None:
+        """Move the state in time and place."""
+        self._start, self._last, self._end = self._start + time, self._last + time, self._end + place
+
     def acknowledged(self, now: int, rtt: int, window: int, una: int, following: int) -> bool:
         """Take a sample in slow start; return whether to leave it."""
         least = self._least = rtt if self._least is None else min(self._least, rtt)

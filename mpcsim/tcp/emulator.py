@@ -9,7 +9,7 @@ were asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from mpcsim.clock import Clock
@@ -17,7 +17,7 @@ from mpcsim.downlink import Downlink
 from mpcsim.emulator import transmission_ns
 from mpcsim.network import Network
 from mpcsim.ports import Deliver
-from mpcsim.tcp import recovery
+from mpcsim.tcp import recovery, steady
 from mpcsim.tcp.connection import Burst, Connection, Held, Line, Message
 from mpcsim.tcp.keys import rules
 from mpcsim.trace import NONE, Trace
@@ -62,6 +62,8 @@ class TcpEmulator:
         self._serial = 0
         self._clocked = self.rules.clocked
         self._router = self.rules.router
+        self._round: steady.Round | None = None
+        self._jump: steady.Jump | None = None
         self.resent = self.events = 0
         self.explain: Explain | None = None
         self.transmit: Callable[[int, int, int, int], int] = _unknown
@@ -79,11 +81,43 @@ class TcpEmulator:
     def _run(self, when: int) -> None:
         """Do what is due until `when`."""
         self._planned.discard(when)
-        events = self._events
-        while events and events[0][0] <= when:
-            due, _, callback, args = heappop(events)
+        while self._events and self._events[0][0] <= when:
+            due, _, callback, args = heappop(self._events)
+            self._jump = None
             self.events += 1
             callback(due, *args)
+
+    # Steady states
+
+    def _look(self, now: int, connection: Connection) -> None:
+        """Go through what is left of a message at once, where a round trip was like the one before."""
+        before, self._round = self._round, steady.look(now, connection, self._events)
+        if self._round is None or before is None or self._jump is not None:
+            return
+        jump = steady.rounds(before, self._round, connection)
+        if jump is not None:
+            self._jump = jump
+            self._shift(jump, 0, jump.rounds)
+
+    def _shift(self, jump: steady.Jump, passed: int, count: int) -> None:
+        """Bring a steady state from after so many round trips to after so many."""
+        self._round = None
+        self._events = steady.shift(jump, passed, count, self._events)
+        heapify(self._events)
+        for when, *_ in self._events:
+            if when not in self._planned:
+                self._planned.add(when)
+                self._clock.at(when, self._run, when)
+
+    def _land(self, now: int) -> None:
+        """Take back the round trips of a steady state that have not passed."""
+        jump = self._jump
+        assert jump is not None
+        passed = min((now - jump.start) // jump.period, jump.rounds)
+        if passed < jump.rounds:
+            self._shift(jump, jump.rounds, passed)
+        self._jump = None
+        self._run(now - 1)
 
     # Sending
 
@@ -120,6 +154,8 @@ class TcpEmulator:
         The arguments are those of `Emulator.submit`; a message that a partition cuts is sent again as TCP
         does, and one that is dropped travels and is not handed over.
         """
+        if self._jump is not None:
+            self._land(min(now, self._clock.now))
         message = Message(max(wire_bytes, 1), deliver, parcel, event)
         message.delay, message.why, message.dropped = delay, why, dropped
         connection = self.connection(sender, to)
@@ -370,6 +406,7 @@ class TcpEmulator:
                 took = transmission_ns(count * self.rules.ack_bytes, rate)
                 left += took
                 line.free = left
+                line.behind_acks(now)
                 line.acks.append((left, took))
         self.at(left + law.latency_ns, self._acknowledged, connection, got, connection.offer.window)
 
@@ -380,12 +417,16 @@ class TcpEmulator:
             connection.offered = max(connection.offered or 0, offered)
         if connection.lossy:
             recovery.acknowledged(self, now, connection, got)
-        else:
-            for burst in got:
-                connection.una += burst.size
-                connection.under_way -= burst.segments
-                self.learn(now, connection, burst)
+            self.push(now, connection)
+            return
+        round_before = connection.round_trip.round
+        for burst in got:
+            connection.una += burst.size
+            connection.under_way -= burst.segments
+            self.learn(now, connection, burst)
         self.push(now, connection)
+        if connection.round_trip.round != round_before:
+            self._look(now, connection)
 
     def learn(self, now: int, connection: Connection, burst: Burst, *, growing: bool = True) -> None:
         """Take the round-trip time of a burst that was sent once, and let the window grow."""

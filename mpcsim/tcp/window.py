@@ -6,6 +6,8 @@ The laws are Linux's, after RFC 5681 (slow start), 2861 (idle and unused windows
 
 from __future__ import annotations
 
+from typing import Any
+
 from mpcsim.tcp.cubic import Cubic, HyStart
 from mpcsim.tcp.keys import Rules
 
@@ -39,6 +41,28 @@ class RoundTrip:
     def timeout(self) -> int:
         """How long to wait for an acknowledgement; also what counts as idle."""
         return self._smoothed // 8 + self._variation
+
+    @property
+    def round(self) -> int:
+        """Where the present round trip ends, as a place in the stream."""
+        return self._window
+
+    def state(self, una: int) -> tuple[int, ...]:
+        """Return the state, counted from a place, without the variation, which has a law of its own."""
+        return (self._smoothed, self._deviation, self._largest, self._window - una)
+
+    @property
+    def variation(self) -> int | None:
+        """What falls towards its floor by a quarter a round trip; None where it may rise."""
+        return None if self._deviation > FLOOR or self._largest > FLOOR else self._variation
+
+    def shift(self, place: int, variation: int, rounds: int) -> None:
+        """Move the state to another place, so many round trips after the variation was this."""
+        self._window += place
+        while rounds > 0 and variation - FLOOR >= 4:
+            variation -= (variation - FLOOR) // 4
+            rounds -= 1
+        self._variation = variation
 
     def sample(self, rtt: int, una: int, following: int) -> None:
         """Take a sample, with the first byte not acknowledged and the first that was not sent."""
@@ -80,9 +104,20 @@ class Offer:
         if not growing:
             self._slack = 0
 
+    def state(self, now: int) -> tuple[int | None, ...]:
+        """Return the state, counted from a time."""
+        return (self.window, self._before, *(() if self._is_settled() else (self._since - now, self._got)))
+
+    def shift(self, time: int) -> None:
+        """Move the state in time."""
+        self._since += time
+
+    def _is_settled(self) -> bool:
+        return self.window is None or not self._slack or self.window == self._most
+
     def received(self, now: int, size: int) -> None:
         """Count bytes that the program was handed; once a round trip, look whether the window must grow."""
-        if self.window is None or not self._slack:
+        if self.window is None or self._is_settled():
             return
         if now - self._since >= self._rtt:
             if self._got > self._before:
@@ -191,6 +226,22 @@ class Window:
             self.size = size
             if size >= self.before_restart:
                 self.before_restart = 0
+
+    def state(self, now: int, una: int) -> tuple[Any, ...] | None:
+        """Return the state, counted from a time and a place; None: no round trip is like another."""
+        if self.size is None:
+            return ()
+        if not self._slow_start() and self._is_limiting():
+            return None  # cubic's growth goes by the time
+        hystart = None if self._hystart is None or not self._slow_start() else self._hystart.state(now, una)
+        own = (self.size, self.threshold, self.before_restart, self._limited, self._most, self._used)
+        return (*own, self._usage - una, self._checked - now, hystart)
+
+    def shift(self, time: int, place: int) -> None:
+        """Move the state in time and place."""
+        self._usage, self._checked = self._usage + place, self._checked + time
+        if self._hystart is not None:
+            self._hystart.shift(time, place)
 
     def loss(self, *, timeout: bool = False) -> None:
         """Fall back after a loss (RFC 9438): to 0.7 of the window, after a timeout to one segment."""

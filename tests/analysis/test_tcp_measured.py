@@ -1,12 +1,17 @@
 """The emulator's TCP beside measurements of real TCP."""
 
 import json
+import time
 
 import pytest
 
 from analysis import tcp_measured
+from analysis.measure import SHIPPED
 from analysis.tcp_measured import REFERENCES, Reference, compare
 from mpcsim.__main__ import main
+from mpcsim.scenario import load_scenario
+from mpcsim.workload import build_program, run_program
+from scenarios import WORKLOADS
 
 QUICK = [one for one in REFERENCES if one.scenario not in (("pomic_paper",), 10**8)]
 
@@ -37,3 +42,17 @@ def test_the_command_prints_ours_beside_the_table_and_fails_where_one_is_out(mon
         main(["validate", "link_probe", "--tcp"])
     assert caught.value.code == 2
     assert tcp_measured.ROUND_TRIP == 0.177
+
+
+def test_the_flagship_over_tcp_takes_at_most_six_times_its_processor_time_by_the_link_law():
+    """The best of some runs: other programs of this machine are no part of it."""
+
+    def seconds(transport):
+        scenario = load_scenario("pomic_inference", [f"network.transport={transport}"], None, SHIPPED)
+        program = build_program(scenario, WORKLOADS)
+        started = time.process_time()
+        run_program(program, scenario)
+        return time.process_time() - started
+
+    best = {name: min(seconds(name) for _ in range(3)) for name in ("ideal", "tcp")}
+    assert best["tcp"] <= 6 * best["ideal"]

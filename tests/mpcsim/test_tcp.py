@@ -3,11 +3,14 @@
 A full segment of 1448 bytes is 1500 on the wire: it takes 1 ms. An acknowledgement comes 20 ms after that.
 """
 
+import time
+
 import pytest
 
 from mpcsim import InputError, Network
 from mpcsim.clock import VirtualClock
 from mpcsim.emulation import emulate
+from mpcsim.tcp import steady
 from mpcsim.tcp.cubic import Cubic, HyStart, cube_root
 from mpcsim.tcp.keys import OFF, TcpTable, rules
 from mpcsim.tcp.window import Offer, RoundTrip, Window
@@ -24,11 +27,11 @@ def arrivals(sends, tcp, seed=1, **network):
     clock, found = VirtualClock(), {}
     emulator = emulate(Network(**LINK | {"tcp": tcp} | network), ["a", "b", "c"], clock, seed)
 
-    def send(number, time, sender, to, size):
-        emulator.submit(time, sender, to, size, lambda: found.setdefault(number, clock.now / MS), ())
+    def send(number, sent, sender, to, size):
+        emulator.submit(sent, sender, to, size, lambda: found.setdefault(number, clock.now / MS), ())
 
-    for number, (time, sender, to, size) in enumerate(sends):
-        clock.at(round(time * MS), send, number, round(time * MS), sender, to, size)
+    for number, (sent, sender, to, size) in enumerate(sends):
+        clock.at(round(sent * MS), send, number, round(sent * MS), sender, to, size)
     clock.run()
     assert emulator.under_way() == []
     clock.close()
@@ -292,3 +295,49 @@ def test_the_record_says_which_tcp_it_was():
     assert described["transport"] == "tcp"
     assert described["tcp"]["restart"] is False
     assert "tcp" not in Network().describe()
+
+
+# Steady states
+
+
+@pytest.mark.parametrize("tcp", [{}, {"profile": "linux-tuned"}, {"profile": "warm"}, {"hystart": False}])
+@pytest.mark.parametrize("link", [("88.5 ms", "220 Mbit/s"), ("1 ms", "10 Gbit/s"), ("10 ms", "1 Gbit/s")])
+def test_a_hundred_megabytes_take_few_events_and_exactly_as_long_as_by_all_of_them(tcp, link, monkeypatch):
+    """Six gigabytes take as few; what is sent meanwhile, in either direction, finds the state as it is."""
+    network = {"latency": link[0], "bandwidth": link[1]}
+    later = [(0.0, 0, 1, 20_000_000), (60.37, 0, 2, 5000), (300.21, 1, 0, 70_000), (490.4, 2, 1, 10**6)]
+
+    def both(sends):
+        found = arrivals(sends, tcp, **network)
+        with monkeypatch.context() as patch:
+            patch.setattr(steady, "LEAST", 2**60)
+            assert arrivals(sends, tcp, **network) == found
+
+    both([(0, 0, 1, 20_000_000)])
+    for count in (2, 3, 4):
+        both(later[:count])
+    if link[1] == "10 Gbit/s":
+        return  # cubic may grow all the time there, and no round trip is like another
+    clock = VirtualClock()
+    described = Network(latency=link[0], bandwidth=link[1], transport="tcp", tcp=tcp)
+    emulator = emulate(described, ["a", "b"], clock, 1)
+    emulator.submit(0, 0, 1, 6 * 10**9, lambda: None, ())
+    clock.run()
+    clock.close()
+    assert emulator.events < 6000
+
+
+def test_a_hundred_megabytes_take_fifty_milliseconds():
+    """Processor time, the best of some: other programs of this machine are no part of it."""
+
+    def hundred():
+        clock = VirtualClock()
+        described = Network(latency="88.5 ms", bandwidth="220 Mbit/s", transport="tcp")
+        emulator = emulate(described, ["a", "b"], clock, 1)
+        started = time.process_time()
+        emulator.submit(0, 0, 1, 10**8, lambda: None, ())
+        clock.run()
+        clock.close()
+        return time.process_time() - started
+
+    assert min(hundred() for _ in range(5)) <= 0.05

@@ -1,0 +1,148 @@
+"""Steady states by arithmetic: a connection that is alone does the same in each round trip, to the end.
+
+Once a round trip the whole state of such a connection is set beside that of the round trip before, with
+times counted from now and places counted from what is acknowledged. Where the two are equal, so are all
+that follow, to the nanosecond: so many of them as the message has left are gone through at once, by adding
+to times and places. If something else is sent meanwhile, those that have not passed yet are taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mpcsim.tcp.connection import Burst, Connection
+
+LEAST = 2**20  # bytes that a message must have left
+Event = tuple[int, int, Callable[..., None], tuple[Any, ...]]
+
+
+class Round(NamedTuple):
+    """The state after a round trip."""
+
+    signature: tuple[Any, ...]
+    now: int
+    una: int
+    lost_time: tuple[int, int]
+
+
+class Jump(NamedTuple):
+    """Round trips that are gone through at once.
+
+    Attributes:
+        start: when they begin.
+        period, size: of one of them, in time and bytes.
+        lost_time: what windows and restarts cost in one.
+        variation: of the round-trip time, at the start.
+        rounds: how many.
+    """
+
+    connection: Connection
+    start: int
+    period: int
+    size: int
+    lost_time: tuple[int, int]
+    variation: int
+    rounds: int
+
+
+def look(now: int, connection: Connection, events: list[Event]) -> Round | None:
+    """Return the state of a connection, None where it is not alone or has little left."""
+    if not connection.queue or connection.lossy:
+        return None
+    rest = connection.queue[0].size - connection.begun
+    if rest < LEAST or len(connection.queue) > 1 or connection.window.state(now, connection.una) is None:
+        return None
+    if not _is_alone(connection, events):
+        return None
+    lost = (connection.lost_time[0], connection.lost_time[1])
+    return Round(_signature(now, connection, events), now, connection.una, lost)
+
+
+def _is_alone(connection: Connection, events: list[Event]) -> bool:
+    """Whether all events are about this connection, and no message ends in what they are about."""
+    for _, _, _, args in events:
+        if args[0] is not connection or (len(args) > 1 and not isinstance(args[1], Burst | list)):
+            return False
+        if any(burst.ends for burst in _bursts(args)):
+            return False
+    return True
+
+
+def _bursts(args: tuple[Any, ...]) -> list[Burst]:
+    what: Burst | list[Burst] = args[1] if len(args) > 1 else []
+    return [what] if isinstance(what, Burst) else what
+
+
+def _signature(now: int, connection: Connection, events: list[Event]) -> tuple[Any, ...]:
+    una = connection.una
+    due = [
+        (
+            when - now,
+            callback.__name__,
+            [(b.size, b.sent - now, b.first - una) for b in _bursts(args)],
+            args[2:],
+        )
+        for when, _, callback, args in sorted(events, key=lambda event: event[:2])
+    ]
+    return (
+        due, connection.following - una, connection.under_way, connection.offered, connection.woken,
+        connection.line.free - now, max(connection.back.free - now, 0), connection.leaving_bytes,
+        [(when - now, size) for when, size in connection.leaving],
+        None if connection.blocked is None else (connection.blocked[0] - now, connection.blocked[1]),
+        len(connection.pending), connection.window.state(now, una), connection.round_trip.state(una),
+        connection.offer.state(now),
+    )  # fmt: skip
+
+
+def rounds(earlier: Round, later: Round, connection: Connection) -> Jump | None:
+    """Return the round trips like the last one that are left, but for two; None where there are none."""
+    variation = connection.round_trip.variation
+    if earlier.signature != later.signature or variation is None:
+        return None
+    size, period = later.una - earlier.una, later.now - earlier.now
+    rest = connection.queue[0].size - connection.begun
+    count = rest // size - 2 if size > 0 and period > 0 else 0
+    if count <= 0:
+        return None
+    lost = (later.lost_time[0] - earlier.lost_time[0], later.lost_time[1] - earlier.lost_time[1])
+    return Jump(connection, later.now, period, size, lost, variation, count)
+
+
+def shift(jump: Jump, passed: int, count: int, events: list[Event]) -> list[Event]:
+    """Bring a connection from after `passed` of its round trips to after `count`; return its events."""
+    more, connection = count - passed, jump.connection
+    time, place = more * jump.period, more * jump.size
+    moved: set[int] = set()
+    for _, _, _, args in events:
+        for burst in _bursts(args):
+            if id(burst) not in moved:
+                moved.add(id(burst))
+                _move(burst, time, place)
+    for burst in connection.pending:
+        if id(burst) not in moved:
+            moved.add(id(burst))
+            _move(burst, time, place)
+    connection.begun += place
+    connection.following += place
+    connection.una += place
+    connection.line.free += time
+    connection.back.free += time
+    connection.leaving = type(connection.leaving)((when + time, size) for when, size in connection.leaving)
+    for line in (connection.line, connection.back):
+        line.acks = type(line.acks)((end + time, length) for end, length in line.acks)
+    if connection.last_sent is not None:
+        connection.last_sent += time
+    if connection.blocked is not None:
+        connection.blocked = (connection.blocked[0] + time, connection.blocked[1])
+    for kind in (0, 1):
+        connection.lost_time[kind] += more * jump.lost_time[kind]
+    connection.window.shift(time, place)
+    connection.round_trip.shift(place, jump.variation, count)
+    connection.offer.shift(time)
+    return [(when + time, serial, callback, args) for when, serial, callback, args in events]
+
+
+def _move(burst: Burst, time: int, place: int) -> None:
+    burst.sent += time
+    burst.first += place
