@@ -24,7 +24,7 @@ from mpcsim.scenario import load_scenario
 from mpcsim.units import NANOSECONDS
 
 _PREFIX = "network."
-_DIRECT = ("network.latency", "network.bandwidth")
+_DIRECT = ("network.latency", "network.bandwidth", "network.transport")
 """Keys whose value replaces one argument of `Network` whatever the others are."""
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.retime import Retiming
 from analysis.retime_grid import Grid, retime_grid
+from analysis.retime_structure import SEND
 from analysis.sweep_grid import Axis, combine
+from mpcsim import InputError
 from mpcsim.units import parse_bandwidth, parse_time
 
 LATENCIES = (
@@ -20,13 +23,22 @@ BANDWIDTHS = (
 )  # fmt: skip
 _MOST_STEPS = 25_000_000
 """Operations that a grid may replay: some thirty seconds. A longer run gets a coarser grid."""
+_BYTES = 2300  # over TCP, that take as long as an operation
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The grid, with where the run itself stands on each axis (None where it has no one value for all)."""
+    """The grid, with where the run itself stands on each axis (None where it has no one value for all).
+
+    Attributes:
+        grid: over the run's own transport.
+        other: over the other one, None where the network has none.
+        transport: the run's own.
+    """
 
     grid: Grid
+    other: Grid | None
+    transport: str
     latency: int | None
     bandwidth: int | None
 
@@ -38,23 +50,34 @@ class Choices:
             "bandwidths": found["axes"][1]["values"],
             "latency": self.latency,
             "bandwidth": self.bandwidth,
-            "points": [
-                [point["makespan_ns"], point["bound_by"], point["spans"], point["error"]]
-                for point in found["points"]
-            ],
+            "transport": self.transport,
+            "points": _points(self.grid),
+            "other": None if self.other is None else _points(self.other),
         }
+
+
+def _points(grid: Grid) -> list[list[Any]]:
+    keys = ("makespan_ns", "bound_by", "spans", "error")
+    return [[point[key] for key in keys] for point in grid.points]
 
 
 def choices(retiming: Retiming) -> Choices:
     """Retime a run over the report's grid, in which its own network is a point."""
     own = retiming.network
     step = 1
-    while len(retiming.structure.ops) * _size(step) > _MOST_STEPS and step < len(LATENCIES):
+    ops = retiming.structure.ops
+    steps = 2 * len(ops) + sum(op[3] for op in ops if op[0] == SEND) // _BYTES
+    while steps * _size(step) > _MOST_STEPS and step < len(LATENCIES):
         step += 1
     latencies, latency = _values(LATENCIES[::step], own.latency, parse_time)
     bandwidths, bandwidth = _values(BANDWIDTHS[::step], own.bandwidth, _rate)
     axes = [Axis("network.latency", latencies), Axis("network.bandwidth", bandwidths)]
-    return Choices(retime_grid(retiming, axes, combine(axes, zipped=False)), latency, bandwidth)
+    points = combine(axes, zipped=False)
+    transport = "ideal" if own.transport == "tcp" else "tcp"
+    other = None
+    with suppress(InputError):  # loss by the link law needs a timeout that TCP does not
+        other = retime_grid(retiming, axes, [point | {"network.transport": transport} for point in points])
+    return Choices(retime_grid(retiming, axes, points), other, own.transport, latency, bandwidth)
 
 
 def _size(step: int) -> int:

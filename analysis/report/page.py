@@ -196,6 +196,15 @@ def _explore(content: Content) -> str:
             f'aria-valuetext="{escape(values[start])}"><output for="{key}" id="{key}-value">'
             f"{escape(values[start])}</output></div>"
         )
+    if found["other"] is not None:
+        options = "".join(
+            f'<option value="{name}"{" selected" if name == found["transport"] else ""}>{text}</option>'
+            for name, text in (("ideal", "the link law alone"), ("tcp", "TCP"))
+        )
+        sliders += (
+            '<div class="slider"><label for="transport">Transport</label>'
+            f'<select id="transport">{options}</select></div>'
+        )
     own = "" if found["latency"] is not None and found["bandwidth"] is not None else (
         "<p>The links of this run differ; the sliders give all links one latency and one bandwidth.</p>"
     )  # fmt: skip

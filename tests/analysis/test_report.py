@@ -121,13 +121,14 @@ def test_the_grid_of_the_sliders_is_what_retime_prints(record, capsys):
     for row, column in ((0, 0), (4, 7), (choices["latency"], choices["bandwidth"])):
         sets = [f"network.latency={choices['latencies'][row]}"]
         sets += [f"network.bandwidth={choices['bandwidths'][column]}"]
-        capsys.readouterr()
-        assert run(["retime", folder, "--set", sets[0], "--set", sets[1], "--json"]) == 0
-        found = json.loads(capsys.readouterr().out)
-        makespan, bound, spans, error = choices["points"][row * len(choices["bandwidths"]) + column]
-        assert (makespan, bound) == (found["makespan_ns"], found["critical_path"]["bound_by"])
-        assert spans == [one["makespan_s"] for one in found["spans"]]
-        assert error is None
+        for points, more in (("points", []), ("other", ["--set", "network.transport=tcp"])):
+            capsys.readouterr()
+            assert run(["retime", folder, "--set", sets[0], "--set", sets[1], *more, "--json"]) == 0
+            found = json.loads(capsys.readouterr().out)
+            makespan, bound, spans, error = choices[points][row * len(choices["bandwidths"]) + column]
+            assert (makespan, bound) == (found["makespan_ns"], found["critical_path"]["bound_by"])
+            assert spans == [one["makespan_s"] for one in found["spans"]]
+            assert error is None
 
 
 def test_a_large_run_is_aggregated_and_nothing_is_dropped(record):
@@ -248,6 +249,19 @@ class TestInTheBrowser:
         drawn = page.run("[...document.getElementById('chart-retimed').data[0].x]")
         leaves = [row["makespan_s"] for row in found["spans"] if row["name"] != "inference"]
         assert drawn == leaves
+
+    def test_the_choice_of_transport_shows_what_retime_says(self, chromium, flagship, capsys):
+        folder, file = flagship
+        page = chromium.open(file)
+        page.run(
+            "{ const one = document.getElementById('transport'); one.value = 'tcp'; "
+            "one.dispatchEvent(new Event('input')); }"
+        )
+        assert run(["retime", folder, "--set", "network.transport=tcp", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert page.run("Number(document.getElementById('makespan').dataset.ns)") == found["makespan_ns"]
+        assert "--set network.transport=tcp" in page.run("document.getElementById('command').textContent")
+        assert page.problems == []
 
     def test_the_table_sorts_by_keyboard_and_says_so(self, chromium, flagship):
         page = chromium.open(flagship[1])

@@ -122,7 +122,11 @@
 
   // Other networks: the sliders step through points that `mpcsim retime` computed.
   const choices = data.choices;
-  const at = (latency, bandwidth) => choices.points[latency * choices.bandwidths.length + bandwidth];
+  const transport = () => (choices.other ? byId("transport").value : choices.transport);
+  const at = (latency, bandwidth) => {
+    const points = transport() === choices.transport ? choices.points : choices.other;
+    return points[latency * choices.bandwidths.length + bandwidth];
+  };
   const show = () => {
     const latency = Number(byId("latency").value), bandwidth = Number(byId("bandwidth").value);
     const [makespan, bound, spans, error] = at(latency, bandwidth);
@@ -133,7 +137,8 @@
       byId(key).setAttribute("aria-valuetext", values[place]);
     }
     byId("command").textContent = `mpcsim retime ${data.run} --set network.latency="${choices.latencies[latency]}"`
-      + ` --set network.bandwidth="${choices.bandwidths[bandwidth]}"`;
+      + ` --set network.bandwidth="${choices.bandwidths[bandwidth]}"`
+      + (transport() === choices.transport ? "" : ` --set network.transport=${transport()}`);
     if (error) {
       byId("makespan").textContent = "cannot be retimed";
       byId("compared").textContent = error;
@@ -159,6 +164,10 @@
   const planChoices = () => {
     if (!data.leaves.length) remove("chart-retimed");
     for (const key of ["latency", "bandwidth"]) byId(key).addEventListener("input", show);
+    byId("transport")?.addEventListener("input", () => {
+      if (drawn.has("chart-grid")) drawGrid();
+      show();
+    });
     show();
     later("chart-grid", () => { drawGrid(); show(); });
     later("chart-retimed", show);
