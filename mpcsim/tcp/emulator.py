@@ -9,7 +9,6 @@ were asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from mpcsim.clock import Clock
@@ -17,7 +16,8 @@ from mpcsim.downlink import Downlink
 from mpcsim.emulator import transmission_ns
 from mpcsim.network import Network
 from mpcsim.ports import Deliver
-from mpcsim.tcp import recovery, steady
+from mpcsim.tcp import recovery
+from mpcsim.tcp.agenda import Agenda
 from mpcsim.tcp.connection import Burst, Connection, Held, Line, Message
 from mpcsim.tcp.keys import rules
 from mpcsim.trace import NONE, Trace
@@ -30,13 +30,12 @@ def _unknown(now: int, sender: int, to: int, wire_bytes: int) -> int:
     raise NotImplementedError("over TCP no arrival is known when a message is sent")
 
 
-class TcpEmulator:
+class TcpEmulator(Agenda):
     """The network of one run, over TCP; to the transport it is what `mpcsim.emulator.Emulator` is.
 
     Attributes:
         plain: False: no arrival is known when a message is sent, and `transmit` refuses.
         resent: segments that were sent again.
-        events: how many events it had so far.
         explain: who is told what held a message up, when its arrival is known.
     """
 
@@ -48,76 +47,20 @@ class TcpEmulator:
         seed: int | None = None,
         trace: Trace | None = None,
     ) -> None:
+        super().__init__(clock)
         self.plain = False
         self.rules = rules(network.tcp_table)
         self._laws = laws = network.resolve(roles)
-        self._clock = clock
         self._seed = seed
         self._trace = trace
         self._connections: dict[tuple[int, int], Connection] = {}
         self._lines: dict[object, Line] = {}
         self._downlinks = [None if limit is None else Downlink(clock, limit) for limit in laws.downlinks]
-        self._events: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._planned: set[int] = set()
-        self._serial = 0
         self._clocked = self.rules.clocked
         self._router = self.rules.router
-        self._round: steady.Round | None = None
-        self._jump: steady.Jump | None = None
-        self.resent = self.events = 0
+        self.resent = 0
         self.explain: Explain | None = None
         self.transmit: Callable[[int, int, int, int], int] = _unknown
-
-    # Events
-
-    def at(self, when: int, callback: Callable[..., None], *args: Any) -> None:
-        """Call back at `when`, with it as first argument."""
-        self._serial += 1
-        heappush(self._events, (when, self._serial, callback, args))
-        if when not in self._planned:
-            self._planned.add(when)
-            self._clock.at(when, self._run, when)
-
-    def _run(self, when: int) -> None:
-        """Do what is due until `when`."""
-        self._planned.discard(when)
-        while self._events and self._events[0][0] <= when:
-            due, _, callback, args = heappop(self._events)
-            self._jump = None
-            self.events += 1
-            callback(due, *args)
-
-    # Steady states
-
-    def _look(self, now: int, connection: Connection) -> None:
-        """Go through what is left of a message at once, where a round trip was like the one before."""
-        before, self._round = self._round, steady.look(now, connection, self._events)
-        if self._round is None or before is None or self._jump is not None:
-            return
-        jump = steady.rounds(before, self._round, connection)
-        if jump is not None:
-            self._jump = jump
-            self._shift(jump, 0, jump.rounds)
-
-    def _shift(self, jump: steady.Jump, passed: int, count: int) -> None:
-        """Bring a steady state from after so many round trips to after so many."""
-        self._round = None
-        self._events = steady.shift(jump, passed, count, self._events)
-        heapify(self._events)
-        for when, *_ in self._events:
-            if when not in self._planned:
-                self._planned.add(when)
-                self._clock.at(when, self._run, when)
-
-    def _land(self, now: int) -> None:
-        """Take back the round trips of a steady state that have not passed."""
-        jump = self._jump
-        assert jump is not None
-        passed = min((now - jump.start) // jump.period, jump.rounds)
-        if passed < jump.rounds:
-            self._shift(jump, jump.rounds, passed)
-        self._jump = None
-        self._run(now - 1)
 
     # Sending
 
@@ -154,8 +97,7 @@ class TcpEmulator:
         The arguments are those of `Emulator.submit`; a message that a partition cuts is sent again as TCP
         does, and one that is dropped travels and is not handed over.
         """
-        if self._jump is not None:
-            self._land(min(now, self._clock.now))
+        self._land(min(now, self._clock.now))
         message = Message(max(wire_bytes, 1), deliver, parcel, event)
         message.delay, message.why, message.dropped = delay, why, dropped
         connection = self.connection(sender, to)

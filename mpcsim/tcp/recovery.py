@@ -114,9 +114,12 @@ def received(now: int, host: Host, connection: Connection, burst: Burst) -> None
 def acknowledged(host: Host, now: int, connection: Connection, got: list[Burst]) -> None:
     """Take acknowledgements, of what is in order and of what is not (SACK), and find what is lost."""
     before = connection.una
-    fresh = [burst for burst in got if not burst.known]
-    for burst in fresh:
+    fresh = []
+    for burst in got:
+        if burst.known:
+            continue  # it came twice
         burst.known = True
+        fresh.append(burst)
         if not burst.lost:
             connection.under_way -= burst.segments
     flying = connection.flying

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_programs import random_program
 from test_retime import NETWORKS, assert_retimed
@@ -77,6 +77,15 @@ def test_with_every_effect_off_it_is_the_ideal_law_to_the_nanosecond(seed, netwo
         max_size=20,
     ),
 )
+@example(  # the last segment is probed for while it is under way, and both are acknowledged together
+    seed=0,
+    network="a downlink",
+    tcp={
+        "router_buffer": "100 kB", "burst": "unlimited", "delayed_ack": "1 ms", "segment_bytes": 22,
+        "receive_growth": False, "send_buffer": "4096 B", "initial_window": "unlimited", "restart": False,
+    },
+    sends=[(0, 0, 2, 321), (0, 0, 2, 2342)],
+)  # fmt: skip
 @EVERYWHERE
 def test_every_message_arrives_once_and_in_order_and_every_byte_is_acknowledged(seed, network, tcp, sends):
     def once():
