@@ -131,6 +131,8 @@ def _instant(
                 outer = parent[strand]
                 if outer < 0:
                     finished += 1
+                    if finished == len(structure.roles):
+                        clock.stop()  # as a run does: what connections do afterwards is no part of it
                 else:
                     missing[outer] -= 1
                     if missing[outer] == 0:
@@ -252,6 +254,8 @@ def _measured(
             at(now + x, resume, strand, 0)
         elif parent[strand] < 0:
             finished += 1
+            if finished == len(structure.roles):
+                clock.stop()
         else:
             outer = parent[strand]
             missing[outer] -= 1

@@ -46,6 +46,9 @@ EVERYWHERE = settings(max_examples=60, deadline=None, suppress_health_check=list
     parties=st.integers(2, 4),
     tcp=KEYS,
 )
+@example(  # a probe that goes after the run has ended is no part of it
+    seed=5575, source="a downlink", target="everything", parties=4, tcp={"initial_window": "unlimited"}
+)
 @EVERYWHERE
 def test_a_record_retimed_to_tcp_and_back_equals_a_fresh_run(seed, source, target, parties, tcp):
     over = NETWORKS[target] | {"transport": "tcp", "tcp": tcp}
