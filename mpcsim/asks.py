@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mpcsim.trace import NONE
 
 if TYPE_CHECKING:
+    from mpcsim.clock import Clock
     from mpcsim.compute import Stopwatch
     from mpcsim.meter import SpanRun
     from mpcsim.strand import Actor, Strand
@@ -58,6 +59,10 @@ class Engine(Protocol):
     @property
     def watch(self) -> Stopwatch | None:
         """The processor time of parties, where it is measured."""
+
+    @property
+    def clock(self) -> Clock:
+        """The run's time."""
 
     @property
     def trace(self) -> Trace | None:

@@ -119,11 +119,12 @@ class VirtualClock(asyncio.BaseEventLoop):
             self._present = iter(due.pop(self.now))
             for callback, args in self._present:
                 callback(*args)
-                while todo and not self._stop:
-                    callback, args = todo.popleft()
-                    callback(*args)
-                if self._stop:
-                    return
+                if todo or self._stop:
+                    while todo and not self._stop:
+                        callback, args = todo.popleft()
+                        callback(*args)
+                    if self._stop:
+                        return
 
     def stop(self) -> None:
         """End `run` after the present callback."""

@@ -22,6 +22,7 @@ from mpcsim.trace import NONE, Trace
 from mpcsim.units import NANOSECONDS, parse_time
 
 MOST_ATTEMPTS = 10_000  # then a message is lost for good, as a connection gives up
+_SIZES = 4096  # of messages, whose transmission times are kept
 _FEW = 32  # segments that are drawn one by one
 
 
@@ -265,13 +266,26 @@ class Emulator:
         return waiting + [ends for downlink in self._downlinks if downlink for ends in downlink.pending()]
 
 
+class _Times(dict[int, int]):
+    """Transmission times at one rate by size, as most messages of a run have a size of a few."""
+
+    def __init__(self, bits_per_second: int) -> None:
+        super().__init__()
+        self._rate = bits_per_second
+
+    def __missing__(self, wire_bytes: int) -> int:
+        if len(self) >= _SIZES:
+            self.clear()
+        took = self[wire_bytes] = transmission_ns(wire_bytes, self._rate)
+        return took
+
+
 def _uniform(law: Law, shared: bool, parties: int) -> Callable[[int, int, int, int], int]:
     """Return `transmit` for links that are all alike: most messages of most runs pass here."""
     latency, rate = law.latency_ns, law.bits_per_second
     if rate is None:
         return lambda now, sender, to, wire_bytes: now + latency
-    half = rate // 2
-    scale = 8 * NANOSECONDS
+    took = _Times(rate)
     if shared:
         uplinks = [0] * parties
 
@@ -279,7 +293,7 @@ def _uniform(law: Law, shared: bool, parties: int) -> Callable[[int, int, int, i
             start = uplinks[sender]
             if start < now:
                 start = now
-            uplinks[sender] = done = start + (scale * wire_bytes + half) // rate
+            uplinks[sender] = done = start + took[wire_bytes]
             return done + latency
 
         return transmit
@@ -287,7 +301,7 @@ def _uniform(law: Law, shared: bool, parties: int) -> Callable[[int, int, int, i
 
     def transmit_alone(now: int, sender: int, to: int, wire_bytes: int) -> int:
         line = sender * parties + to
-        done = free[line] = max(now, free.get(line, 0)) + (scale * wire_bytes + half) // rate
+        done = free[line] = max(now, free.get(line, 0)) + took[wire_bytes]
         return done + latency
 
     return transmit_alone

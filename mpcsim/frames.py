@@ -22,7 +22,7 @@ _CHANNEL_HEADER: Final = 1 + 9  # array of two, then an unsigned 64-bit integer
 _PACK = msgpack.Packer(use_bin_type=True).pack
 _SMALL: Final = 2048  # a body up to this size is copied for the digest
 _MOST_HEADS: Final = 4096
-_HEADS: dict[tuple[Any, tuple[int, ...]], tuple[int, int, bytes]] = {}  # see `_array_head`
+_HEADS: dict[Any, dict[tuple[int, ...], tuple[int, int, bytes]]] = {}  # see `_array_head`
 _LONGEST_DTYPE: Final = 8  # characters, as in "<f8"
 _READY: Final = 0x1 | 0x4  # flags of an array: in C order, with data of its own
 _FLAGS: Final = _READY | 0x400  # and writeable, which is seen to
@@ -70,7 +70,8 @@ def weigh(payload: Any) -> tuple[Any, int, int, bytes | list[Any]]:
         return payload, size, _CHANNEL_HEADER + size, body
     if kind is np.ndarray:
         dtype, shape = payload.dtype, payload.shape
-        head = _HEADS.get((dtype, shape))
+        heads = _HEADS.get(dtype)
+        head = None if heads is None else heads.get(shape)
         if head is None:
             head = _array_head(dtype, shape)
         flags = payload.flags.num & _FLAGS
@@ -99,9 +100,9 @@ def _array_head(dtype: Any, shape: tuple[int, ...]) -> tuple[int, int, bytes]:
     data = dtype.itemsize * math.prod(shape)
     size = len(packed) + data
     head = _CHANNEL_HEADER + _extension_header(size) + size, data, packed
-    if len(_HEADS) >= _MOST_HEADS:
+    if len(_HEADS) + sum(map(len, _HEADS.values())) >= _MOST_HEADS:
         _HEADS.clear()
-    _HEADS[dtype, shape] = head
+    _HEADS.setdefault(dtype, {})[shape] = head
     return head
 
 

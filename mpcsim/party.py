@@ -47,7 +47,8 @@ class Party(Actor):
     ) -> None:
         super().__init__(id, roles, scheduler.watch)
         self._scheduler = scheduler
-        self._noting = scheduler.trace is not None
+        self._trace = scheduler.trace
+        self._clock = scheduler.clock
         self._put = scheduler.transport.put if self._watch is None else scheduler.transport.put_measured
         self._seed = seed
         self._occasion = blake2b(occasion.encode(), digest_size=16).digest() if occasion else b""
@@ -127,14 +128,16 @@ class Party(Actor):
         if depth > strand.depth:
             strand.depth = depth
         strand.heard = source
-        if self._noting:
-            self._scheduler.note(RECV, strand, source, message, patience)
+        if self._trace is not None:
+            if watch is None:
+                self._trace.add(RECV, self._clock.now, strand, 0, source, message, patience)
+            else:
+                self._scheduler.note(RECV, strand, source, message, patience)
         if watch is not None:
             watch.resume()
         return payload
 
-    @types.coroutine
-    def sleep(self, seconds: float | str) -> Generator[Sleep, Any, None]:
+    async def sleep(self, seconds: float | str) -> None:
         """Let time pass on this party's clock: seconds, or text ("200 ms").
 
         Raises:
@@ -142,7 +145,7 @@ class Party(Actor):
         """
         if self._strand is None:
             raise UsageError(_OUTSIDE)
-        yield Sleep(self._duration(seconds, "sleep"))
+        await _ask(Sleep(self._duration(seconds, "sleep")))
 
     def _duration(self, duration: float | str, what: str) -> int:
         """Return nanoseconds that this party can wait."""
@@ -155,10 +158,7 @@ class Party(Actor):
 
     # Structure
 
-    @types.coroutine
-    def gather(
-        self, *coroutines: Awaitable[Any]
-    ) -> Generator[Fork, Any, list[Any]]:  # the children run at once, in order
+    async def gather(self, *coroutines: Awaitable[Any]) -> list[Any]:
         """Run sub-protocols concurrently and return their results in order.
 
         Each child has a channel of its own, so that their messages never mix; their depths join by
@@ -179,13 +179,12 @@ class Party(Actor):
                 coroutine.close()  # type: ignore[attr-defined]  # checked above
             raise
         results: list[Any] | BaseException
-        results = yield Fork(coroutines)  # type: ignore[arg-type]  # checked above
+        results = await _ask(Fork(coroutines))  # type: ignore[arg-type]  # checked above
         if isinstance(results, BaseException):
             raise results  # here, so that it knows what was being handled
         return results
 
-    @types.coroutine
-    def stage(self) -> Generator[Stage, Any, None]:
+    async def stage(self) -> None:
         """Enter the next stage of this child of a gather, once the sibling before it has left that stage.
 
         A sibling leaves a stage when it enters the one after, or ends: the children of one gather then
@@ -196,7 +195,7 @@ class Party(Actor):
         if self._strand is None:
             raise UsageError(_OUTSIDE)
         if self._strand.parent is not None:
-            yield Stage()
+            await _ask(Stage())
 
     @contextmanager
     def span(self, name: str, op: str | None = None) -> Iterator[None]:
@@ -326,13 +325,25 @@ class Party(Actor):
         return self._scheduler.time_of(self) / 1e9
 
 
+@types.coroutine
+def _ask(what: Any) -> Generator[Any, Any, Any]:
+    """Hand something to the scheduler, and return what it answers.
+
+    What awaits this is a coroutine and no generator: Python refuses to await a coroutine twice, and warns
+    of one that nobody awaits. `Party.recv` alone is a generator, as it is on every message's way.
+    """
+    return (yield what)
+
+
 def _nanoseconds(duration: float | str, what: str) -> int:
     if isinstance(duration, str):
         try:
             return parse_time(duration)
         except InputError as error:
             raise UsageError(f"{what}: {error}") from None
-    number = isinstance(duration, Real | Decimal) and not isinstance(duration, bool)
+    number = type(duration) in (float, int) or (
+        isinstance(duration, Real | Decimal) and not isinstance(duration, bool)
+    )
     if not number or not 0 <= duration <= _LONGEST:
         raise UsageError(
             f'{what}: found {shown(duration)}; accepted: seconds from 0 to {_LONGEST:g}, or text ("200 ms")'

@@ -221,12 +221,16 @@ class Scheduler:
             self._pause(strand)
             self._fail(strand, problem)
             return
-        if watch is None and not strand.shared:
-            party._strand = None
-        else:
+        if watch is not None or strand.shared:
             self._pause(strand)
+        else:
+            party._strand = None
         if type(wanted) is tuple:
-            self._wait(strand, wanted)
+            if len(wanted) == 2 and wanted not in party._waiting:
+                strand.waiting = wanted
+                party._waiting[wanted] = strand
+            else:
+                self._wait(strand, wanted)
         else:
             self._await(strand, wanted)
 

@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from mpcsim.paths import in_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ COLUMNS = (
 _WIDTH = len(COLUMNS) - 1  # `span` and `occurrence` are one number here
 _ARRIVAL = 11
 _CHUNK = 4096 * _WIDTH
+_KEPT = 32 * _CHUNK  # what the latest events may take as a list of numbers before they are packed
 NONE = -1
 
 
@@ -72,7 +75,7 @@ class Trace(Sequence[dict[str, Any]]):
             kind, time, strand.party.id, strand.number, peer, message, channel.number, span.number,
             strand.depth, NONE, NONE, NONE, compute_ns, value,
         )  # fmt: skip
-        if len(self.rows) >= _CHUNK:
+        if len(self.rows) >= _KEPT:
             self.pack()
 
     def shared(self, time: int, strand: Strand, name: str, number: int) -> None:
@@ -84,7 +87,7 @@ class Trace(Sequence[dict[str, Any]]):
         self._channels.append(name)
         if strand.span.number >= len(self._spans):
             self.name(strand.span)
-        if len(self.rows) >= _CHUNK:
+        if len(self.rows) >= _KEPT:
             self.pack()
 
     def sent(
@@ -108,7 +111,7 @@ class Trace(Sequence[dict[str, Any]]):
             SEND, time, strand.party.id, strand.number, to, message, channel.number, span.number,
             strand.depth + 1, payload_bytes, wire_bytes, arrival, compute_ns, NONE,
         )  # fmt: skip
-        if len(self.rows) >= _CHUNK:
+        if len(self.rows) >= _KEPT:
             self.pack()
 
     def arrived(self, event: int, arrival: int) -> None:
@@ -134,9 +137,12 @@ class Trace(Sequence[dict[str, Any]]):
         self._spans[span.number] = in_text(span.path)
 
     def pack(self) -> None:
-        """Move full rows to where an integer takes eight bytes."""
-        self._chunks.append(array("q", self.rows[:_CHUNK]))
-        del self.rows[:_CHUNK]
+        """Move rows to where an integer takes eight bytes: late, as that costs as much as noting them."""
+        for start in range(0, _KEPT, _CHUNK):
+            chunk = array("q")
+            chunk.frombytes(np.array(self.rows[start : start + _CHUNK], np.int64).tobytes())
+            self._chunks.append(chunk)
+        del self.rows[:_KEPT]
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -161,8 +167,10 @@ class Trace(Sequence[dict[str, Any]]):
         if not -len(self) <= position < len(self):
             raise IndexError(f"event {position} of {len(self)}")
         chunk, start = divmod(position % len(self) * _WIDTH, _CHUNK)
-        rows = self._chunks[chunk] if chunk < len(self._chunks) else self.rows
-        return self._event(rows[start : start + _WIDTH])
+        if chunk < len(self._chunks):
+            return self._event(self._chunks[chunk][start : start + _WIDTH])
+        start += (chunk - len(self._chunks)) * _CHUNK
+        return self._event(self.rows[start : start + _WIDTH])
 
     def __eq__(self, other: object) -> bool:
         """Compare event by event, with another trace or with a list."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mpcsim.strand import Actor, Strand
     from mpcsim.trace import Trace
 
-_BATCH = Digest.BATCH
+_FULL = 5 * Digest.BATCH  # numbers of messages that are hashed at once
 Message = tuple[int, Any, int]  # depth, payload, number
 
 
@@ -95,7 +95,8 @@ class Transport:
     def put(self, party: Actor, strand: Strand, to: int, payload: Any, now: int = NONE) -> None:
         """Weigh a message, account for it and put it on its link."""
         sender = party.id
-        if not 0 <= to < party.n or to == sender:
+        account = self._rows[sender].get(to)
+        if account is None and (not 0 <= to < party.n or to == sender):
             raise UsageError(party._no_such_party("send to", to))
         payload, payload_bytes, wire_bytes, body = weigh(payload)
         if now < 0:
@@ -103,18 +104,16 @@ class Transport:
         key = strand.channel.key
         number = self.messages
         self.messages = number + 1
-        self._heads += (now, sender, to, key[1], wire_bytes)
+        heads = self._heads
+        heads += (now, sender, to, key[1], wire_bytes)
         if type(body) is bytes:
-            bodies = self._bodies
-            bodies.append(body)
-            if len(bodies) >= _BATCH:
+            self._bodies.append(body)
+            if len(heads) >= _FULL:
                 self.digest.flush()
         else:
             self.digest.large(body)  # type: ignore[arg-type]  # a list
-        row = self._rows[sender]
-        account = row.get(to)
         if account is None:
-            account = row[to] = [0, 0, 0]
+            account = self._rows[sender][to] = [0, 0, 0]
         account[0] += 1
         account[1] += payload_bytes
         account[2] += wire_bytes
@@ -130,8 +129,12 @@ class Transport:
         if self._plain:
             arrival = self._transmit(now, sender, to, wire_bytes)
             self._at(arrival, self._hand, self._parties[to], key, message)
-            if self._trace is not None:
-                self._note(now, strand, to, number, payload_bytes, wire_bytes, arrival)
+            trace = self._trace
+            if trace is not None:
+                if party._watch is not None:
+                    self._scheduler.charge(strand)
+                spent, strand.carried_ns = strand.carried_ns, 0
+                trace.sent(now, strand, spent, to, number, payload_bytes, wire_bytes, arrival)
             return
         event = NONE
         if self._trace is not None:

@@ -389,3 +389,19 @@ def test_an_array_that_is_no_square_of_texts_is_refused(matrix):
 
 def test_both_letters_that_look_like_mu_are_micro():
     assert parse_time("2 \u00b5s") == parse_time("2 \u03bcs") == parse_time("2 us") == 2000
+
+
+@pytest.mark.parametrize("what", ["sleep", "gather", "stage"])
+def test_what_a_party_gives_to_await_is_awaited_once(what):
+    async def program(party):
+        made = {
+            "sleep": lambda: party.sleep(1),
+            "gather": lambda: party.gather(_one()),
+            "stage": party.stage,
+        }
+        waiting = made[what]()
+        await waiting
+        await waiting
+
+    with pytest.raises(UsageError, match="awaited twice"):
+        simulate(program, parties=1)
