@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mpcsim.options import Json
+from mpcsim.cli import Json
 
 
 def validate(
@@ -45,8 +45,8 @@ def validate(
             raise InputError("--tcp: stands alone; accepted beside it: --json")
         _validate_tcp(as_json=as_json)
         return
-    from analysis import validate as validation
-    from analysis import validation_tables
+    from analysis.validate import judge as validation
+    from analysis.validate import tables as validation_tables
     from mpcsim import record
     from mpcsim.terminal import console
     from mpcsim.texts import to_json
@@ -69,7 +69,7 @@ def validate(
 
 
 def _validate_tcp(*, as_json: bool) -> None:
-    from analysis import tcp_measured
+    from analysis.validate import tcp_measured
     from mpcsim import log
     from mpcsim.terminal import console
     from mpcsim.texts import to_json
@@ -148,10 +148,10 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Run a scenario over many values of its keys, in parallel; started again, it goes on."""
-    from analysis import plot as plots
-    from analysis import sweep as sweeps
-    from analysis import sweep_report
-    from analysis.sweep_engines import choose
+    from analysis.figures import plot as plots
+    from analysis.sweep import choose
+    from analysis.sweep import screen as sweep_report
+    from analysis.sweep import sweep as sweeps
     from mpcsim import plugins
 
     start = choose(engine, scheduler, jobs)
@@ -191,7 +191,7 @@ def retime(
     as_json: Json = False,
 ) -> None:
     """Say what a run would take over another network, and why, without running its protocol again."""
-    from analysis import retime_report
+    from analysis.retime import screen as retime_report
 
     found = retime_report.retime(run, overrides or [], csv, verified=verified)
     found.show(as_json=as_json)
@@ -228,7 +228,7 @@ def plot(
     ] = None,
 ) -> None:
     """Draw figures for papers, and print their files."""
-    from analysis import plot as plots
+    from analysis.figures import plot as plots
 
     for path in plots.plot(runs, kinds or [], out, formats, span):
         typer.echo(str(path))

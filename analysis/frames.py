@@ -12,8 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.span_parts import parts
-from mpcsim.notebook import link_frame, party_frame, row_frame, span_frame
-from mpcsim.record import Record
+from mpcsim.record import Record, link_frame, party_frame, row_frame, span_frame
 from mpcsim.texts import shown
 
 _NOT_COMPARED = ("description", "folder", "name", "network.note")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mpcsim import Run
 from mpcsim.scenario import load_scenario
-from mpcsim.workload import build_program, run_program
+from mpcsim.scenario.workload import build_program, run_program
 from scenarios import WORKLOADS
 
 SHIPPED = Path(str(files("scenarios")))

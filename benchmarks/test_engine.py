@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from mpcsim import Network, Party, simulate
-from mpcsim.memory import peak_memory_mb
+from mpcsim.engine.memory import peak_memory_mb
 
 _MESSAGES = 60_000
 _TRIALS = 4

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpcsim.fingerprint import fingerprint
+from mpcsim.metering.fingerprint import fingerprint
 from protocols import kernels
 
 MILLION = 10**6

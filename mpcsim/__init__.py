@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mpcsim.engine import Party
     from mpcsim.errors import (
         CheckFailed,
         DeadlockError,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from mpcsim.network import Network
-    from mpcsim.party import Party
-    from mpcsim.simulate import Run, simulate
+    from mpcsim.record import Run
+    from mpcsim.simulate import simulate
 
 __all__ = [
     "CheckFailed",
@@ -44,7 +45,7 @@ __all__ = [
     "simulate",
 ]
 
-_ELSEWHERE = {"Network": "network", "Party": "party", "Run": "simulate", "simulate": "simulate"}
+_ELSEWHERE = {"Network": "network", "Party": "engine", "Run": "record", "simulate": "simulate"}
 
 
 class _Package(types.ModuleType):

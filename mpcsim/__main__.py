@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from mpcsim import extras
-from mpcsim.cli import build
+from mpcsim.causes import text
+from mpcsim.cli import BROKEN_PIPE, UNFINISHED, build, ended, flushed, terminable, unread
 from mpcsim.errors import InputError, MpcsimError
-from mpcsim.exits import BROKEN_PIPE, UNFINISHED, ended, flushed, terminable, unread
-from mpcsim.failure import text
 from mpcsim.texts import escaped
 
 _TRACEBACK = "MPCSIM_DEBUG"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit, with a status of `mpcsim.exits`."""
+    """Run the command line and exit, with a status of `mpcsim.cli.exits`."""
     gc.set_threshold(50_000, 20, 500)  # starting up makes many objects, and no garbage
     # NumPy's threads would spin through small products in the clear, longer than those take.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

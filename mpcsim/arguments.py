@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mpcsim.causes import described, place
+from mpcsim.engine import Party
 from mpcsim.errors import MpcsimError, PartyError, UsageError
-from mpcsim.failure import described, place
-from mpcsim.link_tables import ANY
-from mpcsim.network import Network
-from mpcsim.party import Party
+from mpcsim.network import ANY, Network
 from mpcsim.schema import shown
 
 MOST_PARTIES = 10**6

@@ -12,8 +12,6 @@ from mpcsim.paths import in_text
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from mpcsim.strand import Actor
-
 
 def configure() -> None:
     """Send the logs of this process to standard error."""
@@ -32,7 +30,7 @@ def configure() -> None:
     )
 
 
-def party_log(party: Actor) -> Any:
+def party_log(party: Any) -> Any:
     """Return a logger whose lines say which party speaks, in which span, at what time of its own."""
     return structlog.get_logger().bind(party=party)
 

@@ -15,8 +15,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from mpcsim.causes import guarded
 from mpcsim.errors import InputError
-from mpcsim.failure import guarded
 
 COMMANDS, SCENARIOS, COLUMNS = "mpcsim.commands", "mpcsim.scenarios", "mpcsim.columns"
 MAKESPANS = "mpcsim.makespans"

@@ -4,116 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from mpcsim import failure
 from mpcsim.arguments import Program, cast, coroutines, network_of, seed_of
-from mpcsim.clock import Clock, VirtualClock, WallClock
-from mpcsim.compute import Stopwatch
-from mpcsim.emulation import emulate
+from mpcsim.engine import (
+    Clock,
+    Compute,
+    Party,
+    Scheduler,
+    Stopwatch,
+    Trace,
+    Transport,
+    VirtualClock,
+    WallClock,
+    failure,
+    keep_freed_memory,
+)
 from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError, UsageError
-from mpcsim.faults import Slow, read_faults
+from mpcsim.faults import Injector, Slow, check_ends, read_faults
 from mpcsim.garbage import patient_collector
-from mpcsim.injector import Injector, check_ends
-from mpcsim.laws import party_id
-from mpcsim.memory import keep_freed_memory
-from mpcsim.meter import Digest, PartyCost, SpanCost, Traffic, collect_spans
-from mpcsim.network import Network
-from mpcsim.notebook import Shown
-from mpcsim.party import Party
-from mpcsim.scheduler import Compute, Outcome, Scheduler
-from mpcsim.texts import shown
-from mpcsim.trace import Trace
-from mpcsim.transport import Transport
-
-ClockName = Literal["virtual", "wall"]
-
-
-@dataclass
-class Run(Shown):
-    """A run: its results and costs; of one that did not finish, as far as it went.
-
-    Attributes:
-        outputs: what the programs returned: a list by party, or a dict by role where roles were given.
-        rounds: length of the longest chain of causally dependent messages.
-        makespan_ns: virtual (or wall) nanoseconds until the last party finished, or the run stopped.
-        digest: hash over all messages (time, from, to, channel, wire bytes, payload).
-        per_party: bytes and messages sent, and compute, by party.
-        links: what was sent, by (from, to).
-        spans: cost by span, parents first.
-        observed: values handed to `party.observe`, by name and party, where no observer took them.
-        events: the trace, where one was asked for.
-        faults: what the rules of faults did, in order (the first thousand).
-        timeouts: how many waits had a timeout; where there is one, a run cannot be retimed.
-        resent: segments that were sent again after loss.
-        shared: what concurrent sub-protocols of a party shared and changed, by party and variable: what
-            they do may depend on the network, and `rounds` count a change as heard by all who share it.
-        clock_reads: how often protocols looked at `party.now`: what they did then, the network decides.
-        error: what ended the run, where it did not finish.
-        outcomes: what became of each party, by role: "finished"; "failed": it raised, or had not come to
-            its end when the run stopped; "crashed": a fault stopped it.
-    """
-
-    outputs: Any
-    rounds: int
-    makespan_ns: int
-    digest: str
-    per_party: list[PartyCost]
-    links: Mapping[tuple[int, int], Traffic]
-    spans: list[SpanCost]
-    observed: dict[str, dict[int, list[Any]]]
-    network: Network
-    seed: int | None
-    compute: Compute
-    clock: ClockName
-    wall_s: float
-    events: Sequence[dict[str, Any]] | None = field(default=None, repr=False)
-    faults: list[dict[str, Any]] = field(default_factory=list, repr=False)
-    timeouts: int = 0
-    resent: int = 0
-    shared: list[dict[str, str]] = field(default_factory=list, repr=False)
-    clock_reads: int = 0
-    error: MpcsimError | Interrupted | None = field(default=None, repr=False)
-    outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
-    audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to its end; parties that a fault crashed do not keep it from that."""
-        return self.error is None
-
-    @property
-    def makespan(self) -> float:
-        """Seconds until the last party finished, or the run stopped."""
-        return self.makespan_ns / 1e9
-
-    @property
-    def messages(self) -> int:
-        """Messages, summed over parties."""
-        return sum(party.sent.messages for party in self.per_party)
-
-    @property
-    def payload_bytes(self) -> int:
-        """Payload bytes, summed over parties."""
-        return sum(party.sent.payload_bytes for party in self.per_party)
-
-    @property
-    def wire_bytes(self) -> int:
-        """Wire bytes, summed over parties."""
-        return sum(party.sent.wire_bytes for party in self.per_party)
-
-    def span(self, name: str | Sequence[str]) -> SpanCost:
-        """Return the first span of that name, or the span of a path: a list of names.
-
-        Raises:
-            UsageError: there is no such span.
-        """
-        for span in self.spans:
-            if span.name == name or (not isinstance(name, str) and span.path == tuple(name)):
-                return span
-        names = ", ".join(dict.fromkeys(shown(span.name) for span in self.spans)) or "none"
-        raise UsageError(f"the run has no span {name!r}; its spans: {names}")
+from mpcsim.metering import Digest, PartyCost, collect_spans
+from mpcsim.network import Network, party_id
+from mpcsim.record import ClockName, Run
+from mpcsim.tcp import emulate
 
 
 @patient_collector()
@@ -149,7 +62,7 @@ def simulate(
         compute: "none": network time alone; "measured": processor time advances each party's clock.
         clock: "virtual", or "wall" to wait in real time on uvloop.
         trace: keep every event.
-        faults: rules of `mpcsim.faults`, or tables as in a scenario's `[[faults]]`.
+        faults: rules of `mpcsim.faults.rules`, or tables as in a scenario's `[[faults]]`.
         speed: by role, how fast the party's processor is: 0.5 is half as fast as this one.
         check_payloads: refuse a payload that changed between send and delivery (slow; for debugging).
         audit: keep a row for each message, to compare two runs event by event.

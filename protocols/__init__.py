@@ -1,13 +1,20 @@
 """Protocols of secure three-party computation on replicated secret sharing."""
 
-from protocols.activation import relu
-from protocols.arithmetic import conv2d_fixed, dot_fixed, matmul_fixed, multiply, multiply_fixed
-from protocols.comparison import is_negative, less_than
-from protocols.maximum import argmax
-from protocols.pooling import average_pool2d, max_pool2d
-from protocols.ring import Ring
-from protocols.server import Choices, Server
-from protocols.sharing import (
+from protocols.domains import Ring
+from protocols.replicated3.constructions import (
+    argmax,
+    conv2d_fixed,
+    dot_fixed,
+    is_negative,
+    less_than,
+    matmul_fixed,
+    multiply,
+    multiply_fixed,
+)
+from protocols.replicated3.layers import average_pool2d, max_pool2d, relu
+from protocols.replicated3.sharings import (
+    Choices,
+    Server,
     Share,
     add,
     add_public,

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import InputError
 from mpcsim.scenario import Scenario
-from protocols import kernels, shapes
-from protocols.ring import Ring
-from protocols.server import Choices
+from protocols import kernels
+from protocols.domains import Ring
+from protocols.kernels import shapes
+from protocols.replicated3.sharings import Choices
 
 _Whole = Annotated[int, Field(strict=True)]
 

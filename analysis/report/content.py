@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis import frames, predict
+from analysis import frames
 from analysis.critical import PARTS
-from analysis.measure import Measured
-from analysis.message_times import Messages, messages_of
+from analysis.predict import Measured, Row, params_text
+from analysis.predict import run as predict
 from analysis.report.networks import Choices, choices
-from analysis.retime import Retiming, load
-from analysis.rows import Row, params_text
+from analysis.retime import Messages, Retiming, load, messages_of
 from analysis.span_parts import Part, parts
 from mpcsim import InputError, MpcsimError
 from mpcsim.paths import distinct, span_paths

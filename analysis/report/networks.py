@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.retime import Retiming
-from analysis.retime_grid import Grid, retime_grid
-from analysis.retime_structure import SEND
-from analysis.sweep_grid import Axis, combine
+from analysis.points import Axis, combine
+from analysis.replay import SEND
+from analysis.retime import Grid, Retiming, retime_grid
 from mpcsim import InputError
 from mpcsim.units import parse_bandwidth, parse_time
 

@@ -24,7 +24,7 @@ from protocols import (
     reveal_to_client,
     share_by_client,
 )
-from protocols.sharing import Share, receive_reveal
+from protocols.replicated3.sharings.sharing import Share, receive_reveal
 
 CLIENT = "client"
 RING = Ring(bits=64, fraction_bits=16, value_bits=31)
@@ -71,10 +71,10 @@ def _layers(network: jobs.Network) -> str:
 def _inference(job: jobs.Job) -> Callable[[], Any]:
     """Build a scenario of the network in a folder of its own: images and weights are the peers'."""
     from mpcsim.scenario import load_scenario
-    from mpcsim.workload import build_program, run_program
+    from mpcsim.scenario.workload import build_program, run_program
     from scenarios import WORKLOADS
-    from scenarios import weights as weight_files
-    from scenarios.model import ModelSettings
+    from scenarios.networks import weights as weight_files
+    from scenarios.networks.model import ModelSettings
 
     network = jobs.NETWORKS[job.network]
     side, channels = network.side, network.channels
@@ -106,7 +106,7 @@ def _inference(job: jobs.Job) -> Callable[[], Any]:
 def _training() -> Callable[[], Any]:
     """Return a run of the shipped training step, which is the peers' job on seeded images of its own."""
     from mpcsim.scenario import load_scenario
-    from mpcsim.workload import build_program, run_program
+    from mpcsim.scenario.workload import build_program, run_program
     from scenarios import WORKLOADS
 
     scenario = load_scenario(str(files("scenarios") / "training_step.toml"))

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from mpcsim.engine import COLUMNS, KINDS
 from mpcsim.faults import Duplicate
 from mpcsim.paths import from_text, in_text, span_paths
 from mpcsim.schema import shown
-from mpcsim.trace import COLUMNS, KINDS
 
 _ROW = itemgetter(*COLUMNS)
 _OPTIONAL = ("peer", "message", "payload_bytes", "wire_bytes", "arrival", "value")
@@ -135,11 +135,7 @@ class EventCheck:
             try:
                 row = _ROW(event)
                 fits = (row[0], *map(type, row)) in _SHAPES
-            except (
-                KeyError,
-                TypeError,
-                IndexError,
-            ):  # no object, without a column, of a kind that is no text
+            except (KeyError, TypeError, IndexError):  # no event at all
                 raise Unfit(_unlike_an_event(event)) from None
             if not fits or len(event) != len(COLUMNS):
                 raise Unfit(_unlike_an_event(event))

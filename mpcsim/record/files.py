@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mpcsim.trace import COLUMNS
+from mpcsim.engine import COLUMNS
 
 SCENARIO, SUMMARY, EVENTS = "scenario.toml", "summary.json", "events.jsonl"
 TABLE = "events.parquet"  # in place of the lines, where there are many

@@ -14,7 +14,7 @@ from mpcsim.record.event_checks import EventCheck, Unfit
 from mpcsim.record.files import EVENTS, SUMMARY, TABLE, arrow_schema
 from mpcsim.record.files import SCENARIO as SCENARIO_FILE
 from mpcsim.record.summary_checks import check_summary
-from mpcsim.scenario import Scenario, load_scenario
+from mpcsim.scenario_file import Scenario, load_scenario
 
 _LINES = 4096  # read as one JSON document: faster than one by one
 _BATCH = 2**14

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from mpcsim import texts
+from mpcsim.engine import peak_memory_mb
 from mpcsim.errors import InputError
-from mpcsim.memory import peak_memory_mb
-from mpcsim.scenario import Scenario
-from mpcsim.simulate import Run
+from mpcsim.record.run import Run
+from mpcsim.scenario_file import Scenario
 
 FORMAT = 1
 _DEEPEST = 100  # lists and dicts within each other

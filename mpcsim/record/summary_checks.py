@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim.errors import InputError
 from mpcsim.paths import span_paths
 from mpcsim.record.summaries import FORMAT
-from mpcsim.scenario import Scenario
+from mpcsim.scenario_file import Scenario
 from mpcsim.schema import shown, validate
 from mpcsim.units import NANOSECONDS
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ import tomli_w
 from mpcsim import texts
 from mpcsim.errors import InputError
 from mpcsim.record.files import EVENTS, SCENARIO, SUMMARY, TABLE, arrow_schema
+from mpcsim.record.run import Run
 from mpcsim.record.summaries import to_json
-from mpcsim.scenario import Scenario
-from mpcsim.simulate import Run
+from mpcsim.scenario_file import Scenario
 
 _MOST_LINES = 200_000
 _BATCH = 2**16
@@ -82,7 +83,7 @@ def _same_run(folder: Path, record: Mapping[str, Any]) -> bool:
     try:
         found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         return all(found[key] == record[key] for key in ("name", "digest"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # whatever else lies there
         return False
 
 
@@ -91,7 +92,7 @@ def _write_files(folder: Path, run: Run, scenario: Scenario, record: Mapping[str
     (folder / SUMMARY).write_text(to_json(record), encoding="utf-8")
     if run.events is None:
         return
-    if len(run.events) > _MOST_LINES:
+    if len(run.events) > _MOST_LINES and find_spec("pyarrow") is not None:
         _write_table(folder / TABLE, run.events)
     else:
         _write_lines(folder / EVENTS, run.events)

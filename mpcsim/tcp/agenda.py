@@ -6,7 +6,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from mpcsim.clock import Clock
+from mpcsim.engine import Clock
 from mpcsim.tcp import steady
 from mpcsim.tcp.connection import Connection
 

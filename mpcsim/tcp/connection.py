@@ -6,11 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from mpcsim.laws import Law
-from mpcsim.streams import Stream
-from mpcsim.tcp.keys import Rules
+from mpcsim.engine import NONE
+from mpcsim.network import Law, Rules, Stream
 from mpcsim.tcp.window import Offer, RoundTrip, Window
-from mpcsim.trace import NONE
 
 PATIENCE_DEVICE = (
     1_000_000  # ns of transmission that a connection keeps in its device's queue (Linux's TSQ)

@@ -11,16 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mpcsim.clock import Clock
-from mpcsim.downlink import Downlink
-from mpcsim.emulator import transmission_ns
-from mpcsim.network import Network
-from mpcsim.ports import Deliver
+from mpcsim.engine import NONE, Clock, Deliver, Trace
+from mpcsim.network import Downlink, Network, rules, transmission_ns
 from mpcsim.tcp import recovery
 from mpcsim.tcp.agenda import Agenda
 from mpcsim.tcp.connection import Burst, Connection, Held, Line, Message
-from mpcsim.tcp.keys import rules
-from mpcsim.trace import NONE, Trace
 
 Explain = Callable[[tuple[Any, ...], Held], None]
 """Takes a message's parcel, and what held it up."""
@@ -31,7 +26,7 @@ def _unknown(now: int, sender: int, to: int, wire_bytes: int) -> int:
 
 
 class TcpEmulator(Agenda):
-    """The network of one run, over TCP; to the transport it is what `mpcsim.emulator.Emulator` is.
+    """The network of one run, over TCP; to the transport it is what `mpcsim.network.emulator.Emulator` is.
 
     Attributes:
         plain: False: no arrival is known when a message is sent, and `transmit` refuses.

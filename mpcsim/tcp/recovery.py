@@ -9,9 +9,9 @@ all that is lost of it.
 
 from __future__ import annotations
 
+from mpcsim.engine import NONE
 from mpcsim.tcp.connection import Burst, Connection, Host
 from mpcsim.tcp.window import FLOOR
-from mpcsim.trace import NONE
 
 THRESHOLD = 3  # segments sent later that must have come
 MOST_TIMEOUTS = 15  # then a connection breaks (Linux's tcp_retries2)

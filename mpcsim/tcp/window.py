@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mpcsim.network import Rules
 from mpcsim.tcp.cubic import Cubic, HyStart
-from mpcsim.tcp.keys import Rules
 
 FLOOR = 200_000_000  # ns: Linux's least for 4·rttvar
 _FIRST_WINDOW = 65_535  # bytes: what a receiver offers at first

@@ -1,7 +1,7 @@
 """Every array operation of the protocols: pure functions on words, planes and residues.
 
 Protocols reach arrays only through this module (views such as ``reshape``, ``transpose`` and slices
-stay NumPy), so that a twin with the same names, which knows shapes alone, can take its place.
+stay NumPy), so that a twin with the same names, which knows shapes alone, can take its place: `shapes`.
 
 - *words*: uint32 or uint64 arrays of any shape; arithmetic wraps modulo 2^32 or 2^64.
 - *planes*: uint8 arrays (bits, ⌈n/8⌉); bit i mod 8 of byte ⌊i/8⌋ of a plane belongs to value i,
@@ -13,6 +13,7 @@ compiled when first imported on a machine and come from Numba's cache after that
 for the compiler.
 """
 
+from protocols.correlated import expand_words
 from protocols.kernels.bits import bit_planes, from_planes, pack, unpack
 from protocols.kernels.digits import (
     any_zero,
@@ -58,7 +59,6 @@ from protocols.kernels.products import (
 from protocols.kernels.residues import pack_mod, uniform_mod, uniform_mod_words, unpack_mod
 from protocols.kernels.tables import and3, one_hot, table_lookup
 from protocols.kernels.windows import scatter_windows
-from protocols.prf import expand_words
 
 __all__ = [
     "add",

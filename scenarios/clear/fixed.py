@@ -19,7 +19,7 @@ from mpcsim.errors import InputError
 from scenarios.clear import windows
 from scenarios.clear.floating import check_images
 from scenarios.clear.graph import walk
-from scenarios.model import Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.networks import Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
 
 Integers = NDArray[np.int64]
 Weights = Mapping[str, NDArray[Any]]

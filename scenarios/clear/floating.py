@@ -1,7 +1,7 @@
 """The network in floating point: forward, and backward for training in the clear.
 
 The number type is that of the images: float64 for reference values, float32 for training.
-Weights are a flat mapping: "conv1/kernel", "conv1/bias", … (see `scenarios.weights`).
+Weights are a flat mapping: "conv1/kernel", "conv1/bias", … (see `scenarios.networks.weights`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import windows
 from scenarios.clear.graph import walk
-from scenarios.model import IMAGE, Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.networks import IMAGE, Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]

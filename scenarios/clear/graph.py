@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from scenarios.model import IMAGE, LayerPlan, readers
+from scenarios.networks import IMAGE, LayerPlan, readers
 
 Array = NDArray[Any]
 

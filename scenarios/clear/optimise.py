@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from scenarios.clear.floating import backward, forward, forward_cached, softmax_cross_entropy
 from scenarios.data import Dataset
-from scenarios.model import ModelSettings, shapes
-from scenarios.weights import Weights
+from scenarios.networks import ModelSettings, Weights, shapes
 
 
 @dataclass

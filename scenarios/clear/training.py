@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.clear import fixed, floating, windows
-from scenarios.model import AveragePooling2D, LayerPlan, MaxPooling2D
+from scenarios.networks import AveragePooling2D, LayerPlan, MaxPooling2D
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]

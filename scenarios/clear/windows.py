@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.model import LayerPlan
+from scenarios.networks import LayerPlan
 
 Place = tuple[int, int, tuple[slice, ...]]
 

@@ -1,130 +1,17 @@
-"""Image sources: what the hospital sends, and what a network learns from.
+"""Images: what the hospital sends, and what a network learns from.
 
-`load_data` gives the images that a scenario's `[data]` table asks for; `load_split` gives a whole
-split, for training and for measuring accuracy.
+In flows `[data]`; out flow labelled images that were looked at before anyone computes with them.
 """
 
-from __future__ import annotations
+from scenarios.data.dataset import check_classes, class_name
+from scenarios.data.sources import Dataset, DataSettings, load_data, load_split, pick
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Literal
-
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-
-from mpcsim.errors import InputError
-from scenarios.data import files, ihc
-from scenarios.data.dataset import Dataset, choose, pick
-from scenarios.data.folders import Layout
-
-__all__ = ["DataSettings", "Dataset", "load_data", "load_split", "pick"]
-
-_Whole = Annotated[int, Field(strict=True)]
-
-
-class DataSettings(BaseModel):
-    """The `[data]` table of a scenario.
-
-    Pixels leave every source in [0, 1]. `pixels = "signed"` then maps them to [-1, 1], so that
-    the zeros which a convolution pads with are mid-grey; `"unit"` leaves them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: Literal["ihc", "folder", "npz", "idx", "random"] = "ihc"
-    count: Annotated[_Whole, Field(ge=1, description="images that the hospital sends")] = 1
-    split: Literal["train", "test"] = "test"
-    offset: Annotated[_Whole, Field(ge=0, description="images of the order to skip")] = 0
-    seed: Annotated[_Whole, Field(ge=0)] | None = Field(
-        default=None, description="order of the images; the scenario's seed if absent"
-    )
-    path: str | None = Field(default=None, description="folder, npz, idx: where the files are")
-    size: Annotated[_Whole, Field(ge=1)] | None = Field(
-        default=None, description="side in pixels; ihc cuts tiles of it (50), folder resizes to it"
-    )
-    channels: Literal[1, 3] | None = Field(default=None, description="1: luminance, 3: colour")
-    stride: Annotated[_Whole, Field(ge=1, description="ihc: pixels between tiles")] = 8
-    pixels: Literal["signed", "unit"] = "signed"
-    labels: Literal["outer", "inner"] = Field(
-        default="outer", description="folder: which folder names the class; inner: below one a patient"
-    )
-    match: str | None = Field(default=None, description='folder: a glob of paths, such as "*/40X/*"')
-    train_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="folder without train and test folders: how much is for training"
-    )
-
-
-def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -> Dataset:
-    """Return the `count` images that the settings ask for, the classes taking turns.
-
-    Relative paths start at `base`, the scenario's folder. `seed` is the scenario's, and orders
-    the images unless the settings have a seed of their own.
-    """
-    order = seed if settings.seed is None else settings.seed
-
-    def chosen(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        return choose(labels, len(ihc.CLASSES), settings.count, settings.offset, order)
-
-    if settings.source == "ihc":
-        return _scaled(_read(settings, settings.split, base, chosen), settings)
-    return pick(load_split(settings, base=base), settings.count, settings.offset, order)
-
-
-def load_split(
-    settings: DataSettings,
-    split: Literal["train", "test"] | None = None,
-    base: Path | None = None,
-) -> Dataset:
-    """Return every image of a split (the settings' own unless given), pixels as they ask."""
-    return _scaled(_read(settings, split or settings.split, base), settings)
-
-
-def _scaled(data: Dataset, settings: DataSettings) -> Dataset:
-    """Return the images with pixels in the range that the settings ask for."""
-    if settings.pixels == "unit":
-        return data
-    return Dataset(data.images * 2.0 - 1.0, data.labels, data.classes, data.description)
-
-
-def _read(
-    settings: DataSettings,
-    split: Literal["train", "test"],
-    base: Path | None,
-    chosen: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
-) -> Dataset:
-    if settings.source == "ihc":
-        if settings.path is not None:
-            raise InputError(
-                f"data.path = {settings.path!r}: the source 'ihc' ships with scikit-image and takes no path"
-            )
-        return ihc.load(split, settings.size or 50, settings.channels or 3, settings.stride, chosen)
-    if settings.source == "random":
-        return _random(settings, split)
-    if settings.path is None:
-        raise InputError(f"data.path is missing: the source {settings.source!r} needs one")
-    path = (base or Path()) / Path(settings.path).expanduser()
-    if settings.source == "folder":
-        layout = Layout(settings.labels, settings.match, settings.train_share)
-        return files.load_folder(path, split, settings.size, settings.channels, layout)
-    data = (files.load_npz if settings.source == "npz" else files.load_idx)(path, split)
-    side = data.images.shape[1:3]
-    if settings.size is not None and side != (settings.size, settings.size):
-        raise InputError(
-            f"data.size = {settings.size}: {path} holds images of {side[0]}×{side[1]}; only the "
-            "source 'folder' resizes"
-        )
-    images = files.with_channels(data.images, settings.channels, str(path))
-    return Dataset(images, data.labels, data.classes, data.description)
-
-
-def _random(settings: DataSettings, split: Literal["train", "test"]) -> Dataset:
-    """Return twice as many random images as are asked for, of two classes: noise, to measure cost with."""
-    size, channels = settings.size or 28, settings.channels or 1
-    count = 2 * (settings.offset + settings.count)
-    rng = np.random.default_rng([0 if split == "train" else 1, settings.seed or 0])
-    images = rng.random((count, size, size, channels))
-    labels = np.arange(count) % 2
-    what = f"uniformly random pixels, {size}×{size}×{channels}; labels mean nothing"
-    return Dataset(images, labels, ("zero", "one"), what)
+__all__ = [
+    "DataSettings",
+    "Dataset",
+    "check_classes",
+    "class_name",
+    "load_data",
+    "load_split",
+    "pick",
+]

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from analysis import claims
-from analysis.costs.catalogue import OPERATIONS
+from analysis.costs.replicated3.catalogue import OPERATIONS
+from analysis.validate import claims
 
 ROOT = Path(__file__).parents[2]
 PAGE = "constructions.md"

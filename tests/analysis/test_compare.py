@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from analysis import compare, frames
+from analysis import frames
+from analysis.compare import records as compare
 from mpcsim import InputError
 from mpcsim.__main__ import main
 from mpcsim.record import read_record

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from analysis.costs import boolean, halves, layers, numbers, operations, signs
+from analysis.costs import numbers
 from analysis.costs.algebra import (
     LOCAL,
     Cost,
@@ -16,9 +16,10 @@ from analysis.costs.algebra import (
     sequence,
     together,
 )
-from analysis.costs.setting import NoFormula, Setting
+from analysis.costs.replicated3 import boolean, halves, layers, operations, signs
+from analysis.costs.replicated3.setting import NoFormula, Setting
 from mpcsim import InputError
-from scenarios.model import ModelSettings, shapes
+from scenarios.networks.model import ModelSettings, shapes
 
 # Sizes
 

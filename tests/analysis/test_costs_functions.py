@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from analysis.costs import boolean, conversions, functions, precision, truncations
 from analysis.costs.algebra import LOCAL, exchange, messages
-from analysis.costs.catalogue import OPERATIONS
-from analysis.costs.setting import Setting
-from scenarios import microbench
+from analysis.costs.replicated3 import boolean, conversions, functions, precision, truncations
+from analysis.costs.replicated3.catalogue import OPERATIONS
+from analysis.costs.replicated3.setting import Setting
+from scenarios.probes import microbench
 
 WIDE = Setting(l=64, f=16, V=31)
 NARROW = Setting(l=32, f=8, V=20)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from analysis.costs import halves, numbers, operations, symbolic
-from analysis.costs.catalogue import OPERATIONS
-from analysis.costs.setting import Setting
+from analysis.costs import numbers, symbolic
+from analysis.costs.replicated3 import halves, operations
+from analysis.costs.replicated3.catalogue import OPERATIONS
+from analysis.costs.replicated3.setting import Setting
 
 # Symbols
 

@@ -2,16 +2,17 @@
 
 import pytest
 
-from analysis import measure, predict
-from analysis.costs import signs, training
 from analysis.costs.algebra import LOCAL, messages, sequence
-from analysis.costs.setting import Setting
-from analysis.costs.training_run import Batch, batches
-from analysis.validate import Validation
+from analysis.costs.replicated3 import signs, training
+from analysis.costs.replicated3.setting import Setting
+from analysis.costs.replicated3.training_run import Batch, batches
+from analysis.predict import measuring as measure
+from analysis.predict import run as predict
+from analysis.validate.judge import Validation
 from mpcsim import CheckFailed
-from scenarios import weights
-from scenarios.model import ModelSettings
-from scenarios.training_actors import Halted
+from scenarios.networks import weights
+from scenarios.networks.model import ModelSettings
+from scenarios.training.actors import Halted
 
 SCENARIO = """
 name = "small"

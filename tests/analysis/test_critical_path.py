@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from random_programs import random_program
 
-from analysis import critical_halving
-from analysis.critical import PARTS, Walker, sends_within
-from analysis.critical_halving import all_sends, halved_latency, halvings, textbook
-from analysis.retime_replay import replay
-from analysis.retime_structure import build
+from analysis.critical import halving as critical_halving
+from analysis.critical.halving import all_sends, halved_latency, halvings, textbook
+from analysis.critical.path import PARTS, Walker, sends_within
+from analysis.replay.reading import build
+from analysis.replay.stepping import replay
 from mpcsim import Network, simulate
-from mpcsim.faults import Duplicate
+from mpcsim.faults.rules import Duplicate
 
 MS = 1_000_000
 

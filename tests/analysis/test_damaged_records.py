@@ -6,12 +6,13 @@ import shutil
 
 import pytest
 
-from analysis import plot, retime_report
 from analysis import report as reports
-from analysis.compare import compare
-from mpcsim import InputError, chrome
+from analysis.compare.records import compare
+from analysis.figures import plot
+from analysis.retime import screen as retime_report
+from mpcsim import InputError
 from mpcsim.__main__ import main
-from mpcsim.record import read_record
+from mpcsim.record import chrome, read_record
 
 _CODE = """
 async def ring(party):

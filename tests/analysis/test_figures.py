@@ -11,9 +11,10 @@ import matplotlib.colors
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from analysis import figures, plot, sources
-from analysis.figures_layers import rows_to_show
-from analysis.figures_sweep import scale_of, spread
+from analysis.figures import plot, sources
+from analysis.figures import style as figures
+from analysis.figures.layers import rows_to_show
+from analysis.figures.sweep import scale_of, spread
 from analysis.frames import layers
 from mpcsim import InputError
 from mpcsim.__main__ import main

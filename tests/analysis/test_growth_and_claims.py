@@ -10,8 +10,10 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import claims, growth, validate, validation_tables
-from analysis.claim_formula import SYMBOLS, parse, symbol
+from analysis.validate import claims, growth
+from analysis.validate import judge as validate
+from analysis.validate import tables as validation_tables
+from analysis.validate.claim_formula import SYMBOLS, parse, symbol
 from mpcsim import InputError
 
 # Growth

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from analysis import makespans as module
-from analysis.makespans import makespans
+from analysis.retime import makespans as module
+from analysis.retime.makespans import makespans
 from mpcsim.__main__ import main
 
 

@@ -5,10 +5,10 @@ import pytest
 from matplotlib.image import imread
 from matplotlib.patches import FancyArrowPatch
 
-from analysis import figures
-from analysis.figures_messages import MOST_ARROWS, diagram, thinned
-from analysis.message_times import Message, Messages, messages_of
-from analysis.plot import plot
+from analysis.figures import style as figures
+from analysis.figures.messages import MOST_ARROWS, diagram, thinned
+from analysis.figures.plot import plot
+from analysis.retime.messages import Message, Messages, messages_of
 from mpcsim.__main__ import main
 from mpcsim.record import read_record
 

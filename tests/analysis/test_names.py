@@ -7,18 +7,19 @@ import browser
 import pytest
 from odd_names import ODD, costs, flat, tree
 
-from analysis import compare, frames, report
-from analysis.message_times import find_span, messages_of
-from analysis.plot import plot
+from analysis import frames, report
+from analysis.compare import records as compare
+from analysis.figures.plot import plot
 from analysis.report.content import bars, gather
-from analysis.retime import load
+from analysis.retime.messages import find_span, messages_of
+from analysis.retime.retiming import load
 from mpcsim import InputError, Network
 from mpcsim.__main__ import main
+from mpcsim.cli.printed import print_run
 from mpcsim.paths import in_text, span_paths
-from mpcsim.printed import print_run
 from mpcsim.record import read_record
-from mpcsim.running import execute
 from mpcsim.scenario import load_scenario
+from mpcsim.scenario.running import execute
 from mpcsim.texts import shown
 
 _CODE = """

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis import measure, operation_table, predict
-from analysis.costs.catalogue import OPERATIONS
+from analysis.costs.replicated3.catalogue import OPERATIONS
+from analysis.predict import measuring as measure
+from analysis.predict import run as predict
+from analysis.validate import operation_table
 from mpcsim.__main__ import main
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,9 @@ import time
 import browser
 import pytest
 
-from analysis import predict, report
-from analysis.measure import measure
+from analysis import report
+from analysis.predict import run as predict
+from analysis.predict.measuring import measure
 from analysis.report import content as contents
 from analysis.report.content import MOST_BARS, MOST_MESSAGES, gather
 from analysis.report.networks import LATENCIES

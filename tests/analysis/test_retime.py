@@ -14,18 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_programs import random_program
 
-from analysis.critical import Walker
-from analysis.measure import SHIPPED
-from analysis.retime import NotRetimable, Retiming, load, retime_point
-from analysis.retime_replay import replay
-from analysis.retime_structure import SEND, build
+from analysis.critical.path import Walker
+from analysis.predict.measuring import SHIPPED
+from analysis.replay.reading import build
+from analysis.replay.stepping import replay
+from analysis.replay.structure import SEND
+from analysis.retime.retiming import NotRetimable, Retiming, load, retime_point
 from mpcsim import InputError, Network, record, simulate
 from mpcsim.__main__ import main
-from mpcsim.faults import read_faults
-from mpcsim.profiles import PROFILES
+from mpcsim.faults.rules import read_faults
+from mpcsim.network.profiles import PROFILES
 from mpcsim.record import read_record
 from mpcsim.scenario import load_scenario
-from mpcsim.workload import build_program, run_program
+from mpcsim.scenario.workload import build_program, run_program
 from scenarios import WORKLOADS
 
 JITTER = {"distribution": "exponential", "scale": "3 ms"}
@@ -332,7 +333,7 @@ async def _tell(party):
 
 _CODE = """
 import numpy as np
-from mpcsim.aside import aside
+from mpcsim.engine.beside import aside
 
 async def ring(party):
     for number in range(4):

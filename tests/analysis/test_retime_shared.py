@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from random_programs import random_program
 
-from analysis.retime_replay import replay
-from analysis.retime_structure import NotRetimable, build
+from analysis.replay.reading import build
+from analysis.replay.stepping import replay
+from analysis.replay.structure import NotRetimable
 from mpcsim import Network, plugins, simulate
-from mpcsim.faults import Duplicate
+from mpcsim.faults.rules import Duplicate
 from mpcsim.scenario import load_scenario
-from mpcsim.workload import build_program, run_program
+from mpcsim.scenario.workload import build_program, run_program
 from scenarios import WORKLOADS
 
 MS = 1_000_000

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import sweep as sweeps
-from analysis.sweep_engines import LocalEngine
-from analysis.sweep_grid import combine, read_axes, read_axis
+from analysis.points import combine, read_axes, read_axis
+from analysis.sweep import sweep as sweeps
+from analysis.sweep.engines import LocalEngine
 from mpcsim import InputError
 from mpcsim.__main__ import main
 from mpcsim.record import read_record
@@ -294,7 +294,7 @@ def test_engine_options_that_do_not_fit_are_refused(capsys, options, part):
 
 
 def test_points_that_differ_in_network_alone_are_retimed_and_equal_a_run(tmp_path, monkeypatch):
-    pytest.importorskip("analysis.retime")
+    pytest.importorskip("analysis.retime.retiming")
     axes = ["size=100,5000", "network.latency=1 ms,20 ms", "network.bandwidth=1 Mbit/s,1 Gbit/s"]
     retimed = _sweep(*axes)
     assert (retimed.ran, retimed.retimed) == (2, 6)
@@ -361,7 +361,7 @@ def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_ask
 
 
 def test_a_point_that_cannot_be_retimed_is_run(tmp_path):
-    pytest.importorskip("analysis.retime")
+    pytest.importorskip("analysis.retime.retiming")
     done = _sweep("engine.trace=false", "network.latency=1 ms,20 ms")
     assert (done.ran, done.retimed) == (2, 0)
 

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from analysis import tcp_measured
-from analysis.measure import SHIPPED
-from analysis.tcp_measured import REFERENCES, Reference, compare
+from analysis.predict.measuring import SHIPPED
+from analysis.validate import tcp_measured
+from analysis.validate.tcp_measured import REFERENCES, Reference, compare
 from mpcsim.__main__ import main
 from mpcsim.scenario import load_scenario
-from mpcsim.workload import build_program, run_program
+from mpcsim.scenario.workload import build_program, run_program
 from scenarios import WORKLOADS
 
 QUICK = [one for one in REFERENCES if one.scenario not in (("pomic_paper",), 10**8)]

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from random_programs import random_program
 from test_retime import NETWORKS, assert_retimed
 
-from analysis.critical import Walker
-from analysis.retime_replay import replay
-from analysis.retime_structure import build
+from analysis.critical.path import Walker
+from analysis.replay.reading import build
+from analysis.replay.stepping import replay
 from mpcsim import Network, simulate
-from mpcsim.clock import VirtualClock
-from mpcsim.emulation import emulate
-from mpcsim.tcp.keys import OFF
+from mpcsim.engine.clock import VirtualClock
+from mpcsim.network.tcp_keys import OFF
+from mpcsim.tcp.emulation import emulate
 
 KEYS = st.fixed_dictionaries(
     {},

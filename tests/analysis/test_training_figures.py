@@ -4,27 +4,37 @@ import json
 
 import pytest
 
-from analysis import plot, training_table
-from analysis.paper_series import FIGURES
-from mpcsim import InputError
+from analysis.compare import training as training_table
+from analysis.figures import plot
+from analysis.figures.paper_series import FIGURES
+from mpcsim import InputError, plugins
+from mpcsim.scenario import execute, load_scenario
 
 ROW = {"loss": 0.5, "accuracy": 0.8, "test_loss": 0.6, "test_accuracy": 0.75}
-COMMON = {
-    "format": 1, "seed": 1, "digest": "d", "rounds": 1, "makespan_s": 1.0, "per_party": [], "spans": [],
-    "network": {},
-}  # fmt: skip
 
 
-def record(folder, workload, output):
-    folder.mkdir()
-    found = COMMON | {"name": folder.name, "workload": workload, "output": output}
-    (folder / "summary.json").write_text(json.dumps(found))
-    (folder / "scenario.toml").write_text(f'name = "{folder.name}"\nworkload = "{workload}"\n')
-    return folder
+@pytest.fixture(scope="module")
+def common(tmp_path_factory):
+    """The summary of a run of a probe: what is not the workload's own output."""
+    scenario = load_scenario("link_probe", search=plugins.scenario_folders())
+    return execute(scenario, plugins.workloads(), tmp_path_factory.mktemp("probe") / "record").summary
 
 
 @pytest.fixture
-def training(tmp_path):
+def record(common):
+    def write(folder, workload, output, **more):
+        folder.mkdir()
+        found = common | {"name": folder.name, "workload": workload, "output": output} | more
+        (folder / "summary.json").write_text(json.dumps(found))
+        head = {key: found[key] for key in ("name", "workload", "seed")}
+        (folder / "scenario.toml").write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in head.items()))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def training(tmp_path, record):
     history = [{"epoch": n // 2 + 1, "step": n} | ROW for n in range(6)]
     output = {"history": history, "images": 9, "twins": {"float": [ROW] * 3, "fixed": [ROW] * 3}}
     return record(tmp_path / "training", "private_training", output)
@@ -40,7 +50,9 @@ def test_figures_6_to_9_come_in_all_formats(training):
 
 
 def test_each_figure_has_our_lines_and_the_papers_two(training):
-    from analysis import figures, sources, training_figures
+    from analysis.figures import sources
+    from analysis.figures import style as figures
+    from analysis.figures import training as training_figures
 
     with figures.styled():
         drawn = training_figures.by_epoch(sources.read([training]))
@@ -52,7 +64,7 @@ def test_each_figure_has_our_lines_and_the_papers_two(training):
     assert list(theirs.get_lines()[0].get_ydata()) == list(FIGURES["test_accuracy"].private)
 
 
-def test_a_training_without_tests_gives_the_figures_that_it_can(tmp_path):
+def test_a_training_without_tests_gives_the_figures_that_it_can(tmp_path, record):
     row = {"epoch": 1, "step": 1, "loss": 0.5, "accuracy": 0.8}
     output = {"history": [row], "images": 9, "twins": {"float": []}}
     folder = record(tmp_path / "training", "private_training", output)
@@ -60,13 +72,13 @@ def test_a_training_without_tests_gives_the_figures_that_it_can(tmp_path):
     assert names == {"figure6-training-accuracy", "figure7-training-loss"}
 
 
-def test_a_training_that_revealed_nothing_feeds_no_such_figure(tmp_path):
+def test_a_training_that_revealed_nothing_feeds_no_such_figure(tmp_path, record):
     folder = record(tmp_path / "training", "private_training", {"history": []})
     with pytest.raises(InputError, match="needs the run record of a private training that revealed"):
         plot.plot([folder], ["training"])
 
 
-def test_figure_10_is_drawn_from_the_local_cost(tmp_path):
+def test_figure_10_is_drawn_from_the_local_cost(tmp_path, record):
     rows = [
         {"samples": n, "training_s": n / 10, "sharing_s": n / 1e4, "sharing_bytes": n * 120_000}
         for n in (25, 50, 100)
@@ -88,21 +100,18 @@ def test_the_papers_series_are_fifteen_epochs_each():
 # The table of accuracies
 
 
-def trained(folder, seed, secure, fixed):
+def trained(record, folder, seed, secure, fixed):
     judged = {
         name: {"accuracy": value, "images": 400, "loss": 0.1}
         for name, value in (("secure", secure), ("fixed", fixed), ("float", fixed))
     }
     error = {"fixed": {"followed": seed / 1e4, "last_step": 20, "end": 1e-2}}
     output = {"history": [], "steps": 300, "test": judged, "max_weight_error": error}
-    place = record(folder / f"run{seed}", "private_training", output)
-    summary = json.loads((place / "summary.json").read_text()) | {"name": "thin", "seed": seed}
-    (place / "summary.json").write_text(json.dumps(summary))
-    return place
+    return record(folder / f"run{seed}", "private_training", output, name="thin", seed=seed)
 
 
-def test_the_table_has_a_row_a_seed_and_their_mean(tmp_path, capsys):
-    folders = [trained(tmp_path, 1, 0.94, 0.95), trained(tmp_path, 2, 0.92, 0.90)]
+def test_the_table_has_a_row_a_seed_and_their_mean(tmp_path, capsys, record):
+    folders = [trained(record, tmp_path, 1, 0.94, 0.95), trained(record, tmp_path, 2, 0.92, 0.90)]
     assert training_table.main([str(folder) for folder in folders]) == 0
     printed = capsys.readouterr().out
     assert "| thin | 1 | 300 | 400 | 94.00 | 95.00 | 95.00 | -1.00 | -1.00 | 1.0e-04 | 1.0e-02 |" in printed

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from analysis import plot, sources
-from analysis.sweep_results import Store, tabulate
+from analysis.figures import plot, sources
+from analysis.sweep.results import Store, tabulate
 from mpcsim import DeadlockError, Network, simulate
 from mpcsim.__main__ import main
 from mpcsim.record import read_record

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from random_programs import random_program
 
-from analysis.critical import Walker
-from analysis.critical_halving import doubled_bandwidth, halvings
-from analysis.retime_replay import replay
-from analysis.retime_structure import build
+from analysis.critical.halving import doubled_bandwidth, halvings
+from analysis.critical.path import Walker
+from analysis.replay.reading import build
+from analysis.replay.stepping import replay
 from mpcsim import Network, simulate
-from mpcsim.faults import Partition
+from mpcsim.faults.rules import Partition
 
 NEVER = Partition(start="900000 s")
 STILL = {"distribution": "uniform", "maximum": "0 ms"}

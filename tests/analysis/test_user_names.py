@@ -15,7 +15,7 @@ NAMES = [name for name in dict.fromkeys(map(whole, ODD)) if len(name) < 1000 and
 _CODE = """
 import json
 from pathlib import Path
-from mpcsim.workload import Program
+from mpcsim.scenario import Program
 
 NAMES = json.loads(Path(__file__).with_name("names.json").read_text())
 

@@ -8,14 +8,19 @@ import pytest
 from odd_names import ODD
 from rich.console import Console
 
-from analysis import grid, measure, plot, predict, sources, validate, validation_tables
-from analysis.costs import catalogue, signs
 from analysis.costs.algebra import Cost
-from analysis.rows import Row
+from analysis.costs.replicated3 import catalogue, signs
+from analysis.figures import plot, sources
+from analysis.predict import measuring as measure
+from analysis.predict import run as predict
+from analysis.predict.rows import Row
+from analysis.validate import grid
+from analysis.validate import judge as validate
+from analysis.validate import tables as validation_tables
 from mpcsim import CheckFailed, InputError
 from mpcsim.__main__ import main
 from mpcsim.texts import storable, whole
-from scenarios import microbench
+from scenarios.probes import microbench
 
 
 def _main(*arguments):

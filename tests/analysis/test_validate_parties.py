@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from analysis import validate
+from analysis.validate import judge as validate
 from mpcsim import InputError
 
 FILE = """
@@ -15,8 +15,8 @@ from contextlib import nullcontext
 from pydantic import BaseModel
 
 from analysis.costs.algebra import LOCAL, Cost, messages, sequence
-from analysis.costs.catalogue import Formula
-from mpcsim.workload import Program
+from analysis.costs.replicated3.catalogue import Formula
+from mpcsim.scenario import Program
 from scenarios.settings import SecureSettings
 
 PLAN = json.loads({plan!r})

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mpcsim import simulate
-from mpcsim.aside import aside
+from mpcsim.engine.beside import aside
 from mpcsim.errors import RunError
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mpcsim import InputError, Network, simulate
-from mpcsim.chrome import trace_events, write_trace
+from mpcsim.record.chrome import trace_events, write_trace
 
 
 async def _protocol(party):

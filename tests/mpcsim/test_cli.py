@@ -191,7 +191,7 @@ def test_help_imports_nothing_that_only_a_run_needs():
         "import sys\nfrom mpcsim.__main__ import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('numba', 'skimage', 'uvloop', 'structlog', 'scenarios', "
-        "'pandas', 'analysis.validate', 'mpcsim.scenario') if name in sys.modules])"
+        "'pandas', 'analysis.validate.judge', 'mpcsim.scenario') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")

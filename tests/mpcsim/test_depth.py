@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from mpcsim import DeadlockError, Network, RecvTimeout, simulate
-from mpcsim.faults import Crash
+from mpcsim.faults.rules import Crash
 
 MS = 1_000_000
 TEN = Network("10 ms")

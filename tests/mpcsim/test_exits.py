@@ -287,7 +287,7 @@ def test_gathers_many_thousands_deep_do_not_recurse(end):
 
 _FILE = """
 import sys
-from mpcsim.workload import Program
+from mpcsim.scenario import Program
 async def program(party): return party.id
 async def exits(party): sys.exit(0)
 async def interrupts(party): raise KeyboardInterrupt

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcsim import DeadlockError, InputError, Network, PartyError, RecvTimeout, simulate
-from mpcsim.emulator import Emulator
-from mpcsim.faults import Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow, read_faults
-from mpcsim.injector import corrupted
-from mpcsim.streams import Stream
+from mpcsim.faults.injector import corrupted
+from mpcsim.faults.rules import Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow, read_faults
+from mpcsim.network.emulator import Emulator
+from mpcsim.network.streams import Stream
 
 MS = 1_000_000
 TEN = Network("10 ms")

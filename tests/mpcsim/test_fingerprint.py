@@ -3,8 +3,8 @@ import inspect
 import numpy as np
 import pytest
 
-from mpcsim.fingerprint import fingerprint, size
-from mpcsim.memory import keep_freed_memory
+from mpcsim.engine.memory import keep_freed_memory
+from mpcsim.metering.fingerprint import fingerprint, size
 
 
 def test_a_fingerprint_is_that_of_the_bytes_in_c_order():
@@ -42,7 +42,7 @@ def test_no_piece_is_as_large_as_the_library_refuses(monkeypatch):
         def encryptor(self):
             return Tag()
 
-    monkeypatch.setattr("mpcsim.fingerprint.Cipher", Counting)
+    monkeypatch.setattr("mpcsim.metering.fingerprint.Cipher", Counting)
     fingerprint(bytes(2500), 1000)
     fingerprint(np.zeros(3 << 20, np.uint8), 1 << 20)
     assert handed == [1000, 1000, 500, 1 << 20, 1 << 20, 1 << 20]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcsim import InputError
-from mpcsim.frames import decode, encode, seal
+from mpcsim.metering.frames import decode, encode, seal
 
 _DTYPES = st.one_of(
     arrays_of.boolean_dtypes(),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mpcsim import InputError, MpcsimError, Network, simulate
 from mpcsim.errors import ScenarioError
-from mpcsim.faults import read_faults
-from mpcsim.frames import ARRAY, BIG_INTEGER, decode, encode
+from mpcsim.faults.rules import read_faults
+from mpcsim.metering.frames import ARRAY, BIG_INTEGER, decode, encode
 from mpcsim.scenario import load_scenario
 
 _SCENARIO = """

@@ -8,7 +8,7 @@ from mpcsim.__main__ import main
 from mpcsim.record import json_safe, read_record, to_json
 
 _HEAD = """
-from mpcsim.workload import Program
+from mpcsim.scenario import Program
 
 def build(settings):
     async def program(party):

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcsim import Network, simulate
-from mpcsim.clock import VirtualClock
-from mpcsim.downlink import Downlink
-from mpcsim.jitter import Exponential, Normal, Pareto, Uniform
-from mpcsim.streams import ONE, Stream, minus_log
+from mpcsim.engine.clock import VirtualClock
+from mpcsim.network.downlink import Downlink
+from mpcsim.network.jitter import Exponential, Normal, Pareto, Uniform
+from mpcsim.network.streams import ONE, Stream, minus_log
 
 MS = 1_000_000
 EIGHT = "8 Mbit/s"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcsim import Network, simulate
-from scenarios.link_probe import LinkProbe, Probe, link_probe
+from scenarios.probes.link_probe import LinkProbe, Probe, link_probe
 
 
 def _probe(message_bytes, repeats, network, **options):

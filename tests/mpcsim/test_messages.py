@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mpcsim import DeadlockError, Network, UsageError, simulate
-from mpcsim.faults import Duplicate
+from mpcsim.faults.rules import Duplicate
 
 
 async def ring(party):

@@ -1,7 +1,7 @@
 import time
 
 from mpcsim import simulate
-from mpcsim.profiling import Profiler, tables
+from mpcsim.cli.profiling import Profiler, tables
 
 
 def _burn(seconds):

@@ -9,6 +9,7 @@ import pandas
 import pytest
 
 from mpcsim import InputError
+from mpcsim.engine.trace import COLUMNS
 from mpcsim.record import (
     Record,
     default_folder,
@@ -19,8 +20,7 @@ from mpcsim.record import (
     write_record,
 )
 from mpcsim.scenario import load_scenario
-from mpcsim.trace import COLUMNS
-from mpcsim.workload import build_program, run_program
+from mpcsim.scenario.workload import build_program, run_program
 
 _SCENARIO = """
 # A comment

@@ -10,7 +10,7 @@ import pytest
 
 from mpcsim import DeadlockError, Network, log, simulate
 from mpcsim.__main__ import main
-from mpcsim.progress import Progress, line
+from mpcsim.cli.progress import Progress, line
 from mpcsim.record import read_record
 
 _RING = """
@@ -112,7 +112,7 @@ def test_a_finished_run_says_what_faults_did(call):
 
 def test_a_summary_that_chokes_on_a_crash_is_a_clear_error(call):
     code = """
-from mpcsim.workload import Program
+from mpcsim.scenario import Program
 
 def ring(settings):
     async def program(party):
@@ -171,8 +171,8 @@ class _Terminal(io.StringIO):
 
 
 def test_a_long_run_shows_a_live_line_on_a_terminal(monkeypatch):
-    monkeypatch.setattr("mpcsim.progress._AFTER", 0.02)
-    monkeypatch.setattr("mpcsim.progress._EVERY", 0.02)
+    monkeypatch.setattr("mpcsim.cli.progress._AFTER", 0.02)
+    monkeypatch.setattr("mpcsim.cli.progress._EVERY", 0.02)
 
     async def program(party):
         for number in range(20):

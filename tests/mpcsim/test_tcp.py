@@ -8,11 +8,11 @@ import time
 import pytest
 
 from mpcsim import InputError, Network
-from mpcsim.clock import VirtualClock
-from mpcsim.emulation import emulate
+from mpcsim.engine.clock import VirtualClock
+from mpcsim.network.tcp_keys import OFF, TcpTable, rules
 from mpcsim.tcp import steady
 from mpcsim.tcp.cubic import Cubic, HyStart, cube_root
-from mpcsim.tcp.keys import OFF, TcpTable, rules
+from mpcsim.tcp.emulation import emulate
 from mpcsim.tcp.window import Offer, RoundTrip, Window
 
 MS = 1_000_000

@@ -7,8 +7,8 @@ import pandas
 import pytest
 
 from mpcsim import Network, RecvTimeout, simulate
-from mpcsim.faults import Drop
-from mpcsim.trace import COLUMNS, KINDS, Trace
+from mpcsim.engine.trace import COLUMNS, KINDS, Trace
+from mpcsim.faults.rules import Drop
 
 NETWORK = Network("10 ms", "8 Mbit/s")
 

@@ -4,7 +4,7 @@ import pytest
 
 from mpcsim import ScenarioError
 from mpcsim.scenario import load_scenario
-from mpcsim.workload import build_program, load_workload, run_program
+from mpcsim.scenario.workload import build_program, load_workload, run_program
 
 _EVERY_PARTY = """
 async def program(party):
@@ -32,7 +32,7 @@ async def program(party, settings: Settings):
 """
 _BUILDS = """
 from pydantic import BaseModel, ConfigDict
-from mpcsim.workload import Program
+from mpcsim.scenario import Program
 
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -119,7 +119,7 @@ def test_a_shipped_name_is_imported_when_it_is_asked_for(tmp_path):
         ("def f(settings, other): pass", "f", "", ["`def f(settings, scenario)`"]),
         ("def f(settings: Missing): pass", "f", "", ["cannot be imported (line 1): NameError"]),
         ("def f(settings: 'Missing'): pass", "f", "", ["annotation not found", "'Missing'"]),
-        ("def f(settings): return 3", "f", "", ["returned int", "mpcsim.workload.Program"]),
+        ("def f(settings): return 3", "f", "", ["returned int", "mpcsim.scenario.Program"]),
         (_EVERY_PARTY, "program", "parties = 0", ["parties: found 0", "whole number from 1"]),
         (_EVERY_PARTY, "program", 'parties = "3"', ["parties: found '3'"]),
         (
@@ -162,5 +162,5 @@ def test_a_reference_to_nothing_is_refused(tmp_path, reference, parts):
     path = tmp_path / "case.toml"
     path.write_text(f'workload = "{reference}"')
     with pytest.raises(ScenarioError) as caught:
-        build_program(load_scenario(path), {"link_probe": "scenarios.link_probe:link_probe"})
+        build_program(load_scenario(path), {"link_probe": "scenarios.probes.link_probe:link_probe"})
     assert all(part in str(caught.value) for part in parts)

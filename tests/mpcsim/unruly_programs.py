@@ -6,7 +6,7 @@ import numpy as np
 
 from mpcsim import MpcsimError, Network, simulate
 from mpcsim.errors import RecvTimeout
-from mpcsim.faults import Corrupt, Crash, Delay, Drop, Duplicate, Partition
+from mpcsim.faults.rules import Corrupt, Crash, Delay, Drop, Duplicate, Partition
 
 NETWORKS = (
     Network("10 ms"),

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from protocols.division import divide, numerator_bits, reciprocal
-from protocols.exponential import exponential, sigmoid, softmax
-from protocols.precision import (
+from protocols.domains.ring import Ring
+from protocols.replicated3.functions.division import divide, numerator_bits, reciprocal
+from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
+from protocols.replicated3.functions.precision import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
     SQUARE_ROOT,
@@ -20,8 +21,7 @@ from protocols.precision import (
     Sigmoid,
     Softmax,
 )
-from protocols.ring import Ring
-from protocols.roots import inverse_square_root, logarithm, square_root
+from protocols.replicated3.functions.roots import inverse_square_root, logarithm, square_root
 
 Exact = np.longdouble  # float64 has no bits to spare where results have 40
 

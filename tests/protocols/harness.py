@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from mpcsim import Party, Run, simulate
-from mpcsim.meter import SpanCost
-from protocols.ring import Ring, Words
-from protocols.server import Choices, Server
-from protocols.sharing import BitHalves, Halves, Share, receive_from_client, share_by_client
+from mpcsim.metering.meter import SpanCost
+from protocols.domains.ring import Ring, Words
+from protocols.replicated3.sharings.server import Choices, Server
+from protocols.replicated3.sharings.sharing import (
+    BitHalves,
+    Halves,
+    Share,
+    receive_from_client,
+    share_by_client,
+)
 
 Protocol = Callable[..., Awaitable[Any]]
 

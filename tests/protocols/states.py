@@ -17,9 +17,9 @@ import numpy as np
 
 from mpcsim import Party, simulate
 from protocols import kernels
-from protocols.ring import Ring
-from protocols.server import Choices, Server
-from protocols.sharing import Share
+from protocols.domains.ring import Ring
+from protocols.replicated3.sharings.server import Choices, Server
+from protocols.replicated3.sharings.sharing import Share
 
 N = 2048
 RING = Ring(16, 4, 9)

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from mpcsim import Party, simulate
-from protocols import carry_masked, kernels
-from protocols.ring import Ring, word_type
-from protocols.server import Choices, Server
-from protocols.sharing import BitHalves, Bits, Halves, Share
+from protocols import kernels
+from protocols.domains.ring import Ring, word_type
+from protocols.replicated3.constructions import carry_masked
+from protocols.replicated3.sharings.server import Choices, Server
+from protocols.replicated3.sharings.sharing import BitHalves, Bits, Halves, Share
 
 LIMIT = 2**21
 _SAMPLES = 32

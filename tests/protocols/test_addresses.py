@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcsim import UsageError, simulate
-from mpcsim.strand import Channel, named
-from protocols import prf
-from protocols.activation import relu
-from protocols.arithmetic import multiply, multiply_fixed
-from protocols.comparison import less_than
-from protocols.conversion import from_bit, to_bits
-from protocols.exponential import sigmoid
-from protocols.server import Server
-from protocols.sharing import reveal
+from mpcsim.engine.strand import Channel, named
+from protocols.correlated import prf
+from protocols.replicated3.constructions.arithmetic import multiply, multiply_fixed
+from protocols.replicated3.constructions.comparison import less_than
+from protocols.replicated3.constructions.conversion import from_bit, to_bits
+from protocols.replicated3.functions.exponentials import sigmoid
+from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.sharings.server import Server
+from protocols.replicated3.sharings.sharing import reveal
 
 NAMES = ["x", "", "0.1", "0.0/0.1", "/0.0", "x/0.0", "x/0.1", r"x/\0.1", "@x", "step/1"]
 
@@ -142,7 +142,7 @@ def test_a_name_that_reads_as_a_path_would_draw_what_a_child_draws(monkeypatch):
     def unescaped(name, owner):
         return Channel(f"@{name}", owner)
 
-    monkeypatch.setattr("mpcsim.party.named", unescaped)
+    monkeypatch.setattr("mpcsim.engine.party.named", unescaped)
     assert _draws(program).twice()
 
 

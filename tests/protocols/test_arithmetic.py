@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from harness import NARROW, RINGS, SHAPES, TOY, WIDE, edges, over, run, values_of
 
-from protocols.arithmetic import (
+from protocols.replicated3.constructions.arithmetic import (
     add_bias,
     conv2d_fixed,
     conv2d_locally,
@@ -18,8 +18,8 @@ from protocols.arithmetic import (
     multiply_locally,
     reshare,
 )
-from protocols.server import Choices
-from protocols.truncation import truncate_product
+from protocols.replicated3.constructions.truncation import truncate_product
+from protocols.replicated3.sharings.server import Choices
 
 TRUNCATIONS = [
     Choices(truncation=form, rotate=rotate) for form in ("safe", "fused") for rotate in (True, False)

@@ -8,8 +8,15 @@ from harness import NARROW, WIDE, Recorder, over, run, values_of
 from test_uniform_messages import deviation
 
 from mpcsim import InputError, simulate
-from protocols import kernels, loss
-from protocols.backward import (
+from protocols import kernels
+from protocols.domains.ring import Ring
+from protocols.replicated3.constructions.maximum import Taken, tournament_with_levels
+from protocols.replicated3.layers.block import pool_and_relu_with_choices
+from protocols.replicated3.layers.pooling import max_pool2d_with_choices
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import Share, public, reshare, share_to_halves
+from protocols.replicated3.training import loss
+from protocols.replicated3.training.backward import (
     Sums,
     back_to_entries,
     bias_gradient_locally,
@@ -21,14 +28,8 @@ from protocols.backward import (
     routes,
     to_images,
 )
-from protocols.block import pool_and_relu_with_choices
-from protocols.maximum import Taken, tournament_with_levels
-from protocols.pooling import max_pool2d_with_choices
-from protocols.ring import Ring
-from protocols.schedule import Descent, Scales
-from protocols.server import Choices
-from protocols.sharing import Share, public, reshare, share_to_halves
-from protocols.training import descend, limit, uniform
+from protocols.replicated3.training.descent import descend, limit, uniform
+from protocols.replicated3.training.schedule import Descent, Scales
 
 CHOICES = [
     Choices(),

@@ -3,12 +3,12 @@
 import pytest
 from tapes import Case, ToyRing, bit_halves, share, summands
 
-from protocols.backward import route
-from protocols.maximum import Taken
-from protocols.schedule import Descent, Scales
-from protocols.server import Choices
-from protocols.sharing import BitHalves
-from protocols.training import descend
+from protocols.replicated3.constructions.maximum import Taken
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import BitHalves
+from protocols.replicated3.training.backward import route
+from protocols.replicated3.training.descent import descend
+from protocols.replicated3.training.schedule import Descent, Scales
 
 TWO, THREE = ToyRing(2, 0, 2), ToyRing(3, 0, 3)
 FIXED = Choices("masked", 1, rotate=False)

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 from harness import COMPARISONS, NARROW, RINGS, SHAPES, TOY, WIDE, edges, over, run, values_of
 
-from protocols.activation import relu
-from protocols.boolean import complement
-from protocols.comparison import is_negative, less_than, sign
-from protocols.ring import Ring
-from protocols.selection import bit_to_share, select
-from protocols.server import Choices
-from protocols.sharing import BitHalves, Halves, share_to_halves
+from protocols.domains.ring import Ring
+from protocols.replicated3.constructions.comparison import is_negative, less_than, sign
+from protocols.replicated3.constructions.selection import bit_to_share, select
+from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.sharings.boolean import complement
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import BitHalves, Halves, share_to_halves
 
 RADIXES = {
     "table": (None, 1, 2, 8),

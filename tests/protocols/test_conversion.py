@@ -5,8 +5,8 @@ import pytest
 from harness import COMPARISONS, NARROW, TOY, WIDE, over, run, values_of
 
 from mpcsim import InputError
-from protocols.conversion import from_bit, from_bits, inject, is_zero, to_bits
-from protocols.server import Choices
+from protocols.replicated3.constructions.conversion import from_bit, from_bits, inject, is_zero, to_bits
+from protocols.replicated3.sharings.server import Choices
 
 FIXED = Choices(rotate=False)
 ONE_ROUND = Choices(select="one_round", rotate=False)

@@ -7,8 +7,8 @@ import pytest
 from harness import WIDE
 
 from mpcsim import Party, simulate
-from protocols.ring import Ring
-from protocols.server import Choices, Server, in_thirds
+from protocols.domains.ring import Ring
+from protocols.replicated3.sharings.server import Choices, Server, in_thirds
 
 SHAPE = (64,)
 

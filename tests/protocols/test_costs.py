@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from harness import COMPARISONS, NARROW, WIDE, over, run, values_of
 
-from protocols.activation import relu
-from protocols.arithmetic import multiply, multiply_fixed
-from protocols.block import pool_and_relu_of_sum
-from protocols.comparison import is_negative, less_than, sign
-from protocols.maximum import argmax
-from protocols.pooling import average_pool2d, max_pool2d
-from protocols.selection import bit_to_share, select
-from protocols.server import Choices
-from protocols.sharing import BitHalves, halves_to_share, lift, reveal, share_to_halves
-from protocols.truncation import sum_to_truncated_halves
+from protocols.replicated3.constructions.arithmetic import multiply, multiply_fixed
+from protocols.replicated3.constructions.comparison import is_negative, less_than, sign
+from protocols.replicated3.constructions.maximum import argmax
+from protocols.replicated3.constructions.selection import bit_to_share, select
+from protocols.replicated3.constructions.truncation import sum_to_truncated_halves
+from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.layers.block import pool_and_relu_of_sum
+from protocols.replicated3.layers.pooling import average_pool2d, max_pool2d
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import BitHalves, halves_to_share, lift, reveal, share_to_halves
 
 N = 800  # values; every plane of them is whole bytes
 L, F, K = WIDE.bits, WIDE.fraction_bits, WIDE.value_bits

@@ -14,12 +14,12 @@ from function_cases import CASES, NAMED, RINGS, exact, rows, softmax_bound, soft
 from harness import WIDE, over, run
 
 from mpcsim import InputError
-from protocols.division import divide, numerator_bits, reciprocal
-from protocols.exponential import exponential, sigmoid, softmax
-from protocols.precision import TARGET, best_line, iterations
-from protocols.ring import Ring
-from protocols.roots import inverse_square_root, logarithm, square_root
-from protocols.server import Choices
+from protocols.domains.ring import Ring
+from protocols.replicated3.functions.division import divide, numerator_bits, reciprocal
+from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
+from protocols.replicated3.functions.precision import TARGET, best_line, iterations
+from protocols.replicated3.functions.roots import inverse_square_root, logarithm, square_root
+from protocols.replicated3.sharings.server import Choices
 
 COUNT = 100_000 if "MPCSIM_LONG" in os.environ else 300
 CHOICES = [Choices(), Choices("masked", select="one_round"), Choices(rotate=False), Choices("ripple")]

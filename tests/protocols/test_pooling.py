@@ -5,12 +5,13 @@ import pytest
 from harness import COMPARISONS, NARROW, TOY, WIDE, Recorder, over, run, values_of
 
 from mpcsim import InputError
-from protocols import block, kernels
-from protocols.arithmetic import multiply_locally
-from protocols.block import pool_and_relu_of_sum
-from protocols.maximum import argmax
-from protocols.pooling import average_pool2d, max_pool2d
-from protocols.server import Choices
+from protocols import kernels
+from protocols.replicated3.constructions.arithmetic import multiply_locally
+from protocols.replicated3.constructions.maximum import argmax
+from protocols.replicated3.layers import block
+from protocols.replicated3.layers.block import pool_and_relu_of_sum
+from protocols.replicated3.layers.pooling import average_pool2d, max_pool2d
+from protocols.replicated3.sharings.server import Choices
 
 NONE = ((0, 0), (0, 0))
 WINDOWS = [  # image, window, stride, padding

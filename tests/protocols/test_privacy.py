@@ -18,25 +18,25 @@ from tapes import (
 )
 
 from mpcsim import simulate
-from protocols.activation import relu
-from protocols.adder import sum_bits
-from protocols.arithmetic import multiply, multiply_locally
-from protocols.block import pool_and_relu_of_sum
-from protocols.boolean import and_layer, and_to_halves, join
-from protocols.carry_table import all_ones
-from protocols.comparison import is_negative, sign
-from protocols.conversion import from_bits
-from protocols.maximum import tournament
-from protocols.selection import bit_to_share, select
-from protocols.server import Choices
-from protocols.sharing import Halves, Share, halves_to_share, lift, reveal_to_client
-from protocols.truncation import (
+from protocols.replicated3.constructions.adder import sum_bits
+from protocols.replicated3.constructions.arithmetic import multiply, multiply_locally
+from protocols.replicated3.constructions.carry_table import all_ones
+from protocols.replicated3.constructions.comparison import is_negative, sign
+from protocols.replicated3.constructions.conversion import from_bits
+from protocols.replicated3.constructions.maximum import tournament
+from protocols.replicated3.constructions.selection import bit_to_share, select
+from protocols.replicated3.constructions.truncation import (
     sum_to_truncated_halves,
     truncate_exact,
     truncate_fused,
     truncate_halves,
     truncate_safe,
 )
+from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.layers.block import pool_and_relu_of_sum
+from protocols.replicated3.sharings.boolean import and_layer, and_to_halves, join
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import Halves, Share, halves_to_share, lift, reveal_to_client
 
 
 def _shifting(truncation, shift):

@@ -10,12 +10,12 @@ from harness import WIDE, run, values_of
 
 import protocols
 from mpcsim import EncodingError, InputError, MpcsimError, PartyError, simulate
-from protocols.arithmetic import conv2d_fixed, matmul_fixed, multiply
-from protocols.pooling import max_pool2d
-from protocols.ring import Ring
-from protocols.server import Server
-from protocols.sharing import Halves, halves_to_share, reveal, share_to_halves
-from protocols.truncation import sum_to_truncated_halves
+from protocols.domains.ring import Ring
+from protocols.replicated3.constructions.arithmetic import conv2d_fixed, matmul_fixed, multiply
+from protocols.replicated3.constructions.truncation import sum_to_truncated_halves
+from protocols.replicated3.layers.pooling import max_pool2d
+from protocols.replicated3.sharings.server import Server
+from protocols.replicated3.sharings.sharing import Halves, halves_to_share, reveal, share_to_halves
 
 
 async def _join(party):
@@ -154,8 +154,8 @@ def test_words_of_half_a_ring_are_not_mistaken_for_whole_ones():
 
 def test_every_function_that_sends_summands_says_what_its_privacy_requires():
     """It cannot see whether a number is masked: whoever calls it must, and its docstring says so."""
-    rooms = pkgutil.iter_modules(protocols.__path__)
-    modules = [importlib.import_module(f"protocols.{room.name}") for room in rooms]
+    rooms = pkgutil.walk_packages(protocols.__path__, "protocols.")
+    modules = [importlib.import_module(room.name) for room in rooms]
     functions = {one for module in modules for one in vars(module).values() if inspect.isfunction(one)}
     sending = {one for one in functions if "z" in inspect.signature(one).parameters
                and inspect.iscoroutinefunction(one) and one.__name__ != "descend"}  # fmt: skip

@@ -11,21 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenarios
-from analysis.measure import SHIPPED
-from mpcsim import Network, Party, simulate, workload
-from mpcsim.frames import seal
-from mpcsim.scenario import load_scenario
-from protocols import kernels, shapes
-from protocols.arithmetic import conv2d_fixed, dot_fixed
-from protocols.block import pool_and_relu_of_sum
-from protocols.conversion import from_bit, from_bits, inject, is_zero, to_bits
-from protocols.division import reciprocal
-from protocols.maximum import argmax
-from protocols.pooling import average_pool2d, max_pool2d
-from protocols.ring import Ring
-from protocols.roots import inverse_square_root
-from protocols.server import Choices, Server
-from protocols.sharing import (
+from analysis.predict.measuring import SHIPPED
+from mpcsim import Network, Party, simulate
+from mpcsim.metering.frames import seal
+from mpcsim.scenario import load_scenario, workload
+from protocols import kernels
+from protocols.domains.ring import Ring
+from protocols.kernels import shapes
+from protocols.replicated3.constructions.arithmetic import conv2d_fixed, dot_fixed
+from protocols.replicated3.constructions.conversion import from_bit, from_bits, inject, is_zero, to_bits
+from protocols.replicated3.constructions.maximum import argmax
+from protocols.replicated3.constructions.truncation import truncate_exact
+from protocols.replicated3.functions.division import reciprocal
+from protocols.replicated3.functions.roots import inverse_square_root
+from protocols.replicated3.layers.block import pool_and_relu_of_sum
+from protocols.replicated3.layers.pooling import average_pool2d, max_pool2d
+from protocols.replicated3.sharings.server import Choices, Server
+from protocols.replicated3.sharings.sharing import (
     Share,
     receive_from_client,
     receive_reveal,
@@ -33,8 +35,7 @@ from protocols.sharing import (
     reveal_to_client,
     share_by_client,
 )
-from protocols.truncation import truncate_exact
-from scenarios.microbench import OPERATIONS
+from scenarios.probes.microbench import OPERATIONS
 
 U8, U32, U64, F64 = np.uint8, np.uint32, np.uint64, np.float64
 

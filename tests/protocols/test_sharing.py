@@ -5,10 +5,10 @@ import pytest
 from harness import NARROW, RINGS, SHAPES, TOY, WIDE, edges, over, run, signed, values_of
 
 from mpcsim import InputError, simulate
-from protocols.arithmetic import multiply_fixed
-from protocols.ring import Ring
-from protocols.server import Server
-from protocols.sharing import (
+from protocols.domains.ring import Ring
+from protocols.replicated3.constructions.arithmetic import multiply_fixed
+from protocols.replicated3.sharings.server import Server
+from protocols.replicated3.sharings.sharing import (
     add,
     add_public,
     concatenate,

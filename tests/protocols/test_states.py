@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from states import FAR, Block, N
 
-from protocols.activation import relu
-from protocols.arithmetic import multiply_fixed, multiply_locally
-from protocols.backward import back_to_entries, routes
-from protocols.block import pool_and_relu_of_sum, pool_and_relu_with_choices
-from protocols.comparison import less_than
-from protocols.conversion import from_bits, inject, is_zero, to_bits
-from protocols.maximum import argmax
-from protocols.pooling import max_pool2d
-from protocols.server import Choices
-from protocols.sharing import Share, concatenate
-from protocols.truncation import truncate_exact
+from protocols.replicated3.constructions.arithmetic import multiply_fixed, multiply_locally
+from protocols.replicated3.constructions.comparison import less_than
+from protocols.replicated3.constructions.conversion import from_bits, inject, is_zero, to_bits
+from protocols.replicated3.constructions.maximum import argmax
+from protocols.replicated3.constructions.truncation import truncate_exact
+from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.layers.block import pool_and_relu_of_sum, pool_and_relu_with_choices
+from protocols.replicated3.layers.pooling import max_pool2d
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import Share, concatenate
+from protocols.replicated3.training.backward import back_to_entries, routes
 
 
 def _side_by_side(server, words):

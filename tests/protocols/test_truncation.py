@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from harness import NARROW, ODD, RINGS, SHAPES, WIDE, over, run, signed, values_of
 
-from protocols.ring import Ring
-from protocols.server import Choices
-from protocols.truncation import sum_to_truncated_halves, truncate_exact, truncate_product
+from protocols.domains.ring import Ring
+from protocols.replicated3.constructions.truncation import (
+    sum_to_truncated_halves,
+    truncate_exact,
+    truncate_product,
+)
+from protocols.replicated3.sharings.server import Choices
 
 MANY = 200_000
 SMALL = Ring(16, 4, 11)

@@ -11,18 +11,19 @@ from harness import Recorder, over
 
 from mpcsim import simulate
 from protocols import kernels
-from protocols.activation import relu
-from protocols.adder import sum_bits
-from protocols.arithmetic import multiply, multiply_fixed, reshare
-from protocols.boolean import and_layer
-from protocols.carry_masked import _residues
-from protocols.comparison import is_negative, sign
-from protocols.maximum import argmax
-from protocols.pooling import average_pool2d, max_pool2d
-from protocols.ring import Ring
-from protocols.selection import bit_to_share
-from protocols.server import Choices
-from protocols.sharing import (
+from protocols.domains.ring import Ring
+from protocols.replicated3.constructions.adder import sum_bits
+from protocols.replicated3.constructions.arithmetic import multiply, multiply_fixed, reshare
+from protocols.replicated3.constructions.carry_masked import _residues
+from protocols.replicated3.constructions.comparison import is_negative, sign
+from protocols.replicated3.constructions.maximum import argmax
+from protocols.replicated3.constructions.selection import bit_to_share
+from protocols.replicated3.constructions.truncation import sum_to_truncated_halves
+from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.layers.pooling import average_pool2d, max_pool2d
+from protocols.replicated3.sharings.boolean import and_layer
+from protocols.replicated3.sharings.server import Choices
+from protocols.replicated3.sharings.sharing import (
     BitHalves,
     Bits,
     Share,
@@ -32,7 +33,6 @@ from protocols.sharing import (
     reveal_to_client,
     share_to_halves,
 )
-from protocols.truncation import sum_to_truncated_halves
 
 RING = Ring()
 N = 48_000

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.measure import measure
-from analysis.predict import rows
+from analysis.predict.measuring import measure
+from analysis.predict.run import rows
 from mpcsim import InputError
 from mpcsim.scenario import load_scenario
-from mpcsim.workload import build_program, run_program
-from protocols.ring import Ring
-from protocols.sharing import Share
+from mpcsim.scenario.workload import build_program, run_program
+from protocols.domains.ring import Ring
+from protocols.replicated3.sharings.sharing import Share
 from scenarios import WORKLOADS
-from scenarios.batches import BatchSettings
-from scenarios.inference_report import LayerValues
-from scenarios.model import ModelSettings, shapes
+from scenarios.inference.batches import BatchSettings
+from scenarios.inference.report import LayerValues
+from scenarios.networks.model import ModelSettings, shapes
 
 SHIPPED = [Path(str(files("scenarios")))]
 

@@ -7,8 +7,8 @@ import pytest
 from training_runs import CONVOLUTIONS, run, write
 
 from mpcsim import InputError
-from scenarios.checkpoint import Store, fingerprint
-from scenarios.training_actors import Halted
+from scenarios.training.actors import Halted
+from scenarios.training.checkpoint import Store, fingerprint
 
 TRAINING = "test = 3\nmomentum = 0.9\n"
 QUERIES = "\n[hospitals]\ncount = 2\nasker = 1\nqueries = 3\n"

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tomli_w
 
-from mpcsim import InputError, workload
+from mpcsim import InputError
 from mpcsim.__main__ import main
-from mpcsim.scenario import load_scenario
-from scenarios import WORKLOADS, weights
+from mpcsim.scenario import load_scenario, workload
+from scenarios import WORKLOADS
 from scenarios.data.dataset import class_name
-from scenarios.model import ModelSettings
+from scenarios.networks import weights
+from scenarios.networks.model import ModelSettings
 
 
 def write(folder, outputs, classes=2, bias=0, reveal="class"):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from training_runs import CONVOLUTIONS, run, write
 
-from protocols import prf
-from protocols.server import Server
-from scenarios.training_actors import Halted
-from scenarios.training_plan import Start
+from protocols.correlated import prf
+from protocols.replicated3.sharings.server import Server
+from scenarios.training.actors import Halted
+from scenarios.training.plan import Start
 
 QUERIES = "\n[hospitals]\ncount = 2\nasker = 1\nqueries = 3\n"
 OPTIONS = ("training.twin=none", "checkpoint.folder=kept", "checkpoint.every=2")

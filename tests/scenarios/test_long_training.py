@@ -13,11 +13,11 @@ import pytest
 from training_runs import run
 
 from mpcsim import simulate
-from protocols.ring import Ring
-from protocols.schedule import Descent, Scales
-from protocols.server import Choices, Server
-from protocols.sharing import public
-from protocols.training import descend
+from protocols.domains.ring import Ring
+from protocols.replicated3.sharings.server import Choices, Server
+from protocols.replicated3.sharings.sharing import public
+from protocols.replicated3.training.descent import descend
+from protocols.replicated3.training.schedule import Descent, Scales
 
 pytestmark = pytest.mark.skipif("MPCSIM_LONG" not in os.environ, reason="minutes; set MPCSIM_LONG=1")
 

@@ -8,8 +8,8 @@ import pytest
 import scenarios
 from mpcsim import InputError
 from mpcsim.record import to_json
-from mpcsim.running import execute
 from mpcsim.scenario import load_scenario
+from mpcsim.scenario.running import execute
 
 LAYERS = ["convolution", "dense", "ReLU", "max pooling"]
 

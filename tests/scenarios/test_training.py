@@ -9,8 +9,8 @@ from training_runs import CONVOLUTIONS, POOLINGS, STRIDES, run, write
 
 from mpcsim import InputError
 from mpcsim.errors import RunError
-from scenarios.model import shapes
-from scenarios.training_settings import PrivateTrainingSettings, TrainingSettings
+from scenarios.networks.model import shapes
+from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
 
 NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES}
 PROBE = Path(__file__).parents[2] / "scenarios" / "training_step.toml"
@@ -288,7 +288,7 @@ def test_weights_move_by_the_rate_and_the_batch_that_were_asked_for(tmp_path):
     start, end = (opened(finished, step, "weights", 30) for step in (0, output["steps"]))
     from scenarios.clear.training import FloatTwin, Step
     from scenarios.data import Dataset, pick
-    from scenarios.training import batches_of
+    from scenarios.training.workload import batches_of
 
     loaded = np.load(tmp_path / "images.npz")
     everything = Dataset(loaded["train_images"] / 127.5 - 1, loaded["train_labels"], ("0", "1", "2"), "")
@@ -314,13 +314,13 @@ def test_softmax_of_one_output_is_refused_and_sigmoid_named(tmp_path):
 
 
 def test_many_epochs_cut_short_do_not_take_their_time():
-    from scenarios.training import batches_of
+    from scenarios.training.workload import batches_of
 
     assert len(batches_of(TrainingSettings(epochs=10**12, batch=4, max_steps=5), 12, 1)) == 5
 
 
 def test_epochs_are_shuffled_differently_and_use_every_image(tmp_path):
-    from scenarios.training import batches_of
+    from scenarios.training.workload import batches_of
 
     training = TrainingSettings(epochs=2, batch=5)
     batches = batches_of(training, 13, 1)

@@ -6,9 +6,10 @@ import pytest
 import tomli_w
 
 from mpcsim.errors import InputError
-from scenarios import refingerprint, train_clear
-from scenarios import weights as weight_files
-from scenarios.model import LayerPlan, ModelSettings, shapes
+from scenarios.clear import train as train_clear
+from scenarios.networks import refingerprint
+from scenarios.networks import weights as weight_files
+from scenarios.networks.model import LayerPlan, ModelSettings, shapes
 
 LAYERS = [
     {"type": "conv2d", "filters": 4, "kernel": 3, "activation": "relu"},

@@ -7,15 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 import scenarios
-from analysis.measure import SHIPPED
-from mpcsim import workload
-from mpcsim.cli import build
+from analysis.predict.measuring import SHIPPED
+from mpcsim.cli.app import build
 from mpcsim.errors import InputError, ScenarioError
-from mpcsim.scenario import load_scenario
-from scenarios import weights as weight_files
+from mpcsim.scenario import load_scenario, workload
 from scenarios.clear import fixed, floating
-from scenarios.model import IMAGE, ModelSettings, shapes
-from scenarios.private_model import blocks
+from scenarios.inference.network import blocks
+from scenarios.networks import weights as weight_files
+from scenarios.networks.model import IMAGE, ModelSettings, shapes
 
 
 def conv(filters, kernel=3, **more):

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mpcsim import workload
-from mpcsim.scenario import load_scenario
+from mpcsim.scenario import load_scenario, workload
 from scenarios import WORKLOADS
 
 HEAD = """

@@ -1,0 +1,34 @@
+"""Formulas of three replicated servers, from the constructions' mathematics, apart from the protocols.
+
+- `setting`: the ring and the chosen constructions.
+- `boolean`, `signs`, `halves`, `truncations`: steps of one third, by role.
+- `operations`, `conversions`, `functions`: whole operations, by server.
+- `layers`, `training`, `training_run`: networks and trainings as blocks of spans.
+- `catalogue`: the operations by name.
+
+A new operation is a function of a setting and a shape that returns a `Cost`, and an entry of
+`catalogue.OPERATIONS` under the name that the microbench gives it (`docs/protocols.md` adds one in a
+file of its own). A new comparison is an entry of `signs.SIGNS`, a new truncation one of
+`truncations.TRUNCATIONS`.
+"""
+
+from analysis.costs.replicated3 import catalogue, layers, operations
+from analysis.costs.replicated3.catalogue import FILTERS, OPERATIONS, Formula
+from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
+from analysis.costs.replicated3.training import Piece
+from analysis.costs.replicated3.training_run import Training
+
+__all__ = [
+    "FIELDS",
+    "FILTERS",
+    "OPERATIONS",
+    "RADIX",
+    "Formula",
+    "NoFormula",
+    "Piece",
+    "Setting",
+    "Training",
+    "catalogue",
+    "layers",
+    "operations",
+]

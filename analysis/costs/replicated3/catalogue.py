@@ -1,0 +1,122 @@
+"""Formulas by the names of the microbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analysis.costs.algebra import Cost
+from analysis.costs.numbers import Number
+from analysis.costs.replicated3 import conversions, functions, layers, operations
+from analysis.costs.replicated3.setting import Setting
+
+CLASSES = 10
+"""Values in a row of argmax, max, softmax and dot."""
+
+FILTERS = 8
+
+_SIGN = ("comparison", "radix", "select")
+_PRODUCT = ("l", "f", "truncation", "rotate")
+_SIGNED = ("l", "V", *_SIGN, "rotate")
+_FUNCTION = ("l", "f", "V", "select", "rotate")
+_EVERYTHING = ("l", "f", "V", *_SIGN, "truncation", "rotate")
+_EXPONENTIAL = ("l", "f", "V", *_SIGN, "rotate")
+
+_TRUNCATION = "constructions.md#truncation-safe; fused: SecureML §4.1, constructions.md#truncation-fused"
+_SUMS = f"Araki et al. 2016; {_TRUNCATION}"
+_PLACE = "Catrina, Saxena 2010, §5; Sklansky 1960; constructions.md#leading-bit"
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a named operation costs.
+
+    Attributes:
+        cost: takes the setting and the size.
+        source: where it comes from.
+        depends: the parts of the setting that it looks at.
+        general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
+    """
+
+    cost: Callable[[Setting, Number], Cost]
+    source: str
+    depends: tuple[str, ...] = _EVERYTHING
+    general: bool = True
+
+    def symbols(self, setting: Setting) -> Setting:
+        """Return the setting with symbols for what the formula is general in."""
+        return setting.symbolic() if self.general else setting
+
+
+def _maximum(entries: int) -> Callable[[Setting, Number], Cost]:
+    return lambda setting, n: operations.max_pool(setting, n, entries)
+
+
+def _image(setting: Setting, side: Number) -> Cost:
+    return layers.conv2d(setting, 1, (side, side), (3, 3), FILTERS, padding=(1, 1))
+
+
+_POOLING = "POMIC algorithm 4 and section 5.2; constructions.md#maximum"
+
+OPERATIONS: dict[str, Formula] = {
+    "reveal": Formula(operations.reveal, "Araki et al. 2016", ("l",)),
+    "mul": Formula(operations.multiply, "Araki et al. 2016", ("l",)),
+    "mul_fixed": Formula(operations.truncate, _TRUNCATION, _PRODUCT),
+    "dot": Formula(operations.truncate, _SUMS, _PRODUCT),
+    "matmul": Formula(lambda setting, side: operations.truncate(setting, side * side), _SUMS, _PRODUCT),
+    "conv2d": Formula(_image, _SUMS, _PRODUCT),
+    "avgpool": Formula(operations.truncate, "local sums × 1/4, truncated", _PRODUCT),
+    "trunc_exact": Formula(
+        conversions.truncate_exactly, "Catrina, Saxena 2010, §3", ("l", "f", *_SIGN, "rotate")
+    ),
+    "compare": Formula(
+        operations.less_than,
+        "POMIC algorithm 1; constructions.md#comparison, constructions.md#bit-to-number",
+        _SIGNED,
+    ),
+    "equal": Formula(
+        conversions.equal,
+        "tables as in a sign, tree of ANDs: constructions.md#conversions",
+        ("l", "V", "digit", "select", "rotate"),
+    ),
+    "a2b": Formula(conversions.to_bits, "ABY3 §5.3; Sklansky 1960", ("l", "rotate")),
+    "b2a": Formula(conversions.from_bits, "constructions.md#conversions", ("l", "rotate")),
+    "inject": Formula(
+        conversions.inject, "ABY3 §5.4; constructions.md#selection", ("l", "select", "rotate")
+    ),
+    "select": Formula(
+        conversions.inject, "y + b(x − y); constructions.md#selection", ("l", "select", "rotate")
+    ),
+    "relu": Formula(operations.relu, "POMIC algorithm 3; constructions.md#relu", _SIGNED),
+    "maxpool": Formula(_maximum(4), _POOLING, _SIGNED),
+    "max": Formula(_maximum(CLASSES), _POOLING, _SIGNED),
+    "argmax": Formula(
+        lambda setting, n: operations.argmax(setting, n, CLASSES),
+        "tournament: constructions.md#maximum",
+        _SIGNED,
+    ),
+    "div": Formula(functions.divide, f"Goldschmidt 1964; {_PLACE}", _FUNCTION, general=False),
+    "reciprocal": Formula(functions.reciprocal, f"as div, of 1; {_PLACE}", _FUNCTION, general=False),
+    "sqrt": Formula(functions.square_root, f"polynomial; {_PLACE}", _FUNCTION, general=False),
+    "rsqrt": Formula(functions.inverse_square_root, f"polynomial; {_PLACE}", _FUNCTION, general=False),
+    "log": Formula(functions.logarithm, f"polynomial; {_PLACE}", _FUNCTION, general=False),
+    "exp": Formula(
+        functions.exponential,
+        "e^(v + w) = e^v e^w: a table, a sign and a select; constructions.md#exponential",
+        _EXPONENTIAL,
+        general=False,
+    ),
+    "sigmoid": Formula(
+        functions.sigmoid,
+        "e^−|x|, then Goldschmidt from a line; constructions.md#sigmoid-and-softmax",
+        _EXPONENTIAL,
+        general=False,
+    ),
+    "softmax": Formula(
+        lambda setting, n: functions.softmax(setting, n, CLASSES),
+        "maximum, exponentials, Goldschmidt from a line; constructions.md#sigmoid-and-softmax",
+        _EXPONENTIAL,
+        general=False,
+    ),
+}
+"""Size is elements; the side for matmul and conv2d; 2×2 windows; rows of 10."""

@@ -1,0 +1,343 @@
+"""Layers and whole networks, forward: blocks of named spans over thirds of their outputs.
+
+A block's thirds run side by side from beginning to end, so the spans inside it overlap; their rounds
+come from following the depths of every third, as `Span` says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
+from analysis.costs.numbers import Number, floor_div, third
+from analysis.costs.replicated3 import halves
+from analysis.costs.replicated3.operations import argmax, max_pool, relu, truncate
+from analysis.costs.replicated3.setting import Setting
+from analysis.costs.replicated3.signs import sign
+from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+
+Stages = list[tuple[str, Cost]]
+"""Named steps one after the other."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What runs from one sharing to the next.
+
+    Attributes:
+        build: for a setting and a number of outputs, the spans of each third, costs by server.
+        outputs: values that leave the block; windows, where pooling ends it.
+        sources: where the cost of each span comes from.
+        shape: the numbers of the layers, for the reader.
+    """
+
+    build: Callable[[Setting, Number], list[Stages]]
+    outputs: int
+    sources: dict[str, str]
+    shape: dict[str, Any]
+
+
+@dataclass
+class Span:
+    """A span's cost: `rounds` is the greatest depth on leaving minus the greatest on entering."""
+
+    rounds: int = 0
+    sent: list[int] = field(default_factory=lambda: [0] * SERVERS)
+
+
+Depths = tuple[int, ...]
+"""The length of the longest chain of messages at each server."""
+
+
+# One third of a block
+
+
+def sums_to_share(
+    setting: Setting, n: Number, entries: int, activation: bool, spans: tuple[str, str, str]
+) -> Stages:
+    """Return the spans from a linear layer's sums through max pooling and ReLU to n shared outputs.
+
+    Pooling first: max(relu) = relu(max), and both live on halves mod 2^(V+1). The lift to 2^l comes
+    last where select takes two rounds; where it takes one, beside the sign.
+
+    Source: constructions.md#pooling-block.
+    """
+    linear, pooling, finish = spans
+    k = setting.V + 1
+    stages = [(linear, halves.truncated_sums(entries * n, k))]
+    if entries > 1:
+        stages.append((pooling, halves.tournament(setting, n, entries, k)))
+    lift, share = halves.lift(setting, n, k), halves.to_share(setting, n)
+    if not activation:
+        stages.append((finish, sequence(lift, share)))
+    elif setting.select == "two_rounds":
+        signed = sign(setting, n, setting.V)
+        chosen = halves.select(setting, n, k)
+        stages.append((finish, sequence(signed, chosen, lift, share)))
+    else:
+        signed = together(sign(setting, n, setting.V), lift)
+        chosen = halves.select(setting, n, setting.l)
+        stages.append((finish, sequence(signed, chosen, share)))
+    return stages
+
+
+# Layers
+
+
+def conv2d(
+    setting: Setting,
+    images: Number,
+    image: tuple[Number, Number],
+    kernel: tuple[Number, Number],
+    filters: Number,
+    stride: tuple[Number, Number] = (1, 1),
+    padding: tuple[Number, Number] = (0, 0),
+) -> Cost:
+    """Convolution with truncation: its outputs alone cost, ⌊(size + 2·padding − kernel)/stride⌋ + 1 a side.
+
+    Source: Araki et al. 2016 for sums of products; the truncation's own.
+    """
+    rows, columns = (
+        floor_div(size + 2 * pad - width, step) + 1
+        for size, pad, width, step in zip(image, padding, kernel, stride, strict=True)
+    )
+    return truncate(setting, images * rows * columns * filters)
+
+
+def dense(setting: Setting, images: Number, units: Number) -> Cost:
+    """Dense layer with truncation: only the outputs cost. Source: as `conv2d`."""
+    return truncate(setting, images * units)
+
+
+def blocks(setting: Setting, plans: Sequence[LayerPlan], images: int) -> list[Block]:
+    """Return the blocks of a network's forward pass.
+
+    Where layers run in blocks: a linear layer whose sums only an `add` reads waits for it, so that both
+    branches are truncated at once; max pooling joins the sums before it where nothing else reads them
+    and its windows neither overlap nor are padded.
+    """
+    readers: dict[int, list[LayerPlan]] = {plan.index: [] for plan in plans}
+    for plan in plans:
+        for source in plan.sources:
+            readers.setdefault(source, []).append(plan)
+    alone = {
+        index: found[0]
+        for index, found in readers.items()
+        if len(found) == 1 and setting.layers == "blocks"
+    }
+    found: list[Block] = []
+    waiting: set[int] = set()
+    joined: set[int] = set()
+    for plan in plans:
+        following = alone.get(plan.index)
+        linear = isinstance(plan.layer, Conv2D | Dense)
+        if plan.index in joined:
+            continue
+        if linear and not plan.relu and following and isinstance(following.layer, Add):
+            waiting.add(plan.index)
+            found.append(_single(plan, images, _local, "sums wait for the layer that adds them"))
+        elif linear or waiting.intersection(plan.sources):
+            pooling = following if following and joins(following) else None
+            joined |= {pooling.index} if pooling else set()
+            found.append(_sums(setting, plan, pooling, images))
+        else:
+            found += _other(plan, images)
+    return found
+
+
+def _other(plan: LayerPlan, images: int) -> list[Block]:
+    """Return the blocks of a layer that reads shares and is not linear."""
+    if isinstance(plan.layer, MaxPooling2D):
+        cost = partial(max_pool, entries=math.prod(plan.window))
+        return [_single(plan, images, cost, "POMIC algorithm 4")]
+    if isinstance(plan.layer, AveragePooling2D):
+        return [_single(plan, images, truncate, "local sums × 1/count, truncated")]
+    if isinstance(plan.layer, Add):
+        return [_single(plan, images, _local, "local"), *_activation(plan, images)]
+    return []
+
+
+def _sums(setting: Setting, plan: LayerPlan, pooling: LayerPlan | None, images: int) -> Block:
+    """Return the block of sums of products and of what follows them."""
+    last = pooling or plan
+    if setting.layers == "separate" or (pooling is None and not plan.relu):
+        return _one_by_one(plan, images)
+    entries = math.prod(last.window) if pooling else 1
+    spans = (plan.name, last.name, f"{plan.name}.relu")
+    sources = {
+        last.name: "POMIC algorithm 4 on halves: constructions.md#pooling-block",
+        plan.name: "sums of products: constructions.md#truncation-to-halves",
+        spans[2]: "POMIC algorithm 3 on halves, lift: constructions.md#pooling-block",
+    }
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        sizes = [third(n, t) for t in range(SERVERS)] if setting.rotate else [n]
+        return [
+            [(name, c.cast(t)) for name, c in sums_to_share(setting, size, entries, plan.relu, spans)]
+            for t, size in enumerate(sizes)
+            if size != 0
+        ]
+
+    shape = _shape(plan, images) | ({"pool": pooling.window} if pooling else {})
+    return Block(build, images * math.prod(last.output), sources, shape)
+
+
+def _one_by_one(plan: LayerPlan, images: int) -> Block:
+    """Return the block of a linear layer that is truncated to shares before its ReLU, if it has one."""
+    sources = {plan.name: "sums of products (Araki et al. 2016), truncated"}
+    if plan.relu:
+        sources[f"{plan.name}.relu"] = "POMIC algorithm 3"
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        activation = [(f"{plan.name}.relu", relu(setting, n))] if plan.relu else []
+        return [[(plan.name, truncate(setting, n)), *activation]]
+
+    return Block(build, images * math.prod(plan.output), sources, _shape(plan, images))
+
+
+def _activation(plan: LayerPlan, images: int) -> list[Block]:
+    if not plan.relu:
+        return []
+    name = f"{plan.name}.relu"
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[(name, relu(setting, n))]]
+
+    outputs = images * math.prod(plan.output)
+    return [Block(build, outputs, {name: "POMIC algorithm 3"}, _shape(plan, images))]
+
+
+def _local(setting: Setting, n: Number) -> Cost:
+    return LOCAL
+
+
+def _single(plan: LayerPlan, images: int, cost: Callable[[Setting, Number], Cost], source: str) -> Block:
+    """Return a block of one span."""
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[(plan.name, cost(setting, n))]]
+
+    return Block(build, images * math.prod(plan.output), {plan.name: source}, _shape(plan, images))
+
+
+def _shape(plan: LayerPlan, images: int) -> dict[str, Any]:
+    """Return what a reader wants to know of a layer."""
+    shape: dict[str, Any] = {"images": images, "input": plan.input, "output": plan.output}
+    if not isinstance(plan.layer, Conv2D | MaxPooling2D | AveragePooling2D):
+        return shape
+    return shape | {"window": plan.window, "stride": plan.stride, "pads": plan.pads}
+
+
+def joins(plan: LayerPlan) -> bool:
+    """Return whether a layer is a max pooling that can run on the sums before it: each in one window."""
+    return (
+        isinstance(plan.layer, MaxPooling2D)
+        and all(step >= side for step, side in zip(plan.stride, plan.window, strict=True))
+        and plan.pads == ((0, 0), (0, 0))
+    )
+
+
+def classification(images: int, classes: int) -> Block:
+    """Return the argmax that ends an inference."""
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[("argmax", argmax(setting, n, classes))]]
+
+    source = {"argmax": "tournament with indices: constructions.md#maximum"}
+    return Block(build, images, source, {"rows": images, "classes": classes})
+
+
+# Whole networks
+
+
+def follow(
+    setting: Setting, chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)
+) -> tuple[dict[str, Span], Span]:
+    """Run the depths through blocks; return every span by name, and the whole."""
+    spans: dict[str, Span] = {}
+    depths = _through(setting, chain, tuple(start), spans)
+    return spans, Span(max(depths) - max(start), _sent(spans))
+
+
+def _through(setting: Setting, chain: Sequence[Block], depths: Depths, spans: dict[str, Span]) -> Depths:
+    """Return the depths after blocks, and add to their spans."""
+    for block in chain:
+        strands = block.build(setting, block.outputs)
+        states = [depths for _ in strands]
+        for steps in zip(*strands, strict=True):  # the thirds' costs of one span
+            entered = max(map(max, states))
+            span = spans.setdefault(steps[0][0], Span())
+            states = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
+            span.rounds += max(map(max, states)) - entered
+            span.sent = [sum(each) for each in zip(span.sent, *(c.sent for _, c in steps), strict=True)]
+        depths = tuple(map(max, zip(*states, strict=True))) if states else depths
+    return depths
+
+
+def _sent(spans: dict[str, Span]) -> list[int]:
+    return [sum(span.sent[i] for span in spans.values()) for i in range(SERVERS)]
+
+
+def follow_batches(setting: Setting, chains: Sequence[Sequence[Block]]) -> tuple[dict[str, Span], Span]:
+    """Run the depths of batches through a network in which each block holds one batch at a time.
+
+    A batch enters a stage, a block that sends, at the greater of its own depth and that at which the batch
+    before entered the stage after, or ended. Of equal batches with r_s rounds in stage s, C take
+    Σ r_s + (C − 1)·max r_s: a flow shop of equal jobs. A span's rounds are those of the last batch, which
+    enters and leaves everything last; `waiting` is what that one waits.
+
+    Source: first principles (permutation flow shop without buffers).
+    """
+    start: Depths = (0,) * SERVERS
+    found: dict[str, Span] = {"waiting": Span()}
+    left: list[Depths] = []  # of the batch before: the depths on entering each stage, and at its end
+    for chain in chains:
+        spans: dict[str, Span] = {"waiting": Span()}
+        depths, entries = start, list[Depths]()
+        for place, stage in enumerate(_stages(setting, chain)):
+            ready = max(depths)
+            if left:
+                depths = tuple(map(max, zip(depths, left[place + 1], strict=True)))
+            spans["waiting"].rounds += max(depths) - ready
+            entries.append(depths)
+            depths = _through(setting, stage, depths, spans)
+        left = [*entries, depths]
+        for name, span in spans.items():
+            before = found.get(name, Span())
+            found[name] = Span(span.rounds, [a + b for a, b in zip(before.sent, span.sent, strict=True)])
+    return found, Span(max(depths), _sent(found))
+
+
+def _stages(setting: Setting, chain: Sequence[Block]) -> list[list[Block]]:
+    """Return the blocks by stage: each that sends is one, with the local blocks before it."""
+    stages: list[list[Block]] = [[]]
+    sends = False
+    for block in chain:
+        remote = any(cost.bytes for steps in block.build(setting, block.outputs) for _, cost in steps)
+        if sends and remote:
+            stages.append([])
+        sends = sends or remote
+        stages[-1].append(block)
+    return stages
+
+
+def formulas(setting: Setting, block: Block, n: Number) -> dict[str, tuple[Number, Number]]:
+    """Return (rounds, bytes summed over servers) of each span of a block for n outputs.
+
+    Rounds are counted from servers that start together.
+    """
+    strands = block.build(setting, n)
+    found: dict[str, tuple[Number, Number]] = {}
+    so_far, counted = [LOCAL] * len(strands), 0
+    for steps in zip(*strands, strict=True):
+        so_far = [sequence(one, cost) for one, (_, cost) in zip(so_far, steps, strict=True)]
+        reached = together(*so_far).rounds
+        rounds, size = found.get(steps[0][0], (0, 0))
+        total = size + sum(cost.bytes for _, cost in steps)
+        found[steps[0][0]] = (rounds + reached - counted, total)
+        counted = reached
+    return found

@@ -1,0 +1,103 @@
+"""Predictions for a finished run: one row for each operation, span and layer.
+
+A workload is known by name: `PREDICTORS` maps it to the function that gives its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+
+from analysis.costs import Number, symbolic
+from analysis.costs.replicated3 import FIELDS, NoFormula, Setting, catalogue
+from analysis.predict.inference import inference_rows
+from analysis.predict.measuring import Formulas, Measured
+from analysis.predict.rows import Formula, Row, among, cost
+from analysis.predict.training import training_rows
+from analysis.predict.written import NONE_YET, Symbolic, formula, settings_params
+from mpcsim import InputError
+from scenarios.probes import Probe
+
+Predictor = Callable[[Measured, str], list[Row]]
+
+
+def rows(measured: Measured, label: str = "") -> list[Row]:
+    """Return the rows of a run.
+
+    Raises:
+        InputError: there are no formulas for the workload.
+    """
+    return predictor(measured.scenario.workload, getattr(measured, "formulas", None))(measured, label)
+
+
+def predictor(workload: str, formulas: Formulas | None = None) -> Predictor:
+    """Return what gives the rows of a workload: one of ours, or one that brings its own formulas.
+
+    Raises:
+        InputError: there are no formulas for it.
+    """
+    if workload in PREDICTORS:
+        return PREDICTORS[workload]
+    if formulas is None:
+        raise InputError(
+            f"validate: there are no formulas for the workload {workload!r}; accepted: "
+            f"{', '.join(PREDICTORS)}, or a file of yours that has FORMULAS (docs/protocols.md)"
+        )
+    return partial(microbench_row, formulas=formulas)
+
+
+# Microbench
+
+
+def microbench_row(measured: Measured, label: str, formulas: Formulas | None = None) -> list[Row]:
+    """Return the row of one operation, from its span, which holds neither input nor output."""
+    setting, output = measured.setting, measured.output
+    if setting is None or not {"op", "size"} <= output.keys():
+        raise InputError(
+            "validate: FORMULAS go with a workload that `scenarios.probes.microbench.measured` builds"
+        )
+    op, size = output["op"], output["size"]
+    known = (catalogue.OPERATIONS if formulas is None else formulas).get(op)
+    params = {"n": size} | settings_params(setting, known.depends if known else FIELDS)
+    found = measured.span("operation")
+    if known is None:
+        return [Row(label + op, params, None, None, found, NONE_YET)]
+    try:
+        priced = known.cost(setting, size)
+    except NoFormula as missing:
+        return [Row(label + op, params, None, None, found, f"{NONE_YET}: {missing}")]
+    predicted = cost(priced.rounds, among(priced.sent, len(found["per_party"])))
+
+    def build(setting: Setting, n: Number) -> Symbolic:
+        symbols = known.cost(setting, n)
+        return symbols.rounds, symbols.bytes
+
+    written = formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
+    return [Row(label + op, params, written, predicted, found, known.source)]
+
+
+@cache
+def _general(known: catalogue.Formula, setting: Setting) -> Symbolic:
+    symbols = known.cost(setting, symbolic.n)
+    return symbols.rounds, symbols.bytes
+
+
+# Link probe
+
+
+def link_probe_rows(measured: Measured, label: str) -> list[Row]:
+    """Return the row of one message that travels a ring of three parties."""
+    probe = Probe(**measured.scenario.tables.get("workload", {}))
+    size, repeats = probe.message_bytes, probe.repeats
+    predicted = cost(3 * repeats, [size * repeats] * 3)
+    written = Formula("3·repeats", "3·repeats·message_bytes")
+    params = {"message_bytes": size, "repeats": repeats}
+    return [Row(f"{label}link_probe", params, written, predicted, measured.whole(), "by definition")]
+
+
+PREDICTORS: dict[str, Predictor] = {
+    "microbench": microbench_row,
+    "private_inference": inference_rows,
+    "private_training": training_rows,
+    "link_probe": link_probe_rows,
+}

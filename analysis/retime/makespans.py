@@ -1,0 +1,50 @@
+"""The makespan of a run under the other transport: what the link law says, and what TCP will."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from analysis.retime.retiming import load
+from mpcsim import MpcsimError
+from mpcsim.network import TransportName
+from mpcsim.record import read_record
+from mpcsim.units import NANOSECONDS
+
+MOST_EVENTS = 50_000
+"""Events of a run, and bursts of TCP, up to which the other makespan costs little: about half a second."""
+_BURST = 20_000  # bytes: about what a burst of 16 segments carries
+
+
+def makespans(folder: Path, *, always: bool = False) -> dict[str, Any] | None:
+    """Return the makespan under each transport, in seconds, by retiming a record.
+
+    Args:
+        folder: the record.
+        always: whatever it costs; else None for a run of more than `MOST_EVENTS`.
+
+    Where there is no other makespan, it is None, and `note` says why.
+    """
+    if not always and not _is_cheap(folder):
+        return None
+    record = read_record(folder)
+    own = record.scenario.network.transport
+    other: TransportName = "ideal" if own == "tcp" else "tcp"
+    found: dict[str, Any] = {own: record.summary["makespan_s"], other: None}
+    try:
+        network = dataclasses.replace(record.scenario.network, transport=other)
+        found[other] = load(record).over(network).makespan_ns / NANOSECONDS
+    except MpcsimError as error:
+        found["note"] = str(error)
+    return {key: found[key] for key in ("ideal", "tcp", "note") if key in found}
+
+
+def _is_cheap(folder: Path) -> bool:
+    events = folder / "events.jsonl"
+    if not events.is_file():
+        return False
+    summary = read_record(folder).summary
+    bursts: int = summary.get("wire_bytes", 0) // _BURST
+    with events.open("rb") as lines:
+        return bursts + sum(1 for _ in lines) <= MOST_EVENTS

@@ -1,0 +1,134 @@
+"""Growth: how rounds and bits grow with the bits compared and with the number of values.
+
+Points are measured, not predicted. A step such as ⌈log2 k⌉ is fitted as log2 k: the shape that
+leaves the least square error wins, and a constant only if every point is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.costs.replicated3 import FILTERS
+from analysis.predict import measure
+from analysis.validate.grid import RINGS, SIGNED, options, override
+
+SHAPES: dict[str, Callable[[float], float]] = {"log": math.log2, "linear": float}
+VALUE_BITS = (3, 4, 6, 8, 11, 16, 20, 24, 32, 40, 48, 60)
+COUNTS = (24, 48, 96, 192, 384)  # multiples of 24: no message has a broken byte
+_RING = ("ring.bits=64", "ring.fraction_bits=2")
+_FUNCTION_BITS = 16  # below it the ranges of functions such as division are empty
+_SLOPE_FLOOR = 1e-12
+
+
+@dataclass(frozen=True)
+class Fit:
+    """y ≈ intercept + slope · g(x), with the largest error over the points."""
+
+    order: str
+    intercept: float
+    slope: float
+    worst: float
+
+    def text(self, x: str) -> str:
+        """Write the fit for people."""
+        term = {"1": "", "log": f"{self.slope:+.3g}·log2 {x}", "linear": f"{self.slope:+.3g}·{x}"}
+        return f"{self.intercept:.3g} {term[self.order]}".strip()
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A quantity measured at several places, and the shape of its growth."""
+
+    op: str
+    params: Mapping[str, Any]
+    quantity: str
+    against: str
+    points: tuple[tuple[int, int], ...]
+    fit: Fit
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "op": self.op,
+            "params": dict(self.params),
+            "quantity": self.quantity,
+            "against": self.against,
+            "points": [list(point) for point in self.points],
+            "order": self.fit.order,
+            "fit": self.fit.text(self.against),
+            "worst": self.fit.worst,
+        }
+
+
+def fit(points: Sequence[tuple[float, float]]) -> Fit:
+    """Return the best of constant, logarithmic and linear growth, by least squares."""
+    values = [y for _, y in points]
+    if max(values) == min(values):
+        return Fit("1", values[0], 0.0, 0.0)
+    fits = [_line(order, [(g(x), y) for x, y in points]) for order, g in SHAPES.items()]
+    return min(fits, key=lambda found: found[0])[1]
+
+
+def _line(order: str, points: Sequence[tuple[float, float]]) -> tuple[float, Fit]:
+    n = len(points)
+    mean_x, mean_y = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / max(spread, _SLOPE_FLOOR)
+    intercept = mean_y - slope * mean_x
+    errors = [abs(y - intercept - slope * x) for x, y in points]
+    return sum(error**2 for error in errors), Fit(order, intercept, slope, max(errors))
+
+
+def rounds_against_bits(op: str, choice: Mapping[str, Any]) -> Growth:
+    """Measure the rounds of an operation against the bits of the number whose sign is taken."""
+    more = compared_bits(op, 0)
+    places = [*_RING, *(override(key, value) for key, value in choice.items())]
+    points = []
+    for bits in VALUE_BITS:
+        if op in SIGNED or bits >= _FUNCTION_BITS:
+            rounds, _ = _cost(op, 8, [*places, f"ring.value_bits={bits}"])
+            points.append((bits + more, rounds))
+    return Growth(op, {"l": 64} | dict(choice), "rounds", "k", tuple(points), fit(points))
+
+
+def against_count(op: str, choice: Mapping[str, Any], bits: int = 64) -> tuple[Growth, Growth]:
+    """Measure rounds, and bits summed over the parties, against the number n of values."""
+    places = [*RINGS[bits], *(override(key, value) for key, value in choice.items())]
+    costs = [(outputs(op, count), *_cost(op, count, places)) for count in COUNTS]
+    rounds = tuple((count, found) for count, found, _ in costs)
+    size = tuple((count, 8 * found) for count, _, found in costs)
+    params = {"l": bits} | dict(choice)
+    return (
+        Growth(op, params, "rounds", "n", rounds, fit(rounds)),
+        Growth(op, params, "bits, sum over parties", "n", size, fit(size)),
+    )
+
+
+def outputs(op: str, size: int) -> int:
+    """Return the values that an operation of the microbench gives: rows, windows, the area of a side."""
+    return {"matmul": size**2, "conv2d": FILTERS * size**2}.get(op, size)
+
+
+def compared_bits(op: str, value_bits: int) -> int:
+    """Return k: the bits of a value for ReLU, one more where two values are compared."""
+    return value_bits if op == "relu" else value_bits + 1
+
+
+def survey() -> Iterator[Growth]:
+    """Yield what `mpcsim validate` states about growth."""
+    for op in ("compare", "relu"):
+        for comparison in options("comparison"):
+            for radix in (1, 2, 4) if comparison == "table" else (None,):
+                choice = {"comparison": comparison} | ({"radix": radix} if radix else {})
+                yield rounds_against_bits(op, choice)
+    for op in ("reveal", "mul", "mul_fixed", "compare", "relu", "maxpool", "argmax"):
+        yield from against_count(op, {})
+
+
+def _cost(op: str, size: int, overrides: Sequence[str]) -> tuple[int, int]:
+    run = measure("microbench", [f"workload.op={op}", f"workload.size={size}", *overrides])
+    found = run.span("operation")
+    return found["rounds"], found["payload_bytes"]

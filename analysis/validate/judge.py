@@ -1,0 +1,136 @@
+"""`mpcsim validate`: predicted and measured cost, side by side, and whether they are equal."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from analysis.predict import SHIPPED, Row, measure, own_formulas
+from analysis.predict import run as predict
+from analysis.validate import claims, grid, growth
+from mpcsim import CheckFailed
+from mpcsim.scenario import load_scenario
+from scenarios.networks import ModelSettings, weights
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found.
+
+    Attributes:
+        rows: formula against measurement.
+        growth: how measured rounds and bits grow.
+        judgements: published claims, judged.
+    """
+
+    rows: list[Row]
+    growth: list[growth.Growth] = field(default_factory=list)
+    judgements: list[claims.Judgement] = field(default_factory=list)
+
+    def describe(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "rows": [row.describe() for row in self.rows],
+            "growth": [one.describe() for one in self.growth],
+            "claims": [one.describe() for one in self.judgements],
+        }
+
+    def count(self) -> str:
+        """Say how many rows are equal."""
+        differ = sum(row.equal is False for row in self.rows)
+        open_rows = sum(row.equal is None for row in self.rows)
+        unknown = f", {open_rows} without a formula" if open_rows else ""
+        return (
+            f"{len(self.rows)} rows: {len(self.rows) - differ - open_rows} equal, {differ} differ{unknown}"
+        )
+
+    def check(self) -> None:
+        """Raise if a row differs.
+
+        Raises:
+            CheckFailed: naming the rows that differ.
+        """
+        differ = [row.difference() for row in self.rows if row.equal is False]
+        if differ:
+            more = [f"… and {len(differ) - _SHOWN} more"] if len(differ) > _SHOWN else []
+            raise CheckFailed("\n  ".join([f"validate: {self.count()}", *differ[:_SHOWN], *more]))
+
+
+def validate_scenario(scenario: str, file: Path | None = None) -> Validation:
+    """Run a scenario and hold every span of it to its formula.
+
+    Args:
+        file: claims, of which those are judged that speak of the scenario's operation at its settings.
+
+    Raises:
+        InputError: the scenario or the file is not usable, there are no formulas for the workload, or none
+            of the claims speaks of it.
+    """
+    claimed = claims.load(file) if file is not None else ()
+    loaded = load_scenario(scenario, search=SHIPPED)
+    predict.predictor(loaded.workload, own_formulas(loaded))  # refused before a long run
+    if file is not None:
+        claims.check_measures(loaded.workload)
+    measured = measure(scenario)
+    rows = predict.rows(measured)
+    return Validation(rows, [], claims.judge_in(claimed, measured, scenario) if file is not None else [])
+
+
+def validate_all(file: Path | None = None) -> Validation:
+    """Validate the grid of operations and of small networks, survey growth, judge claims.
+
+    Args:
+        file: claims, instead of the shipped ones.
+
+    Raises:
+        InputError: the file of claims is not usable.
+    """
+    claimed = claims.load(file or claims.SHIPPED)
+    rows = [*operation_rows(), *network_rows()]
+    return Validation(rows, list(growth.survey()), claims.judge_all(claimed))
+
+
+def operation_rows(operations: Sequence[str] | None = None) -> Iterator[Row]:
+    """Yield the rows of the microbench grid."""
+    for op, size, overrides in grid.cells(operations):
+        named = [f"workload.op={op}", f"workload.size={size}"]
+        yield from predict.rows(measure("microbench", [*named, *overrides]))
+
+
+def network_rows() -> Iterator[Row]:
+    """Yield the rows of small networks that have every kind of layer."""
+    for name, model in grid.MODELS.items():
+        with _scenario_file(name, model) as file:
+            for ring, images in zip(grid.RINGS.values(), (1, 3), strict=True):
+                for choice in grid.network_choices():
+                    chosen = [grid.override(key, value) for key, value in choice.items()]
+                    run = measure(file, [*ring, *chosen, f"data.count={images}"])
+                    for row in predict.rows(run, f"{name}/"):
+                        yield replace(row, network=name)
+
+
+@contextmanager
+def _scenario_file(name: str, model: dict[str, Any]) -> Iterator[Path]:
+    """Write an inference scenario of a network with random weights."""
+    side, _, channels = model["input"]
+    with tempfile.TemporaryDirectory(prefix="mpcsim-validate-") as folder:
+        settings = ModelSettings.model_validate(model)
+        weights.save(Path(folder) / "weights.npz", settings, weights.initial(settings))
+        document = {
+            "name": name,
+            "workload": "private_inference",
+            "seed": 1,
+            "data": {"source": "ihc", "size": side, "channels": channels, "stride": 64},
+            "model": model | {"weights": "weights.npz"},
+        }
+        file = Path(folder) / f"{name}.toml"
+        file.write_text(tomli_w.dumps(document), encoding="utf-8")
+        yield file

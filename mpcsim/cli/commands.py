@@ -1,0 +1,155 @@
+"""The engine's own commands. What a command needs is imported when it runs: `--help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpcsim.cli.options import Json
+
+
+def run(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO", help="A scenario file, or the name of a shipped one (see `list`)."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Replace a value of the scenario, as in network.latency=10ms. Repeatable.",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Shapes alone, no data: same costs, no values (--set dry_run=true)."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The run record's folder, new or empty; without it, runs/NAME-DIGEST.",
+        ),
+    ] = None,
+    check_determinism: Annotated[
+        bool,
+        typer.Option(
+            "--check-determinism",
+            help="Run again in another process and compare event by event; exit status 1 on a difference.",
+        ),
+    ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show where processor time went, by span and by function.")
+    ] = False,
+    makespans: Annotated[
+        bool,
+        typer.Option(
+            "--makespans", help="Add the makespan by the link law and over TCP to the JSON (`makespans`)."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a scenario, print what it cost and what came out, and keep the run record."""
+    from mpcsim import log, plugins, record
+    from mpcsim.cli import profiling
+    from mpcsim.cli.printed import print_run
+    from mpcsim.cli.progress import Progress
+    from mpcsim.scenario import determinism, execute
+    from mpcsim.scenario_file import load_scenario
+
+    log.configure()
+    if out is not None:
+        record.check_folder(out)
+    changes = [*(overrides or []), *(["dry_run=true"] if dry_run else [])]
+    loaded = load_scenario(scenario, changes, seed, plugins.scenario_folders())
+    if check_determinism:
+        determinism.check_possible(loaded)
+    # What a workload prints is no part of the result.
+    with (
+        redirect_stdout(sys.stderr if as_json else sys.stdout),
+        Progress() as progress,
+        ExitStack() as more,
+    ):
+        profiler = more.enter_context(profiling.Profiler()) if profile else None
+        done = execute(loaded, plugins.workloads(), out, audit=check_determinism, watch=progress.watch)
+    if profiler is not None:
+        done.summary["profile"] = profiler.describe()
+    if check_determinism:
+        others = determinism.rows_of_another_process(loaded)
+        roles = list(done.program.roles)
+        done.summary["determinism"] = determinism.compare(done.run.audit or [], others, roles)
+    if makespans:
+        for entry in plugins.entries(plugins.MAKESPANS):
+            done.summary["makespans"] = plugins.load(entry)(done.folder, always=True)
+    if as_json:
+        typer.echo(record.to_json(done.summary), nl=False)
+    else:
+        print_run(done.summary, done.program.render, done.folder)
+
+
+def trace(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run record.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file to write; without it, RUN/trace.json."),
+    ] = None,
+) -> None:
+    """Write a run's events in the Chrome trace event format, for ui.perfetto.dev."""
+    from mpcsim import record
+    from mpcsim.record import chrome
+
+    found = record.read_record(run)
+    file = out or run / "trace.json"
+    roles = [party["role"] for party in found.summary["per_party"]]
+    count = chrome.write_trace(found.events(), roles, file, finished=found.finished)
+    typer.echo(f"{file}: {count} trace events; open it at ui.perfetto.dev")
+    if not found.finished:
+        typer.echo(record.unfinished(found.summary))
+
+
+def list_shipped(as_json: Json = False) -> None:
+    """List the scenarios that ship with mpcsim, and the workloads that a scenario can name."""
+    import json
+
+    from mpcsim import plugins
+
+    files = {file.stem: file for folder in plugins.scenario_folders() for file in folder.glob("*.toml")}
+    found = {name: _description(files[name]) for name in sorted(files)}
+    workloads = list(plugins.workloads())
+    if as_json:
+        rows = [{"name": name, "description": text} for name, text in found.items()]
+        typer.echo(json.dumps({"scenarios": rows, "workloads": workloads}, indent=2))
+        return
+    from rich.table import Table
+
+    from mpcsim.terminal import console
+
+    table = Table("scenario", "what it runs", box=None, pad_edge=False)
+    for name, text in found.items():
+        table.add_row(name, text)
+    out = console()
+    out.print(table)
+    out.print(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
+
+
+def _description(file: Path) -> str:
+    """Return a scenario's `description`, or else the comment that opens its file."""
+    import tomllib
+    from itertools import takewhile
+
+    text = file.read_text(encoding="utf-8")
+    described = tomllib.loads(text).get("description")
+    if described:
+        return str(described)
+    comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    return " ".join(line.strip("# ") for line in comment)

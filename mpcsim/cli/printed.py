@@ -1,0 +1,104 @@
+"""A run as `mpcsim run` prints it for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from mpcsim import plugins
+from mpcsim.causes import guarded
+from mpcsim.cli.profiling import tables
+from mpcsim.cli.tables import party_table, span_table
+from mpcsim.errors import InputError
+from mpcsim.record import unfinished
+from mpcsim.terminal import console
+from mpcsim.units import format_bytes, format_time
+
+Render = Callable[[dict[str, Any]], Iterable[Any]]
+
+
+_LISTED = 6  # variables that a line names
+_OVER = {
+    "ideal": "by the link law alone, without TCP",
+    "tcp": "over TCP (network.tcp, by default Linux's on new connections)",
+}
+
+
+def _other(network: dict[str, Any], makespans: dict[str, Any]) -> str:
+    """Say what the run takes under the other transport."""
+    own = network.get("transport", "ideal")
+    found = [
+        f"{_OVER[name]}: {format_time(round(seconds * 1e9))}"
+        for name, seconds in makespans.items()
+        if name in _OVER and name != own and seconds is not None
+    ]
+    return "".join(found)
+
+
+def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> None:
+    """Print a run.
+
+    Args:
+        summary: the record's `summary.json`.
+        render: what the workload makes of its output: lines, or renderables of rich; None: as JSON.
+        folder: the record.
+    """
+
+    def line(text: str) -> None:
+        out.print(text, soft_wrap=True)
+
+    out = console()
+    if not out.is_terminal:
+        out.width = max(out.width, 100)  # the table of spans, whole
+    measured = summary["compute"] == "measured"
+    network, parties = summary["network"], summary["per_party"]
+    line(
+        f"{summary['name']}: workload {summary['workload']}, {len(parties)} parties, "
+        f"seed {'none' if summary['seed'] is None else summary['seed']}, "
+        f"clock {summary['clock']}, compute {summary['compute']}"
+    )
+    line(
+        f"network: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
+        f"{network['sharing']}; {network['note']}"
+    )
+    if not summary["finished"]:
+        line(f"UNFINISHED: {unfinished(summary)}")
+    line(
+        f"{summary['rounds']} rounds, {format_time(summary['makespan_ns'])} of {summary['clock']} "
+        f"time; all parties together sent {summary['messages']:,} messages with "
+        f"{format_bytes(summary['payload_bytes'])} of payload, "
+        f"{format_bytes(summary['wire_bytes'])} on the wire"
+    )
+    for entry in plugins.entries(plugins.MAKESPANS):
+        other = _other(network, summary.get("makespans") or plugins.load(entry)(folder) or {})
+        if other:
+            line(other)
+    out.print(party_table(parties, measured=measured))
+    for act in summary["faults"]:
+        where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
+        line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
+    if shared := summary.get("shared"):
+        found = dict.fromkeys(f"{one['name']} of {one['party']}" for one in shared)
+        listed = ", ".join(list(found)[:_LISTED]) + (", …" if len(found) > _LISTED else "")
+        line(
+            f"concurrent sub-protocols share and change {listed}: rounds count a change as heard by all "
+            "who share it, and what they do may depend on the network"
+        )
+    if "determinism" in summary:
+        line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
+    if summary["spans"]:
+        more = {entry.name: plugins.load(entry)(folder) for entry in plugins.entries(plugins.COLUMNS)}
+        out.print(span_table(summary["spans"], measured=measured, more=more))
+    if render is None:
+        out.print_json(data=summary["output"])
+    else:
+        with guarded(f"the workload cannot print what came out; record: {folder}", InputError):
+            for part in render(summary["output"]):
+                out.print(part, soft_wrap=isinstance(part, str))
+    if "profile" in summary:
+        out.print(*tables(summary["profile"]), sep="\n\n")
+    line(
+        f"took {summary['wall_s']:.3g} s of real time and at most "
+        f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"
+    )

@@ -1,0 +1,45 @@
+"""The engine's core: parties as coroutines, their scheduler, clocks, transport, metering and traces.
+
+In flow programs of parties; out flow messages to the links of `mpcsim.network` (known here by `ports`
+alone), accounts of what was sent, and events. It knows no network, no record and no scenario: it may
+import `mpcsim.errors`, `mpcsim.units`.
+"""
+
+from mpcsim.engine import failure
+from mpcsim.engine.beside import aside
+from mpcsim.engine.clock import Clock, VirtualClock, WallClock
+from mpcsim.engine.compute import Stopwatch
+from mpcsim.engine.memory import keep_freed_memory, peak_memory_mb
+from mpcsim.engine.party import Party
+from mpcsim.engine.ports import CUT, CUT_FOR_EVER, PASSES, Crashed, Deliver
+from mpcsim.engine.scheduler import Compute, Outcome, Scheduler
+from mpcsim.engine.strand import Actor, Strand
+from mpcsim.engine.trace import COLUMNS, KINDS, NONE, Trace
+from mpcsim.engine.transport import Transport
+
+__all__ = [
+    "COLUMNS",
+    "CUT",
+    "CUT_FOR_EVER",
+    "KINDS",
+    "NONE",
+    "PASSES",
+    "Actor",
+    "Clock",
+    "Compute",
+    "Crashed",
+    "Deliver",
+    "Outcome",
+    "Party",
+    "Scheduler",
+    "Stopwatch",
+    "Strand",
+    "Trace",
+    "Transport",
+    "VirtualClock",
+    "WallClock",
+    "aside",
+    "failure",
+    "keep_freed_memory",
+    "peak_memory_mb",
+]

@@ -1,0 +1,272 @@
+"""Metering at the transport alone: bytes, messages and rounds per link, per party and per span.
+
+Rounds are depths: a message carries the length of the longest chain of messages that led to it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from mpcsim.metering.fingerprint import WORTHWHILE, fingerprint, size
+from mpcsim.paths import Path
+from mpcsim.texts import utf8
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was sent: messages, payload bytes and wire bytes."""
+
+    messages: int = 0
+    payload_bytes: int = 0
+    wire_bytes: int = 0
+
+    def count(self, payload_bytes: int, wire_bytes: int) -> None:
+        """Add one message."""
+        self.messages += 1
+        self.payload_bytes += payload_bytes
+        self.wire_bytes += wire_bytes
+
+    def add(self, other: Traffic) -> None:
+        """Add all that another account holds."""
+        self.messages += other.messages
+        self.payload_bytes += other.payload_bytes
+        self.wire_bytes += other.wire_bytes
+
+
+@dataclass
+class PartyCost:
+    """What one party sent and, where compute is measured, the processor time of its code."""
+
+    role: str
+    sent: Traffic
+    compute_ns: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return the party's row in the run record."""
+        return {
+            "role": self.role,
+            "payload_bytes": self.sent.payload_bytes,
+            "wire_bytes": self.sent.wire_bytes,
+            "messages": self.sent.messages,
+            "compute_s": self.compute_ns / 1e9,
+        }
+
+
+class LinkAccounts(Mapping[tuple[int, int], Traffic]):
+    """What was sent, by directed link (from, to); links that carried nothing take no place.
+
+    Attributes:
+        rows: by sender: by receiver: [messages, payload bytes, wire bytes].
+    """
+
+    def __init__(self, parties: int) -> None:
+        self.rows: list[dict[int, list[int]]] = [{} for _ in range(parties)]
+
+    def __getitem__(self, link: tuple[int, int]) -> Traffic:
+        """Return the account of a link."""
+        sender, to = link
+        if not 0 <= sender < len(self.rows):
+            raise KeyError(link)
+        return Traffic(*self.rows[sender][to])
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield the links that carried something, by sender and receiver."""
+        for sender, row in enumerate(self.rows):
+            yield from ((sender, to) for to in sorted(row))
+
+    def __len__(self) -> int:
+        """Return how many links carried something."""
+        return sum(map(len, self.rows))
+
+    def of_sender(self, sender: int) -> Traffic:
+        """Return the account of all links of a sender."""
+        rows = list(self.rows[sender].values())  # at once: another thread may look while the run goes on
+        return Traffic(*map(sum, zip(*rows, strict=True))) if rows else Traffic()
+
+
+class SpanRun:
+    """One occurrence of a span, shared by all parties that enter it.
+
+    Attributes:
+        path: see `mpcsim.paths`.
+        number: the place among the occurrences of the run, in order of appearance; 0 is the run.
+        sent: what was sent with this as the innermost span, by party.
+        compute_ns: processor time with this as the innermost span, by party.
+    """
+
+    __slots__ = (
+        "children", "compute_ns", "entered_at", "entered_depth", "left_at", "left_depth", "name",
+        "number", "op", "parent", "path", "sent",
+    )  # fmt: skip
+
+    def __init__(self, name: str, op: str | None, parent: SpanRun | None, number: int) -> None:
+        self.name = name
+        self.op = op
+        self.parent = parent
+        self.number = number
+        self.path: Path = () if parent is None else (*parent.path, name)
+        self.children: dict[tuple[str, str, int], SpanRun] = {}
+        self.entered_depth = self.entered_at = 0
+        self.left_depth = self.left_at = 0
+        self.compute_ns: dict[int, int] = {}
+        self.sent: dict[int, Traffic] = {}
+
+    def account(self, party: int) -> Traffic:
+        """Return the account of what a party sends with this as its innermost span."""
+        return self.sent.setdefault(party, Traffic())
+
+    def enter(self, depth: int, time: int) -> None:
+        """Note that a party entered."""
+        self.entered_depth = max(self.entered_depth, depth)
+        self.entered_at = max(self.entered_at, time)
+
+    def leave(self, depth: int, time: int) -> None:
+        """Note that a party left."""
+        self.left_depth = max(self.left_depth, depth)
+        self.left_at = max(self.left_at, time)
+
+
+@dataclass
+class SpanCost:
+    """The cost of a span over all its occurrences; nested spans are included.
+
+    `rounds` is the greatest depth of any party on leaving minus the greatest on entering, and
+    `makespan_ns` likewise, so that consecutive spans add up. Bytes are sums over all parties;
+    `sent` has them by party.
+    """
+
+    path: Path
+    op: str | None
+    count: int = 0
+    rounds: int = 0
+    makespan_ns: int = 0
+    compute_ns: dict[int, int] = field(default_factory=dict)
+    sent: dict[int, Traffic] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the span."""
+        return self.path[-1]
+
+    @property
+    def parent(self) -> str | None:
+        """The name of the span around it."""
+        return self.path[-2] if len(self.path) > 1 else None
+
+    @property
+    def payload_bytes(self) -> int:
+        """Payload bytes, summed over parties."""
+        return sum(traffic.payload_bytes for traffic in self.sent.values())
+
+    @property
+    def wire_bytes(self) -> int:
+        """Wire bytes, summed over parties."""
+        return sum(traffic.wire_bytes for traffic in self.sent.values())
+
+    @property
+    def messages(self) -> int:
+        """Messages, summed over parties."""
+        return sum(traffic.messages for traffic in self.sent.values())
+
+    def describe(self) -> dict[str, Any]:
+        """Return the span's row in the run record."""
+        return {
+            "path": list(self.path),
+            "name": self.name,
+            "parent": self.parent,
+            "op": self.op,
+            "count": self.count,
+            "rounds": self.rounds,
+            "messages": self.messages,
+            "payload_bytes": self.payload_bytes,
+            "wire_bytes": self.wire_bytes,
+            "makespan_s": self.makespan_ns / 1e9,
+            "compute_s": sum(self.compute_ns.values()) / 1e9,
+            "payload_bytes_per_party": {
+                str(party): traffic.payload_bytes for party, traffic in sorted(self.sent.items())
+            },
+        }
+
+
+def collect_spans(root: SpanRun) -> list[SpanCost]:
+    """Merge the occurrences of equal spans below `root`: parents first, in the order of being entered."""
+    costs: dict[Path, SpanCost] = {}
+    inclusive: dict[SpanRun, SpanCost] = {}
+    todo = [root]
+    while todo:  # spans may be thousands deep
+        run = todo.pop()
+        cost = costs.setdefault(run.path, SpanCost(run.path, run.op))
+        cost.count += 1
+        cost.rounds += run.left_depth - run.entered_depth
+        cost.makespan_ns += run.left_at - run.entered_at
+        inclusive[run] = SpanCost(run.path, run.op)
+        todo += sorted(run.children.values(), key=lambda child: child.entered_at)[::-1]
+    for run in reversed(list(inclusive)):  # children before parents
+        whole = inclusive.pop(run)
+        _merge(whole, SpanCost(run.path, run.op, sent=run.sent, compute_ns=run.compute_ns))
+        _merge(costs[run.path], whole)
+        if run.parent in inclusive:
+            _merge(inclusive[run.parent], whole)
+    del costs[()]
+    return list(costs.values())
+
+
+def _merge(into: SpanCost, other: SpanCost) -> None:
+    for party, traffic in other.sent.items():
+        into.sent.setdefault(party, Traffic()).add(traffic)
+    for party, spent in other.compute_ns.items():
+        into.compute_ns[party] = into.compute_ns.get(party, 0) + spent
+
+
+class Digest:
+    """A rolling hash over the events of a run: (time, from, to, channel, wire bytes, payload).
+
+    Messages are hashed in batches: the numbers of `BATCH` messages (or fewer, where a body is
+    large), little endian and 64 bits each, then their bodies; of large arrays, fingerprints.
+    `auditing` keeps for each message a row that `mpcsim run --check-determinism` compares.
+    """
+
+    BATCH = 256
+
+    def __init__(self, *, auditing: bool = False) -> None:
+        self.heads: list[int] = []
+        self.bodies: list[bytes] = []
+        self.audit: list[tuple[Any, ...]] | None = [] if auditing else None
+        self._hash = blake2b(digest_size=16)
+
+    def large(self, body: list[Any]) -> None:
+        """Add the body of the latest message, too large to keep."""
+        self.flush()
+        for part in body:
+            self._hash.update(fingerprint(part) if size(part) >= WORTHWHILE else part)
+
+    def note(self, text: str) -> None:
+        """Add an event that is no message, such as a fault."""
+        self.flush()
+        self._hash.update(utf8(text))
+        if self.audit is not None:
+            self.audit.append((text,))
+
+    def flush(self) -> None:
+        """Hash what was kept."""
+        self._hash.update(struct.pack(f"<{len(self.heads)}Q", *self.heads))
+        self._hash.update(b"".join(self.bodies))
+        self.heads.clear()
+        self.bodies.clear()
+
+    def record(self, head: tuple[int, ...], body: bytes | list[Any], more: tuple[str, str]) -> None:
+        """Keep a message's row for the audit: its numbers, its channel and span, its body's hash."""
+        assert self.audit is not None
+        hashed = blake2b(digest_size=8)
+        for part in [body] if isinstance(body, bytes) else body:
+            hashed.update(part)
+        self.audit.append((*head, *more, hashed.hexdigest()))
+
+    def hexdigest(self) -> str:
+        """Return the digest so far, 32 hexadecimal characters."""
+        self.flush()
+        return self._hash.hexdigest()

@@ -1,0 +1,24 @@
+"""Scenarios: files read and checked, workloads found, programs run, runs recorded.
+
+In flows a scenario file; out flows a `Run` and its record. It may import the engine, the network, the
+record and `simulate`.
+"""
+
+from mpcsim.scenario import determinism, workload
+from mpcsim.scenario.running import execute
+from mpcsim.scenario.workload import Program, build_program, run_program
+from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
+
+__all__ = [
+    "EngineSettings",
+    "Program",
+    "Scenario",
+    "build_program",
+    "determinism",
+    "execute",
+    "load_scenario",
+    "run_program",
+    "unknown",
+    "validate",
+    "workload",
+]

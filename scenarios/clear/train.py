@@ -1,0 +1,145 @@
+"""Train a scenario's network in the clear and write its weights.
+
+`python -m scenarios.train_clear scenarios/pomic_inference.toml --out scenarios/weights/NAME.npz`
+reads `[data]`, `[model]` and, where there is one, `[training]`. The seed is the scenario's. The
+same machine, BLAS and number of BLAS threads give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mpcsim.errors import InputError, MpcsimError
+from scenarios.clear import fixed, optimise
+from scenarios.data import Dataset, DataSettings, check_classes, load_split
+from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import weights as weight_files
+
+REPORTED = 256
+"""Test images on which the fixed-point twin is looked at after training."""
+
+
+class ClearTraining(BaseModel):
+    """The `[training]` table, as far as training in the clear uses it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    epochs: Annotated[int, Field(ge=1)] = 15
+    batch: Annotated[int, Field(ge=1)] = 32
+    max_steps: Annotated[int, Field(ge=0, description="0: no limit")] = 0
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-3
+    flips: bool = True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 good, 2 unusable input."""
+    parser = argparse.ArgumentParser(prog="scenarios.clear.train", description=__doc__)
+    parser.add_argument("scenario", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--epochs", type=int, help="instead of the scenario's, or 15")
+    parser.add_argument("--precision", choices=("float16", "float32"), default="float16")
+    options = parser.parse_args(arguments)
+    try:
+        _run(options.scenario, options.out, options.epochs, options.precision)
+    except MpcsimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _run(scenario: Path, out: Path, epochs: int | None, precision: Literal["float16", "float32"]) -> None:
+    data, model, training = _read(scenario)
+    seed = _seed(scenario)
+    last = shapes(model)[-1]
+    if last.output == (1,):
+        raise InputError(
+            f"{scenario}: {last} has one output, and softmax over it is 1 whatever it is; accepted here: "
+            "an output for each class (private_training accepts one, with the loss 'sigmoid')"
+        )
+    if epochs is not None:
+        training = ClearTraining.model_validate({**training.model_dump(), "epochs": epochs})
+    train, test = (load_split(data, split, scenario.parent) for split in ("train", "test"))
+    for name, images in (("train", train), ("test", test)):
+        check_classes(images.classes, last.output[0])
+        shares = np.bincount(images.labels, minlength=len(images.classes)) / len(images)
+        mix = ", ".join(f"{s:.1%} {label}" for label, s in zip(images.classes, shares, strict=True))
+        print(f"{name}: {len(images)} images ({mix})", flush=True)
+    optimiser = optimise.SGD(training.rate, training.momentum, training.decay)
+    started = time.perf_counter()
+    final = weight_files.initial(model, seed)
+    for epoch in optimise.fit(
+        model,
+        final,
+        train,
+        optimiser,
+        epochs=training.epochs,
+        batch=training.batch,
+        seed=seed,
+        flips=training.flips,
+        max_steps=training.max_steps,
+    ):
+        final = epoch.weights
+        print(
+            f"epoch {epoch.number:3}: loss {epoch.loss:.4f} nats, train accuracy "
+            f"{epoch.train_accuracy:.4f}, test accuracy "
+            f"{optimise.accuracy(model, final, test):.4f} ({time.perf_counter() - started:.0f} s)",
+            flush=True,
+        )
+    weight_files.save(out, model, final, precision)
+    _report(model, weight_files.load(out, model), test, out)
+
+
+def _report(model: ModelSettings, weights: weight_files.Weights, test: Dataset, out: Path) -> None:
+    """Print what the written file does: accuracy, size, and the largest value of every layer."""
+    print(
+        f"{out}: {out.stat().st_size / 1e6:.2f} MB, test accuracy "
+        f"{optimise.accuracy(model, weights, test):.4f}"
+    )
+    some = test.images[:: max(1, len(test) // REPORTED)]
+    layers = fixed.forward_layers(model, weights, some)
+    print(f"largest magnitude of each layer in fixed point, {len(some)} test images:")
+    for name, values in layers.items():
+        print(f"  {name}: {np.abs(values).max():.3f}")
+
+
+def _read(scenario: Path) -> tuple[DataSettings, ModelSettings, ClearTraining]:
+    tables = _toml(scenario)
+    try:
+        return (
+            DataSettings.model_validate(tables.get("data", {})),
+            ModelSettings.model_validate(tables.get("model", {})),
+            ClearTraining.model_validate(tables.get("training", {})),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, (error.title, *first["loc"])))
+        raise InputError(f"{scenario}: {where}: {first['msg']} (found {first['input']!r})") from error
+
+
+def _seed(scenario: Path) -> int:
+    seed = _toml(scenario).get("seed", 0)
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"{scenario}: seed = {seed!r}; accepted is a whole number, at least 0")
+    return seed
+
+
+def _toml(scenario: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(scenario.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{scenario}: not a readable TOML file ({error})") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+"""Private inference: the workload, the network on shares, batches of images, the result's report.
+
+In flows a scenario with `[model]` and `[data]`; out flow predictions beside those in the clear.
+"""
+
+from scenarios.inference.batches import BatchSettings
+
+__all__ = [
+    "BatchSettings",
+]

@@ -1,0 +1,181 @@
+"""What a private inference says of itself: the secure result beside the same model in the clear."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim import Run
+from protocols.domains import Ring
+from protocols.replicated3.sharings import Share
+from scenarios.clear import fixed, floating
+from scenarios.data import Dataset, class_name
+from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import weights as weight_files
+from scenarios.table3 import table3, table3_text
+
+HOSPITAL = "hospital"
+_AT_ONCE = 4  # images in the clear: it takes less memory than the servers do
+
+
+class LayerValues:
+    """Outputs of layers, put together from what two servers hold, in 32 bits a value where they fit.
+
+    Batches go through a layer in order, on every server.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._waiting: dict[tuple[str, int], deque[Share]] = {}
+        self._values: dict[str, list[NDArray[Any]]] = {}
+
+    def take(self, name: str, party: int, share: Share) -> None:
+        """Take `layer/NAME` from a server; the first two hold all three components."""
+        if party > 1 or not name.startswith("layer/"):
+            return
+        others = self._waiting.setdefault((name, 1 - party), deque())
+        if not others:
+            self._waiting.setdefault((name, party), deque()).append(share)
+            return
+        zero, one = (share, others.popleft()) if party == 0 else (others.popleft(), share)
+        words = self._ring.signed(zero.a + zero.b + one.b)
+        narrow = words.astype(np.int32)
+        values = narrow if np.array_equal(narrow, words) else words
+        self._values.setdefault(name.removeprefix("layer/"), []).append(values)
+
+    def values(self) -> dict[str, NDArray[Any]]:
+        """Return the scaled integers of each layer, of all images, in the order of the layers."""
+        return {name: np.concatenate(batches) for name, batches in self._values.items()}
+
+
+@dataclass
+class Report:
+    """The same model in the clear, in floating point and in fixed point, beside the secure result."""
+
+    model: ModelSettings
+    ring: Ring
+    weights: weight_files.Weights
+    data: Dataset
+
+    def __post_init__(self) -> None:
+        self.seen = LayerValues(self.ring)
+
+    def observe(self, name: str, party: int, value: Any) -> None:
+        """Take the share of a layer's output from a server."""
+        self.seen.take(name, party, value)
+
+    def _errors(self) -> tuple[dict[str, float], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return each layer's largest error against fixed point, and logits: secure, fixed, floating.
+
+        A few images at a time: all layers of all images would take more memory than the servers do.
+        """
+        secure, errors = self.seen.values(), dict[str, float]()
+        sizes = self.ring.fraction_bits, self.ring.value_bits
+        in_fixed, in_floating = [], []
+        for first in range(0, len(self.data), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            images = self.data.images[part]
+            exact = fixed.forward_layers(self.model, self.weights, images, *sizes)
+            for name in exact.keys() & secure.keys():
+                found = secure[name][part] / 2.0**self.ring.fraction_bits
+                error = float(np.abs(found.reshape(exact[name].shape) - exact[name]).max())
+                errors[name] = max(errors.get(name, 0.0), error)
+            in_fixed.append(exact[list(exact)[-1]])
+            in_floating.append(floating.forward(self.model, self.weights, images))
+        in_order = {name: errors[name] for name in secure if name in errors}
+        logits = secure[shapes(self.model)[-1].name] / 2.0**self.ring.fraction_bits
+        return in_order, logits, np.concatenate(in_fixed), np.concatenate(in_floating)
+
+    def compare(self, run: Run) -> dict[str, Any]:
+        """Return the workload's output; errors are absolute, and of every image and logit."""
+        errors, logits, fixed_logits, float_logits = self._errors()
+        revealed = np.asarray(run.outputs[HOSPITAL])
+        predictions = revealed if revealed.ndim == 1 else _classes(revealed)
+        clear, in_fixed = _classes(float_logits), _classes(fixed_logits)
+        margins = np.sort(fixed_logits, axis=1)
+        labels = self.data.labels
+        return {
+            "images": len(labels),
+            "classes": list(self.data.classes),
+            "predictions": predictions.tolist(),
+            "clear_predictions": clear.tolist(),
+            "fixed_predictions": in_fixed.tolist(),
+            "labels": labels.tolist(),
+            "accuracy": float((predictions == labels).mean()),
+            "clear_accuracy": float((clear == labels).mean()),
+            "agreement": float((predictions == clear).mean()),
+            "fixed_agreement": float((predictions == in_fixed).mean()),
+            "least_clear_margin": float((margins[:, -1] - margins[:, -2]).min())
+            if margins.shape[1] > 1
+            else 0.0,
+            "max_logit_error": float(np.abs(logits - fixed_logits).max()),
+            "max_logit_error_float": float(np.abs(logits - float_logits).max()),
+            "max_layer_error": errors,
+            "logits": logits.tolist(),
+            "data": self.data.description,
+            "latency_note": "the network's latency is one way",
+            "table3": table3(run, "inference", "inference"),
+        }
+
+    @staticmethod
+    def render(output: dict[str, Any]) -> Iterable[str]:
+        """Yield lines for people."""
+        images, classes = output["images"], output["classes"]
+        for i in range(min(images, 12)):
+            truth, found, clear = (
+                class_name(classes, output[key][i])
+                for key in ("labels", "predictions", "clear_predictions")
+            )
+            yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
+        if images > 12:
+            yield f"… and {images - 12} more images"
+        yield (
+            f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class "
+            f"as the clear model on {output['agreement']:.1%}, as its fixed-point twin on "
+            f"{output['fixed_agreement']:.1%}"
+        )
+        yield (
+            f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
+            f"{output['max_logit_error_float']:.2e} against floating point"
+        )
+        yield table3_text(output["table3"])
+        yield f"images: {output['data']}"
+
+
+def _classes(logits: NDArray[Any]) -> NDArray[Any]:
+    """Return each row's class: the largest logit's; of one output, whether it is ≥ 0, as in training."""
+    return (logits[:, 0] >= 0).astype(np.int64) if logits.shape[1] == 1 else logits.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run on shapes alone has to say."""
+
+    images: int
+    parameters: int
+
+    def observe(self, name: str, party: int, value: Any) -> None:
+        """Leave what has a shape alone."""
+
+    def compare(self, run: Run) -> dict[str, Any]:
+        """Return the workload's output: costs are in the rest of the record."""
+        return {
+            "images": self.images,
+            "parameters": self.parameters,
+            "predictions": None,
+            "table3": table3(run, "inference", "inference"),
+        }
+
+    @staticmethod
+    def render(output: dict[str, Any]) -> Iterable[str]:
+        """Yield lines for people."""
+        yield (
+            f"dry run: costs of {output['images']} images and {output['parameters']:,} parameters, from "
+            "shapes alone; no predictions"
+        )
+        yield table3_text(output["table3"])

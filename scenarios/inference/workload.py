@@ -1,0 +1,189 @@
+"""Private inference (POMIC figures 2 and 5): three servers classify images that none of them can see.
+
+Five actors: the servers, the hospital, which shares images and alone learns the classes, and the owner
+of the model, who shares its weights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from mpcsim import InputError, Party
+from mpcsim.scenario import Program, Scenario
+from protocols.domains import Ring, Words
+from protocols.replicated3.constructions import argmax
+from protocols.replicated3.sharings import (
+    Choices,
+    Server,
+    Share,
+    concatenate,
+    receive_from_client,
+    receive_reveal,
+    reveal_to_client,
+    share_by_client,
+)
+from scenarios.clear import floating
+from scenarios.data import Dataset, DataSettings, check_classes, load_data
+from scenarios.inference.batches import BatchSettings
+from scenarios.inference.network import forward, next_stage
+from scenarios.inference.report import HOSPITAL, DryRun, Report
+from scenarios.networks import LayerPlan, ModelSettings, shapes
+from scenarios.networks import weights as weight_files
+from scenarios.settings import SecureSettings
+
+OWNER = "owner"
+
+
+class OutputSettings(BaseModel):
+    """The `[output]` table: what the hospital learns."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reveal: Literal["class", "logits"] = "class"
+
+
+class InferenceSettings(SecureSettings):
+    """The tables of an inference scenario."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings
+    output: OutputSettings = OutputSettings()
+    inference: BatchSettings = BatchSettings()
+
+
+def private_inference(settings: InferenceSettings, scenario: Scenario) -> Program:
+    """Return the program of a private inference; of a dry run, without data and weights."""
+    ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    plans = shapes(settings.model)
+    if len(plans[-1].output) != 1:
+        raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
+    if plans[-1].output == (1,) and settings.output.reveal == "class":
+        raise InputError(
+            f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
+            "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
+        )
+    wanted = weight_files.expected(settings.model)
+    report: Report | DryRun
+    if settings.dry_run:
+        images = kernels.zeros((settings.data.count, *settings.model.input), ring.dtype)
+        words = {name: kernels.zeros(shape, ring.dtype) for name, shape in wanted.items()}
+        report = DryRun(len(images), sum(map(math.prod, wanted.values())))
+    else:
+        weights, data = _load(settings, scenario)
+        floating.check_images(plans, data.images)
+        check_classes(data.classes, plans[-1].output[0])
+        images = ring.encode(data.images, "image")
+        words = {name: ring.encode(w, name) for name, w in weights.items()}
+        report = Report(settings.model, ring, weights, data)
+    choices, reveal = settings.protocol.choices(), settings.output.reveal
+    batches = settings.inference.sizes(plans, len(images))
+    job = _Job(ring, choices, kernels, plans, reveal, images, words, batches, settings.dry_run)
+    roles = {f"server{i}": job.server for i in range(3)}
+    return Program(
+        roles | {HOSPITAL: job.hospital, OWNER: job.owner},
+        summarize=report.compare,
+        describe=settings.describe(),
+        render=report.render,
+        observe=report.observe,
+    )
+
+
+def _load(settings: InferenceSettings, scenario: Scenario) -> tuple[weight_files.Weights, Dataset]:
+    if settings.model.weights is None:
+        raise InputError(
+            "model.weights: missing; accepted: a file of weights, or the name of a shipped one (only a "
+            "dry run, dry_run = true, needs none)"
+        )
+    file = weight_files.find(settings.model.weights, scenario.folder)
+    data = load_data(settings.data, scenario.folder, scenario.seed or 0)
+    return weight_files.load(file, settings.model), data
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the actors do. Only the hospital looks at `images`, only the owner at `weights`."""
+
+    ring: Ring
+    choices: Choices
+    kernels: ModuleType
+    plans: tuple[LayerPlan, ...]
+    reveal: str
+    images: Words
+    weights: dict[str, Words]
+    batches: list[int]
+    dry_run: bool
+
+    @property
+    def count(self) -> int:
+        return len(self.images)
+
+    async def owner(self, party: Party) -> None:
+        with party.span("sharing"):
+            for name, words in self.weights.items():
+                with party.channel(f"weights/{name}"):
+                    share_by_client(party, self.ring, words, self.kernels)
+
+    async def hospital(self, party: Party) -> NDArray[Any] | None:
+        with party.span("sharing"):
+            first = 0
+            for number, size in enumerate(self.batches):
+                with party.channel(f"images/{number}"):
+                    share_by_client(party, self.ring, self.images[first : first + size], self.kernels)
+                first += size
+        in_class = self.reveal == "class"
+        shape = (self.count,) if in_class else (self.count, *self.plans[-1].output)
+        with party.span("reveal"), party.channel("result"):
+            words = await receive_reveal(party, self.ring, shape, self.kernels)
+        if self.dry_run:
+            return None
+        return self.ring.signed(words) if in_class else self.ring.decode(words)
+
+    async def server(self, party: Party) -> None:
+        with party.span("sharing"):
+            server = await Server.join(party, self.ring, self.choices, self.kernels)
+            weights: dict[str, Share] = {}
+            for name in self.weights:
+                with party.channel(f"weights/{name}"):
+                    weights[name] = await receive_from_client(server, OWNER)
+            images = await self._receive(server, 0)
+        with party.span("inference"):
+            if len(self.batches) == 1:
+                result = await self._classify(server, weights, images)
+            else:
+                first = self._batch(server, weights, 0, images)
+                later = (self._batch(server, weights, number) for number in range(1, len(self.batches)))
+                results = await party.gather(first, *later)
+                result = concatenate(server, results)
+        with party.span("reveal"), party.channel("result"):
+            reveal_to_client(server, result, HOSPITAL)
+
+    async def _receive(self, server: Server, number: int) -> Share:
+        """Return the images of a batch, shared."""
+        with server.party.channel(f"images/{number}"):
+            return await receive_from_client(server, HOSPITAL)
+
+    async def _batch(
+        self, server: Server, weights: dict[str, Share], number: int, images: Share | None = None
+    ) -> Share:
+        """Classify one of several batches, one block behind the one before; receive it no earlier."""
+        await next_stage(server)
+        if images is None:
+            images = await self._receive(server, number)
+        return await self._classify(server, weights, images)
+
+    async def _classify(self, server: Server, weights: dict[str, Share], images: Share) -> Share:
+        """Return what the hospital is to learn of a batch, shared."""
+        staged = len(self.batches) > 1
+        result = await forward(server, self.plans, weights, images, staged=staged)
+        if self.reveal == "class":
+            if staged:
+                await next_stage(server)
+            with server.party.span("argmax", "argmax"):
+                result = await argmax(server, result)
+        return result

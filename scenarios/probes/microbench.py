@@ -1,0 +1,158 @@
+"""One operation alone: its rounds, its bytes, its error over inputs from its stated range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from mpcsim import Party, Run
+from mpcsim.scenario import Program, Scenario
+from protocols.domains import Ring, Words
+from protocols.replicated3.sharings import (
+    Choices,
+    Server,
+    Share,
+    receive_from_client,
+    receive_reveal,
+    reveal_to_client,
+    share_by_client,
+)
+from scenarios.probes.operations import OPERATIONS, SPAN, Operation, Shape, Values
+from scenarios.settings import SecureSettings
+
+__all__ = ["OPERATIONS", "Operation", "measured", "microbench"]
+
+CLIENT = "client"
+
+
+class MicrobenchWorkload(BaseModel):
+    """The further keys of `[workload]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    op: Literal[
+        "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare",
+        "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal",
+        "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax",
+    ]  # fmt: skip
+    size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = 1000
+
+
+class MicrobenchSettings(SecureSettings):
+    """The tables of a microbench scenario."""
+
+    workload: MicrobenchWorkload
+
+
+def microbench(settings: MicrobenchSettings, scenario: Scenario) -> Program:
+    """Return the program of one of the suite's operations."""
+    op, size = settings.workload.op, settings.workload.size
+    return measured(op, OPERATIONS[op], size, settings, scenario)
+
+
+def measured(
+    op: str, operation: Operation, size: int, settings: SecureSettings, scenario: Scenario
+) -> Program:
+    """Return the program: a client shares the inputs, the servers run one operation, the client checks.
+
+    Args:
+        op: name of the operation, for the output.
+        operation: what is run; one of `OPERATIONS` or of your own.
+        size: what the shapes of the inputs depend on.
+        settings: ring and choices.
+        scenario: whence seed and engine.
+    """
+    ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    shapes = operation.shapes(size)
+    want: Values | None = None
+    if settings.dry_run:
+        words = [kernels.zeros(shape, ring.dtype) for shape in shapes]
+    else:
+        words, want = _inputs(operation, shapes, ring, scenario.seed)
+    result = (operation.result or operation.shape)(size)
+    job = _Job(ring, settings.protocol.choices(), kernels, operation, words, result, settings.dry_run)
+    roles = {f"server{i}": job.server for i in range(3)} | {CLIENT: job.client}
+
+    def summarize(run: Run) -> dict[str, Any]:
+        got, span = run.outputs[CLIENT], run.span(SPAN)
+        parties = [span.sent[i].payload_bytes if i in span.sent else 0 for i in range(3)]
+        return {
+            "op": op,
+            "size": size,
+            "inputs": operation.inputs,
+            "rounds": span.rounds,
+            "payload_bytes": span.payload_bytes,
+            "payload_bytes_per_party": parties,
+            "bytes_per_party_and_value": span.payload_bytes / 3 / size,
+            "max_error": None
+            if want is None
+            else float((np.abs(got - want) / np.maximum(1, np.abs(want))).max()),
+        }
+
+    return Program(roles, summarize, settings.describe(), _render)
+
+
+def _inputs(
+    operation: Operation, shapes: tuple[Shape, ...], ring: Ring, seed: int | None
+) -> tuple[list[Words], Values]:
+    """Return inputs as ring elements, and the result that is wanted of what these stand for."""
+    bound = ring.bound - 2.0**-ring.fraction_bits  # rounding to fixed point stays below the bound
+    drawn = operation.draw(np.random.default_rng(seed), shapes, bound)
+    encode = ring.encode_integers if operation.integer_inputs else ring.encode
+    words = [encode(x) for x in drawn]
+    held = drawn if operation.integer_inputs else [ring.decode(x) for x in words]
+    return words, np.asarray(operation.want(*held), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class _Job:
+    ring: Ring
+    choices: Choices
+    kernels: ModuleType
+    operation: Operation
+    words: list[Words]
+    shape: Shape
+    dry_run: bool
+
+    async def client(self, party: Party) -> Values | None:
+        for number, words in enumerate(self.words):
+            with party.channel(f"input/{number}"):
+                share_by_client(party, self.ring, words, self.kernels)
+        with party.channel("result"):
+            words = await receive_reveal(party, self.ring, self.shape, self.kernels)
+        if self.dry_run:
+            return None
+        return (
+            self.ring.signed(words).astype(np.float64)
+            if self.operation.integer_output
+            else self.ring.decode(words)
+        )
+
+    async def server(self, party: Party) -> None:
+        server = await Server.join(party, self.ring, self.choices, self.kernels)
+        shares = []
+        for number in range(len(self.words)):
+            with party.channel(f"input/{number}"):
+                shares.append(await receive_from_client(server, CLIENT))
+        with nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
+            result = await self.operation.protocol(server, *shares)
+        with party.channel("result"):
+            if not isinstance(result, Share):  # the operation revealed it; any one server knows
+                zero = server.kernels.zeros(self.shape, self.ring.dtype)
+                result = Share(result if server.role == 0 else zero, zero)
+            reveal_to_client(server, result, CLIENT)
+
+
+def _render(output: dict[str, Any]) -> Iterable[str]:
+    error = output["max_error"]
+    yield (
+        f"{output['op']} on {output['size']}: {output['rounds']} rounds, "
+        f"{output['bytes_per_party_and_value']:.2f} B a party and unit of size, "
+        + ("dry run: no values" if error is None else f"largest error {error:.2e} (of max(1, |want|))")
+    )

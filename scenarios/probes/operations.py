@@ -1,0 +1,340 @@
+"""The operations of the microbench: what is run, on what inputs, and what should come out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.replicated3.constructions import (
+    argmax,
+    conv2d_fixed,
+    dot_fixed,
+    from_bits,
+    inject,
+    is_zero,
+    less_than,
+    matmul_fixed,
+    multiply,
+    multiply_fixed,
+    to_bits,
+    truncate_exact,
+)
+from protocols.replicated3.functions import (
+    divide,
+    exponential,
+    inverse_square_root,
+    logarithm,
+    reciprocal,
+    sigmoid,
+    softmax,
+    square_root,
+)
+from protocols.replicated3.layers import average_pool2d, max_pool2d, relu
+from protocols.replicated3.sharings import (
+    Bits,
+    Server,
+    Share,
+    add,
+    concatenate,
+    in_thirds,
+    reveal,
+    subtract,
+)
+
+CLASSES = 10
+CHANNELS, FILTERS = 4, 8
+SPAN = "operation"
+
+Values = NDArray[np.float64]
+Shape = tuple[int, ...]
+Draw = Callable[[np.random.Generator, tuple[Shape, ...], float], list[Values]]
+"""Takes a generator, the inputs' shapes and the ring's bound; returns the inputs, as real numbers."""
+
+
+def _vector(size: int) -> Shape:
+    return (size,)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation to measure.
+
+    Attributes:
+        protocol: takes the server and the shared inputs, returns shares (or revealed words).
+        draw: draws the inputs, as real numbers.
+        want: the result in float64 of those inputs.
+        inputs: what the inputs are drawn from.
+        integer_inputs, integer_output: these are integers, not fixed-point numbers.
+        arity: how many inputs there are.
+        shape: of each input, for a size.
+        weights: shape of the last input, where it is another.
+        result: shape of the result, for a size; that of an input by default.
+        spans: whether the protocol opens the span itself, because more than the operation is in it.
+    """
+
+    protocol: Callable[..., Awaitable[Any]]
+    draw: Draw
+    want: Callable[..., NDArray[Any]]
+    inputs: str
+    integer_inputs: bool = False
+    integer_output: bool = False
+    arity: int = 1
+    shape: Callable[[int], Shape] = _vector
+    weights: Shape | None = None
+    result: Callable[[int], Shape] | None = None
+    spans: bool = False
+
+    def shapes(self, size: int) -> tuple[Shape, ...]:
+        """Return the shape of every input."""
+        shapes = [self.shape(size)] * self.arity
+        return tuple(shapes if self.weights is None else [*shapes[:-1], self.weights])
+
+
+# Inputs
+
+
+def _anywhere(rng: np.random.Generator, shape: Shape, bound: float) -> Values:
+    """Return values over the whole range, a half of them spread over all magnitudes."""
+    uniform = rng.uniform(-1, 1, shape) * bound
+    small = uniform * 2.0 ** -rng.integers(0, 20, shape)
+    return np.where(rng.random(shape) < 0.5, uniform, small)
+
+
+def _all(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    return [_anywhere(rng, shape, bound) for shape in shapes]
+
+
+def _factors(terms: int | None = None) -> Draw:
+    """Draw arrays whose sums of so many products (a row's, by default) stay within the bound."""
+
+    def draw(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+        return _all(rng, shapes, np.sqrt(bound / (terms or shapes[0][-1])))
+
+    return draw
+
+
+def _integer_factors(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    return [np.rint(x) for x in _factors(1)(rng, shapes, bound)]
+
+
+def _often_equal(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return pairs of which a half are equal, and some of the others one unit apart or nearly so."""
+    x, other = _all(rng, shapes, bound)
+    near = x - np.sign(x) * 2.0 ** -rng.integers(0, 20, x.shape)
+    chance = rng.random(x.shape)
+    return [x, np.where(chance < 0.5, x, np.where(chance < 0.75, near, other))]
+
+
+def _quotients(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return pairs with a divisor of any magnitude, away from zero, and a quotient within the bound."""
+    divisor = _divisors(rng, shapes[1:], bound)[0]
+    limit = np.minimum(bound, 0.99 * bound * np.abs(divisor))
+    return [rng.uniform(-1, 1, shapes[0]) * limit, divisor]
+
+
+def _divisors(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return values of any magnitude, away from zero."""
+    (divisor,) = _all(rng, shapes, bound)
+    return [np.where(np.abs(divisor) < 2.0**-6, 1.0, divisor)]
+
+
+def _positive(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return values above zero, spread over all magnitudes."""
+    return [np.minimum(np.abs(x) + 2.0**-8, bound) for x in _all(rng, shapes, bound)]
+
+
+def _exponents(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return values whose exponential is a value: most near zero, the rest down to the least value."""
+    (shape,) = shapes
+    near = rng.uniform(-min(16, bound), np.log(bound) - 2.0**-4, shape)
+    return [np.where(rng.random(shape) < 0.75, near, -np.abs(_anywhere(rng, shape, bound)))]
+
+
+# Protocols that are not a function of the suite by themselves
+
+
+async def _pool(server: Server, x: Share) -> Share:
+    return (await max_pool2d(server, x.reshape(1, 2, -1, 1), (2, 2))).flat()
+
+
+async def _mean(server: Server, x: Share) -> Share:
+    return (await average_pool2d(server, x.reshape(1, 2, -1, 1), (2, 2))).flat()
+
+
+async def _maximum(server: Server, x: Share) -> Share:
+    """Return the maximum of each row, as pooling over windows of a row."""
+    return (await max_pool2d(server, x.reshape(1, *x.shape, 1), (1, x.shape[1]))).flat()
+
+
+async def _convolve(server: Server, x: Share, w: Share) -> Share:
+    return await conv2d_fixed(server, x, w, (1, 1), ((1, 1), (1, 1)))
+
+
+async def _equal(server: Server, x: Share, y: Share) -> Share:
+    return await is_zero(server, subtract(server, x, y))
+
+
+async def _a2b(server: Server, x: Share) -> Share:
+    """Convert to bits; outside the span, back, so that the client can check them."""
+    with server.party.span(SPAN, SPAN):
+        thirds = await to_bits(server, x)
+    return await _numbers(server, thirds, x.size)
+
+
+async def _b2a(server: Server, x: Share) -> Share:
+    thirds = await to_bits(server, x)
+    await _meet(server)
+    with server.party.span(SPAN, SPAN):
+        return await _numbers(server, thirds, x.size)
+
+
+async def _inject(server: Server, x: Share, chooser: Share) -> Share:
+    """Return x where the chooser is negative, else 0; its bits are shared before the span."""
+    thirds = await to_bits(server, chooser)
+    await _meet(server)
+    with server.party.span(SPAN, SPAN):
+        return await _injected(server, thirds, x)
+
+
+async def _select(server: Server, x: Share, y: Share, chooser: Share) -> Share:
+    """Return x where the chooser is negative, else y, as `_inject` does."""
+    thirds = await to_bits(server, chooser)
+    await _meet(server)
+    with server.party.span(SPAN, SPAN):
+        return add(server, y, await _injected(server, thirds, subtract(server, x, y)))
+
+
+Thirds = list[tuple[Server, Bits]]
+
+
+async def _numbers(server: Server, thirds: Thirds, size: int) -> Share:
+    planes = iter(bits for _, bits in thirds)
+    return concatenate(
+        server,
+        await in_thirds(server, from_bits, size, lambda part: (next(planes), part.stop - part.start)),
+    )
+
+
+async def _injected(server: Server, thirds: Thirds, x: Share) -> Share:
+    signs = iter(bits[-1] for _, bits in thirds)
+    return concatenate(server, await in_thirds(server, inject, x.size, lambda part: (next(signs), x[part])))
+
+
+async def _meet(server: Server) -> None:
+    """Have all servers know of each other's work so far, so that a span's rounds start together."""
+    others = ((server.role + 1) % 3, (server.role + 2) % 3)
+    for other in others:
+        server.send(other, 0)
+    for other in others:
+        await server.recv(other)
+
+
+# Results
+
+
+def _softmax(x: Values) -> Values:
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    shares: Values = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _convolution(x: Values, w: Values) -> Values:
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    rows, columns = x.shape[1:3]
+    terms = [padded[:, i : i + rows, j : j + columns] @ w[i, j] for i in range(3) for j in range(3)]
+    total: Values = np.sum(terms, axis=0)
+    return total
+
+
+def _chosen(x: Values, y: Values, chooser: Values) -> Values:
+    chosen: Values = np.where(chooser < 0, x, y)
+    return chosen
+
+
+def _windows(x: Values) -> Values:
+    return x.reshape(2, -1, 2)
+
+
+# By name
+
+
+def _rows(size: int) -> Shape:
+    return (size, CLASSES)
+
+
+def _blocks(size: int) -> Shape:
+    return (4 * size,)
+
+
+_ALL = "all values"
+_ROWS = f"all values; of {CLASSES}"
+_CHOICE = "all values; the last input chooses by its sign"
+_ROOTS = "all values from 2^−8"
+
+OPERATIONS = {
+    "reveal": Operation(reveal, _all, lambda x: x, _ALL),
+    "mul": Operation(
+        multiply, _integer_factors, lambda x, y: x * y, "integers whose product is a value",
+        integer_inputs=True, integer_output=True, arity=2,
+    ),
+    "mul_fixed": Operation(multiply_fixed, _factors(1), lambda x, y: x * y, "products in range", arity=2),
+    "dot": Operation(
+        dot_fixed, _factors(), lambda x, y: (x * y).sum(axis=1), f"sums of {CLASSES} products in range",
+        arity=2, shape=_rows, result=_vector,
+    ),
+    "matmul": Operation(
+        matmul_fixed, _factors(), lambda x, y: x @ y, "sums in range",
+        arity=2, shape=lambda size: (size, size),
+    ),
+    "conv2d": Operation(
+        _convolve, _factors(9 * CHANNELS), _convolution,
+        f"sums in range; 3×3, same padding, from {CHANNELS} to {FILTERS} channels",
+        arity=2, shape=lambda size: (1, size, size, CHANNELS), weights=(3, 3, CHANNELS, FILTERS),
+        result=lambda size: (1, size, size, FILTERS),
+    ),
+    "avgpool": Operation(
+        _mean, _all, lambda x: _windows(x).mean(axis=(0, 2)), _ALL, shape=_blocks, result=_vector
+    ),
+    "trunc_exact": Operation(
+        truncate_exact, _all, np.floor, "all values; the result is ⌊x⌋", integer_output=True
+    ),
+    "compare": Operation(
+        less_than, _all, lambda x, y: x < y, "all pairs of values; the result is 1 where x < y",
+        integer_output=True, arity=2,
+    ),
+    "equal": Operation(
+        _equal, _often_equal, lambda x, y: x == y, "all values, half of the pairs equal",
+        integer_output=True, arity=2,
+    ),
+    "a2b": Operation(_a2b, _all, lambda x: x, "all values; to all bits of the ring", spans=True),
+    "b2a": Operation(_b2a, _all, lambda x: x, "all values; from all bits of the ring", spans=True),
+    "inject": Operation(
+        _inject, _all, lambda x, chooser: _chosen(x, np.zeros_like(x), chooser), _CHOICE,
+        arity=2, spans=True,
+    ),
+    "select": Operation(
+        _select, _all, _chosen, _CHOICE, arity=3, spans=True
+    ),
+    "relu": Operation(relu, _all, lambda x: np.maximum(x, 0), _ALL),
+    "maxpool": Operation(
+        _pool, _all, lambda x: _windows(x).max(axis=(0, 2)), _ALL, shape=_blocks, result=_vector
+    ),
+    "max": Operation(_maximum, _all, lambda x: x.max(axis=1), _ROWS, shape=_rows, result=_vector),
+    "argmax": Operation(
+        argmax, _all, lambda x: np.argmax(x, axis=1), f"all values; the largest of {CLASSES}",
+        integer_output=True, shape=_rows, result=_vector,
+    ),
+    "div": Operation(divide, _quotients, lambda a, b: a / b, "|divisor| ≥ 2^−6, quotient a value", arity=2),
+    "reciprocal": Operation(reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6"),
+    "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)"),
+    "log": Operation(logarithm, _positive, np.log, _ROOTS),
+    "sqrt": Operation(square_root, _positive, np.sqrt, _ROOTS),
+    "rsqrt": Operation(inverse_square_root, _positive, lambda x: 1 / np.sqrt(x), _ROOTS),
+    "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL),
+    "softmax": Operation(softmax, _all, _softmax, _ROWS, shape=_rows),
+}  # fmt: skip
+"""Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

@@ -1,0 +1,357 @@
+"""The actors of private training (POMIC figure 5): servers that train, hospitals that share and ask.
+
+Every step runs on a channel of its own, `step/N`. A run that goes on from a checkpoint draws its randomness
+from keys and seeds of its own (`Start.begin`): what masked a message once masks no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim import Party
+from mpcsim.engine import aside
+from mpcsim.errors import RunError
+from protocols.domains import Ring, Words
+from protocols.replicated3.sharings import (
+    Choices,
+    Server,
+    Share,
+    add,
+    concatenate,
+    receive_from_client,
+    receive_reveal,
+    reveal_to_client,
+    share_by_client,
+)
+from protocols.replicated3.training import Descent, Scales, classes, limit, uniform
+from scenarios.networks import LayerPlan
+from scenarios.training.plan import Batch, Examples, Start
+from scenarios.training.step import Metrics, Model, Pass
+from scenarios.training.watch import Progress, RangeWatch
+
+OWNER = "owner"
+EVALUATED = 256
+"""Images of one forward pass when a test set is evaluated on shares: it bounds memory."""
+
+
+class Halted(RunError):
+    """The run was told to stop after a number of steps, as if it had been killed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the actors do. Only hospital i looks at `shared[i]`, only the owner at `weights`.
+
+    Attributes:
+        descents: the public numbers of each batch's step.
+        shared: the training examples of each hospital, in the order in which batches count them.
+        test: examples of the first hospital, evaluated on shares after every epoch.
+        queries: images that the asker asks about after training.
+        weights: an owner's first weights at the weights' scale; None where servers draw them.
+        reveal: when the first hospital learns loss and accuracy.
+        stop_after: halt after so many steps of the whole training; 0: never.
+    """
+
+    ring: Ring
+    choices: Choices
+    kernels: ModuleType
+    scales: Scales
+    plans: Sequence[LayerPlan]
+    loss: str
+    initial: str
+    batches: Sequence[Batch]
+    descents: Sequence[Descent]
+    shared: Sequence[Examples]
+    test: Examples | None
+    queries: Words | None
+    asker: str
+    weights: dict[str, Words] | None
+    reveal: str
+    follow: int
+    start: Start
+    every: int
+    stop_after: int
+    watch: RangeWatch | None
+
+    @property
+    def hospitals(self) -> list[str]:
+        """Roles of the hospitals."""
+        return [f"hospital{i}" for i in range(len(self.shared))]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network."""
+        return self.plans[-1].output[0]
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], LayerPlan]]:
+        """Return the shape of every weight, and its layer."""
+        found: dict[str, tuple[tuple[int, ...], LayerPlan]] = {}
+        for plan in self.plans:
+            if plan.kernel is not None:
+                found[f"{plan.name}/kernel"] = (plan.kernel, plan)
+            if plan.bias is not None:
+                found[f"{plan.name}/bias"] = (plan.bias, plan)
+        return found
+
+    # Clients
+
+    async def owner(self, party: Party) -> None:
+        """Share first weights."""
+        assert self.weights is not None
+        with party.span("setup"):
+            for name, words in self.weights.items():
+                with party.channel(f"weights/{name}"):
+                    share_by_client(party, self.ring, words, self.kernels)
+
+    async def hospital(self, party: Party) -> dict[str, Any]:
+        """Share examples; the first hospital learns what training gave, the asker the classes it asked for.
+
+        Returns:
+            The hospital's own: `history`, rows as they were revealed, and `answers`.
+        """
+        number = self.hospitals.index(party.role)
+        with party.span("setup"):
+            self._share(party, f"examples/{number}", self.shared[number])
+            if number == 0 and self.test is not None:
+                self._share(party, "test", self.test)
+        history: list[dict[str, Any]] = []
+        if number == 0 and self.reveal != "never":
+            self._begin(party)
+            history = await self._learn(party)
+        answers = None
+        if party.role == self.asker and self.queries is not None:
+            with party.span("inference"):
+                with party.channel("queries"):
+                    share_by_client(party, self.ring, self.queries, self.kernels)
+                with party.channel("answers"):
+                    words = await receive_reveal(party, self.ring, (len(self.queries),), self.kernels)
+            answers = self.ring.signed(words).tolist()
+        return {"history": history, "answers": answers}
+
+    def _share(self, party: Party, name: str, examples: Examples) -> None:
+        for part, words in (("images", examples.images), ("targets", examples.targets)):
+            with party.channel(f"{name}/{part}"):
+                share_by_client(party, self.ring, words, self.kernels)
+
+    async def _learn(self, party: Party) -> list[dict[str, Any]]:
+        history: list[dict[str, Any]] = []
+        if self.start.step and self.start.store is not None:
+            _, history = self.start.store.load(party.role, self.start.step)
+        seen = 0
+        for batch in self.batches:
+            seen = len(batch.indices) + (seen if self._continues(batch) else 0)
+            if batch.step < self.start.step:
+                continue
+            if self._reveals(batch):
+                with party.span("reveal"), party.channel(f"metrics/{batch.step}"):
+                    parts = 4 if batch.ends_epoch and self.test is not None else 2
+                    words = await receive_reveal(party, self.ring, (parts,), self.kernels)
+                history.append(self._row(batch, words, seen))
+                aside(party, lambda: party.log.info("training", **history[-1]))
+            self._keep(party, batch, {}, history)
+        return history
+
+    def _continues(self, batch: Batch) -> bool:
+        """Return whether a batch's metrics are added to those before it."""
+        first = batch.step == 0 or self.batches[batch.step - 1].ends_epoch
+        return self.reveal == "epoch" and not first
+
+    def _reveals(self, batch: Batch) -> bool:
+        return self.reveal == "batch" or (self.reveal == "epoch" and batch.ends_epoch)
+
+    def _row(self, batch: Batch, words: Words, seen: int) -> dict[str, Any]:
+        numbers = self.ring.signed(words).tolist()
+        one = 2.0**self.ring.fraction_bits
+        row: dict[str, Any] = {"epoch": batch.epoch + 1, "step": batch.step + 1}
+        row |= {"loss": numbers[0] / one / seen, "accuracy": numbers[1] / seen}
+        if len(numbers) == 4 and self.test is not None:
+            images = len(self.test)
+            row |= {"test_loss": numbers[2] / one / images, "test_accuracy": numbers[3] / images}
+        return row
+
+    # Servers
+
+    async def server(self, party: Party) -> None:
+        """Train on shares, then answer the asker."""
+        with party.span("setup"):
+            server = await Server.join(party, self.ring, self.choices, self.kernels)
+            x, targets = await self._receive_examples(server)
+            test = await self._receive(server, "test", self.hospitals[0]) if self.test else None
+            model, metrics = await self._first_model(server)
+        self._begin(party)
+        party.observe(f"model/{self.start.step}", model)
+        progress = Progress(party, self.batches, self.start.step)
+        for batch in self.batches[self.start.step :]:
+            with party.span("step", "step"), party.channel(f"step/{batch.step}"):
+                images, wanted = (_rows(server, each, batch.indices) for each in (x, targets))
+                done = await self._pass(server, model, batch).train(images, wanted)
+            model, metrics = done[0], self._accumulated(server, batch, metrics, done[1])
+            await self._after(server, batch, model, metrics, test)
+            progress.report(batch)
+        party.observe("final", model)
+        if self.queries is not None:
+            await self._answer(server, model)
+
+    async def _receive_examples(self, server: Server) -> tuple[Share, Share]:
+        """Return all training images and targets, hospital after hospital."""
+        found = [
+            await self._receive(server, f"examples/{number}", role)
+            for number, role in enumerate(self.hospitals)
+        ]
+        return (
+            concatenate(server, [images for images, _ in found]),
+            concatenate(server, [targets for _, targets in found]),
+        )
+
+    async def _receive(self, server: Server, name: str, role: str) -> tuple[Share, Share]:
+        shares = []
+        for part in ("images", "targets"):
+            with server.party.channel(f"{name}/{part}"):
+                shares.append(await receive_from_client(server, role))
+        return shares[0], shares[1]
+
+    async def _first_model(self, server: Server) -> tuple[Model, Metrics | None]:
+        """Return the model to go on from: a checkpoint's, the owner's, or random weights."""
+        if self.start.step and self.start.store is not None:
+            return self._loaded(server)
+        k, dtype = server.kernels, self.ring.dtype
+        weights: dict[str, Share] = {}
+        for name, (shape, _) in self.shapes().items():
+            if self.weights is not None:
+                with server.party.channel(f"weights/{name}"):
+                    weights[name] = await receive_from_client(server, OWNER)
+            else:
+                weights[name] = Share(k.zeros(shape, dtype), k.zeros(shape, dtype))
+        if self.weights is None:
+            weights |= await self._random_kernels(server)
+        velocities = {
+            name: Share(k.zeros(shape, dtype), k.zeros(shape, dtype))
+            for name, (shape, _) in self.shapes().items()
+        }
+        return Model(weights, velocities), None
+
+    async def _random_kernels(self, server: Server) -> dict[str, Share]:
+        """Return random kernels, all drawn at once; biases begin with zero."""
+        kernels = [(name, *rest) for name, rest in self.shapes().items() if name.endswith("/kernel")]
+        drawn = []
+        for _, shape, plan in kernels:
+            taps = int(np.prod(shape[:-1]))
+            fan_out = int(np.prod(shape)) // (plan.input[-1] if len(shape) == 4 else shape[0])
+            width = limit(self.initial, taps, fan_out)
+            drawn.append(uniform(server, shape, width, self.scales.weight))
+        with server.party.channel("initial"):
+            return dict(zip((name for name, *_ in kernels), await server.party.gather(*drawn), strict=True))
+
+    def _pass(self, server: Server, model: Model, batch: Batch | None = None) -> Pass:
+        if batch is None:
+            return Pass(server, self.plans, self.scales, model, self.loss)
+        kernels = self.descents[batch.step]
+        descent = (kernels, replace(kernels, decay=0))
+        watch = self.watch.at(server.party, batch) if self.watch else None
+        reveals = self.reveal != "never"
+        return Pass(server, self.plans, self.scales, model, self.loss, descent, reveals, watch)
+
+    def _accumulated(
+        self, server: Server, batch: Batch, before: Metrics | None, new: Metrics | None
+    ) -> Metrics | None:
+        if before is None or new is None or not self._continues(batch):
+            return new
+        return Metrics(add(server, before.loss, new.loss), add(server, before.right, new.right))
+
+    async def _after(
+        self,
+        server: Server,
+        batch: Batch,
+        model: Model,
+        metrics: Metrics | None,
+        test: tuple[Share, Share] | None,
+    ) -> None:
+        """Evaluate, reveal, observe and keep what is due after a step."""
+        party = server.party
+        parts = [metrics] if metrics is not None and self._reveals(batch) else []
+        if parts and batch.ends_epoch and test is not None:
+            with party.span("test", "test"), party.channel(f"test/{batch.epoch}"):
+                parts.append(await self._evaluate(server, model, *test))
+        if parts:
+            shares = [each for part in parts for each in (part.loss, part.right)]
+            with party.span("reveal"), party.channel(f"metrics/{batch.step}"):
+                reveal_to_client(server, concatenate(server, shares), self.hospitals[0])
+        if batch.step < self.follow or batch.ends_epoch:
+            self._observe(party, batch.step + 1, model)
+        self._keep(party, batch, _arrays(model, metrics), None)
+        if batch.step + 1 == self.stop_after:
+            raise Halted(f"stopped after step {batch.step + 1}, as checkpoint.halt_after says")
+
+    async def _evaluate(self, server: Server, model: Model, x: Share, targets: Share) -> Metrics:
+        total: Metrics | None = None
+        for first in range(0, x.shape[0], EVALUATED):
+            part = slice(first, first + EVALUATED)
+            found = await self._pass(server, model).measure(x[part], targets[part])
+            total = found if total is None else Metrics(
+                add(server, total.loss, found.loss), add(server, total.right, found.right)
+            )  # fmt: skip
+        assert total is not None
+        return total
+
+    async def _answer(self, server: Server, model: Model) -> None:
+        with server.party.span("inference"):
+            with server.party.channel("queries"):
+                x = await receive_from_client(server, self.asker)
+            with server.party.channel("inference"):
+                logits = await self._pass(server, model).answer(x)
+                found = await classes(server, logits)
+            with server.party.channel("answers"):
+                reveal_to_client(server, found, self.asker)
+
+    # State
+
+    def _observe(self, party: Party, step: int, model: Model) -> None:
+        """Hand over what it takes to see the weights, and no more: two servers hold all of a share."""
+        if party.id < 2:
+            party.observe(f"model/{step}", Model(model.weights, {}))
+
+    def _begin(self, party: Party) -> None:
+        """Leave a mark that this actor takes part."""
+        store = self.start.store
+        if store is not None and self.start.step == 0:
+            aside(party, lambda: store.save(party.role, 0, {}))
+
+    def _keep(self, party: Party, batch: Batch, arrays: dict[str, Words], note: Any) -> None:
+        """Write a checkpoint where one is due; it takes no time of the run."""
+        store, done = self.start.store, batch.step + 1
+        if store is None or (done % self.every and done != len(self.batches)):
+            return
+        aside(party, lambda: store.save(party.role, done, arrays, note))
+
+    def _loaded(self, server: Server) -> tuple[Model, Metrics | None]:
+        assert self.start.store is not None
+        arrays, _ = self.start.store.load(server.party.role, self.start.step)
+
+        def share(name: str) -> Share:
+            return Share(arrays[f"{name}/a"], arrays[f"{name}/b"])
+
+        names = list(self.shapes())
+        metrics = Metrics(share("loss"), share("right")) if "loss/a" in arrays else None
+        return Model(
+            {name: share(f"weight/{name}") for name in names},
+            {name: share(f"velocity/{name}") for name in names},
+        ), metrics
+
+
+def _rows(server: Server, x: Share, indices: NDArray[np.int64]) -> Share:
+    return Share(server.kernels.take(x.a, indices, 0), server.kernels.take(x.b, indices, 0))
+
+
+def _arrays(model: Model, metrics: Metrics | None) -> dict[str, Words]:
+    """Return one server's state by name, as its checkpoint holds it."""
+    shares = {f"weight/{name}": share for name, share in model.weights.items()}
+    shares |= {f"velocity/{name}": share for name, share in model.velocities.items()}
+    if metrics is not None:
+        shares |= {"loss": metrics.loss, "right": metrics.right}
+    return {f"{name}/{part}": getattr(share, part) for name, share in shares.items() for part in "ab"}

@@ -1,0 +1,92 @@
+"""The tables of a training scenario."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scenarios.data import DataSettings
+from scenarios.networks import ModelSettings
+from scenarios.settings import SecureSettings
+
+_Whole = Annotated[int, Field(strict=True)]
+_Count = Annotated[_Whole, Field(ge=0)]
+
+
+class TrainingSettings(BaseModel):
+    """The `[training]` table: hyperparameters, which are public, and what is revealed.
+
+    The paper's own (its table 4) are not in the text that we have; these are ours.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: Annotated[_Whole, Field(ge=1)] = 15
+    batch: Annotated[_Whole, Field(ge=1)] = 32
+    max_steps: Annotated[_Count, Field(description="0: no limit")] = 0
+    loss: Literal["softmax", "sigmoid"] = "softmax"
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    decay: Annotated[float, Field(ge=0, lt=1, description="of kernels, not of biases")] = 0.0
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        default="constant",
+        description="cosine: half a cosine down to zero; step: times `factor` every `step_epochs`",
+    )
+    step_epochs: Annotated[_Whole, Field(ge=1)] = 10
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    initial: Literal["he", "glorot"] = Field(
+        default="he", description="first weights, uniform, known to nobody; model.weights replaces them"
+    )
+    shuffle: bool = True
+    reveal: Literal["batch", "epoch", "never"] = Field(
+        default="epoch", description="when the first hospital learns loss and accuracy; nobody else does"
+    )
+    test: _Count = Field(default=0, description="test images to classify on shares after every epoch")
+    twin: Literal["both", "fixed", "float", "none"] = Field(
+        default="both", description="which plaintext twins to train beside, for comparison"
+    )
+    follow: _Count = Field(default=20, description="first steps whose weights are held to the twin's")
+    check_range: bool = Field(
+        default=True, description="stop where a layer's sums leave the fixed-point range (simulator only)"
+    )
+
+    def rate_at(self, step: int, epoch: int, steps: int) -> float:
+        """Return the learning rate of a step, both counted from 0, of `steps` in all."""
+        if self.schedule == "cosine":
+            return self.rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        if self.schedule == "step":
+            return self.rate * self.factor ** (epoch // self.step_epochs)
+        return self.rate
+
+
+class HospitalSettings(BaseModel):
+    """The `[hospitals]` table: who shares training images, and who asks afterwards (POMIC figure 5)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: Annotated[_Whole, Field(ge=1, description="the training images are dealt out to so many")] = 1
+    asker: _Count = Field(default=0, description="which hospital asks for inference after training")
+    queries: _Count = Field(default=0, description="how many test images it asks about")
+
+
+class CheckpointSettings(BaseModel):
+    """The `[checkpoint]` table: where every server keeps its own shares of model and optimiser."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str | None = Field(default=None, description="from the scenario's folder; none: no files")
+    every: Annotated[_Whole, Field(ge=1, description="steps")] = 50
+    resume: bool = Field(default=True, description="go on from the newest complete checkpoint")
+    halt_after: _Count = Field(default=0, description="stop after so many steps, as if killed; 0: never")
+
+
+class PrivateTrainingSettings(SecureSettings):
+    """Every table of a training scenario."""
+
+    data: DataSettings = DataSettings()
+    model: ModelSettings
+    training: TrainingSettings = TrainingSettings()
+    hospitals: HospitalSettings = HospitalSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()

@@ -1,0 +1,259 @@
+"""Private training (POMIC figures 5 to 9): hospitals share images, servers train, nobody sees the model.
+
+The hyperparameters of the paper's table 4 are not in the text that we have: those of our scenarios are
+ours, and are named there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from mpcsim import InputError, Party
+from mpcsim.scenario import Program, Scenario
+from protocols.domains import Words
+from protocols.replicated3.training import Descent, Scales, descents
+from scenarios.clear import floating
+from scenarios.data import Dataset, DataSettings, check_classes, load_data
+from scenarios.networks import LayerPlan, shapes
+from scenarios.networks import weights as weight_files
+from scenarios.table3 import table3_text
+from scenarios.training.actors import OWNER, Job
+from scenarios.training.checkpoint import Store, fingerprint
+from scenarios.training.plan import Batch, Examples, Start
+from scenarios.training.report import Report, Sets, targets_of
+from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
+from scenarios.training.step import check_trainable
+from scenarios.training.watch import RangeWatch
+
+
+def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> Program:
+    """Return the program of a private training."""
+    ring, plans = settings.ring.ring(), shapes(settings.model)
+    if settings.protocol.layers != "blocks":
+        raise InputError(
+            f"protocol.layers: found {settings.protocol.layers!r}; training accepts 'blocks': the backward "
+            "pass follows what a block chose"
+        )
+    scales = Scales.of(ring)
+    check_trainable(plans, settings.training.loss)
+    sets = load_sets(settings, plans, scenario)
+    batches = batches_of(settings.training, settings.data.count, scenario.seed or 0)
+    steps = steps_of(settings.training, scales, batches)
+    start = _start(settings, scenario, sets)
+    job = _job(settings, scenario, scales, plans, sets, batches, steps, start)
+    report = Report(settings, scales, plans, batches, steps, start.step, sets)
+    roles: dict[str, Callable[[Party], Awaitable[Any]]] = {f"server{i}": job.server for i in range(3)}
+    roles |= dict.fromkeys(job.hospitals, job.hospital)
+    if job.weights is not None:
+        roles[OWNER] = job.owner
+    return Program(
+        roles,
+        summarize=report.summarize,
+        describe=settings.describe() | {"training": settings.training.model_dump()},
+        render=render,
+        begin=start.begin,
+    )
+
+
+def _job(
+    settings: PrivateTrainingSettings,
+    scenario: Scenario,
+    scales: Scales,
+    plans: tuple[LayerPlan, ...],
+    sets: Sets,
+    batches: list[Batch],
+    steps: list[Descent],
+    start: Start,
+) -> Job:
+    ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    training, hospitals = settings.training, settings.hospitals
+    count = settings.data.count
+    if not hospitals.asker < hospitals.count <= count:
+        raise InputError(
+            f"hospitals: count = {hospitals.count}, asker = {hospitals.asker}: accepted are 1 to {count} "
+            "hospitals, at most as many as there are training images, and an asker among them, from 0"
+        )
+    sizes = [len(part) for part in np.array_split(np.arange(count), hospitals.count)]
+    outputs, shape = plans[-1].output[0], plans[0].input
+
+    def examples(data: Dataset | None, size: int) -> Examples:
+        if data is None:  # a dry run
+            words = (kernels.zeros((size, *shape), ring.dtype), kernels.zeros((size, outputs), ring.dtype))
+            return Examples(*words)
+        targets = ring.encode_integers(targets_of(data.labels, outputs))
+        return Examples(ring.encode(data.images, "image"), targets)
+
+    ends = np.cumsum(sizes)
+    shared = [
+        examples(sets.train and sets.train.take(np.arange(end - size, end)), size)
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+    watched = training.check_range and not settings.dry_run
+    return Job(
+        ring=ring,
+        choices=settings.protocol.choices(),
+        kernels=kernels,
+        scales=scales,
+        plans=plans,
+        loss=training.loss,
+        initial=training.initial,
+        batches=batches,
+        descents=steps,
+        shared=shared,
+        test=examples(sets.test, training.test) if training.test else None,
+        queries=examples(sets.asked, hospitals.queries).images if hospitals.queries else None,
+        asker=f"hospital{hospitals.asker}",
+        weights=None if start.step else _owners_weights(settings, scenario, scales),
+        reveal=training.reveal,
+        follow=training.follow,
+        start=start,
+        every=settings.checkpoint.every,
+        stop_after=settings.checkpoint.halt_after,
+        watch=RangeWatch(ring, start.store) if watched else None,
+    )
+
+
+def load_sets(settings: PrivateTrainingSettings, plans: tuple[LayerPlan, ...], scenario: Scenario) -> Sets:
+    """Return the training images, and the test images and queries where there are any.
+
+    Raises:
+        InputError: images that cannot be used, a class without an image, more classes than outputs.
+    """
+    if settings.dry_run:
+        return Sets(None, None, None)
+    tests = settings.training.test
+
+    def load(split: str, count: int, offset: int) -> Dataset | None:
+        if count == 0:
+            return None
+        wanted = settings.data.model_dump() | {"split": split, "count": count, "offset": offset}
+        data = load_data(DataSettings.model_validate(wanted), scenario.folder, scenario.seed or 0)
+        floating.check_images(plans, data.images)
+        check_classes(data.classes, plans[-1].output[0])
+        return data
+
+    train = load("train", settings.data.count, settings.data.offset)
+    assert train is not None
+    for label, name in enumerate(train.classes):
+        if not (train.labels == label).any():
+            raise InputError(
+                f"data: class {label} ({name}) has no image among the {len(train)} for training; accepted: "
+                "at least one of every class"
+            )
+    return Sets(train, load("test", tests, 0), load("test", settings.hospitals.queries, tests))
+
+
+def batches_of(training: TrainingSettings, images: int, seed: int) -> list[Batch]:
+    """Return every step of a training, which all servers know: batches in order, with their rates.
+
+    Every epoch has an order of its own; its last batch may be smaller.
+
+    Raises:
+        InputError: a batch is larger than the data.
+    """
+    if training.batch > images:
+        raise InputError(
+            f"training.batch = {training.batch}: larger than the {images} training images (data.count); "
+            f"accepted: 1 to {images}"
+        )
+    firsts = range(0, images, training.batch)
+    total = training.epochs * len(firsts)
+    total = min(total, training.max_steps) if training.max_steps else total
+    found: list[Batch] = []
+    for epoch in range(-(-total // len(firsts))):
+        order = np.arange(images)
+        if training.shuffle:
+            order = np.random.default_rng([seed, 1, epoch]).permutation(images)
+        for first in firsts:
+            if len(found) == total:
+                break
+            rate = training.rate_at(len(found), epoch, total)
+            last = first == firsts[-1] or len(found) + 1 == total
+            found.append(Batch(len(found), epoch, order[first : first + training.batch], rate, last))
+    return found
+
+
+def steps_of(training: TrainingSettings, scales: Scales, batches: list[Batch]) -> list[Descent]:
+    """Return the public integers of every step: what they are is known before the run, and so is checked.
+
+    Raises:
+        InputError: a step's rate, the momentum or the decay vanishes or overflows.
+    """
+    rates, sizes = [batch.rate for batch in batches], [len(batch.indices) for batch in batches]
+    falls = training.schedule == "cosine"
+    return descents(scales, rates, sizes, training.momentum, training.decay, falls)
+
+
+def _owners_weights(
+    settings: PrivateTrainingSettings, scenario: Scenario, scales: Scales
+) -> dict[str, Words] | None:
+    """Return the first weights that a file gives, at the weights' scale."""
+    if settings.model.weights is None:
+        return None
+    path = weight_files.find(settings.model.weights, scenario.folder)
+    ring = settings.ring.ring()
+    return {
+        name: ring.encode_integers(np.rint(values * 2.0**scales.weight))
+        for name, values in weight_files.load(path, settings.model).items()
+    }
+
+
+def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) -> Start:
+    """Return where to begin: at a checkpoint, where there is one of this very scenario."""
+    table = settings.checkpoint
+    if table.folder is None or settings.dry_run:
+        return Start()
+    beside: dict[str, Any] = {  # what these decide is no part of the training
+        "checkpoint": True,
+        "dry_run": True,
+        "training": {"twin", "follow", "check_range"},
+        "hospitals": {"asker", "queries"},
+    }
+    what = settings.model_dump(mode="json", exclude=beside)
+    kept = {"velocity": "scaled"}  # what an earlier edition kept were other numbers
+    data = _digest(sets.train, sets.test)
+    mark = fingerprint({"seed": scenario.seed, "data": data} | kept | what)
+    asked = fingerprint({"mark": mark, "queries": _digest(sets.asked)} | settings.model_dump(mode="json"))
+    actors = [*(f"server{i}" for i in range(3))]
+    if settings.training.reveal != "never":
+        actors.append("hospital0")
+    store = Store(scenario.folder / table.folder, mark, actors)
+    return Start(store.newest() if table.resume else 0, store, asked)
+
+
+def _digest(*sets: Dataset | None) -> str:
+    data = blake2b(digest_size=16)
+    for each in sets:
+        if each is not None:
+            data.update(each.images.tobytes())
+            data.update(each.labels.tobytes())
+    return data.hexdigest()
+
+
+_TWINS = {"fixed": "fixed-point", "float": "floating-point"}
+
+
+def render(output: dict[str, Any]) -> Iterable[str]:
+    """Yield lines for people."""
+    yield f"{output['steps']} steps over {output['images']} images of {output['hospitals']} hospital(s)"
+    for row in output["history"]:
+        text = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float))
+        yield f"epoch {row['epoch']}, step {row['step']}: {text}"
+    for twin, rows in output["twins"].items():
+        if rows:
+            text = ", ".join(f"{name} {value:.4g}" for name, value in rows[-1].items())
+            yield f"last epoch of the {_TWINS[twin]} twin in the clear: {text}"
+    for twin, error in output["max_weight_error"].items():
+        yield (
+            f"largest difference of a weight to the {_TWINS[twin]} twin's: {error['followed']:.2e} in the "
+            f"first {error['last_step']} steps, {error['end']:.2e} at the end"
+        )
+    if output["table3"]:
+        yield table3_text(output["table3"])
+    if output["answers"] is not None:
+        yield f"answers to {output['asker']}: {output['answers']} (labels {output['answer_labels']})"
+    yield f"images: {output['data']}"
