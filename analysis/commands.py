@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -244,3 +244,32 @@ def report(
     from analysis import report as reports
 
     typer.echo(str(reports.write(run, out)))
+
+
+def functions(
+    ring: Annotated[
+        str, typer.Option(metavar="L,F,V", help="Bits, fraction bits and value bits of the ring.")
+    ] = "64,16,31",
+    classes: Annotated[int, typer.Option(metavar="N", help="Classes of the softmax.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """List what every function may be off by in a ring, its rounds and its bytes."""
+    import json
+
+    from analysis.validate import function_table
+    from mpcsim.terminal import console
+
+    sizes = function_table.parse(ring)
+    found = function_table.rows(sizes, classes)
+    if as_json:
+        described: dict[str, Any] = {
+            "ring": dict(zip(("bits", "fraction_bits", "value_bits"), sizes, strict=True))
+        }
+        rows = [row.describe() for row in found]
+        typer.echo(
+            json.dumps(described | {"classes": classes, "functions": rows}, indent=2, ensure_ascii=False)
+        )
+        return
+    out = console(120)
+    for part in function_table.table(sizes, classes, found):
+        out.print(part, soft_wrap=True) if isinstance(part, str) else out.print(part)

@@ -10,12 +10,16 @@ In flow shapes and settings; out flow costs by party. It may import `mpcsim` and
 """
 
 from analysis.costs import symbolic
+from analysis.costs.algebra import LOCAL, Cost, sequence
 from analysis.costs.numbers import Number, packed
 from analysis.costs.symbolic import LEGEND
 
 __all__ = [
     "LEGEND",
+    "LOCAL",
+    "Cost",
     "Number",
     "packed",
+    "sequence",
     "symbolic",
 ]

@@ -3,9 +3,10 @@
 In flows a scenario or nothing; out flow tables and a verdict. It may import `analysis.predict`.
 """
 
-from analysis.validate import judge, tables, tcp_measured
+from analysis.validate import function_table, judge, tables, tcp_measured
 
 __all__ = [
+    "function_table",
     "judge",
     "tables",
     "tcp_measured",

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 
 import typer
 
 from mpcsim import plugins
 from mpcsim.cli.exits import Commands
 from mpcsim.errors import InputError
+
+LIST = "list"
 
 
 def build() -> typer.Typer:
@@ -31,13 +34,30 @@ def build() -> typer.Typer:
     if stale is not None:
         print(f"mpcsim: {stale}", file=sys.stderr)
     for entry in plugins.entries(plugins.COMMANDS):
-        try:
-            app.command(entry.name)(plugins.load(entry))
-        except InputError as error:
-            anything = {"allow_extra_args": True, "ignore_unknown_options": True}
-            note = f"Cannot be loaded ({entry.value})."
-            app.command(entry.name, help=note, context_settings=anything)(_broken(error))
+        if entry.name != LIST:
+            _add(app, entry)
+    _add_lists(app)
     return app
+
+
+def _add(app: typer.Typer, entry: EntryPoint) -> None:
+    try:
+        app.command(entry.name)(plugins.load(entry))
+    except InputError as error:
+        anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+        note = f"Cannot be loaded ({entry.value})."
+        app.command(entry.name, help=note, context_settings=anything)(_broken(error))
+
+
+def _add_lists(app: typer.Typer) -> None:
+    """Add `list`, which lists by itself, and what packages register to be listed."""
+    for entry in plugins.entries(plugins.COMMANDS):
+        if entry.name == LIST:
+            lists = typer.Typer(rich_markup_mode="rich")
+            lists.callback(invoke_without_command=True)(plugins.load(entry))
+            for listed in plugins.entries(plugins.LISTS):
+                _add(lists, listed)
+            app.add_typer(lists, name=LIST)
 
 
 def _commands() -> None:

@@ -117,8 +117,10 @@ def trace(
         typer.echo(record.unfinished(found.summary))
 
 
-def list_shipped(as_json: Json = False) -> None:
+def list_shipped(context: typer.Context, as_json: Json = False) -> None:
     """List the scenarios that ship with mpcsim, and the workloads that a scenario can name."""
+    if context.invoked_subcommand is not None:
+        return
     import json
 
     from mpcsim import plugins

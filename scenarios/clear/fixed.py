@@ -2,8 +2,8 @@
 
 A number x is the integer round(x·2^f), halves to even, f = `fraction_bits`. A product layer sums
 products in the ring of 64 bits at scale 2^(2f), adds its bias at that scale, and shifts right by f
-(towards minus infinity); ReLU follows. Average pooling multiplies the window's sum with the fixed
-point of 1/count and shifts. `add` is exact. Every value of every layer must fit into `value_bits`
+(towards minus infinity); ReLU follows. Average pooling multiplies the window's sum with 1/count
+(`windows.inverse_counts`) and shifts. `add` is exact. Every value of every layer must fit into `value_bits`
 signed bits.
 """
 
@@ -129,8 +129,8 @@ def _layer(
     if isinstance(plan.layer, MaxPooling2D):
         return windows.largest(x, plan, np.iinfo(np.int64).min)
     if isinstance(plan.layer, AveragePooling2D):
-        share = encode(1.0 / windows.counts(plan), fraction_bits)
-        mean = (windows.total(x, plan) * share) >> fraction_bits
+        share, bits = windows.inverse_counts(plan, fraction_bits)
+        mean = (windows.total(x, plan) * share) >> bits
         _refuse(mean, limit, str(plan), fraction_bits, value_bits)
         return mean
     if plan.kernel is None:

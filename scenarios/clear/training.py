@@ -20,7 +20,6 @@ from scenarios.networks import AveragePooling2D, LayerPlan, MaxPooling2D
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
-_LOSS_UNIT = 2.0**-16
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,12 @@ def probabilities(loss: str, logits: Reals) -> Reals:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
 
 
-def metrics(loss: str, logits: Reals, p: Reals, targets: Reals) -> tuple[float, int]:
-    """Return the summed loss in nats (of a probability plus 2^−16, as on shares) and right answers."""
+def metrics(loss: str, logits: Reals, p: Reals, targets: Reals, unit: float) -> tuple[float, int]:
+    """Return the summed loss in nats (of a probability plus a unit, as on shares) and right answers."""
     q = (p * targets).sum(axis=1) if loss == "softmax" else 1 - p + (2 * p - 1) * targets
     wanted = targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
     found = logits[:, 0] >= 0 if logits.shape[1] == 1 else logits.argmax(axis=1)
-    return float(-np.log(q + _LOSS_UNIT).sum()), int((found == wanted).sum())
+    return float(-np.log(q + unit).sum()), int((found == wanted).sum())
 
 
 @dataclass
@@ -88,6 +87,8 @@ class FloatTwin:
     loss: str
     state: dict[str, Reals]
     velocity: dict[str, Reals]
+    unit: float = 2.0**-16
+    """What a probability is raised by in a loss: 2^−f on shares."""
 
     def weights(self) -> dict[str, Reals]:
         """Return the present weights."""
@@ -96,7 +97,7 @@ class FloatTwin:
     def measure(self, images: Reals, targets: Reals) -> tuple[float, int]:
         """Return summed loss and right answers."""
         logits = floating.forward_cached(self.plans, self.state, images)[-1].y
-        return metrics(self.loss, logits, probabilities(self.loss, logits), targets)
+        return metrics(self.loss, logits, probabilities(self.loss, logits), targets, self.unit)
 
     def step(self, images: Reals, targets: Reals, step: Step) -> tuple[float, int]:
         """Take a step; return the batch's summed loss and right answers before it."""
@@ -109,7 +110,7 @@ class FloatTwin:
             change = slope * step.share + decay * self.state[name]
             self.velocity[name] = step.momentum * self.velocity[name] + change
             self.state[name] = self.state[name] - step.rate * self.velocity[name]
-        return metrics(self.loss, logits, p, targets)
+        return metrics(self.loss, logits, p, targets, self.unit)
 
 
 @dataclass
@@ -141,7 +142,7 @@ class FixedTwin:
         for plan in self.plans:
             x = self._layer(plan, x).y
         logits, p = self._probabilities(x)
-        return metrics(self.loss, logits, p / 2.0**self.bits.value, targets)
+        return metrics(self.loss, logits, p / 2.0**self.bits.value, targets, 2.0**-self.bits.value)
 
     def step(self, images: Reals, targets: Reals, step: Step) -> tuple[float, int]:
         """Take a step; return the batch's summed loss and right answers before it."""
@@ -155,7 +156,7 @@ class FixedTwin:
         g = (p - fixed.encode(targets, self.bits.value)) * lift
         for name, slope in self._backward(kept, g):
             self._descend(name, slope, step)
-        return metrics(self.loss, logits, p / 2.0**self.bits.value, targets)
+        return metrics(self.loss, logits, p / 2.0**self.bits.value, targets, 2.0**-self.bits.value)
 
     def _probabilities(self, x: Integers) -> tuple[Reals, Integers]:
         logits = fixed.decode(x, self.bits.value)
@@ -166,8 +167,8 @@ class FixedTwin:
             y = windows.largest(x, plan, np.iinfo(np.int64).min)
             return _Kept(x, y, y)
         if isinstance(plan.layer, AveragePooling2D):
-            share = fixed.encode(1.0 / windows.counts(plan), self.bits.value)
-            y = nearest(windows.total(x, plan) * share, self.bits.value)
+            share, shift = windows.inverse_counts(plan, self.bits.value)
+            y = nearest(windows.total(x, plan) * share, shift)
             return _Kept(x, y, y)
         if plan.kernel is None:
             y = x.reshape(len(x), -1)
@@ -201,10 +202,10 @@ class FixedTwin:
             elif isinstance(plan.layer, MaxPooling2D):
                 g = _to_first_maximum(plan, cache, g)
             elif isinstance(plan.layer, AveragePooling2D):
-                share = fixed.encode(1.0 / windows.counts(plan), self.bits.value)
+                share, shift = windows.inverse_counts(plan, self.bits.value)
                 each = (g * share)[:, :, :, None, None]
                 every = np.broadcast_to(each, (*g.shape[:3], *plan.window, g.shape[3]))
-                g = nearest(windows.scatter(every, len(g), plan), self.bits.value)
+                g = nearest(windows.scatter(every, len(g), plan), shift)
 
     def _descend(self, name: str, slope: Integers, step: Step) -> None:
         bits, below = self.bits, self.bits.update

@@ -60,6 +60,19 @@ def counts(plan: LayerPlan) -> NDArray[np.int64]:
     return result
 
 
+def inverse_counts(plan: LayerPlan, fraction_bits: int) -> tuple[NDArray[np.int64], int]:
+    """Return (round(2^s / count), s) of `counts`: the least s with which all are within 2^(1 − f).
+
+    Relatively; f counts as 4 at least.
+    """
+    found, shift = counts(plan), 0
+    while True:
+        factors = np.rint(2.0**shift / found).astype(np.int64)
+        if (np.abs(factors * found - 2**shift) <= 2.0 ** (shift + 1 - max(fraction_bits, 4))).all():
+            return factors, shift
+        shift += 1
+
+
 def largest(images: NDArray[Any], plan: LayerPlan, floor: float) -> NDArray[Any]:
     """Maximum of each window; `floor` is no larger than any value and stands for padding."""
     padded = pad(images, plan, floor)

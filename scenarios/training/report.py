@@ -117,7 +117,9 @@ class Report:
 
     def _judged(self, weights: Mapping[str, Any], images: Any, targets: Any) -> dict[str, float]:
         """Return loss and accuracy of weights on the test images, in float64."""
-        twin = clear.FloatTwin(self.plans, self.settings.training.loss, dict(weights), {})
+        twin = clear.FloatTwin(
+            self.plans, self.settings.training.loss, dict(weights), {}, 2.0**-self.scales.value
+        )
         loss, right = twin.measure(images, targets)
         return {"loss": loss / len(images), "accuracy": right / len(images), "images": len(images)}
 
@@ -145,6 +147,7 @@ class Report:
             loss,
             {key: value / 2.0**scales.weight for key, value in weights.items()},
             {key: value / 2.0**scales.velocity for key, value in velocities.items()},
+            2.0**-scales.value,
         )
 
     def _observed(self, run: Run) -> dict[int, dict[str, NDArray[np.float64]]]:

@@ -13,8 +13,6 @@ from functools import cached_property
 from itertools import repeat
 from typing import Any
 
-import numpy as np
-
 from mpcsim import InputError
 from protocols.domains import Words
 from protocols.replicated3.constructions import (
@@ -24,7 +22,12 @@ from protocols.replicated3.constructions import (
     matmul_locally,
     truncate_product,
 )
-from protocols.replicated3.layers import average_pool2d, max_pool2d_with_choices, pool_and_relu_with_choices
+from protocols.replicated3.layers import (
+    Mean,
+    average_pool2d,
+    max_pool2d_with_choices,
+    pool_and_relu_with_choices,
+)
 from protocols.replicated3.sharings import BitHalves, Server, Share, multiply_public
 from protocols.replicated3.training import (
     Descent,
@@ -302,12 +305,13 @@ class Pass:
         server, k = self.server, self.server.kernels
         if isinstance(g, Sums):
             g = (await back_to_entries(server, g, repeat(None))).reshape(*kept.sums)
-        share = server.ring.encode(1.0 / np.asarray(windows.counts(plan)), "1/count")
+        mean = Mean.of(server.ring, windows.counts(plan))
+        share = server.ring.encode_integers(mean.factors)
         each = multiply_public(server, g.reshape(*kept.sums), share).flat()
         places = plan.window[0] * plan.window[1]
         entries = Share(k.stack([each.a] * places, 0), k.stack([each.b] * places, 0))
         sums = masked(server, self._scattered(plan, kept, entries))
-        return Sums(sums.z, self.scales.value)
+        return Sums(sums.z, mean.shift)
 
     def _scattered(self, plan: LayerPlan, kept: _Kept, entries: Share) -> Share:
         """Return windows' entries summed onto the pooling layer's input, its padding cut off."""

@@ -42,6 +42,17 @@ def test_a_package_adds_a_command(tmp_path):
     assert (done.stdout, done.returncode) == ("good day, Ann\n", 0)
 
 
+def test_a_package_adds_something_to_list(tmp_path):
+    package(
+        tmp_path,
+        "[mpcsim.lists]\nsecrets = mine_lists:secrets\n",
+        mine_lists='def secrets(all: bool = False) -> None:\n    """List none."""\n    print(all)\n',
+    )
+    assert "List none." in run("list", "--help", path=[tmp_path]).stdout
+    assert run("list", "secrets", "--all", path=[tmp_path]).stdout == "True\n"
+    assert "pomic_inference" in run("list", path=[tmp_path]).stdout
+
+
 def test_a_command_that_cannot_be_loaded_is_named_and_hurts_no_other(tmp_path):
     package(
         tmp_path,

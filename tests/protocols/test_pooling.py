@@ -2,17 +2,21 @@
 
 import numpy as np
 import pytest
+from function_cases import NAMED, RINGS
 from harness import COMPARISONS, NARROW, TOY, WIDE, Recorder, over, run, values_of
 
 from mpcsim import InputError
 from protocols import kernels
+from protocols.domains.ring import Ring
 from protocols.replicated3.constructions.arithmetic import multiply_locally
 from protocols.replicated3.constructions.maximum import argmax
+from protocols.replicated3.functions.precision import TARGET
 from protocols.replicated3.layers import block
 from protocols.replicated3.layers.block import pool_and_relu_of_sum
-from protocols.replicated3.layers.pooling import average_pool2d, max_pool2d
+from protocols.replicated3.layers.pooling import Mean, average_pool2d, max_pool2d
 from protocols.replicated3.sharings.server import Choices
 
+BEST = Choices(accuracy="best")
 NONE = ((0, 0), (0, 0))
 WINDOWS = [  # image, window, stride, padding
     ((1, 1, 1, 1), (1, 1), (1, 1), NONE),
@@ -71,10 +75,59 @@ def test_average_pooling_is_within_a_unit_of_the_mean(form, shape, window, strid
     x = _image(shape, 16)
     total = _windows(x, window, stride, padding, 0).sum(-1)
     got = run(protocol, x, choices=Choices(truncation=form)).values
-    factor = round(2**16 / (window[0] * window[1]))
-    assert np.abs(got * 2**16 - total * factor).max() <= 2**16
-    rounding = np.abs(total) / 2**17  # of the fixed point of 1/count
-    assert (np.abs(got - total / (window[0] * window[1])) <= 1 + rounding).all()
+    mean = total / (window[0] * window[1])
+    assert (np.abs(got - mean) <= 1 + np.abs(mean) * 2.0**-15).all()
+
+
+MEANS = [1, 2, 3, 4, 5, 7, 9, 12, 16, 25, 49, 63, 64, 100, 144]
+
+
+@over("ring", RINGS)
+def test_means_are_within_their_bound_in_every_ring_for_any_window(ring):
+    for places in MEANS:
+        plan = Mean.of(ring, np.full((1, 1, 1), places))
+        x = values_of(ring.value_bits, 60 * places).reshape(1, places, -1, 1)
+        x[:, :, :9] = 2 ** (ring.value_bits - 1) - 1
+        x[:, :, 9:18] = -(2 ** (ring.value_bits - 1)) + 1
+
+        async def protocol(server, x, places=places):
+            return await average_pool2d(server, x, (places, 1))
+
+        apart = plan.bits > ring.bits or plan.first > 0
+        if apart and places * 2 ** (ring.value_bits - 1) > 2 ** (ring.bits - 2):
+            with pytest.raises(InputError, match=f"^ring: average pooling over windows of {places} sums"):
+                run(protocol, x, ring=ring, choices=BEST)
+            continue
+        got = run(protocol, x, ring=ring, choices=BEST).values.reshape(-1)
+        mean = x.astype(np.longdouble).mean(axis=1).reshape(-1)
+        unit = np.longdouble(2) ** -ring.fraction_bits
+        error = np.abs(got - mean)
+        assert (error <= plan.bound.units + plan.bound.relative * np.abs(mean)).all()
+        if ring in NAMED:
+            assert plan.bound.target_units(ring) <= TARGET
+            assert (error <= 4 * np.maximum(1, np.abs(mean * unit))).all()
+
+
+def test_a_window_of_a_power_of_two_is_cut_by_its_bits_alone():
+    async def protocol(server, x):
+        return await average_pool2d(server, x, (2, 4))
+
+    x = _image((1, 8, 48, 3), 16)
+    assert run(protocol, x).cost.payload_bytes == 3 * 144 * (8 + 3 / 8)
+    assert Mean.of(WIDE, np.full((1, 1, 1), 9)).shift == 15  # 2^15 / 9 happens to be within 2^−15.2
+
+
+def test_a_ring_without_bits_for_a_mean_is_refused_by_name():
+    ring = Ring(64, 20, 43)
+    counts = np.array([[[1], [63]]])  # the 25 bits of a window of 63 leave 20 for that of 1
+
+    async def protocol(server, x):
+        return await average_pool2d(server, x, (63, 1), counts=counts)
+
+    x = np.zeros((1, 63, 2, 1))
+    with pytest.raises(InputError, match=r"^ring: average pooling is within"):
+        run(protocol, x, ring=ring)
+    assert run(protocol, x, ring=ring, choices=BEST).values.size == 2
 
 
 def test_average_pooling_counts_only_the_places_it_is_told_to():

@@ -12,7 +12,7 @@ file of its own). A new comparison is an entry of `signs.SIGNS`, a new truncatio
 `truncations.TRUNCATIONS`.
 """
 
-from analysis.costs.replicated3 import catalogue, layers, operations
+from analysis.costs.replicated3 import catalogue, functions, layers, operations
 from analysis.costs.replicated3.catalogue import FILTERS, OPERATIONS, Formula
 from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
 from analysis.costs.replicated3.training import Piece
@@ -29,6 +29,7 @@ __all__ = [
     "Setting",
     "Training",
     "catalogue",
+    "functions",
     "layers",
     "operations",
 ]

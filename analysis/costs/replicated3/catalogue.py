@@ -65,7 +65,12 @@ OPERATIONS: dict[str, Formula] = {
     "dot": Formula(operations.truncate, _SUMS, _PRODUCT),
     "matmul": Formula(lambda setting, side: operations.truncate(setting, side * side), _SUMS, _PRODUCT),
     "conv2d": Formula(_image, _SUMS, _PRODUCT),
-    "avgpool": Formula(operations.truncate, "local sums × 1/4, truncated", _PRODUCT),
+    "avgpool": Formula(
+        lambda setting, n: functions.average(setting, n, {4}),
+        "local sums × 1/4, truncated",
+        ("l", "f", "V", "truncation", "select", "rotate"),
+        general=False,
+    ),
     "trunc_exact": Formula(
         conversions.truncate_exactly, "Catrina, Saxena 2010, §3", ("l", "f", *_SIGN, "rotate")
     ),

@@ -7,9 +7,10 @@ other argument are whole operations, by server; the others are steps of one thir
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
+from analysis.costs.algebra import LOCAL, Cost, exchange, messages, reshare, rotated, sequence, together
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3 import halves, precision, truncations
 from analysis.costs.replicated3.boolean import prefix_ands
@@ -17,6 +18,7 @@ from analysis.costs.replicated3.conversions import sum_bits
 from analysis.costs.replicated3.precision import (
     Convergence,
     Curve,
+    Mean,
     Quotient,
     Softmax,
     Window,
@@ -86,6 +88,36 @@ def widened(setting: Setting, n: Number, bits: int) -> Cost:
         return LOCAL
     wide = wider(setting, bits)
     return sequence(halves.lift(wide, n, setting.l), halves.to_share(wide, n))
+
+
+# Means
+
+
+def average(setting: Setting, n: Number, counts: Collection[int]) -> Cost:
+    """Means of n windows.
+
+    Args:
+        counts: how many places the windows have.
+    """
+    return mean(setting, n, precision.mean(setting, counts))
+
+
+def mean(setting: Setting, n: Number, found: Mean) -> Cost:
+    """Means: local sums, lifted where the ring is too narrow, times 1/count and cut.
+
+    With the widths found for a ring in numbers the rest may be symbols.
+    """
+    wide = setting if found.L is None else wider(setting, found.L)
+
+    def cut(bits: int) -> Cost:
+        if bits == 0:
+            return reshare(packed(n, wide.l))
+        return rotated(lambda size: truncations.product(wide, size, bits), n, setting.rotate)
+
+    steps = [cut(found.before), cut(found.after)] if found.before else [cut(found.after)]
+    if found.L is not None:
+        steps.insert(0, rotated(lambda size: widened(setting, size, wide.l), n, setting.rotate))
+    return sequence(*steps)
 
 
 # Division

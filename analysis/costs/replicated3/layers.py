@@ -14,10 +14,12 @@ from typing import Any
 
 from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
 from analysis.costs.numbers import Number, floor_div, third
-from analysis.costs.replicated3 import halves
+from analysis.costs.replicated3 import halves, precision
+from analysis.costs.replicated3.functions import mean
 from analysis.costs.replicated3.operations import argmax, max_pool, relu, truncate
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
+from scenarios.clear import windows
 from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
 
 Stages = list[tuple[str, Cost]]
@@ -145,17 +147,18 @@ def blocks(setting: Setting, plans: Sequence[LayerPlan], images: int) -> list[Bl
             joined |= {pooling.index} if pooling else set()
             found.append(_sums(setting, plan, pooling, images))
         else:
-            found += _other(plan, images)
+            found += _other(setting, plan, images)
     return found
 
 
-def _other(plan: LayerPlan, images: int) -> list[Block]:
+def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
     """Return the blocks of a layer that reads shares and is not linear."""
     if isinstance(plan.layer, MaxPooling2D):
         cost = partial(max_pool, entries=math.prod(plan.window))
         return [_single(plan, images, cost, "POMIC algorithm 4")]
     if isinstance(plan.layer, AveragePooling2D):
-        return [_single(plan, images, truncate, "local sums × 1/count, truncated")]
+        widths = precision.mean(setting, set(map(int, windows.counts(plan).flat)))
+        return [_single(plan, images, partial(mean, found=widths), "local sums × 1/count, truncated")]
     if isinstance(plan.layer, Add):
         return [_single(plan, images, _local, "local"), *_activation(plan, images)]
     return []

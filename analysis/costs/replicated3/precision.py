@@ -6,7 +6,9 @@ Written from that page, apart from the protocols: widths, steps and degrees deci
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from analysis.costs.replicated3.setting import Setting
 from mpcsim import InputError
@@ -27,6 +29,39 @@ NUMERATOR = 3
 def widened(setting: Setting, *needed: int) -> int:
     """Return L: the ring's own bits, or what the products of a function need, up to a word."""
     return int(min(WORD, max(setting.l, *needed)))
+
+
+# Means
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over windows: L, the bits cut off sums, and off sums times round(2^shift / count).
+
+    L is None where the ring's own bits are enough.
+    """
+
+    L: int | None
+    before: int
+    after: int
+
+
+def mean(setting: Setting, counts: Iterable[int]) -> Mean:
+    """Return the least shift with which every 1/count is within 2^(1 − f), relatively, f at least 4.
+
+    A mean of V bits and the shift are below 2^(L − 2), unless every factor is exact, where they reach it.
+    What is beyond a word is cut off before the factor.
+    """
+    enough = 2.0 ** (1 - max(setting.f, 4))
+    missing = shift = 0
+    for shift in range(WORD - MARGIN):
+        missing = max(abs(1 - count * round(Fraction(2**shift, count)) / 2**shift) for count in counts)
+        if missing <= enough:
+            break
+    needed = setting.V + shift + (MARGIN if missing else 1)
+    before = max(0, needed - WORD)
+    ring = widened(setting, needed)
+    return Mean(None if ring == setting.l else ring, before, shift - before)
 
 
 # Reciprocals by convergence

@@ -23,6 +23,7 @@ from analysis.costs.replicated3.boolean import deal_bits
 from analysis.costs.replicated3.layers import Block, Span, Stages
 from analysis.costs.replicated3.setting import NoFormula, Setting
 from analysis.costs.replicated3.signs import sign
+from scenarios.clear import windows
 from scenarios.networks import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
 
 Depths = tuple[int, ...]
@@ -391,7 +392,8 @@ class Pass:
             return self._piece(plan.name, cost, n, "POMIC algorithm 4", shape)
         if isinstance(plan.layer, AveragePooling2D):
             local = "local sums × 1/count, truncated"
-            return self._piece(plan.name, operations.truncate, n, local, shape)
+            cost = partial(functions.average, counts=set(map(int, windows.counts(plan).flat)))
+            return self._piece(plan.name, cost, n, local, shape, general=False)
         if not isinstance(plan.layer, Conv2D | Dense):
             raise NoFormula(f"layer {plan.layer.type!r} in training")
         if pooling is None and not plan.relu:

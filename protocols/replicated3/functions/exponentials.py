@@ -29,7 +29,7 @@ from protocols.replicated3.constructions import (
     truncate_halves,
     truncate_product,
 )
-from protocols.replicated3.functions.division import goldschmidt
+from protocols.replicated3.functions.goldschmidt import goldschmidt
 from protocols.replicated3.functions.normalise import leading_bit, look_up_place
 from protocols.replicated3.functions.polynomial import constant, masked
 from protocols.replicated3.functions.precision import Exponential, Sigmoid, Softmax, Window, accept, working

@@ -5,9 +5,16 @@ In flow shares of images; out flow shares of images. It may import functions and
 
 from protocols.replicated3.layers.activation import relu
 from protocols.replicated3.layers.block import pool_and_relu_of_sum, pool_and_relu_with_choices
-from protocols.replicated3.layers.pooling import Window, average_pool2d, max_pool2d, max_pool2d_with_choices
+from protocols.replicated3.layers.pooling import (
+    Mean,
+    Window,
+    average_pool2d,
+    max_pool2d,
+    max_pool2d_with_choices,
+)
 
 __all__ = [
+    "Mean",
     "Window",
     "average_pool2d",
     "max_pool2d",

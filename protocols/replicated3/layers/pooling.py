@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import InputError
-from protocols.domains import Words
+from protocols.domains import Ring, Words
 from protocols.replicated3.constructions import Taken, tournament_with_levels, truncate_product
+from protocols.replicated3.functions import WIDEST, Bound, accept, masked, working
 from protocols.replicated3.sharings import (
     Server,
     Share,
     concatenate,
+    elementwise,
     halves_to_share,
     in_thirds,
+    narrow_share,
     share_to_halves,
+    widen_share,
 )
 
 Window = tuple[int, int]
@@ -119,6 +125,42 @@ def _pad_with_least(server: Server, x: Share, padding: Padding) -> Share:
     return Share(a, k.add(b, least) if server.role == 2 else b)
 
 
+@dataclass(frozen=True)
+class Mean:
+    """Sums over windows times public factors, round(2^shift / count), cut by `shift` bits in all.
+
+    Attributes:
+        bits: L.
+        first: bits that are cut off the sums before they are multiplied.
+        factors: of the counts' shape.
+    """
+
+    bits: int
+    first: int
+    shift: int
+    factors: NDArray[np.int64]
+    bound: Bound
+
+    @classmethod
+    def of(cls, ring: Ring, counts: NDArray[np.int64]) -> Mean:
+        """Return the plan: the least shift with which 1 / count is within 2^(1−f), relatively.
+
+        A mean of V bits times 2^shift is below 2^(L − 2), which a power of two may just reach. What does
+        not fit 64 bits is cut off the sums first: less than a unit where 2^first is below every count.
+        """
+        value = ring.value_bits
+        enough = 2.0 ** (1 - max(ring.fraction_bits, 4))
+        for shift in range(WIDEST - 2):
+            factors = np.rint(2.0**shift / counts).astype(np.int64)
+            error = float(np.abs(factors * (counts / 2.0**shift) - 1).max(initial=0.0))
+            if error <= enough:
+                break
+        needed = value + shift + (2 if error else 1)
+        first = max(0, needed - WIDEST)
+        units = 1.0 + (2.0**first / counts.min(initial=WIDEST) if first else 0.0)
+        return cls(min(WIDEST, max(ring.bits, needed)), first, shift, factors, Bound(units, error))
+
+
 async def average_pool2d(
     server: Server,
     x: Share,
@@ -127,20 +169,43 @@ async def average_pool2d(
     padding: Padding = NO_PADDING,
     counts: NDArray[np.int64] | None = None,
 ) -> Share:
-    """Return the means over windows of (n, h, w, c), as sums times the fixed point of 1/count.
+    """Return the means over windows of (n, h, w, c), as sums times 1/count. Error: `Mean.bound`.
 
     Args:
         counts: how many places of each window count, broadcast to (oh, ow, c); all by default.
 
-    Rounds and bits: one truncation of the output.
+    Rounds and bits: one truncation of the output, by log2 of the window's places where these are a power
+    of two; and a lift of the sums, or a cut of them first, where a ring has too few bits for the factor.
+
+    Raises:
+        InputError: the ring leaves too little precision for the factor, or sums do not fit.
     """
     stride = stride or window
-    k = server.kernels
+    k, ring = server.kernels, server.ring
     widths = ((0, 0), *padding, (0, 0))
     padded = Share(k.pad(x.a, widths), k.pad(x.b, widths))
     shape = pooled_shape(padded.shape, window, stride)
-    total = k.sum(windows(server, padded.a, window, stride), 0).reshape(shape)
-    count = window[0] * window[1] if counts is None else counts
-    factor = server.ring.encode(1.0 / np.asarray(count), "1/count")
-    z = k.add(k.mul(total, factor), server.zero_share("mean", shape))
-    return await truncate_product(server, z)
+    places = window[0] * window[1]
+    plan = Mean.of(ring, np.full((1, 1, 1), places) if counts is None else np.asarray(counts))
+    accept("average pooling", ring, plan, server.choices.accuracy)
+    total = Share(*(k.sum(windows(server, part, window, stride), 0) for part in (padded.a, padded.b)))
+    wide = working(server, plan.bits)
+    if (plan.bits > ring.bits or plan.first) and (places - 1).bit_length() + ring.value_bits >= ring.bits:
+        raise InputError(
+            f"ring: average pooling over windows of {places} sums values of {ring.value_bits} bits, "
+            f"and bits = {ring.bits} leaves no room: accepted are smaller windows or fewer value_bits"
+        )
+    if plan.bits > ring.bits:
+        total = await elementwise(server, _widened(plan.bits), total)
+    if plan.first:
+        total = await truncate_product(wide, masked(wide, total), plan.first)
+    factors = wide.ring.encode_integers(plan.factors)
+    z = k.add(k.mul(total.a.reshape(shape), factors), wide.zero_share("mean", shape))
+    return narrow_share(server, await truncate_product(wide, z, plan.shift - plan.first))
+
+
+def _widened(bits: int) -> Callable[[Server, Share], Coroutine[Any, Any, Share]]:
+    async def widened(server: Server, x: Share) -> Share:
+        return await widen_share(server, x, working(server, bits))
+
+    return widened
