@@ -182,7 +182,7 @@ def test_a_run_without_spans_feeds_nothing_and_damaged_sources_are_named(made, t
 def test_files_are_the_same_bytes_in_every_process(made, tmp_path):
     for name in ("one", "two"):
         code = (
-            "import sys; from pathlib import Path; from analysis import plot\n"
+            "import sys; from pathlib import Path; from analysis.figures import plot\n"
             "plot.plot([Path(sys.argv[1])], ['network', 'latency'], out=Path(sys.argv[2]))\n"
         )
         command = [sys.executable, "-c", code, str(made / "s"), str(tmp_path / name)]
