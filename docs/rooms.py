@@ -15,7 +15,7 @@ ROOMS = ("mpcsim", "protocols", "scenarios", "analysis")  # from the lowest
 FIGURE = ROOT / "docs" / "rooms.svg"
 
 Graph = dict[str, set[str]]
-_WIDTH, _HEIGHT, _GAP, _ROW = 150, 30, 14, 64
+_WIDTH, _HEIGHT, _GAP, _ROW = 170, 30, 14, 56
 _LEFT, _RIGHT = 24, 120
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#222}.room{fill:#f4f6f8;stroke:#b8c2cc}"
@@ -87,7 +87,7 @@ def drawn() -> str:
     """Return the figure as SVG."""
     files = modules()
     whole = folders(files)
-    packages = {name for name, file in files.items() if file.name == "__init__.py" and name not in ROOMS}
+    packages = {name for name in (folder(one, files) for one in files) if _holds_modules(name, files)}
     boxes: dict[str, tuple[int, int]] = {}
     body: list[str] = []
     widest = 0
@@ -128,6 +128,13 @@ def drawn() -> str:
         '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#52606d"/></marker></defs>'
         f"{frame}{''.join(body)}{labels}{between}</svg>\n"
+    )
+
+
+def _holds_modules(name: str, files: dict[str, Path]) -> bool:
+    inside = files[name].name == "__init__.py" and name not in ROOMS
+    return inside and any(
+        other.rpartition(".")[0] == name and file.name != "__init__.py" for other, file in files.items()
     )
 
 
