@@ -87,7 +87,7 @@ def load_scenario(
     path_or_name: str | Path,
     overrides: Sequence[str] = (),
     seed: int | None = None,
-    search: Sequence[Path] = (),
+    search: Path | Sequence[Path] = (),
 ) -> Scenario:
     """Read a scenario file.
 
@@ -95,12 +95,12 @@ def load_scenario(
         path_or_name: a file, or the bare name of one in `search`.
         overrides: "a.b=VALUE"; VALUE is read as a TOML value, as plain text where it is not one.
         seed: replaces the scenario's own.
-        search: the folders of the shipped scenarios.
+        search: the folder, or the folders, of the shipped scenarios.
 
     Raises:
         ScenarioError: the file, a key or a value is not usable.
     """
-    path = _find(path_or_name, search)
+    path = _find(path_or_name, [search] if isinstance(search, Path) else search)
     source = str(path) + "".join(f" --set {override}" for override in overrides)
     document = _read(path)
     for override in overrides:
