@@ -56,6 +56,10 @@ def step_ghosts(
     return ghosts(structure, clock, transmit, send, tracked, pieces)
 
 
+# `_instant` and `_measured` are two loops on purpose: a grid runs one of them hundreds of times, so that
+# what they share (queues, stages, ends) is in functions, and their state is in local names.
+
+
 def _instant(
     structure: Structure,
     clock: VirtualClock,

@@ -16,6 +16,9 @@ PASSES, CUT, CUT_FOR_EVER = range(3)
 """What a partition does to an attempt to send; for ever: no later attempt will pass either."""
 
 
+# The signatures stand again where they are met: a protocol is what both sides are held to.
+
+
 class Links(Protocol):
     """The links of one run; see `mpcsim.network.emulator`."""
 

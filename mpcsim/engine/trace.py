@@ -102,6 +102,7 @@ class Trace(Sequence[dict[str, Any]]):
         arrival: int,
     ) -> None:
         """Note a message put on its link; its arrival is NONE until `arrived` says it."""
+        # As in `add`, written out: every message passes here, without one more call.
         channel, span = strand.channel, strand.span
         if channel.number < 0:
             self.number(channel)
