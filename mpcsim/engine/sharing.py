@@ -42,7 +42,12 @@ _REBOUND = "="  # before the name of a global variable that some code binds anew
 _BINDS = frozenset({"STORE_DEREF", "DELETE_DEREF"})
 _MOST_NAMES = 4096
 _NAMES: dict[types.CodeType, tuple[str, ...]] = {}
-_OWN = frozenset(Actor.__init__.__code__.co_names + Party.__init__.__code__.co_names)
+_OWN = frozenset(
+    operation.argval
+    for start in (Actor.__init__, Party.__init__)
+    for operation in dis.get_instructions(start)
+    if operation.opname == "STORE_ATTR"
+)
 """Attributes of a party that are the engine's."""
 
 _Found = tuple[Any, str]
