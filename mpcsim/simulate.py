@@ -62,7 +62,7 @@ def simulate(
         compute: "none": network time alone; "measured": processor time advances each party's clock.
         clock: "virtual", or "wall" to wait in real time on uvloop.
         trace: keep every event.
-        faults: rules of `mpcsim.faults.rules`, or tables as in a scenario's `[[faults]]`.
+        faults: rules of `mpcsim.faults`, or tables as in a scenario's `[[faults]]`.
         speed: by role, how fast the party's processor is: 0.5 is half as fast as this one.
         check_payloads: refuse a payload that changed between send and delivery (slow; for debugging).
         audit: keep a row for each message, to compare two runs event by event.

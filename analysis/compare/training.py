@@ -1,6 +1,6 @@
 """Accuracy of private training beside its plaintext twins, over runs with several seeds, as a table.
 
-`python -m analysis.training_table RUN…` takes run records of `private_training` that had test images
+`python -m analysis.compare.training RUN…` takes run records of `private_training` that had test images
 (training.test > 0), and prints a row a run and a row of means for each scenario, in Markdown.
 """
 

@@ -7,7 +7,7 @@ replay and critical.
 from analysis.retime import screen
 from analysis.retime.grid import Grid, retime_grid
 from analysis.retime.messages import Message, Messages, messages_of, messages_within
-from analysis.retime.retiming import Retiming, load
+from analysis.retime.retiming import Retiming, load, retime_point
 
 __all__ = [
     "Grid",
@@ -18,5 +18,6 @@ __all__ = [
     "messages_of",
     "messages_within",
     "retime_grid",
+    "retime_point",
     "screen",
 ]

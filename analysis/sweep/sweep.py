@@ -7,8 +7,6 @@ record where `analysis.retime` can do that, and run where it cannot, or where ev
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -22,15 +20,13 @@ import tomli_w
 from analysis import points as sweep_grid
 from analysis.point import UNFINISHED, Outcome, solve
 from analysis.points import Point, typed
+from analysis.retime import retime_point
 from analysis.sweep.engines import Engine, LocalEngine, compute
 from analysis.sweep.progress import Progress
 from analysis.sweep.results import Results, Store, describe, tabulate
 from mpcsim import InputError, MpcsimError, RunError
-from mpcsim.record import Record, read_record, to_json
+from mpcsim.record import read_record, to_json
 from mpcsim.scenario import Scenario
-
-Retimer = Callable[[Record, Scenario], dict[str, Any]]
-_RETIME = ("analysis.retime.retiming", "retime_point")
 
 
 @dataclass(frozen=True)
@@ -196,7 +192,7 @@ class _Work:
 
     def solve(self, engine: Callable[[], Engine]) -> None:
         """Compute every missing point."""
-        bases = self._bases() if self.retimes and _retimer() else {}
+        bases = self._bases() if self.retimes else {}
         direct = [key for key in self.missing if key not in bases]
         done = len(self.points) - len(self.missing)
         with Progress(len(self.points), done, even=not bases) as progress:
@@ -256,26 +252,10 @@ class _Work:
         return refused
 
 
-def _retimer() -> Retimer | None:
-    """Return `analysis.retime.retiming.retime_point`, None where there is no such module.
-
-    It takes the record of a run and a scenario that differs in `network` alone, and returns what
-    `summary.json` of a run of that scenario would hold. An `MpcsimError` says that this record cannot be
-    retimed; the point is run then.
-    """
-    module, name = _RETIME
-    if importlib.util.find_spec(module) is None:
-        return None
-    return getattr(importlib.import_module(module), name, None)
-
-
 def retime(folder: Path, scenario: Scenario) -> Outcome:
-    """Return the record of a scenario, retimed from the run in `folder`."""
-    retimer = _retimer()
+    """Return the record of a scenario, retimed from the run in `folder`; its error where that cannot be."""
     try:
-        if retimer is None:
-            raise InputError("retiming is not there")
-        summary = retimer(read_record(folder), scenario) | {"retimed_from": folder.name}
+        summary = retime_point(read_record(folder), scenario) | {"retimed_from": folder.name}
     except MpcsimError as error:
         return Outcome(error=str(error), exit_status=error.exit_status)
     return Outcome(

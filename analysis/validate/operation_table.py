@@ -1,6 +1,6 @@
 """The table of operations in docs/protocols.md: every row measured, and equal to its formula.
 
-`python -m analysis.operation_table docs/protocols.md` writes the table into the page.
+`python -m analysis.validate.operation_table docs/protocols.md` writes the table into the page.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command line: the commands that packages register, each a function with typer's annotations.
 
-`mpcsim.commands` and `analysis.commands` hold the shipped ones; a user's package adds `mpcsim mine` by an
-entry point of the group `mpcsim.commands`.
+`mpcsim.cli.commands` and `analysis.commands` hold the shipped ones; a user's package adds `mpcsim mine` by
+an entry point of the group `mpcsim.commands`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The engine's core: parties as coroutines, their scheduler, clocks, transport, metering and traces.
+"""The engine's core: parties as coroutines, their scheduler, clocks, transport and traces.
 
 In flow programs of parties; out flow messages to the links of `mpcsim.network` (known here by `ports`
 alone), accounts of what was sent, and events. It knows no network, no record and no scenario: it may
-import `mpcsim.errors`, `mpcsim.units`.
+import `mpcsim.metering`, and modules at the room's top: errors, units, paths, causes.
 """
 
 from mpcsim.engine import failure

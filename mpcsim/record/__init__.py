@@ -1,7 +1,7 @@
 """What a run leaves: `Run`, its tables, the folder that keeps it, and other forms of its events.
 
-In flows what the engine counted; out flow files, tables and HTML. It may import `mpcsim.engine` and
-`mpcsim.network`.
+In flows what the engine counted; out flow files, tables and HTML. It may import the engine, the
+network, and the scenario file that a record holds.
 """
 
 from mpcsim.record import chrome

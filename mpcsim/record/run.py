@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mpcsim.engine import (
-    Compute,
-    Outcome,
-)
+from mpcsim.engine import Compute, Outcome
 from mpcsim.errors import Interrupted, MpcsimError, UsageError
 from mpcsim.metering import PartyCost, SpanCost, Traffic
 from mpcsim.network import Network

@@ -15,13 +15,7 @@ for the compiler.
 
 from protocols.correlated import expand_words
 from protocols.kernels.bits import bit_planes, from_planes, pack, unpack
-from protocols.kernels.digits import (
-    any_zero,
-    blind,
-    compare_digits,
-    deal_digits,
-    digit_entries,
-)
+from protocols.kernels.digits import any_zero, blind, compare_digits, deal_digits, digit_entries
 from protocols.kernels.elementwise import (
     add,
     and_,

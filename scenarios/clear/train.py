@@ -1,6 +1,6 @@
 """Train a scenario's network in the clear and write its weights.
 
-`python -m scenarios.train_clear scenarios/pomic_inference.toml --out scenarios/weights/NAME.npz`
+`python -m scenarios.clear.train scenarios/pomic_inference.toml --out scenarios/weights/NAME.npz`
 reads `[data]`, `[model]` and, where there is one, `[training]`. The seed is the scenario's. The
 same machine, BLAS and number of BLAS threads give the same bytes.
 """

@@ -1,7 +1,7 @@
 """Write a file of weights anew with the fingerprint of a scenario's network: the weights stay, bit for bit.
 
-`python -m scenarios.refingerprint FILE SCENARIO` is for files whose fingerprint says less than today's.
-What it says must agree with the scenario; for what it does not say, the scenario is believed.
+`python -m scenarios.networks.refingerprint FILE SCENARIO` is for files whose fingerprint says less than
+today's. What it says must agree with the scenario; for what it does not say, the scenario is believed.
 """
 
 from __future__ import annotations

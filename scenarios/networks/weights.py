@@ -4,7 +4,7 @@ Weights are a flat mapping from "NAME/kernel" and "NAME/bias" to arrays: convolu
 kw, Cin, Cout), dense kernels (inputs, units), biases (units,). A file is an .npz archive of these
 and of a fingerprint, which lists every layer of the model with all that decides what it computes. A file
 whose fingerprint says less (as it once did, without window, stride and padding) is refused;
-`python -m scenarios.refingerprint FILE SCENARIO` writes it anew. The shipped files lie in this folder.
+`python -m scenarios.networks.refingerprint FILE SCENARIO` writes it anew. Shipped files lie here.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _compare(path: Path, found: list[dict[str, Any]], wanted: list[dict[str, Any
             raise InputError(
                 f"{path}: the fingerprint of layer {index} {theirs['name']!r} does not say "
                 f"{', '.join(unsaid)}, so it may be another model's; if it is this one's: "
-                "python -m scenarios.refingerprint FILE SCENARIO"
+                "python -m scenarios.networks.refingerprint FILE SCENARIO"
             )
         if differ:
             which = f"; they differ in {', '.join(differ)}" if theirs and ours else ""

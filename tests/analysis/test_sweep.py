@@ -293,16 +293,14 @@ def test_engine_options_that_do_not_fit_are_refused(capsys, options, part):
 # Retiming
 
 
-def test_points_that_differ_in_network_alone_are_retimed_and_equal_a_run(tmp_path, monkeypatch):
-    pytest.importorskip("analysis.retime.retiming")
+def test_points_that_differ_in_network_alone_are_retimed_and_equal_a_run(tmp_path):
     axes = ["size=100,5000", "network.latency=1 ms,20 ms", "network.bandwidth=1 Mbit/s,1 Gbit/s"]
     retimed = _sweep(*axes)
     assert (retimed.ran, retimed.retimed) == (2, 6)
     again = _sweep(*axes)
     assert (again.ran, again.retimed, again.reused) == (0, 0, 8)
     (tmp_path / "s").rename(tmp_path / "retimed")
-    monkeypatch.setattr(sweeps, "_retimer", lambda: None)
-    run = _sweep(*axes)
+    run = _sweep(*axes, retimes=False)
     assert (run.ran, run.retimed) == (8, 0)
     columns = ["rounds", "makespan_s", "messages", "payload_bytes", "wire_bytes", "latency_s"]
     pd.testing.assert_frame_equal(retimed.results.table[columns], run.results.table[columns])
@@ -361,7 +359,6 @@ def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_ask
 
 
 def test_a_point_that_cannot_be_retimed_is_run(tmp_path):
-    pytest.importorskip("analysis.retime.retiming")
     done = _sweep("engine.trace=false", "network.latency=1 ms,20 ms")
     assert (done.ran, done.retimed) == (2, 0)
 
@@ -381,7 +378,7 @@ def test_one_point_of_each_group_is_run_and_its_record_is_what_is_retimed(tmp_pa
     def retimer(record, scenario):
         return record.summary | {"makespan_s": scenario.network.latency_ns / 1e9}
 
-    monkeypatch.setattr(sweeps, "_retimer", lambda: retimer)
+    monkeypatch.setattr(sweeps, "retime_point", retimer)
     outcome = sweeps.retime(_record(), planned.points[2].scenario)
     summary = json.loads(outcome.files["summary.json"])
     assert summary["makespan_s"] == 0.003
@@ -391,7 +388,7 @@ def test_one_point_of_each_group_is_run_and_its_record_is_what_is_retimed(tmp_pa
     def refuse(record, scenario):
         raise InputError("a timeout was used")
 
-    monkeypatch.setattr(sweeps, "_retimer", lambda: refuse)
+    monkeypatch.setattr(sweeps, "retime_point", refuse)
     assert sweeps.retime(_record(), planned.points[2].scenario).error == "a timeout was used"
 
 

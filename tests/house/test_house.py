@@ -123,6 +123,42 @@ def test_the_figure_is_what_the_code_gives():
     assert rooms.FIGURE.read_text(encoding="utf-8") == rooms.drawn(), "run: python docs/rooms.py"
 
 
+GROUPS = {"mpcsim.commands", "mpcsim.lists", "mpcsim.scenarios", "mpcsim.columns", "mpcsim.makespans"}
+TEXTS = [*FILES.values(), ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def there(name):
+    """Whether a dotted name leads to a module, or to something in one."""
+    for length in range(name.count(".") + 1, 0, -1):
+        parts = name.split(".")
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ImportError:
+            continue
+        for part in parts[length:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
+
+
+def test_a_name_that_is_not_there_is_found():
+    assert there("mpcsim.simulate")
+    assert there("mpcsim.engine.party.Party.send")
+    assert not there("mpcsim.workload.Program")
+    assert not there("analysis.no_such_module")
+
+
+def test_every_module_that_a_text_names_is_there():
+    rooms_of = "|".join(rooms.ROOMS)
+    missing = []
+    for file in TEXTS:
+        text = file.read_text(encoding="utf-8")
+        named = set(re.findall(rf"`((?:{rooms_of})(?:\.\w+)+)(?:\(\))?`", text))
+        named |= set(re.findall(rf"python -m ((?:{rooms_of}|benchmarks)(?:\.\w+)+)", text))
+        missing += [f"{file.name}: {name}" for name in sorted(named - GROUPS) if not there(name)]
+    assert missing == []
+
+
 def test_rooms_import_downwards():
     order = {room: height for height, room in enumerate(rooms.ROOMS)}
     up = [(a, b) for a, b, _ in EDGES if order[a.partition(".")[0]] < order[b.partition(".")[0]]]
