@@ -148,7 +148,7 @@ def _called(node: ast.Call, formula: str) -> Callable[..., Any]:
 
 def _number(node: ast.expr, formula: str) -> int | float:
     value = node.value if isinstance(node, ast.Constant) else None
-    if type(value) in (int, float) and abs(value) < 2.0**_BITS:  # type: ignore[arg-type]
-        return value  # type: ignore[return-value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2.0**_BITS:
+        return value
     what = f"unknown {node.id}" if isinstance(node, ast.Name) else f"found {ast.unparse(node)[:40]!r}"
     raise InputError(f"{what} in {formula!r}; accepted: {_ACCEPTED}")

@@ -92,8 +92,9 @@ def _pixels(file: Path, raw: bytes) -> NDArray[Any]:
             return _by_tifffile(file)
         raise
     with image:
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise InputError(f"{file}: {image.n_frames} pictures; accepted: a file for each image")  # type: ignore[attr-defined]
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":
+            raise InputError(f"{file}: {frames} pictures; accepted: a file for each image")
         bits = _tag(image, _BITS)
         if isinstance(bits, tuple) and len(bits) > 1 and set(bits) == {16}:
             return _by_tifffile(file)  # Pillow would keep 8
@@ -128,15 +129,15 @@ def _by_tifffile(file: Path) -> NDArray[Any]:
     import tifffile
 
     with tifffile.TiffFile(file) as found:
-        page = found.pages[0]
-        kind = page.photometric.name  # type: ignore[union-attr]
-        if len(found.pages) != 1 or kind not in ("MINISBLACK", "RGB") or page.planarconfig != 1:  # type: ignore[union-attr]
+        page: Any = found.pages[0]  # its type has frames too, which no single picture is
+        kind = page.photometric.name
+        if len(found.pages) != 1 or kind not in ("MINISBLACK", "RGB") or page.planarconfig != 1:
             raise InputError(
                 f"{file}: {len(found.pages)} picture(s) of {kind}, {page.dtype} {page.shape}; accepted: "
                 "one, grey or RGB, its colours side by side"
             )
         pixels: NDArray[Any] = page.asarray()
-        turn = page.tags.get(_ORIENTATION)  # type: ignore[union-attr]
+        turn = page.tags.get(_ORIENTATION)
     pixels = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
     samples = 3 if kind == "RGB" else 1
     if pixels.ndim != 3 or pixels.shape[-1] not in (samples, samples + 1):

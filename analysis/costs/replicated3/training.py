@@ -258,6 +258,7 @@ class Pass:
     def __init__(self, setting: Setting, plans: Sequence[LayerPlan], loss: str, images: int) -> None:
         """Build the pieces of a network."""
         self.setting, self.loss, self.images = setting, loss, images
+        self._piece = partial(piece, setting)
         self.outputs = plans[-1].output[0]
         paired = pairs(plans)
         sums = False
@@ -327,17 +328,6 @@ class Pass:
         return before if stage.update is None else join(meter.run(outer, stage.update, depths), before)
 
     # Pieces
-
-    def _piece(
-        self,
-        name: str,
-        cost: Callable[[Setting, Number], Cost],
-        outputs: int,
-        source: str,
-        shape: dict[str, Any],
-        general: bool = True,
-    ) -> Piece:
-        return piece(self.setting, name, cost, outputs, source, shape, general)
 
     def _stage(self, index: int, plan: LayerPlan, pooling: LayerPlan | None, sums: bool) -> _Stage:
         images, last = self.images, pooling or plan
