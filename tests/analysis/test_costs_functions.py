@@ -227,11 +227,32 @@ def test_a_reciprocal_reads_its_numerator_where_a_division_multiplies_it():
     assert division.bytes - inverse.bytes == product - table
 
 
-@pytest.mark.parametrize(("degree", "products", "rounds"), [(2, 2, 4), (5, 4, 6), (8, 5, 8), (11, 7, 8)])
-def test_polynomials_by_hand(degree, products, rounds):
+@pytest.mark.parametrize(
+    ("degree", "products", "linear", "rounds"), [(5, 3, 1, 6), (8, 4, 1, 8), (11, 5, 2, 8)]
+)
+def test_polynomials_by_hand(degree, products, linear, rounds):
     found = functions.polynomial(_plain(), 8, degree, 24, 8)
-    assert found.sent == (products * 8 * 8 + (products - 1) * 24 + 32,) * 3
+    others = products * (64 + 24) + 8 + linear * 24  # 8 values; the last product is cut by 8 bits more
+    assert found.sent == (others + linear * 64, others, others)
     assert found.rounds == rounds
+
+
+def test_a_polynomial_of_degree_two_is_a_square_and_then_linear():
+    found = functions.polynomial(_plain(), 8, 2, 24, 8)
+    assert found.sent == (64 + 24 + 2 * 32 + 64, 64 + 24 + 32, 64 + 24 + 32)
+    assert found.rounds == 3
+
+
+def test_means_by_hand():
+    assert functions.average(_plain(), 8, {1}) == LOCAL
+    exact = functions.average(_plain(), 8, {4})
+    assert exact.sent == (2 * 2 + 64, 2, 2)
+    assert functions.average(_plain(), 8, {4, 2}).sent == exact.sent
+    assert functions.average(_plain(), 8, {4, 9}).sent == (2 * 15 + 64, 15, 15)
+    assert exact.rounds == 1
+    narrow = functions.average(_plain(l=16, f=8, V=10), 8, {9})  # 10 + 9 + 2 bits are needed
+    assert narrow.sent == (2 * 5 + 2 * 9 + 16, 5 + 9, 5 + 9)
+    assert narrow.rounds == 2
 
 
 @pytest.mark.parametrize("op", ["div", "sqrt", "log", "exp", "sigmoid", "softmax"])

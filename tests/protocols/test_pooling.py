@@ -113,8 +113,66 @@ def test_a_window_of_a_power_of_two_is_cut_by_its_bits_alone():
         return await average_pool2d(server, x, (2, 4))
 
     x = _image((1, 8, 48, 3), 16)
-    assert run(protocol, x).cost.payload_bytes == 3 * 144 * (8 + 3 / 8)
+    assert run(protocol, x).cost.payload_bytes == 144 * (8 + 3 * 4 / 8)
     assert Mean.of(WIDE, np.full((1, 1, 1), 9)).shift == 15  # 2^15 / 9 happens to be within 2^−15.2
+
+
+BEFORE = (2, 30.0)
+"""Rounds and bytes an output, sum of the servers, of any window when its sums were cut by f = 16 bits."""
+
+
+@over("choices", [Choices(), Choices(truncation="fused"), Choices(rotate=False)])
+@over("height", range(1, 17))
+def test_no_window_costs_more_than_it_did_when_every_factor_had_f_bits(height, choices):
+    outputs = 24
+    for width in range(1, 17):
+        plan = Mean.of(WIDE, np.full((1, 1, 1), height * width))
+        x = _image((1, height, width, outputs), 16)
+
+        async def protocol(server, x, window=(height, width)):
+            return await average_pool2d(server, x, window)
+
+        result = run(protocol, x, choices=choices)
+        bits = 64 + 4 * plan.shift if plan.shift else 0
+        assert result.cost.payload_bytes * 8 == outputs * bits
+        assert result.cost.rounds == (1 if plan.shift else 0)
+        assert result.cost.rounds <= BEFORE[0]
+        assert result.cost.payload_bytes <= outputs * BEFORE[1]
+        error = np.abs(result.values.reshape(-1) - x.mean(axis=(1, 2)).reshape(-1))
+        assert (error <= plan.bound.units + plan.bound.relative * np.abs(x.mean(axis=(1, 2)))).all()
+        assert plan.bound.target_units(WIDE) <= TARGET
+
+
+@over("form", ["safe", "fused"])
+@over("window", [(2, 2), (3, 3), (3, 4), (5, 5), (7, 7), (11, 11)])
+def test_padded_windows_of_many_counts_cost_no_more_either(window, form):
+    pads = tuple((side // 2, (side - 1) // 2) for side in window)
+    shape = (1, 14, 12, 2)
+    counts = _windows(np.ones((1, 14, 12, 1), np.int64), window, (1, 1), pads, 0).sum(-1)[0]
+    for ring in (WIDE, NARROW, Ring(32, 13, 18)):
+        plan = Mean.of(ring, counts)
+        x = _image(shape, ring.value_bits)
+
+        async def protocol(server, x, counts=counts):
+            return await average_pool2d(server, x, window, (1, 1), pads, counts)
+
+        result = run(protocol, x, ring=ring, choices=Choices(truncation=form, accuracy="best"))
+        mean = _windows(x, window, (1, 1), pads, 0).sum(-1) / counts
+        error = np.abs(result.values - mean)
+        assert (error <= plan.bound.units + plan.bound.relative * np.abs(mean)).all()
+        if ring == WIDE:
+            assert result.cost.rounds < BEFORE[0]
+            assert result.cost.payload_bytes <= mean.size * BEFORE[1]
+
+
+def test_a_window_of_one_place_is_its_own_mean_without_a_message():
+    async def protocol(server, x):
+        return await average_pool2d(server, x, (1, 1), (2, 2))
+
+    x = _image((1, 5, 6, 2), 31)
+    result = run(protocol, x)
+    np.testing.assert_array_equal(result.values, x[:, ::2, ::2])
+    assert result.cost.payload_bytes == 0
 
 
 def test_a_ring_without_bits_for_a_mean_is_refused_by_name():

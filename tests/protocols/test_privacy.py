@@ -31,6 +31,7 @@ from protocols.replicated3.constructions.truncation import (
     truncate_fused,
     truncate_halves,
     truncate_safe,
+    truncate_share,
 )
 from protocols.replicated3.layers.activation import relu
 from protocols.replicated3.layers.block import pool_and_relu_of_sum
@@ -51,6 +52,14 @@ def _of_product(truncation):
         return await truncation(server, multiply_locally(server, x, y), 1)
 
     return protocol
+
+
+async def _halves_at_once(server, x):
+    return await truncate_halves(server, x, 2, at_once=True)
+
+
+async def _share_in_two_rounds(server, x):
+    return await truncate_share(server, x, 1, at_once=False)
 
 
 async def _number_of_bit(server, bit):
@@ -93,6 +102,7 @@ FORMS = ["two_rounds", "one_round"]
 # the flip hides.
 EXCHANGED = frozenset([(2, "product"), (2, "and")])
 ONE_DIGIT = frozenset([(2, "scale")])
+ONE_BIT = {"msb": 1, "cross": 1}
 
 CASES = [
     Case("multiply and reshare", multiply, (share(2), share(2)), TWO, want=lambda x, y: x * y),
@@ -108,6 +118,9 @@ CASES = [
     Case(
         "truncate halves", _shifting(truncate_halves, 2), (halves(4),), FOUR, widths={"msb": 2, "cross": 2}
     ),
+    Case("truncate halves at once", _halves_at_once, (halves(4),), FOUR, widths={"msb": 2, "cross": 2}),
+    Case("truncate a share", _shifting(truncate_share, 1), (share(3),), THREE, widths=ONE_BIT),
+    Case("truncate a share in two rounds", _share_in_two_rounds, (share(3),), THREE, widths=ONE_BIT),
     Case(
         "multiply to truncated halves",
         _of_product(sum_to_truncated_halves),

@@ -92,6 +92,10 @@ async def _mean(server, x):
     return await average_pool2d(server, x.reshape(1, 2, -1, 1), (1, 2))
 
 
+async def _mean_of_three(server, x):
+    return await average_pool2d(server, x.reshape(1, 3, -1, 1), (3, 1))
+
+
 async def _argmax(server, x):
     return await argmax(server, x.reshape(-1, 3))
 
@@ -123,8 +127,8 @@ async def _bits(server, x):
 
 
 PROTOCOLS = [
-    _product, _fixed_product, _split, _lift, _truncated, _bit, _and, _bits, _mean, is_negative, relu, _pool,
-    _argmax,
+    _product, _fixed_product, _split, _lift, _truncated, _bit, _and, _bits, _mean, _mean_of_three,
+    is_negative, relu, _pool, _argmax,
 ]  # fmt: skip
 CHOICES = [
     Choices(rotate=False),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from analysis.costs.algebra import LOCAL, Cost, exchange, messages, reshare, rotated, sequence, together
+from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3 import halves, precision, truncations
 from analysis.costs.replicated3.boolean import prefix_ands
@@ -103,21 +103,24 @@ def average(setting: Setting, n: Number, counts: Collection[int]) -> Cost:
 
 
 def mean(setting: Setting, n: Number, found: Mean) -> Cost:
-    """Means: local sums, lifted where the ring is too narrow, times 1/count and cut.
+    """Means: local sums in halves, lifted where the ring is too narrow, times 1/count and cut.
 
-    With the widths found for a ring in numbers the rest may be symbols.
+    A window of one place is its own mean. With the widths found for a ring in numbers the rest may be
+    symbols.
     """
-    wide = setting if found.L is None else wider(setting, found.L)
+    if found.before + found.after == 0:
+        return LOCAL
 
-    def cut(bits: int) -> Cost:
-        if bits == 0:
-            return reshare(packed(n, wide.l))
-        return rotated(lambda size: truncations.product(wide, size, bits), n, setting.rotate)
+    def step(size: Number) -> Cost:
+        wide = setting if found.L is None else wider(setting, found.L)
+        return sequence(
+            halves.lift(wide, size, setting.l),
+            truncations.of_halves_at_once(size, found.before),
+            truncations.of_halves_at_once(size, found.after),
+            halves.to_share(setting, size),
+        )
 
-    steps = [cut(found.before), cut(found.after)] if found.before else [cut(found.after)]
-    if found.L is not None:
-        steps.insert(0, rotated(lambda size: widened(setting, size, wide.l), n, setting.rotate))
-    return sequence(*steps)
+    return rotated(step, n, setting.rotate)
 
 
 # Division
@@ -190,15 +193,18 @@ def polynomial(setting: Setting, n: Number, degree: int, bits: int, shift: int) 
     """Polynomial of degree 2, 5, 8 or 11 in blocks of three coefficients.
 
     The square, the cube beside combinations of x and x², then m³ by m³ (Horner), or of four blocks two and
-    two with m⁶ (Estrin). Source: Paterson, Stockmeyer 1973.
+    two with m⁶ (Estrin). A combination is a sharing, which its truncation takes in halves. Source:
+    Paterson, Stockmeyer 1973.
     """
     one = product(setting, n, bits)
+    linear = sequence(truncations.of_halves(n, bits), halves.to_share(setting, n))
     last = product(setting, n, bits + shift)
+    if degree == 2:
+        return sequence(one, truncations.of_sharing_at_once(setting, n, bits + shift))
     between = {
-        2: [],
-        5: [together(one, one)],
-        8: [together(one, one), one],
-        11: [together(one, one, one), together(one, one)],
+        5: [together(one, linear)],
+        8: [together(one, linear), one],
+        11: [together(one, linear, linear), together(one, one)],
     }[degree]
     return sequence(one, *between, last)
 
@@ -334,7 +340,7 @@ def inverse_of_sum(wide: Setting, n: Number, found: Softmax) -> Cost:
     near, d = found.near, found.d
     if not found.normalised:
         cut = found.powers + d - near.g
-        first = product(wide, n, cut) if cut else LOCAL
+        first = truncations.of_sharing_at_once(wide, n, cut) if cut else LOCAL
         return sequence(first, goldschmidt(wide, n, near, found.inverse - d, False))
     return sequence(
         leading_bit(n, d + 4),

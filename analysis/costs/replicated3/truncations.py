@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.costs.algebra import Cost, exchange, messages, reshare, sequence
+from analysis.costs.algebra import LOCAL, Cost, exchange, messages, reshare, sequence
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3.setting import Setting, chosen
 
@@ -40,6 +40,19 @@ def of_halves(n: Number, shift: Number) -> Cost:
     """Halves to shifted halves, as in `safe`: the wrap bit, then the correction; 3·shift bits."""
     wrap = packed(n, shift)
     return sequence(messages((0, 2, wrap)), exchange(wrap))
+
+
+def of_halves_at_once(n: Number, shift: Number) -> Cost:
+    """Halves to shifted halves in 1 round: the wrap bit in three parts, as in a lift; 4·shift bits."""
+    if shift == 0:
+        return LOCAL
+    wrap = packed(n, shift)
+    return messages((0, 1, wrap), (0, 2, wrap), (1, 2, wrap), (2, 1, wrap))
+
+
+def of_sharing_at_once(setting: Setting, n: Number, shift: Number) -> Cost:
+    """Sharing to shifted sharing: it lies in halves, of which role 0 shares its own; l + 4·shift bits."""
+    return sequence(of_halves_at_once(n, shift), messages((0, 2, packed(n, setting.l))))
 
 
 TRUNCATIONS: dict[str, Callable[[Setting, Number, Number], Cost]] = {"fused": fused, "safe": safe}

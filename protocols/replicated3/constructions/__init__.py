@@ -27,6 +27,7 @@ from protocols.replicated3.constructions.truncation import (
     truncate_exact,
     truncate_halves,
     truncate_product,
+    truncate_share,
 )
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "truncate_exact",
     "truncate_halves",
     "truncate_product",
+    "truncate_share",
 ]

@@ -5,6 +5,8 @@ Both forms start from additive shares z_i, one at each server, that a zero share
 * `safe`: no value is ever wrong by more than one unit; 2 rounds, 3l + 3f bits.
 * `fused`: 1 round, 3l bits; wrong by a multiple of 2^(l−f) with probability about |z| / 2^l.
 
+What is shared already lies in halves: `truncate_share` is as safe in 1 round and l + 4s bits.
+
 Neither realises the textbook functionality with an independent rounding bit: the rounding depends on
 z_0, which server 0 knows (compare MP-SPDZ issue 1494, ePrint 2024/1127). What is held by test is that
 every server's view is independent of the secrets.
@@ -24,12 +26,12 @@ from protocols.replicated3.sharings import (
     add,
     concatenate,
     elementwise,
-    exchange,
     halves_to_share,
     in_thirds,
     reshare,
     share_to_halves,
     sum_to_halves,
+    wraps,
 )
 
 
@@ -78,42 +80,51 @@ async def truncate_safe(server: Server, z: Words, shift: int) -> Share:
     return await halves_to_share(server, await truncate_halves(server, x, shift))
 
 
-async def truncate_halves(server: Server, x: Halves, shift: int, unbiased: bool = True) -> Halves:
+async def truncate_halves(
+    server: Server, x: Halves, shift: int, unbiased: bool = True, at_once: bool = False
+) -> Halves:
     """Return x / 2^shift for halves mod 2^l, off by at most one unit, |x| < 2^(l−2).
 
-    With 2^(l−2) added, x is not negative, and v + w' wraps mod 2^l exactly where msb(v) or msb(w') is
-    set; shifting the halves apart then errs by 2^(l−s) (msb(w') + (1 − msb(w')) · msb(v)), s = shift, of
-    which only the product needs a message: s bits of it. Without bias, 2^(l−2) − 1 is added and only
+    With 2^(l−2) added, x is not negative, and where v + w' wraps mod 2^l, shifting the halves apart errs by
+    2^(l−s), s = shift, which s bits of the wrap undo. Without bias, 2^(l−2) − 1 is added and only
     2^(l−2) − 2^s taken off again: the other 2^s − 1 make up for what the two floors lose on average.
 
-    Rounds: 2, of which server 0 sends the first and has its half at once. Bits: 3s a value.
-    Source: the wrap argument of SecureML's truncation, made exact.
+    Rounds: 2, of which server 0 sends the first and has its half at once; at once 1. Bits: 3s a value, at
+    once 4s.
     """
     k, ring = server.kernels, server.ring
-    bits, shape = ring.bits, x.shape
-    if server.role == 0:
-        msb_mask = server.random(1, "msb", shape)
-        server.send(2, k.pack(k.sub(k.shift_right(x.half, bits - 1, bits), msb_mask), shift))
-        masks = k.add(*(server.random(key, "cross", shape) for key in (0, 1)))
-        return Halves(k.sub(k.shift_right(x.half, shift, bits), _upper(server, masks, shift)), bits)
-    offset = (1 << (bits - 2)) - (1 << shift if unbiased else 0)
-    w = k.add(x.half, k.full((), offset + ((1 << shift) - 1 if unbiased else 0), ring.dtype))
-    if server.role == 1:
-        msb_share = server.random(1, "msb", shape)
-    else:
-        msb_share = k.unpack(await server.recv(0), shift, shape, ring.dtype)
-    msb = k.shift_right(w, bits - 1, bits)
-    clear = k.sub(k.full((), 1, ring.dtype), msb)
-    own = k.sub(k.mul(clear, msb_share), server.random(2 - server.role, "cross", shape))
-    wraps = k.add(msb, k.add(own, await exchange(server, own, shift)))
-    shifted = k.sub(k.shift_right(w, shift, bits), k.full((), offset >> shift, ring.dtype))
-    return Halves(k.sub(shifted, _upper(server, wraps, shift)), bits)
+    if shift == 0:
+        return x
+    bits, added, taken = ring.bits, 0, 0
+    if server.role != 0:
+        taken = (1 << (bits - 2)) - (1 << shift if unbiased else 0)
+        added = taken + ((1 << shift) - 1 if unbiased else 0)
+    raised = k.add(x.half, k.full((), added, ring.dtype))
+    wrapped = await wraps(server, raised, bits, shift, at_once)
+    shifted = k.sub(k.shift_right(raised, shift, bits), k.full((), taken >> shift, ring.dtype))
+    return Halves(k.sub(shifted, _upper(server, wrapped, shift)), bits)
 
 
 def _upper(server: Server, words: Words, count: int) -> Words:
     """Return the low `count` bits of words moved to the top of the ring."""
     moved: Words = server.kernels.shift_left(words, server.ring.bits - count)
     return moved
+
+
+async def truncate_share(server: Server, x: Share, shift: int, at_once: bool = True) -> Share:
+    """Return shares of x / 2^shift for shares of x as they are, off by at most one unit; |x| < 2^(l−2).
+
+    A sharing lies in halves already: nothing is exchanged but what the wrap takes. Rounds and bits: those
+    of `truncate_halves`, and l bits; none for a shift by nothing.
+    """
+    if shift == 0:
+        return x
+
+    async def third(server: Server, x: Share) -> Share:
+        half = share_to_halves(server, x, server.ring.bits)
+        return await halves_to_share(server, await truncate_halves(server, half, shift, at_once=at_once))
+
+    return await elementwise(server, third, x)
 
 
 async def truncate_exact(server: Server, x: Share, shift: int | None = None) -> Share:

@@ -5,7 +5,6 @@ In flow shares and the precision that the ring leaves; out flow shares. It may i
 
 from protocols.replicated3.functions.division import divide, division_plan, reciprocal
 from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
-from protocols.replicated3.functions.polynomial import masked
 from protocols.replicated3.functions.precision import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
@@ -43,7 +42,6 @@ __all__ = [
     "exponential",
     "inverse_square_root",
     "logarithm",
-    "masked",
     "reciprocal",
     "sigmoid",
     "softmax",

@@ -28,10 +28,11 @@ from protocols.replicated3.constructions import (
     tournament,
     truncate_halves,
     truncate_product,
+    truncate_share,
 )
 from protocols.replicated3.functions.goldschmidt import goldschmidt
 from protocols.replicated3.functions.normalise import leading_bit, look_up_place
-from protocols.replicated3.functions.polynomial import constant, masked
+from protocols.replicated3.functions.polynomial import constant
 from protocols.replicated3.functions.precision import Exponential, Sigmoid, Softmax, Window, accept, working
 from protocols.replicated3.sharings import (
     Halves,
@@ -222,7 +223,7 @@ async def _softmax(server: Server, x: Share, plan: Softmax) -> Share:
 async def _inverse(server: Server, total: Share, plan: Softmax) -> Share:
     """Return 1/T at scale 2^inverse for T in [1, 2^d] at scale 2^powers: x = T / 2^d."""
     cut = plan.powers + plan.doublings - plan.near
-    x = await truncate_product(server, masked(server, total), cut) if cut else total
+    x = await truncate_share(server, total, cut)
     return await goldschmidt(
         server, x, plan.near, plan.start, plan.iterations, plan.kept, plan.inverse - plan.doublings
     )

@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.domains import Words
-from protocols.replicated3.constructions import multiply_fixed, multiply_locally, truncate_product
+from protocols.replicated3.constructions import (
+    multiply_fixed,
+    multiply_locally,
+    truncate_product,
+    truncate_share,
+)
 from protocols.replicated3.sharings import Server, Share, add, add_public, multiply_public
 
 DEGREES = (2, 5, 8, 11)
@@ -56,7 +61,7 @@ async def polynomial(
         return add_public(server, total, constant(server, a[0], 2 * bits))
 
     def truncated(block: int) -> Coroutine[Any, Any, Share]:
-        return truncate_product(server, masked(server, quadratic(block)), bits)
+        return truncate_share(server, quadratic(block), bits, at_once=False)  # a product is beside it
 
     def combined(block: int, *products: tuple[Share, Share]) -> Words:
         """z_i of Q_block and of products."""
@@ -67,7 +72,7 @@ async def polynomial(
 
     blocks = len(coefficients) // 3
     if blocks == 1:
-        return await truncate_product(server, masked(server, quadratic(0)), bits + shift)
+        return await truncate_share(server, quadratic(0), bits + shift)
     cubed = multiply_fixed(server, square, m, bits)
     if blocks < 4:
         cube, upper = await gather(cubed, truncated(blocks - 1))
@@ -80,9 +85,3 @@ async def polynomial(
         truncate_product(server, combined(2, (cube, upper)), bits),
     )
     return await truncate_product(server, combined(0, (cube, middle), (sixth, upper)), bits + shift)
-
-
-def masked(server: Server, x: Share) -> Words:
-    """Return this server's component of shares plus a zero share: additive shares that may be sent."""
-    total: Words = server.kernels.add(x.a, server.zero_share("masked", x.shape))
-    return total

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import InputError
-from protocols.domains import Ring, Words
-from protocols.replicated3.constructions import Taken, tournament_with_levels, truncate_product
-from protocols.replicated3.functions import WIDEST, Bound, accept, masked, working
+from protocols.domains import Ring, Words, word_type
+from protocols.replicated3.constructions import Taken, tournament_with_levels, truncate_halves
+from protocols.replicated3.functions import WIDEST, Bound, accept, working
 from protocols.replicated3.sharings import (
+    Halves,
     Server,
     Share,
     concatenate,
-    elementwise,
     halves_to_share,
     in_thirds,
-    narrow_share,
+    lift,
+    narrow,
     share_to_halves,
-    widen_share,
 )
 
 Window = tuple[int, int]
@@ -171,11 +170,14 @@ async def average_pool2d(
 ) -> Share:
     """Return the means over windows of (n, h, w, c), as sums times 1/count. Error: `Mean.bound`.
 
+    A sum times a public factor is a sharing, which lies in halves: nothing is sent but what the truncation
+    takes, `safe` whatever the server's choice.
+
     Args:
         counts: how many places of each window count, broadcast to (oh, ow, c); all by default.
 
-    Rounds and bits: one truncation of the output, by log2 of the window's places where these are a power
-    of two; and a lift of the sums, or a cut of them first, where a ring has too few bits for the factor.
+    Rounds: 1, and 1 for a lift of the sums, or a cut of them first, where a ring has too few bits for the
+    factor. Bits: l and 4 · `Mean.shift` an output, 4(L − l) for the lift; none for windows of one place.
 
     Raises:
         InputError: the ring leaves too little precision for the factor, or sums do not fit.
@@ -189,23 +191,23 @@ async def average_pool2d(
     plan = Mean.of(ring, np.full((1, 1, 1), places) if counts is None else np.asarray(counts))
     accept("average pooling", ring, plan, server.choices.accuracy)
     total = Share(*(k.sum(windows(server, part, window, stride), 0) for part in (padded.a, padded.b)))
-    wide = working(server, plan.bits)
     if (plan.bits > ring.bits or plan.first) and (places - 1).bit_length() + ring.value_bits >= ring.bits:
         raise InputError(
             f"ring: average pooling over windows of {places} sums values of {ring.value_bits} bits, "
             f"and bits = {ring.bits} leaves no room: accepted are smaller windows or fewer value_bits"
         )
-    if plan.bits > ring.bits:
-        total = await elementwise(server, _widened(plan.bits), total)
-    if plan.first:
-        total = await truncate_product(wide, masked(wide, total), plan.first)
-    factors = wide.ring.encode_integers(plan.factors)
-    z = k.add(k.mul(total.a.reshape(shape), factors), wide.zero_share("mean", shape))
-    return narrow_share(server, await truncate_product(wide, z, plan.shift - plan.first))
+    if plan.shift == 0:
+        return total.reshape(*shape)
+    dtype, encoded = word_type(plan.bits), working(server, plan.bits).ring.encode_integers(plan.factors)
+    factors = k.mul(k.full(shape, 1, dtype), encoded).reshape(-1)
 
+    async def third(server: Server, total: Share, factors: Words) -> Share:
+        k, wide = server.kernels, working(server, plan.bits)
+        sums = await lift(wide, share_to_halves(server, total, ring.bits))
+        sums = await truncate_halves(wide, sums, plan.first, at_once=True)
+        scaled = Halves(k.mul(sums.half, factors), plan.bits)
+        means = await truncate_halves(wide, scaled, plan.shift - plan.first, at_once=True)
+        return await halves_to_share(server, narrow(server, means, ring.bits))
 
-def _widened(bits: int) -> Callable[[Server, Share], Coroutine[Any, Any, Share]]:
-    async def widened(server: Server, x: Share) -> Share:
-        return await widen_share(server, x, working(server, bits))
-
-    return widened
+    thirds = await in_thirds(server, third, total.size, lambda part: (total[part], factors[part]))
+    return concatenate(server, thirds).reshape(*shape)

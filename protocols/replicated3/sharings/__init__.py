@@ -45,6 +45,7 @@ from protocols.replicated3.sharings.sharing import (
     subtract,
     sum_to_halves,
     widen_share,
+    wraps,
 )
 
 __all__ = [
@@ -87,5 +88,6 @@ __all__ = [
     "subtract",
     "sum_to_halves",
     "widen_share",
+    "wraps",
     "xor",
 ]

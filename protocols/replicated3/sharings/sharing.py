@@ -294,37 +294,55 @@ async def sum_to_halves(server: Server, z: Words, bits: int) -> Halves:
     return Halves(server.kernels.add(z, await exchange(server, z, bits)), bits)
 
 
+async def wraps(server: Server, words: Words, bits: int, width: int, at_once: bool = True) -> Words:
+    """Return halves mod 2^width of [v + w ≥ 2^bits], for v + w mod 2^bits below 2^(bits − 1).
+
+    The sum wraps where msb(v) or msb(w) is set: msb(w) + (1 − msb(w)) · msb(v). Server 0 deals msb(v): at
+    once in three parts, the third to both others, who do not wait for it; or in two, a part a message.
+
+    Rounds: 1, or 2 of which server 0 sends the first ahead. Bits: 4 · width, or 3 · width, a value.
+    Source: the wrap argument of SecureML's truncation, made exact.
+    """
+    k, ring, shape = server.kernels, server.ring, words.shape
+    if server.role == 0:
+        rest = k.shift_right(words, bits - 1, bits)
+        for key in (0, 1) if at_once else (1,):
+            rest = k.sub(rest, server.random(key, "msb", shape))
+        packed = k.pack(rest, width)
+        for party in (1, 2) if at_once else (2,):
+            server.send(party, packed)
+        back: Words = k.add(server.random(0, "cross", shape), server.random(1, "cross", shape))
+        return back
+    msb = k.shift_right(words, bits - 1, bits)
+    clear = k.sub(k.full((), 1, ring.dtype), msb)
+    key = 2 - server.role  # server 1 shares k_1 with server 0, server 2 shares k_0
+    if at_once or server.role == 1:
+        part = server.random(key, "msb", shape)
+    else:
+        part = k.unpack(await server.recv(0), width, shape, ring.dtype)
+    own = k.sub(k.mul(clear, part), server.random(key, "cross", shape))
+    total: Words = k.add(k.add(msb, own), await exchange(server, own, width))
+    if at_once:
+        rest = k.unpack(await server.recv(0), width, shape, ring.dtype)
+        total = k.add(total, k.mul(clear, rest))
+    return total
+
+
 async def lift(server: Server, x: Halves) -> Halves:
     """Return halves mod 2^l of signed values given mod 2^k, |x| < 2^(k−2).
 
-    The sum v + w of the halves, made non-negative, wraps mod 2^k where msb(v) or msb(w) is set: the
-    correction msb(v) · (1 − msb(w)) needs l − k bits. Rounds: 1. Bits: 4(l − k) a value.
-    Source: the wrap argument of truncation `safe`, applied to the upper bits.
+    With 2^(k−2) added the sum v + w is not negative, and where it wraps mod 2^k the correction needs l − k
+    bits. Rounds: 1. Bits: 4(l − k) a value.
     """
     k, bits, ring = server.kernels, x.bits, server.ring
     upper = ring.bits - bits
     words = k.astype(k.low_bits(x.half, bits), ring.dtype)
     if upper == 0:
         return Halves(words, bits)
-    shape = x.shape
-    if server.role == 0:
-        masks = [server.random(key, "msb", shape) for key in (0, 1)]
-        msb = k.shift_right(words, bits - 1, bits)
-        packed = k.pack(k.sub(k.sub(msb, masks[0]), masks[1]), upper)
-        server.send(1, packed)
-        server.send(2, packed)
-        back = k.add(server.random(0, "cross", shape), server.random(1, "cross", shape))
-        return Halves(k.sub(words, k.shift_left(back, bits)), ring.bits)
-    offset = k.full((), 1 << (bits - 2), ring.dtype)
-    w = k.low_bits(k.add(words, offset), bits)
-    msb = k.shift_right(w, bits - 1, bits)
-    clear = k.sub(k.full((), 1, ring.dtype), msb)
-    key = 2 - server.role  # server 1 shares k_1 with server 0, server 2 shares k_0
-    own = k.sub(k.mul(clear, server.random(key, "msb", shape)), server.random(key, "cross", shape))
-    other = await exchange(server, own, upper)
-    rest = k.unpack(await server.recv(0), upper, shape, ring.dtype)
-    wraps = k.add(k.add(msb, k.mul(clear, rest)), k.add(own, other))
-    return Halves(k.sub(k.sub(w, offset), k.shift_left(wraps, bits)), ring.bits)
+    offset = k.full((), 0 if server.role == 0 else 1 << (bits - 2), ring.dtype)
+    raised = k.low_bits(k.add(words, offset), bits)
+    wrapped = await wraps(server, raised, bits, upper)
+    return Halves(k.sub(k.sub(raised, offset), k.shift_left(wrapped, bits)), ring.bits)
 
 
 async def widen_share(server: Server, x: Share, wide: Server) -> Share:
