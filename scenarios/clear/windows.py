@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.networks import LayerPlan
+from scenarios.networks import AveragePooling2D, LayerPlan
 
 Place = tuple[int, int, tuple[slice, ...]]
 
@@ -90,3 +91,10 @@ def total(images: NDArray[Any], plan: LayerPlan) -> NDArray[Any]:
     for _, _, index in places(plan):
         result += padded[index]
     return result
+
+
+def means(plans: Iterable[LayerPlan]) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Yield, for each layer of average pooling, the counts of its windows and their places."""
+    for plan in plans:
+        if isinstance(plan.layer, AveragePooling2D):
+            yield counts(plan), math.prod(plan.window)

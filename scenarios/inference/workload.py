@@ -18,6 +18,7 @@ from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
 from protocols.replicated3.constructions import argmax
+from protocols.replicated3.layers import mean_plan
 from protocols.replicated3.sharings import (
     Choices,
     Server,
@@ -28,7 +29,7 @@ from protocols.replicated3.sharings import (
     reveal_to_client,
     share_by_client,
 )
-from scenarios.clear import floating
+from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.network import forward, next_stage
@@ -68,6 +69,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
             f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
             "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
         )
+    for counts, places in windows.means(plans):
+        mean_plan(ring, settings.protocol.accuracy, counts, places)
     wanted = weight_files.expected(settings.model)
     report: Report | DryRun
     if settings.dry_run:

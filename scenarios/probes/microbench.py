@@ -69,6 +69,8 @@ def measured(
         scenario: whence seed and engine.
     """
     ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    if operation.plan is not None:
+        operation.plan(ring, settings.protocol.accuracy)
     shapes = operation.shapes(size)
     want: Values | None = None
     if settings.dry_run:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.domains import Ring
 from protocols.replicated3.constructions import (
     argmax,
     conv2d_fixed,
@@ -24,16 +26,26 @@ from protocols.replicated3.constructions import (
     truncate_exact,
 )
 from protocols.replicated3.functions import (
+    INVERSE_SQUARE_ROOT,
+    LOGARITHM,
+    SQUARE_ROOT,
+    Curve,
+    curve_plan,
     divide,
+    division_plan,
     exponential,
+    exponential_plan,
     inverse_square_root,
     logarithm,
     reciprocal,
+    reciprocal_plan,
     sigmoid,
+    sigmoid_plan,
     softmax,
+    softmax_plan,
     square_root,
 )
-from protocols.replicated3.layers import average_pool2d, max_pool2d, relu
+from protocols.replicated3.layers import average_pool2d, max_pool2d, mean_plan, relu
 from protocols.replicated3.sharings import (
     Bits,
     Server,
@@ -73,6 +85,7 @@ class Operation:
         shape: of each input, for a size.
         weights: shape of the last input, where it is another.
         result: shape of the result, for a size; that of an input by default.
+        plan: refuses a ring, and an accuracy, in which the operation will not run.
         spans: whether the protocol opens the span itself, because more than the operation is in it.
     """
 
@@ -87,6 +100,7 @@ class Operation:
     weights: Shape | None = None
     result: Callable[[int], Shape] | None = None
     spans: bool = False
+    plan: Callable[[Ring, str], object] | None = None
 
     def shapes(self, size: int) -> tuple[Shape, ...]:
         """Return the shape of every input."""
@@ -275,6 +289,11 @@ _ROWS = f"all values; of {CLASSES}"
 _CHOICE = "all values; the last input chooses by its sign"
 _ROOTS = "all values from 2^−8"
 
+
+def _curve(curve: Curve) -> Callable[[Ring, str], object]:
+    return partial(curve_plan, curve=curve)
+
+
 OPERATIONS = {
     "reveal": Operation(reveal, _all, lambda x: x, _ALL),
     "mul": Operation(
@@ -297,7 +316,8 @@ OPERATIONS = {
         result=lambda size: (1, size, size, FILTERS),
     ),
     "avgpool": Operation(
-        _mean, _all, lambda x: _windows(x).mean(axis=(0, 2)), _ALL, shape=_blocks, result=_vector
+        _mean, _all, lambda x: _windows(x).mean(axis=(0, 2)), _ALL, shape=_blocks, result=_vector,
+        plan=partial(mean_plan, counts=np.full((1, 1, 1), 4), places=4),
     ),
     "trunc_exact": Operation(
         truncate_exact, _all, np.floor, "all values; the result is ⌊x⌋", integer_output=True
@@ -328,13 +348,22 @@ OPERATIONS = {
         argmax, _all, lambda x: np.argmax(x, axis=1), f"all values; the largest of {CLASSES}",
         integer_output=True, shape=_rows, result=_vector,
     ),
-    "div": Operation(divide, _quotients, lambda a, b: a / b, "|divisor| ≥ 2^−6, quotient a value", arity=2),
-    "reciprocal": Operation(reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6"),
-    "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)"),
-    "log": Operation(logarithm, _positive, np.log, _ROOTS),
-    "sqrt": Operation(square_root, _positive, np.sqrt, _ROOTS),
-    "rsqrt": Operation(inverse_square_root, _positive, lambda x: 1 / np.sqrt(x), _ROOTS),
-    "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL),
-    "softmax": Operation(softmax, _all, _softmax, _ROWS, shape=_rows),
+    "div": Operation(
+        divide, _quotients, lambda a, b: a / b, "|divisor| ≥ 2^−6, quotient a value",
+        arity=2, plan=division_plan,
+    ),
+    "reciprocal": Operation(
+        reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6", plan=reciprocal_plan
+    ),
+    "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)", plan=exponential_plan),
+    "log": Operation(logarithm, _positive, np.log, _ROOTS, plan=_curve(LOGARITHM)),
+    "sqrt": Operation(square_root, _positive, np.sqrt, _ROOTS, plan=_curve(SQUARE_ROOT)),
+    "rsqrt": Operation(
+        inverse_square_root, _positive, lambda x: 1 / np.sqrt(x), _ROOTS, plan=_curve(INVERSE_SQUARE_ROOT)
+    ),
+    "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL, plan=sigmoid_plan),
+    "softmax": Operation(
+        softmax, _all, _softmax, _ROWS, shape=_rows, plan=partial(softmax_plan, classes=CLASSES)
+    ),
 }  # fmt: skip
 """Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

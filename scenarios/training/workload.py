@@ -15,8 +15,10 @@ import numpy as np
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Words
+from protocols.replicated3.layers import mean_plan
 from protocols.replicated3.training import Descent, Scales, descents
-from scenarios.clear import floating
+from protocols.replicated3.training import loss as losses
+from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.networks import LayerPlan, shapes
 from scenarios.networks import weights as weight_files
@@ -40,6 +42,7 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
         )
     scales = Scales.of(ring)
     check_trainable(plans, settings.training.loss)
+    _check_accuracy(settings, plans)
     sets = load_sets(settings, plans, scenario)
     batches = batches_of(settings.training, settings.data.count, scenario.seed or 0)
     steps = steps_of(settings.training, scales, batches)
@@ -57,6 +60,14 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
         render=render,
         begin=start.begin,
     )
+
+
+def _check_accuracy(settings: PrivateTrainingSettings, plans: tuple[LayerPlan, ...]) -> None:
+    """Refuse a ring in which a function of this training is not as accurate as functions are."""
+    ring, accuracy, training = settings.ring.ring(), settings.protocol.accuracy, settings.training
+    for counts, places in windows.means(plans):
+        mean_plan(ring, accuracy, counts, places)
+    losses.check_accuracy(ring, accuracy, training.loss, plans[-1].output[0])
 
 
 def _job(

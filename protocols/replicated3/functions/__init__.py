@@ -3,8 +3,15 @@
 In flow shares and the precision that the ring leaves; out flow shares. It may import the constructions.
 """
 
-from protocols.replicated3.functions.division import divide, division_plan, reciprocal
-from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
+from protocols.replicated3.functions.division import divide, division_plan, reciprocal, reciprocal_plan
+from protocols.replicated3.functions.exponentials import (
+    exponential,
+    exponential_plan,
+    sigmoid,
+    sigmoid_plan,
+    softmax,
+    softmax_plan,
+)
 from protocols.replicated3.functions.precision import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
@@ -12,6 +19,7 @@ from protocols.replicated3.functions.precision import (
     TARGET,
     WIDEST,
     Bound,
+    Curve,
     Division,
     Exponential,
     Plan,
@@ -21,7 +29,7 @@ from protocols.replicated3.functions.precision import (
     accept,
     working,
 )
-from protocols.replicated3.functions.roots import inverse_square_root, logarithm, square_root
+from protocols.replicated3.functions.roots import curve_plan, inverse_square_root, logarithm, square_root
 
 __all__ = [
     "INVERSE_SQUARE_ROOT",
@@ -30,6 +38,7 @@ __all__ = [
     "TARGET",
     "WIDEST",
     "Bound",
+    "Curve",
     "Division",
     "Exponential",
     "Plan",
@@ -37,14 +46,19 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "accept",
+    "curve_plan",
     "divide",
     "division_plan",
     "exponential",
+    "exponential_plan",
     "inverse_square_root",
     "logarithm",
     "reciprocal",
+    "reciprocal_plan",
     "sigmoid",
+    "sigmoid_plan",
     "softmax",
+    "softmax_plan",
     "square_root",
     "working",
 ]

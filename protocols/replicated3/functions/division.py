@@ -58,6 +58,17 @@ def division_plan(ring: Ring, accuracy: str) -> Division:
     return plan
 
 
+def reciprocal_plan(ring: Ring, accuracy: str) -> Division:
+    """Return how a ring inverts.
+
+    Raises:
+        InputError: not accurately enough; the rule is named.
+    """
+    plan = Division.of(ring)
+    accept("reciprocal", ring, plan, accuracy)
+    return plan
+
+
 async def reciprocal(server: Server, b: Share) -> Share:
     """Return 1 / b for fixed-point values b of any sign, |b| > 1 / bound; any shape.
 
@@ -66,8 +77,7 @@ async def reciprocal(server: Server, b: Share) -> Share:
     Raises:
         InputError: the ring leaves too little precision.
     """
-    plan = Division.of(server.ring)
-    accept("reciprocal", server.ring, plan, server.choices.accuracy)
+    plan = reciprocal_plan(server.ring, server.choices.accuracy)
     return await elementwise(server.safely(), partial(_invert, plan=plan), b)
 
 

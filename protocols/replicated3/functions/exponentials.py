@@ -53,6 +53,28 @@ from protocols.replicated3.sharings import (
 )
 
 
+def exponential_plan(ring: Ring, accuracy: str) -> Exponential:
+    """Return how a ring computes an exponential.
+
+    Raises:
+        InputError: it cannot, or not accurately enough; the rule is named.
+    """
+    plan = Exponential.of(ring)
+    accept("exponential", ring, plan, accuracy)
+    _check_compared(ring, plan.window, ring.value_bits)
+    return plan
+
+
+def _check_compared(ring: Ring, window: Window, bits: int) -> None:
+    """Refuse a window whose least is compared with more bits than the ring has."""
+    compared = window.compared_bits(bits)
+    if compared > ring.bits:
+        raise InputError(
+            f"ring: an exponential compares {compared} bits, which bits = {ring.bits} does not hold: "
+            "accepted are fewer value_bits"
+        )
+
+
 async def exponential(server: Server, x: Share) -> Share:
     """Return e^x for fixed-point values, x < ln(bound); any shape.
 
@@ -63,8 +85,7 @@ async def exponential(server: Server, x: Share) -> Share:
         InputError: the ring leaves too little precision.
     """
     ring = server.ring
-    plan = Exponential.of(ring)
-    accept("exponential", ring, plan, server.choices.accuracy)
+    plan = exponential_plan(ring, server.choices.accuracy)
 
     async def third(server: Server, x: Share) -> Share:
         wide = working(server, plan.bits)
@@ -83,24 +104,15 @@ async def exponential_of_halves(
     """Return e^x at scale 2^out_bits, mod 2^kept, for signed x of `bits` bits at scale 2^f.
 
     Below the window the result is 0. x must be given mod 2^`Window.compared_bits` at least.
-
-    Raises:
-        InputError: it is given mod less.
     """
     k = server.kernels
-    compared = window.compared_bits(bits)
-    if compared > x.bits:
-        raise InputError(
-            f"ring: an exponential compares {compared} bits, which bits = {x.bits} does not hold: accepted "
-            "are fewer value_bits"
-        )
     above = x
     if server.role == 0:
         least = server.ring.encode_integers(window.least)
         above = Halves(k.sub(x.half, k.astype(least, x.half.dtype)), x.bits)
     value, below = await server.party.gather(
         _in_window(server, above, window, out_bits),
-        sign(server, narrow(server, above, compared)),
+        sign(server, narrow(server, above, window.compared_bits(bits))),
     )
     return await select(server, narrow(server, value, kept), complement(server, below))
 
@@ -152,6 +164,18 @@ def _exponents(window: Window, fraction_bits: int) -> NDArray[np.float64]:
     return table
 
 
+def sigmoid_plan(ring: Ring, accuracy: str) -> Sigmoid:
+    """Return how a ring computes a sigmoid.
+
+    Raises:
+        InputError: it cannot, or not accurately enough; the rule is named.
+    """
+    plan = Sigmoid.of(ring)
+    accept("sigmoid", ring, plan, accuracy)
+    _check_compared(ring, plan.window, ring.value_bits)
+    return plan
+
+
 async def sigmoid(server: Server, x: Share) -> Share:
     """Return 1 / (1 + e^−x) for fixed-point values of any size; any shape.
 
@@ -161,8 +185,7 @@ async def sigmoid(server: Server, x: Share) -> Share:
     Raises:
         InputError: the ring leaves too little precision.
     """
-    plan = Sigmoid.of(server.ring)
-    accept("sigmoid", server.ring, plan, server.choices.accuracy)
+    plan = sigmoid_plan(server.ring, server.choices.accuracy)
     return await elementwise(server.safely(), partial(_sigmoid, plan=plan), x)
 
 
@@ -186,6 +209,18 @@ async def _sigmoid(server: Server, x: Share, plan: Sigmoid) -> Share:
     return add(server, y, await halves_to_share(server, change))
 
 
+def softmax_plan(ring: Ring, accuracy: str, classes: int) -> Softmax:
+    """Return how a ring computes a softmax.
+
+    Raises:
+        InputError: it cannot, or not accurately enough; the rule is named.
+    """
+    plan = Softmax.of(ring, classes)
+    accept(f"softmax of {classes}", ring, plan, accuracy)
+    _check_compared(ring, plan.window, ring.value_bits + 1)
+    return plan
+
+
 async def softmax(server: Server, x: Share) -> Share:
     """Return e^x_i / Σ_j e^x_j along the last axis, for fixed-point values; any shape.
 
@@ -197,8 +232,7 @@ async def softmax(server: Server, x: Share) -> Share:
         InputError: the ring leaves too little precision.
     """
     *leading, classes = x.shape
-    plan = Softmax.of(server.ring, classes)
-    accept(f"softmax of {classes}", server.ring, plan, server.choices.accuracy)
+    plan = softmax_plan(server.ring, server.choices.accuracy, classes)
     rows, protocol = x.reshape(-1, classes), partial(_softmax, plan=plan)
     thirds = await in_thirds(server.safely(), protocol, rows.shape[0], lambda part: (rows[part],))
     return concatenate(server, thirds).reshape(*leading, classes)

@@ -11,6 +11,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from protocols.domains import Ring
 from protocols.replicated3.constructions import multiply_fixed, multiply_locally, truncate_product
 from protocols.replicated3.functions.normalise import leading_bit, look_up_place
 from protocols.replicated3.functions.polynomial import Reals, chebyshev, constant, polynomial
@@ -79,9 +80,19 @@ async def inverse_square_root(server: Server, x: Share) -> Share:
     return await _evaluated(server, x, INVERSE_SQUARE_ROOT)
 
 
+def curve_plan(ring: Ring, accuracy: str, curve: Curve) -> Polynomial:
+    """Return how a ring computes a logarithm or root.
+
+    Raises:
+        InputError: not accurately enough; the rule is named.
+    """
+    plan = Polynomial.of(ring, curve)
+    accept(curve.name, ring, plan, accuracy)
+    return plan
+
+
 async def _evaluated(server: Server, x: Share, curve: Curve) -> Share:
-    plan = Polynomial.of(server.ring, curve)
-    accept(curve.name, server.ring, plan, server.choices.accuracy)
+    plan = curve_plan(server.ring, server.choices.accuracy, curve)
     protocol = _logarithm if curve.exponent is None else _root
     return await elementwise(server.safely(), partial(protocol, curve=curve, plan=plan), x)
 

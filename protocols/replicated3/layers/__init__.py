@@ -11,6 +11,7 @@ from protocols.replicated3.layers.pooling import (
     average_pool2d,
     max_pool2d,
     max_pool2d_with_choices,
+    mean_plan,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "average_pool2d",
     "max_pool2d",
     "max_pool2d_with_choices",
+    "mean_plan",
     "pool_and_relu_of_sum",
     "pool_and_relu_with_choices",
     "relu",

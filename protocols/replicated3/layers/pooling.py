@@ -160,6 +160,22 @@ class Mean:
         return cls(min(WIDEST, max(ring.bits, needed)), first, shift, factors, Bound(units, error))
 
 
+def mean_plan(ring: Ring, accuracy: str, counts: NDArray[np.int64], places: int) -> Mean:
+    """Return how a ring averages windows of so many places, of which some count.
+
+    Raises:
+        InputError: the ring leaves too little precision for the factor, or sums do not fit.
+    """
+    plan = Mean.of(ring, counts)
+    accept("average pooling", ring, plan, accuracy)
+    if (plan.bits > ring.bits or plan.first) and (places - 1).bit_length() + ring.value_bits >= ring.bits:
+        raise InputError(
+            f"ring: average pooling over windows of {places} sums values of {ring.value_bits} bits, "
+            f"and bits = {ring.bits} leaves no room: accepted are smaller windows or fewer value_bits"
+        )
+    return plan
+
+
 async def average_pool2d(
     server: Server,
     x: Share,
@@ -188,14 +204,9 @@ async def average_pool2d(
     padded = Share(k.pad(x.a, widths), k.pad(x.b, widths))
     shape = pooled_shape(padded.shape, window, stride)
     places = window[0] * window[1]
-    plan = Mean.of(ring, np.full((1, 1, 1), places) if counts is None else np.asarray(counts))
-    accept("average pooling", ring, plan, server.choices.accuracy)
+    counts = np.full((1, 1, 1), places) if counts is None else np.asarray(counts)
+    plan = mean_plan(ring, server.choices.accuracy, counts, places)
     total = Share(*(k.sum(windows(server, part, window, stride), 0) for part in (padded.a, padded.b)))
-    if (plan.bits > ring.bits or plan.first) and (places - 1).bit_length() + ring.value_bits >= ring.bits:
-        raise InputError(
-            f"ring: average pooling over windows of {places} sums values of {ring.value_bits} bits, "
-            f"and bits = {ring.bits} leaves no room: accepted are smaller windows or fewer value_bits"
-        )
     if plan.shift == 0:
         return total.reshape(*shape)
     dtype, encoded = word_type(plan.bits), working(server, plan.bits).ring.encode_integers(plan.factors)
