@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from analysis.costs.algebra import LOCAL, exchange, messages
-from analysis.costs.replicated3 import boolean, conversions, functions, precision, truncations
+from analysis.costs.algebra import LOCAL, exchange, messages, sequence
+from analysis.costs.replicated3 import boolean, conversions, functions, halves, precision, truncations
 from analysis.costs.replicated3.catalogue import OPERATIONS
 from analysis.costs.replicated3.setting import Setting
 from scenarios.probes import microbench
@@ -241,6 +241,22 @@ def test_a_polynomial_of_degree_two_is_a_square_and_then_linear():
     found = functions.polynomial(_plain(), 8, 2, 24, 8)
     assert found.sent == (64 + 24 + 2 * 32 + 64, 64 + 24 + 32, 64 + 24 + 32)
     assert found.rounds == 3
+
+
+def test_a_table_in_place_of_a_polynomial_lowers_rounds_or_bytes_but_not_both():
+    """What docs/constructions.md, "Logarithm and roots", says of the alternatives."""
+    near, values = Setting(l=24, f=16, V=20), 240
+    product = functions.product(WIDE, values, 20)
+
+    def found(entries, tables, products):
+        table = functions.look_up(near, values, entries, tables)
+        cost = sequence(table, halves.to_share(WIDE, values), *[product] * products)
+        return int(cost.rounds), round(cost.bytes / 3 / values)
+
+    polynomial = functions.polynomial(WIDE, values, precision.curve(WIDE, "log").degree, 20, 4)
+    assert (int(polynomial.rounds), round(polynomial.bytes / 3 / values)) == (6, 37)
+    assert [found(64, 2, 1), found(128, 2, 1)] == [(4, 81), (4, 145)]
+    assert found(32, 1, 3) == (8, 68)
 
 
 def test_means_by_hand():
