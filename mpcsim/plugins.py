@@ -2,6 +2,7 @@
 
 - `mpcsim.commands`: a function with typer's annotations; its entry's name is the command's.
 - `mpcsim.scenarios`: a package with `WORKLOADS` (name: "module:function") and scenario files in its folder.
+- `mpcsim.families`: a family of protocols; whoever runs workloads on shares finds it by its name.
 - `mpcsim.lists`: what `mpcsim list NAME` lists, a command like those.
 - `mpcsim.columns`: a column of a run's table of spans: a function that takes the record's folder and gives
   a cell for each span (or None, for no column) and a note for below the table.
@@ -22,6 +23,7 @@ from mpcsim.errors import InputError
 COMMANDS, SCENARIOS, COLUMNS = "mpcsim.commands", "mpcsim.scenarios", "mpcsim.columns"
 MAKESPANS = "mpcsim.makespans"
 LISTS = "mpcsim.lists"
+FAMILIES = "mpcsim.families"
 _OURS = "mpcsim"
 _HERE = Path(__file__).resolve().parent.parent
 
@@ -71,7 +73,7 @@ def stale() -> str | None:
     read = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
     if read.get("name") != _OURS:
         return None
-    groups = (COMMANDS, LISTS, SCENARIOS, COLUMNS, MAKESPANS)
+    groups = (COMMANDS, LISTS, SCENARIOS, COLUMNS, MAKESPANS, FAMILIES)
     wanted = {group: set(read.get("entry-points", {}).get(group, {})) for group in groups}
     there = {group: {entry.name for entry in entries(group) if _is_ours(entry)} for group in wanted}
     if wanted == there:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import structlog
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from mpcsim import InputError
 from mpcsim.scenario import Scenario
 from protocols import kernels
 from protocols.domains import Ring
+from protocols.family import Family, NotOffered, Terms
 from protocols.kernels import shapes
-from protocols.replicated3.sharings import Choices
+from protocols.replicated3 import Replicated3Choices
+from scenarios.families import DEFAULT, find, read_choices
 
 _Whole = Annotated[int, Field(strict=True)]
 
@@ -31,34 +35,80 @@ class RingSettings(BaseModel):
         return Ring(self.bits, self.fraction_bits, self.value_bits)
 
 
-class ProtocolSettings(BaseModel):
-    """The `[protocol]` table: which construction each operation uses."""
+class ProtocolSettings(Replicated3Choices):
+    """The `[protocol]` table of the default family."""
+
+    family: Literal["replicated3"] = Field(default="replicated3", exclude=True)
+
+
+class FamilySettings(BaseModel):
+    """The `[protocol]` table of another family: its own model reads the rest."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    family: str
+
+
+def _kind(table: Any) -> str:
+    """Return which model reads a `[protocol]` table."""
+    if isinstance(table, dict):
+        family = table.get("family", DEFAULT)
+        other = isinstance(family, str) and family != DEFAULT
+    else:
+        other = isinstance(table, FamilySettings)
+    return "FamilySettings" if other else "ProtocolSettings"
+
+
+def _without_others(table: Any) -> Any:
+    """Return the default family's table without what is another's, where it names its family itself."""
+    if not (isinstance(table, dict) and table.get("family") == DEFAULT):
+        return table
+    _, dropped = read_choices(find(DEFAULT), table)
+    _say_dropped(DEFAULT, dropped)
+    return {key: value for key, value in table.items() if key not in dropped}
+
+
+def _say_dropped(family: str, keys: list[str]) -> None:
+    if keys:
+        structlog.get_logger().warning("keys of another family are dropped", family=family, protocol=keys)
+
+
+class PartiesSettings(BaseModel):
+    """The `[parties]` table: of families that run on several numbers of servers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    comparison: Literal["table", "masked", "tree", "prefix", "ripple"] = Field(
-        default="table",
-        description="table and masked are ours: few bytes, few rounds; the others are the classical adders",
-    )
-    radix: Annotated[_Whole, Field(ge=1, le=8)] | None = Field(
-        default=None, description="bits of a digit in a comparison; 4 for table, 2 for masked"
-    )
-    truncation: Literal["safe", "fused"] = "safe"
-    select: Literal["two_rounds", "one_round"] = "two_rounds"
-    layers: Literal["blocks", "separate"] = Field(
-        default="blocks",
-        description="blocks: pooling and ReLU on a layer's sums, pooling first; separate: as declared",
-    )
-    rotate: bool = Field(default=True, description="share the dealer's work among the servers")
-    accuracy: Literal["full", "best"] = Field(
-        default="full",
-        description="full: a ring in which a function is not within 2^(2 − fraction_bits) of "
-        "max(1, |result|) is refused; best: it is accepted, with the error that it leaves",
+    n: Annotated[_Whole, Field(ge=1)] | None = Field(default=None, description="servers")
+    threshold: Annotated[_Whole, Field(ge=0)] | None = Field(
+        default=None, description="how many servers may collude"
     )
 
-    def choices(self) -> Choices:
-        """Return the constructions that the servers use."""
-        return Choices(**self.model_dump())
+
+@dataclass(frozen=True)
+class Secured:
+    """A family and what its parties agree on, as a scenario says it."""
+
+    family: type[Family]
+    terms: Terms
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Roles of those who compute: servers, then helpers."""
+        return self.terms.roster.actors
+
+    def describe(self) -> dict[str, Any]:
+        """Return the blocks `protocol`, `family`, `security` and `parties` of the run record."""
+        roster = self.terms.roster
+        return {
+            "family": self.family.name,
+            "security": self.family.security(self.terms).describe(),
+            "protocol": self.terms.choices.model_dump(),
+            "parties": {
+                "n": len(roster.servers),
+                "threshold": roster.threshold,
+                "helpers": list(roster.helpers),
+            },
+        }
 
 
 class SecureSettings(BaseModel):
@@ -70,7 +120,14 @@ class SecureSettings(BaseModel):
         default=False, description="shapes alone, no data: the same rounds, bytes and time, no values"
     )
     ring: RingSettings = RingSettings()
-    protocol: ProtocolSettings = ProtocolSettings()
+    field: dict[str, Any] = Field(default={}, description="the field of families that compute in one")
+    parties: PartiesSettings = PartiesSettings()
+    protocol: Annotated[
+        Annotated[ProtocolSettings, Tag("ProtocolSettings")]
+        | Annotated[FamilySettings, Tag("FamilySettings")],
+        Discriminator(_kind),
+        BeforeValidator(_without_others),
+    ] = ProtocolSettings()
 
     def kernels(self, scenario: Scenario) -> ModuleType:
         """Return the array operations of all actors: the kernels, or their twin in a dry run.
@@ -85,10 +142,40 @@ class SecureSettings(BaseModel):
             )
         return shapes if self.dry_run else kernels
 
-    def describe(self) -> dict[str, Any]:
-        """Return the blocks `dry_run`, `ring` and `protocol` of the run record."""
+    def secured(self, scenario: Scenario | None = None) -> Secured:
+        """Return the family that the scenario names, and what its parties agree on.
+
+        Raises:
+            InputError: there is no such family, or it refuses its choices, its domain or the parties.
+        """
+        chosen = self.protocol
+        family = find(chosen.family, None if scenario is None else scenario.folder)
+        if isinstance(chosen, ProtocolSettings):
+            choices: BaseModel = chosen
+        else:
+            choices, dropped = read_choices(family, chosen.model_extra or {})
+            _say_dropped(family.name, dropped)
+        terms = Terms(
+            family.domain(self.ring.ring(), self.field),
+            choices,
+            family.roster(self.parties.n, self.parties.threshold),
+            shapes if self.dry_run else kernels,
+        )
+        return Secured(family, terms)
+
+    def of_replicated3(self, what: str) -> ProtocolSettings:
+        """Return the choices of the default family, for what runs on it alone.
+
+        Raises:
+            NotOffered: the scenario names another family.
+        """
+        if not isinstance(self.protocol, ProtocolSettings):
+            raise NotOffered(what, self.protocol.family)
+        return self.protocol
+
+    def describe(self, scenario: Scenario | None = None) -> dict[str, Any]:
+        """Return the blocks of the run record that say how it computed."""
         return {
             "dry_run": self.dry_run,
             "ring": self.ring.model_dump(),
-            "protocol": self.protocol.model_dump(),
-        }
+        } | self.secured(scenario).describe()

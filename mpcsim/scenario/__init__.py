@@ -6,7 +6,7 @@ record and `simulate`.
 
 from mpcsim.scenario import determinism, workload
 from mpcsim.scenario.running import execute
-from mpcsim.scenario.workload import Program, build_program, run_program
+from mpcsim.scenario.workload import Program, build_program, import_file, run_program
 from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "build_program",
     "determinism",
     "execute",
+    "import_file",
     "load_scenario",
     "run_program",
     "unknown",

@@ -83,7 +83,7 @@ def load_workload(reference: str, folder: Path, registry: Mapping[str, str]) -> 
     path = folder / file
     if not path.is_file():
         raise InputError(f"workload: {reference!r}: there is no file {path}")
-    module = _import(path.resolve())
+    module = import_file(path.resolve(), "workload")
     found = getattr(module, name, None)
     if not inspect.isfunction(found):
         functions = [
@@ -94,8 +94,12 @@ def load_workload(reference: str, folder: Path, registry: Mapping[str, str]) -> 
     return found
 
 
-def _import(path: Path) -> Any:
-    """Import a user's file; it may import its neighbours."""
+def import_file(path: Path, what: str) -> Any:
+    """Import a user's file; it may import its neighbours.
+
+    Raises:
+        InputError: it cannot be imported; `what` names the key that wanted it.
+    """
     name = f"{path.stem}_{blake2b(str(path).encode(), digest_size=4).hexdigest()}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -113,7 +117,7 @@ def _import(path: Path) -> Any:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
                  if frame.filename == str(path)]  # fmt: skip
         where = f" (line {lines[-1]})" if lines else ""
-        raise InputError(f"workload: {path} cannot be imported{where}: {described(error)}") from error
+        raise InputError(f"{what}: {path} cannot be imported{where}: {described(error)}") from error
     return module
 
 

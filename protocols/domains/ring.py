@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,10 @@ class Ring:
     def bound(self) -> float:
         """Least magnitude that is out of range."""
         return float(2.0 ** (self.value_bits - 1 - self.fraction_bits))
+
+    def widened(self, bits: int) -> Ring:
+        """Return the ring of the same fixed point with so many bits."""
+        return replace(self, bits=bits)
 
     def encode(self, values: Any, what: str = "value") -> Words:
         """Return round(x · 2^f) mod 2^l, halves to even, for real values of any shape.

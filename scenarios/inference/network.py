@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protocols.domains import Words
-from protocols.replicated3.constructions import add_bias, conv2d_locally, matmul_locally, truncate_product
-from protocols.replicated3.layers import average_pool2d, max_pool2d, pool_and_relu_of_sum, relu
-from protocols.replicated3.sharings import Server, Share, add
+from protocols.family import Family, Linear, Pooling, Value
+from protocols.functions import relu
+from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
 from scenarios.networks import (
     IMAGE,
@@ -22,9 +20,6 @@ from scenarios.networks import (
     MaxPooling2D,
     readers,
 )
-
-STRIP = 1 << 19
-"""Sums of a layer that stand in memory at a time, where its block rounds them."""
 
 
 @dataclass(frozen=True)
@@ -91,120 +86,80 @@ def _joins(plan: LayerPlan) -> bool:
 
 
 async def forward(
-    server: Server,
+    me: Family,
     plans: Sequence[LayerPlan],
-    weights: Mapping[str, Share],
-    images: Share,
+    weights: Mapping[str, Value],
+    images: Value,
     *,
     staged: bool = False,
-) -> Share:
-    """Return shares of the last layer's output (n, …) for shared images (n, h, w, c).
+) -> Value:
+    """Return the last layer's output (n, …) for images (n, h, w, c), all of them shared.
 
     Each layer is a span of its name; its ReLU is a span NAME.relu. The output of each block is handed
     to the run's observer as `layer/NAME`, and freed when no later block reads it.
 
     Args:
-        server: this server.
+        me: this server's view of the family.
         plans: the layers.
-        weights: shares by LAYER/kernel and LAYER/bias.
-        images: shares (n, h, w, c).
+        weights: values by LAYER/kernel and LAYER/bias.
+        images: values (n, h, w, c).
         staged: this is one batch of several: each block that sends, but the first, is a stage of its own.
     """
     outputs = {IMAGE: images}
-    chain = blocks(plans, server.choices.layers == "blocks")
-    last_read = {source: place for place, block in enumerate(chain) for source in block.sources}
-    first = next(iter(block for block in chain if block.sends), None)
-    for place, block in enumerate(chain):
-        if staged and block.sends and block is not first:
-            await next_stage(server)
-        x = await _block(server, block, weights, outputs)
-        for source in block.sources:
+    chain = blocks(plans, me.fuses)
+    last_read = {source: place for place, one in enumerate(chain) for source in one.sources}
+    first = next(iter(one for one in chain if one.sends), None)
+    for place, one in enumerate(chain):
+        if staged and one.sends and one is not first:
+            await next_stage(me)
+        x = await _block(me, one, weights, outputs)
+        for source in one.sources:
             if last_read[source] == place:
                 del outputs[source]
-        outputs[block.last.index] = x
-        server.party.observe(f"layer/{block.last.name}", x)
+        outputs[one.last.index] = x
+        me.party.observe(f"layer/{one.last.name}", x)
     return x
 
 
-async def next_stage(server: Server) -> None:
+async def next_stage(me: Family) -> None:
     """Wait until the batch before has left the next block of the network."""
-    with server.party.span("waiting", "pipeline"):
-        await server.party.stage()
+    with me.party.span("waiting", "pipeline"):
+        await me.party.stage()
 
 
 async def _block(
-    server: Server, block: Block, weights: Mapping[str, Share], outputs: Mapping[int, Share]
-) -> Share:
-    if block.linear:
-        return await _sums_block(server, block, weights, outputs)
-    plan, (x, *others) = block.head, [outputs[source] for source in block.shares]
+    me: Family, one: Block, weights: Mapping[str, Value], outputs: Mapping[int, Value]
+) -> Value:
+    plan = one.head
+    if one.linear:
+        linear = [_linear(me, linear, weights, outputs[linear.sources[0]]) for linear in one.linear]
+        shares = [outputs[source] for source in one.shares]
+        joined = one.pooling
+        pooling = Pooling(joined.name, joined.window, joined.stride) if joined else None
+        return await block(me, linear, shares, plan.name, plan.layer.type, plan.relu, pooling)
+    x, *others = (outputs[source] for source in one.shares)
     if isinstance(plan.layer, MaxPooling2D):
-        with server.party.span(plan.name, "max pooling"):
-            return await max_pool2d(server, x, plan.window, plan.stride, plan.pads)
+        with me.party.span(plan.name, "max pooling"):
+            return await max_pool(me, x, plan.window, plan.stride, plan.pads)
     if isinstance(plan.layer, AveragePooling2D):
-        with server.party.span(plan.name, "average pooling"):
+        with me.party.span(plan.name, "average pooling"):
             counts = windows.counts(plan)
-            return await average_pool2d(server, x, plan.window, plan.stride, plan.pads, counts)
+            return await average_pool(me, x, plan.window, plan.stride, plan.pads, counts)
     if isinstance(plan.layer, Add):
-        with server.party.span(plan.name, "add"):
-            total = add(server, x, others[0])
-        return await _activation(server, plan, total)
-    return x.reshape(x.shape[0], -1)
+        with me.party.span(plan.name, "add"):
+            total = me.add(x, others[0])
+        if not plan.relu:
+            return total
+        with me.party.span(f"{plan.name}.relu", "relu"):
+            return await relu(me, total)
+    return me.reshape(x, (x.shape[0], -1))
 
 
-async def _activation(server: Server, plan: LayerPlan, x: Share) -> Share:
-    if not plan.relu:
-        return x
-    with server.party.span(f"{plan.name}.relu", "relu"):
-        return await relu(server, x)
-
-
-async def _sums_block(
-    server: Server, block: Block, weights: Mapping[str, Share], outputs: Mapping[int, Share]
-) -> Share:
-    """Return the output of linear layers, added up, and of what follows them in their block."""
-    plan, pooling = block.head, block.pooling
-    if server.choices.layers == "separate" or (pooling is None and not plan.relu):
-        z = _total(server, block, weights, outputs)
-        with server.party.span(plan.name, plan.layer.type):
-            x = await truncate_product(server, z)
-        return await _activation(server, plan, x)
-    spans = (plan.name, pooling.name if pooling else "", f"{plan.name}.relu")
-    window, stride = (pooling.window, pooling.stride) if pooling else (None, None)
-    strips = (_total(server, block, weights, part) for part in _strips(block, outputs))
-    return await pool_and_relu_of_sum(server, strips, window, plan.relu, spans, stride)
-
-
-def _strips(block: Block, outputs: Mapping[int, Share]) -> Iterator[dict[int, Share]]:
-    """Yield what a block reads, a few images at a time, so that its sums stay below `STRIP` words."""
-    read = {source: outputs[source] for source in block.sources}
-    images = next(iter(read.values())).shape[0]
-    step = max(1, STRIP // math.prod(block.linear[0].output))
-    for start in range(0, images, step):
-        yield {source: x[start : start + step] for source, x in read.items()}
-
-
-def _total(
-    server: Server, block: Block, weights: Mapping[str, Share], outputs: Mapping[int, Share]
-) -> Words:
-    """Return this server's masked summands of all that a block adds up, at scale 2^(2f); local."""
-    parts = []
-    for linear in block.linear:
-        with server.party.span(linear.name, linear.layer.type):
-            parts.append(_sums(server, linear, weights, outputs[linear.sources[0]]))
-    z = parts[0]
-    for part in parts[1:]:
-        z = server.kernels.add(z, part)
-    for source in block.shares:
-        z = add_bias(server, z, outputs[source])
-    return z
-
-
-def _sums(server: Server, plan: LayerPlan, weights: Mapping[str, Share], x: Share) -> Words:
-    """Return this server's masked summands of the layer's sums, bias included."""
-    kernel = weights[f"{plan.name}/kernel"]
+def _linear(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x: Value) -> Linear:
+    kernel, bias = weights[f"{plan.name}/kernel"], weights[f"{plan.name}/bias"] if plan.bias else None
     if isinstance(plan.layer, Conv2D):
-        z = conv2d_locally(server, x, kernel, plan.stride, plan.pads)
-    else:
-        z = matmul_locally(server, x.reshape(x.shape[0], -1), kernel)
-    return add_bias(server, z, weights[f"{plan.name}/bias"]) if plan.bias else z
+        return Linear(
+            plan.name, plan.layer.type, "conv2d", x, kernel, bias, plan.output, plan.stride, plan.pads
+        )
+    flat = me.reshape(x, (x.shape[0], -1))
+    return Linear(plan.name, plan.layer.type, "matmul", flat, kernel, bias, plan.output)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import Run
-from protocols.domains import Ring
-from protocols.replicated3.sharings import Share
+from protocols.family import Family, Terms
 from scenarios.clear import fixed, floating
 from scenarios.data import Dataset, class_name
 from scenarios.networks import ModelSettings, shapes
@@ -24,26 +23,27 @@ _AT_ONCE = 4  # images in the clear: it takes less memory than the servers do
 
 
 class LayerValues:
-    """Outputs of layers, put together from what two servers hold, in 32 bits a value where they fit.
+    """Outputs of layers, put together from what enough servers hold, in 32 bits a value where they fit.
 
     Batches go through a layer in order, on every server.
     """
 
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self._waiting: dict[tuple[str, int], deque[Share]] = {}
+    def __init__(self, family: type[Family], terms: Terms) -> None:
+        self._family, self._terms = family, terms
+        self._needed = family.enough(terms)
+        self._waiting: dict[str, dict[int, deque[Any]]] = {}
         self._values: dict[str, list[NDArray[Any]]] = {}
 
-    def take(self, name: str, party: int, share: Share) -> None:
-        """Take `layer/NAME` from a server; the first two hold all three components."""
-        if party > 1 or not name.startswith("layer/"):
+    def take(self, name: str, party: int, value: Any) -> None:
+        """Take `layer/NAME` from a server."""
+        if party not in self._needed or not name.startswith("layer/"):
             return
-        others = self._waiting.setdefault((name, 1 - party), deque())
-        if not others:
-            self._waiting.setdefault((name, party), deque()).append(share)
+        waiting = self._waiting.setdefault(name, {place: deque() for place in self._needed})
+        waiting[party].append(value)
+        if not all(waiting.values()):
             return
-        zero, one = (share, others.popleft()) if party == 0 else (others.popleft(), share)
-        words = self._ring.signed(zero.a + zero.b + one.b)
+        parts = [queue.popleft() for queue in waiting.values()]
+        words = self._terms.ring.signed(self._family.together(self._terms, parts))
         narrow = words.astype(np.int32)
         values = narrow if np.array_equal(narrow, words) else words
         self._values.setdefault(name.removeprefix("layer/"), []).append(values)
@@ -58,12 +58,13 @@ class Report:
     """The same model in the clear, in floating point and in fixed point, beside the secure result."""
 
     model: ModelSettings
-    ring: Ring
+    family: type[Family]
+    terms: Terms
     weights: weight_files.Weights
     data: Dataset
 
     def __post_init__(self) -> None:
-        self.seen = LayerValues(self.ring)
+        self.seen = LayerValues(self.family, self.terms)
 
     def observe(self, name: str, party: int, value: Any) -> None:
         """Take the share of a layer's output from a server."""
@@ -75,20 +76,21 @@ class Report:
         A few images at a time: all layers of all images would take more memory than the servers do.
         """
         secure, errors = self.seen.values(), dict[str, float]()
-        sizes = self.ring.fraction_bits, self.ring.value_bits
+        ring = self.terms.ring
+        sizes = ring.fraction_bits, ring.value_bits
         in_fixed, in_floating = [], []
         for first in range(0, len(self.data), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             images = self.data.images[part]
             exact = fixed.forward_layers(self.model, self.weights, images, *sizes)
             for name in exact.keys() & secure.keys():
-                found = secure[name][part] / 2.0**self.ring.fraction_bits
+                found = secure[name][part] / 2.0**ring.fraction_bits
                 error = float(np.abs(found.reshape(exact[name].shape) - exact[name]).max())
                 errors[name] = max(errors.get(name, 0.0), error)
             in_fixed.append(exact[list(exact)[-1]])
             in_floating.append(floating.forward(self.model, self.weights, images))
         in_order = {name: errors[name] for name in secure if name in errors}
-        logits = secure[shapes(self.model)[-1].name] / 2.0**self.ring.fraction_bits
+        logits = secure[shapes(self.model)[-1].name] / 2.0**ring.fraction_bits
         return in_order, logits, np.concatenate(in_fixed), np.concatenate(in_floating)
 
     def compare(self, run: Run) -> dict[str, Any]:

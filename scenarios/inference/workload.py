@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -16,19 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
-from protocols.domains import Ring, Words
-from protocols.replicated3.constructions import argmax
-from protocols.replicated3.layers import mean_plan
-from protocols.replicated3.sharings import (
-    Choices,
-    Server,
-    Share,
-    concatenate,
-    receive_from_client,
-    receive_reveal,
-    reveal_to_client,
-    share_by_client,
-)
+from protocols.domains import Words
+from protocols.family import Family, Terms, Value
+from protocols.functions import argmax
 from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.inference.batches import BatchSettings
@@ -60,7 +49,8 @@ class InferenceSettings(SecureSettings):
 
 def private_inference(settings: InferenceSettings, scenario: Scenario) -> Program:
     """Return the program of a private inference; of a dry run, without data and weights."""
-    ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    secured, kernels = settings.secured(scenario), settings.kernels(scenario)
+    terms, ring = secured.terms, secured.terms.ring
     plans = shapes(settings.model)
     if len(plans[-1].output) != 1:
         raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
@@ -70,7 +60,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
             "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
         )
     for counts, places in windows.means(plans):
-        mean_plan(ring, settings.protocol.accuracy, counts, places)
+        secured.family.check(terms, "average_pool", counts=counts, places=places)
     wanted = weight_files.expected(settings.model)
     report: Report | DryRun
     if settings.dry_run:
@@ -83,15 +73,15 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         check_classes(data.classes, plans[-1].output[0])
         images = ring.encode(data.images, "image")
         words = {name: ring.encode(w, name) for name, w in weights.items()}
-        report = Report(settings.model, ring, weights, data)
-    choices, reveal = settings.protocol.choices(), settings.output.reveal
+        report = Report(settings.model, secured.family, terms, weights, data)
+    reveal = settings.output.reveal
     batches = settings.inference.sizes(plans, len(images))
-    job = _Job(ring, choices, kernels, plans, reveal, images, words, batches, settings.dry_run)
-    roles = {f"server{i}": job.server for i in range(3)}
+    job = _Job(secured.family, terms, plans, reveal, images, words, batches)
+    roles = dict.fromkeys(secured.actors, job.server)
     return Program(
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=report.compare,
-        describe=settings.describe(),
+        describe=settings.describe(scenario),
         render=report.render,
         observe=report.observe,
     )
@@ -112,15 +102,13 @@ def _load(settings: InferenceSettings, scenario: Scenario) -> tuple[weight_files
 class _Job:
     """What the actors do. Only the hospital looks at `images`, only the owner at `weights`."""
 
-    ring: Ring
-    choices: Choices
-    kernels: ModuleType
+    family: type[Family]
+    terms: Terms
     plans: tuple[LayerPlan, ...]
     reveal: str
     images: Words
     weights: dict[str, Words]
     batches: list[int]
-    dry_run: bool
 
     @property
     def count(self) -> int:
@@ -130,63 +118,63 @@ class _Job:
         with party.span("sharing"):
             for name, words in self.weights.items():
                 with party.channel(f"weights/{name}"):
-                    share_by_client(party, self.ring, words, self.kernels)
+                    self.family.give(party, self.terms, words)
 
     async def hospital(self, party: Party) -> NDArray[Any] | None:
         with party.span("sharing"):
             first = 0
             for number, size in enumerate(self.batches):
                 with party.channel(f"images/{number}"):
-                    share_by_client(party, self.ring, self.images[first : first + size], self.kernels)
+                    self.family.give(party, self.terms, self.images[first : first + size])
                 first += size
         in_class = self.reveal == "class"
         shape = (self.count,) if in_class else (self.count, *self.plans[-1].output)
         with party.span("reveal"), party.channel("result"):
-            words = await receive_reveal(party, self.ring, shape, self.kernels)
-        if self.dry_run:
+            words = await self.family.learn(party, self.terms, shape)
+        if self.terms.dry:
             return None
-        return self.ring.signed(words) if in_class else self.ring.decode(words)
+        ring = self.terms.ring
+        return ring.signed(words) if in_class else ring.decode(words)
 
     async def server(self, party: Party) -> None:
         with party.span("sharing"):
-            server = await Server.join(party, self.ring, self.choices, self.kernels)
-            weights: dict[str, Share] = {}
-            for name in self.weights:
+            me = await self.family.join(party, self.terms)
+            weights: dict[str, Value] = {}
+            for name, words in self.weights.items():
                 with party.channel(f"weights/{name}"):
-                    weights[name] = await receive_from_client(server, OWNER)
-            images = await self._receive(server, 0)
+                    weights[name] = await me.take(OWNER, words.shape)
+            images = await self._receive(me, 0)
         with party.span("inference"):
             if len(self.batches) == 1:
-                result = await self._classify(server, weights, images)
+                result = await self._classify(me, weights, images)
             else:
-                first = self._batch(server, weights, 0, images)
-                later = (self._batch(server, weights, number) for number in range(1, len(self.batches)))
-                results = await party.gather(first, *later)
-                result = concatenate(server, results)
+                first = self._batch(me, weights, 0, images)
+                later = (self._batch(me, weights, number) for number in range(1, len(self.batches)))
+                result = me.concatenate(await party.gather(first, *later))
         with party.span("reveal"), party.channel("result"):
-            reveal_to_client(server, result, HOSPITAL)
+            me.show(result, HOSPITAL)
 
-    async def _receive(self, server: Server, number: int) -> Share:
+    async def _receive(self, me: Family, number: int) -> Value:
         """Return the images of a batch, shared."""
-        with server.party.channel(f"images/{number}"):
-            return await receive_from_client(server, HOSPITAL)
+        with me.party.channel(f"images/{number}"):
+            return await me.take(HOSPITAL, (self.batches[number], *self.images.shape[1:]))
 
     async def _batch(
-        self, server: Server, weights: dict[str, Share], number: int, images: Share | None = None
-    ) -> Share:
+        self, me: Family, weights: dict[str, Value], number: int, images: Value | None = None
+    ) -> Value:
         """Classify one of several batches, one block behind the one before; receive it no earlier."""
-        await next_stage(server)
+        await next_stage(me)
         if images is None:
-            images = await self._receive(server, number)
-        return await self._classify(server, weights, images)
+            images = await self._receive(me, number)
+        return await self._classify(me, weights, images)
 
-    async def _classify(self, server: Server, weights: dict[str, Share], images: Share) -> Share:
+    async def _classify(self, me: Family, weights: dict[str, Value], images: Value) -> Value:
         """Return what the hospital is to learn of a batch, shared."""
         staged = len(self.batches) > 1
-        result = await forward(server, self.plans, weights, images, staged=staged)
+        result = await forward(me, self.plans, weights, images, staged=staged)
         if self.reveal == "class":
             if staged:
-                await next_stage(server)
-            with server.party.span("argmax", "argmax"):
-                result = await argmax(server, result)
+                await next_stage(me)
+            with me.party.span("argmax", "argmax"):
+                result = await argmax(me, result)
         return result

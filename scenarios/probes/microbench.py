@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,16 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim import Party, Run
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
-from protocols.replicated3.sharings import (
-    Choices,
-    Server,
-    Share,
-    receive_from_client,
-    receive_reveal,
-    reveal_to_client,
-    share_by_client,
-)
-from scenarios.probes.operations import OPERATIONS, SPAN, Operation, Shape, Values
+from protocols.family import Family, Terms
+from scenarios.probes.operations import OPERATIONS, SPAN, Opened, Operation, Shape, Values
 from scenarios.settings import SecureSettings
 
 __all__ = ["OPERATIONS", "Operation", "measured", "microbench"]
@@ -68,9 +59,12 @@ def measured(
         settings: ring and choices.
         scenario: whence seed and engine.
     """
-    ring, kernels = settings.ring.ring(), settings.kernels(scenario)
+    secured, kernels = settings.secured(scenario), settings.kernels(scenario)
+    ring = secured.terms.ring
     if operation.plan is not None:
-        operation.plan(ring, settings.protocol.accuracy)
+        operation.plan(ring, settings.of_replicated3(op).accuracy)
+    if operation.function is not None:
+        secured.family.check(secured.terms, operation.function, **operation.arguments)
     shapes = operation.shapes(size)
     want: Values | None = None
     if settings.dry_run:
@@ -78,12 +72,13 @@ def measured(
     else:
         words, want = _inputs(operation, shapes, ring, scenario.seed)
     result = (operation.result or operation.shape)(size)
-    job = _Job(ring, settings.protocol.choices(), kernels, operation, words, result, settings.dry_run)
-    roles = {f"server{i}": job.server for i in range(3)} | {CLIENT: job.client}
+    job = _Job(secured.family, secured.terms, operation, words, result)
+    roles: dict[str, Any] = dict.fromkeys(secured.actors, job.server) | {CLIENT: job.client}
+    actors, servers = len(secured.actors), len(secured.terms.roster.servers)
 
     def summarize(run: Run) -> dict[str, Any]:
         got, span = run.outputs[CLIENT], run.span(SPAN)
-        parties = [span.sent[i].payload_bytes if i in span.sent else 0 for i in range(3)]
+        parties = [span.sent[i].payload_bytes if i in span.sent else 0 for i in range(actors)]
         return {
             "op": op,
             "size": size,
@@ -91,13 +86,13 @@ def measured(
             "rounds": span.rounds,
             "payload_bytes": span.payload_bytes,
             "payload_bytes_per_party": parties,
-            "bytes_per_party_and_value": span.payload_bytes / 3 / size,
+            "bytes_per_party_and_value": span.payload_bytes / servers / size,
             "max_error": None
             if want is None
             else float((np.abs(got - want) / np.maximum(1, np.abs(want))).max()),
         }
 
-    return Program(roles, summarize, settings.describe(), _render)
+    return Program(roles, summarize, settings.describe(scenario), _render)
 
 
 def _inputs(
@@ -114,41 +109,40 @@ def _inputs(
 
 @dataclass(frozen=True)
 class _Job:
-    ring: Ring
-    choices: Choices
-    kernels: ModuleType
+    family: type[Family]
+    terms: Terms
     operation: Operation
     words: list[Words]
     shape: Shape
-    dry_run: bool
 
     async def client(self, party: Party) -> Values | None:
         for number, words in enumerate(self.words):
             with party.channel(f"input/{number}"):
-                share_by_client(party, self.ring, words, self.kernels)
+                self.family.give(party, self.terms, words)
         with party.channel("result"):
-            words = await receive_reveal(party, self.ring, self.shape, self.kernels)
-        if self.dry_run:
+            words = await self.family.learn(party, self.terms, self.shape)
+        if self.terms.dry:
             return None
+        ring = self.terms.ring
         return (
-            self.ring.signed(words).astype(np.float64)
-            if self.operation.integer_output
-            else self.ring.decode(words)
+            ring.signed(words).astype(np.float64) if self.operation.integer_output else ring.decode(words)
         )
 
     async def server(self, party: Party) -> None:
-        server = await Server.join(party, self.ring, self.choices, self.kernels)
-        shares = []
-        for number in range(len(self.words)):
+        me = await self.family.join(party, self.terms)
+        values = []
+        for number, words in enumerate(self.words):
             with party.channel(f"input/{number}"):
-                shares.append(await receive_from_client(server, CLIENT))
+                values.append(await me.take(CLIENT, words.shape))
+        taken = me if self.operation.view else me.native
         with nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
-            result = await self.operation.protocol(server, *shares)
+            result = await self.operation.protocol(taken, *values)
         with party.channel("result"):
-            if not isinstance(result, Share):  # the operation revealed it; any one server knows
-                zero = server.kernels.zeros(self.shape, self.ring.dtype)
-                result = Share(result if server.role == 0 else zero, zero)
-            reveal_to_client(server, result, CLIENT)
+            if isinstance(result, Opened):  # all servers know
+                result = me.public(result.words)
+            elif isinstance(result, np.ndarray) and not self.operation.view:
+                result = me.public(result)
+            me.show(result, CLIENT)
 
 
 def _render(output: dict[str, Any]) -> Iterable[str]:

@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols.domains import Ring
-from protocols.replicated3.constructions import (
+from protocols.family import Family, Kind, Value
+from protocols.functions import (
     argmax,
-    conv2d_fixed,
-    dot_fixed,
-    from_bits,
-    inject,
-    is_zero,
+    divide,
+    equal,
+    exponential,
+    inverse_square_root,
     less_than,
-    matmul_fixed,
+    logarithm,
+    maximum,
     multiply,
     multiply_fixed,
-    to_bits,
+    reciprocal,
+    relu,
+    sigmoid,
+    softmax,
+    square_root,
     truncate_exact,
 )
-from protocols.replicated3.functions import (
-    INVERSE_SQUARE_ROOT,
-    LOGARITHM,
-    SQUARE_ROOT,
-    Curve,
-    curve_plan,
-    divide,
-    division_plan,
-    exponential,
-    exponential_plan,
-    inverse_square_root,
-    logarithm,
-    reciprocal,
-    reciprocal_plan,
-    sigmoid,
-    sigmoid_plan,
-    softmax,
-    softmax_plan,
-    square_root,
-)
-from protocols.replicated3.layers import average_pool2d, max_pool2d, mean_plan, relu
-from protocols.replicated3.sharings import (
-    Bits,
-    Server,
-    Share,
-    add,
-    concatenate,
-    in_thirds,
-    reveal,
-    subtract,
-)
+from protocols.layers import average_pool, max_pool
 
 CLASSES = 10
 CHANNELS, FILTERS = 4, 8
@@ -72,11 +46,19 @@ def _vector(size: int) -> Shape:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """What an operation revealed to all servers."""
+
+    words: Any
+
+
+@dataclass(frozen=True)
 class Operation:
     """An operation to measure.
 
     Attributes:
-        protocol: takes the server and the shared inputs, returns shares (or revealed words).
+        protocol: takes what the family's own protocols take (`Family.native`: of `replicated3` the server),
+            or its view, and the shared inputs; returns a value (or words that the servers know).
         draw: draws the inputs, as real numbers.
         want: the result in float64 of those inputs.
         inputs: what the inputs are drawn from.
@@ -85,8 +67,10 @@ class Operation:
         shape: of each input, for a size.
         weights: shape of the last input, where it is another.
         result: shape of the result, for a size; that of an input by default.
-        plan: refuses a ring, and an accuracy, in which the operation will not run.
+        plan: refuses a ring, and an accuracy, in which the operation of `replicated3` will not run.
+        function: what the family is asked beforehand whether it will run, with further `arguments`.
         spans: whether the protocol opens the span itself, because more than the operation is in it.
+        view: whether the protocol takes the family's view, and so runs on every family.
     """
 
     protocol: Callable[..., Awaitable[Any]]
@@ -101,6 +85,9 @@ class Operation:
     result: Callable[[int], Shape] | None = None
     spans: bool = False
     plan: Callable[[Ring, str], object] | None = None
+    view: bool = False
+    function: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def shapes(self, size: int) -> tuple[Shape, ...]:
         """Return the shape of every input."""
@@ -171,80 +158,58 @@ def _exponents(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float
 # Protocols that are not a function of the suite by themselves
 
 
-async def _pool(server: Server, x: Share) -> Share:
-    return (await max_pool2d(server, x.reshape(1, 2, -1, 1), (2, 2))).flat()
+def _fixed(kind: Kind) -> Callable[[Family, Value, Value], Awaitable[Value]]:
+    async def product(me: Family, x: Value, y: Value) -> Value:
+        padding = ((1, 1), (1, 1)) if kind == "conv2d" else ((0, 0), (0, 0))
+        return await multiply_fixed(me, x, y, kind=kind, padding=padding)
+
+    return product
 
 
-async def _mean(server: Server, x: Share) -> Share:
-    return (await average_pool2d(server, x.reshape(1, 2, -1, 1), (2, 2))).flat()
+async def _open(me: Family, x: Value) -> Opened:
+    return Opened(await me.open(x))
 
 
-async def _maximum(server: Server, x: Share) -> Share:
-    """Return the maximum of each row, as pooling over windows of a row."""
-    return (await max_pool2d(server, x.reshape(1, *x.shape, 1), (1, x.shape[1]))).flat()
+async def _pool(me: Family, x: Value) -> Value:
+    return _flat(me, await max_pool(me, me.reshape(x, (1, 2, -1, 1)), (2, 2)))
 
 
-async def _convolve(server: Server, x: Share, w: Share) -> Share:
-    return await conv2d_fixed(server, x, w, (1, 1), ((1, 1), (1, 1)))
+async def _mean(me: Family, x: Value) -> Value:
+    return _flat(me, await average_pool(me, me.reshape(x, (1, 2, -1, 1)), (2, 2)))
 
 
-async def _equal(server: Server, x: Share, y: Share) -> Share:
-    return await is_zero(server, subtract(server, x, y))
+def _flat(me: Family, x: Value) -> Value:
+    return me.reshape(x, (-1,))
 
 
-async def _a2b(server: Server, x: Share) -> Share:
+async def _a2b(me: Family, x: Value) -> Value:
     """Convert to bits; outside the span, back, so that the client can check them."""
-    with server.party.span(SPAN, SPAN):
-        thirds = await to_bits(server, x)
-    return await _numbers(server, thirds, x.size)
+    with me.party.span(SPAN, SPAN):
+        bits = await me.decompose(x)
+    return await me.compose(bits)
 
 
-async def _b2a(server: Server, x: Share) -> Share:
-    thirds = await to_bits(server, x)
-    await _meet(server)
-    with server.party.span(SPAN, SPAN):
-        return await _numbers(server, thirds, x.size)
+async def _b2a(me: Family, x: Value) -> Value:
+    bits = await me.decompose(x)
+    await me.meet()
+    with me.party.span(SPAN, SPAN):
+        return await me.compose(bits)
 
 
-async def _inject(server: Server, x: Share, chooser: Share) -> Share:
+async def _inject(me: Family, x: Value, chooser: Value) -> Value:
     """Return x where the chooser is negative, else 0; its bits are shared before the span."""
-    thirds = await to_bits(server, chooser)
-    await _meet(server)
-    with server.party.span(SPAN, SPAN):
-        return await _injected(server, thirds, x)
+    bit = me.pick(await me.decompose(chooser), -1)
+    await me.meet()
+    with me.party.span(SPAN, SPAN):
+        return await me.select(bit, x)
 
 
-async def _select(server: Server, x: Share, y: Share, chooser: Share) -> Share:
+async def _select(me: Family, x: Value, y: Value, chooser: Value) -> Value:
     """Return x where the chooser is negative, else y, as `_inject` does."""
-    thirds = await to_bits(server, chooser)
-    await _meet(server)
-    with server.party.span(SPAN, SPAN):
-        return add(server, y, await _injected(server, thirds, subtract(server, x, y)))
-
-
-Thirds = list[tuple[Server, Bits]]
-
-
-async def _numbers(server: Server, thirds: Thirds, size: int) -> Share:
-    planes = iter(bits for _, bits in thirds)
-    return concatenate(
-        server,
-        await in_thirds(server, from_bits, size, lambda part: (next(planes), part.stop - part.start)),
-    )
-
-
-async def _injected(server: Server, thirds: Thirds, x: Share) -> Share:
-    signs = iter(bits[-1] for _, bits in thirds)
-    return concatenate(server, await in_thirds(server, inject, x.size, lambda part: (next(signs), x[part])))
-
-
-async def _meet(server: Server) -> None:
-    """Have all servers know of each other's work so far, so that a span's rounds start together."""
-    others = ((server.role + 1) % 3, (server.role + 2) % 3)
-    for other in others:
-        server.send(other, 0)
-    for other in others:
-        await server.recv(other)
+    bit = me.pick(await me.decompose(chooser), -1)
+    await me.meet()
+    with me.party.span(SPAN, SPAN):
+        return me.add(y, await me.select(bit, me.subtract(x, y)))
 
 
 # Results
@@ -289,35 +254,30 @@ _ROWS = f"all values; of {CLASSES}"
 _CHOICE = "all values; the last input chooses by its sign"
 _ROOTS = "all values from 2^−8"
 
-
-def _curve(curve: Curve) -> Callable[[Ring, str], object]:
-    return partial(curve_plan, curve=curve)
-
-
-OPERATIONS = {
-    "reveal": Operation(reveal, _all, lambda x: x, _ALL),
+_OPERATIONS = {
+    "reveal": Operation(_open, _all, lambda x: x, _ALL),
     "mul": Operation(
         multiply, _integer_factors, lambda x, y: x * y, "integers whose product is a value",
         integer_inputs=True, integer_output=True, arity=2,
     ),
-    "mul_fixed": Operation(multiply_fixed, _factors(1), lambda x, y: x * y, "products in range", arity=2),
+    "mul_fixed": Operation(_fixed("mul"), _factors(1), lambda x, y: x * y, "products in range", arity=2),
     "dot": Operation(
-        dot_fixed, _factors(), lambda x, y: (x * y).sum(axis=1), f"sums of {CLASSES} products in range",
+        _fixed("dot"), _factors(), lambda x, y: (x * y).sum(axis=1), f"sums of {CLASSES} products in range",
         arity=2, shape=_rows, result=_vector,
     ),
     "matmul": Operation(
-        matmul_fixed, _factors(), lambda x, y: x @ y, "sums in range",
+        _fixed("matmul"), _factors(), lambda x, y: x @ y, "sums in range",
         arity=2, shape=lambda size: (size, size),
     ),
     "conv2d": Operation(
-        _convolve, _factors(9 * CHANNELS), _convolution,
+        _fixed("conv2d"), _factors(9 * CHANNELS), _convolution,
         f"sums in range; 3×3, same padding, from {CHANNELS} to {FILTERS} channels",
         arity=2, shape=lambda size: (1, size, size, CHANNELS), weights=(3, 3, CHANNELS, FILTERS),
         result=lambda size: (1, size, size, FILTERS),
     ),
     "avgpool": Operation(
         _mean, _all, lambda x: _windows(x).mean(axis=(0, 2)), _ALL, shape=_blocks, result=_vector,
-        plan=partial(mean_plan, counts=np.full((1, 1, 1), 4), places=4),
+        function="average_pool", arguments={"counts": np.full((1, 1, 1), 4), "places": 4},
     ),
     "trunc_exact": Operation(
         truncate_exact, _all, np.floor, "all values; the result is ⌊x⌋", integer_output=True
@@ -327,7 +287,7 @@ OPERATIONS = {
         integer_output=True, arity=2,
     ),
     "equal": Operation(
-        _equal, _often_equal, lambda x, y: x == y, "all values, half of the pairs equal",
+        equal, _often_equal, lambda x, y: x == y, "all values, half of the pairs equal",
         integer_output=True, arity=2,
     ),
     "a2b": Operation(_a2b, _all, lambda x: x, "all values; to all bits of the ring", spans=True),
@@ -343,27 +303,28 @@ OPERATIONS = {
     "maxpool": Operation(
         _pool, _all, lambda x: _windows(x).max(axis=(0, 2)), _ALL, shape=_blocks, result=_vector
     ),
-    "max": Operation(_maximum, _all, lambda x: x.max(axis=1), _ROWS, shape=_rows, result=_vector),
+    "max": Operation(maximum, _all, lambda x: x.max(axis=1), _ROWS, shape=_rows, result=_vector),
     "argmax": Operation(
         argmax, _all, lambda x: np.argmax(x, axis=1), f"all values; the largest of {CLASSES}",
         integer_output=True, shape=_rows, result=_vector,
     ),
     "div": Operation(
         divide, _quotients, lambda a, b: a / b, "|divisor| ≥ 2^−6, quotient a value",
-        arity=2, plan=division_plan,
+        arity=2, function="divide",
     ),
     "reciprocal": Operation(
-        reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6", plan=reciprocal_plan
+        reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6", function="reciprocal"
     ),
-    "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)", plan=exponential_plan),
-    "log": Operation(logarithm, _positive, np.log, _ROOTS, plan=_curve(LOGARITHM)),
-    "sqrt": Operation(square_root, _positive, np.sqrt, _ROOTS, plan=_curve(SQUARE_ROOT)),
+    "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)", function="exponential"),
+    "log": Operation(logarithm, _positive, np.log, _ROOTS, function="logarithm"),
+    "sqrt": Operation(square_root, _positive, np.sqrt, _ROOTS, function="square_root"),
     "rsqrt": Operation(
-        inverse_square_root, _positive, lambda x: 1 / np.sqrt(x), _ROOTS, plan=_curve(INVERSE_SQUARE_ROOT)
+        inverse_square_root, _positive, lambda x: 1 / np.sqrt(x), _ROOTS, function="inverse_square_root"
     ),
-    "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL, plan=sigmoid_plan),
+    "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL, function="sigmoid"),
     "softmax": Operation(
-        softmax, _all, _softmax, _ROWS, shape=_rows, plan=partial(softmax_plan, classes=CLASSES)
+        softmax, _all, _softmax, _ROWS, shape=_rows, function="softmax", arguments={"classes": CLASSES}
     ),
 }  # fmt: skip
+OPERATIONS = {name: replace(one, view=True) for name, one in _OPERATIONS.items()}
 """Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

@@ -35,9 +35,10 @@ from scenarios.training.watch import RangeWatch
 def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> Program:
     """Return the program of a private training."""
     ring, plans = settings.ring.ring(), shapes(settings.model)
-    if settings.protocol.layers != "blocks":
+    protocol = settings.of_replicated3("private_training")
+    if protocol.layers != "blocks":
         raise InputError(
-            f"protocol.layers: found {settings.protocol.layers!r}; training accepts 'blocks': the backward "
+            f"protocol.layers: found {protocol.layers!r}; training accepts 'blocks': the backward "
             "pass follows what a block chose"
         )
     scales = Scales.of(ring)
@@ -64,7 +65,8 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
 
 def _check_accuracy(settings: PrivateTrainingSettings, plans: tuple[LayerPlan, ...]) -> None:
     """Refuse a ring in which a function of this training is not as accurate as functions are."""
-    ring, accuracy, training = settings.ring.ring(), settings.protocol.accuracy, settings.training
+    ring, training = settings.ring.ring(), settings.training
+    accuracy = settings.of_replicated3("private_training").accuracy
     for counts, places in windows.means(plans):
         mean_plan(ring, accuracy, counts, places)
     losses.check_accuracy(ring, accuracy, training.loss, plans[-1].output[0])
@@ -106,7 +108,7 @@ def _job(
     watched = training.check_range and not settings.dry_run
     return Job(
         ring=ring,
-        choices=settings.protocol.choices(),
+        choices=settings.of_replicated3("private_training").choices(),
         kernels=kernels,
         scales=scales,
         plans=plans,

@@ -123,7 +123,14 @@ def test_the_figure_is_what_the_code_gives():
     assert rooms.FIGURE.read_text(encoding="utf-8") == rooms.drawn(), "run: python docs/rooms.py"
 
 
-GROUPS = {"mpcsim.commands", "mpcsim.lists", "mpcsim.scenarios", "mpcsim.columns", "mpcsim.makespans"}
+GROUPS = {
+    "mpcsim.commands",
+    "mpcsim.lists",
+    "mpcsim.scenarios",
+    "mpcsim.columns",
+    "mpcsim.makespans",
+    "mpcsim.families",
+}
 TEXTS = [*FILES.values(), ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

@@ -18,6 +18,7 @@ from mpcsim.scenario import load_scenario, workload
 from protocols import kernels
 from protocols.domains.ring import Ring
 from protocols.kernels import shapes
+from protocols.replicated3 import Replicated3
 from protocols.replicated3.constructions.arithmetic import conv2d_fixed, dot_fixed
 from protocols.replicated3.constructions.conversion import from_bit, from_bits, inject, is_zero, to_bits
 from protocols.replicated3.constructions.maximum import argmax
@@ -424,8 +425,8 @@ def _operation(op):
         operation = OPERATIONS[op]
         fitting = (size for size in range(N, 0, -1) if max(map(prod, operation.shapes(size))) <= N)
         inputs = [x[: prod(shape)].reshape(*shape) for shape in operation.shapes(next(fitting))]
-        result = await operation.protocol(server, *inputs)
-        return result if isinstance(result, Share) else Share(result, result)
+        result = await operation.protocol(Replicated3.around(server), *inputs)
+        return result if isinstance(result, Share) else Share(result.words, result.words)
 
     return protocol
 
@@ -459,7 +460,7 @@ def test_no_array_operation_of_a_protocol_escapes_the_kernels(name, monkeypatch)
 
 def test_an_escape_is_caught():
     async def careless(server, x):
-        return await OPERATIONS["relu"].protocol(server, Share(x.a + x.a, x.b + x.b))
+        return await OPERATIONS["relu"].protocol(Replicated3.around(server), Share(x.a + x.a, x.b + x.b))
 
     with pytest.raises(Exception, match=r"add of \w \(120,\): data"):
         _run(careless, _strict())

@@ -8,7 +8,7 @@ import scenarios
 from mpcsim import InputError
 from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
-from protocols.replicated3.functions import LOGARITHM, TARGET, Polynomial, Sigmoid, Softmax, precision
+from protocols.replicated3.functions import LOGARITHM, TARGET, Polynomial, Sigmoid, Softmax
 from scenarios.probes.operations import OPERATIONS
 
 SHIPPED = Path(scenarios.__file__).parent
@@ -50,7 +50,7 @@ def test_an_exponential_without_room_is_refused_when_it_is_loaded():
 
 
 def test_every_function_that_the_ring_may_refuse_is_asked_when_it_is_loaded():
-    planned = {op for op, operation in OPERATIONS.items() if operation.plan is not None}
+    planned = {op for op, operation in OPERATIONS.items() if operation.function is not None}
     assert planned == NAMED.keys() | {"div", "exp", "avgpool"}
 
 
@@ -73,7 +73,9 @@ def test_a_network_is_refused_by_its_means_when_it_is_loaded(accuracy):
 def test_a_training_asks_for_its_loss_when_it_is_loaded(monkeypatch, loss, name):
     changes = ["dry_run=true", f"training.loss={loss}"]
     _built("training_step", *changes)
-    monkeypatch.setattr(precision, "TARGET", 1.0)  # every ring that has room to train in holds 4
+    monkeypatch.setattr(
+        "protocols.functions.precision.TARGET", 1.0
+    )  # every ring that has room to train in holds 4
     with pytest.raises(InputError, match=rf"ring: {name} is within"):
         _built("training_step", *changes)
     _built("training_step", *changes, BEST)

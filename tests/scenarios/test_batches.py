@@ -12,6 +12,8 @@ from mpcsim import InputError
 from mpcsim.scenario import load_scenario
 from mpcsim.scenario.workload import build_program, run_program
 from protocols.domains.ring import Ring
+from protocols.family import Terms
+from protocols.replicated3 import Replicated3
 from protocols.replicated3.sharings.sharing import Share
 from scenarios import WORKLOADS
 from scenarios.inference.batches import BatchSettings
@@ -68,7 +70,7 @@ def test_batches_of_a_network_with_branches_cost_the_formula():
 def test_values_of_layers_take_32_bits_where_they_fit():
     ring = Ring(64, 16, 31)
     for top, dtype in ((1 << 30, np.int32), (1 << 40, np.int64)):
-        values = LayerValues(ring)
+        values = LayerValues(Replicated3, Terms(ring))
         words = ring.encode_integers(np.array([top, -top]))
         parts = np.array([5, 6], ring.dtype), np.array([7, 2**63], ring.dtype)
         values.take("layer/a", 1, Share(parts[1], words - parts[0] - parts[1]))

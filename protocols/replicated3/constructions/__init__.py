@@ -10,6 +10,7 @@ from protocols.replicated3.constructions.arithmetic import (
     conv2d_fixed,
     conv2d_locally,
     dot_fixed,
+    dot_locally,
     matmul_fixed,
     matmul_locally,
     multiply,
@@ -17,7 +18,13 @@ from protocols.replicated3.constructions.arithmetic import (
     multiply_locally,
 )
 from protocols.replicated3.constructions.comparison import is_negative, less_than, sign
-from protocols.replicated3.constructions.conversion import from_bits, inject, is_zero, to_bits
+from protocols.replicated3.constructions.conversion import (
+    bit_halves,
+    from_bits,
+    inject,
+    is_zero,
+    to_bits,
+)
 from protocols.replicated3.constructions.lookup import deal_one_hot, look_up, look_up_xor
 from protocols.replicated3.constructions.maximum import Taken, argmax, tournament, tournament_with_levels
 from protocols.replicated3.constructions.selection import bit_to_share, select
@@ -35,11 +42,13 @@ __all__ = [
     "Taken",
     "add_bias",
     "argmax",
+    "bit_halves",
     "bit_to_share",
     "conv2d_fixed",
     "conv2d_locally",
     "deal_one_hot",
     "dot_fixed",
+    "dot_locally",
     "from_bits",
     "inject",
     "is_negative",

@@ -27,6 +27,14 @@ def multiply_locally(server: Server, x: Share, y: Share) -> Words:
     return z
 
 
+def dot_locally(server: Server, x: Share, y: Share) -> Words:
+    """Return this server's masked z_i of Σ x · y over the last axis."""
+    mask = server.zero_share("product", _broadcast(x, y)[:-1])
+    k = server.kernels
+    z: Words = k.add(k.sum(k.product3(x.a, x.b, y.a, y.b, None), -1), mask)
+    return z
+
+
 def matmul_locally(server: Server, x: Share, y: Share) -> Words:
     """Return this server's masked z_i of the matrix product of (…, m, k) and (k, n).
 
@@ -75,10 +83,7 @@ async def multiply_fixed(server: Server, x: Share, y: Share, shift: int | None =
 
 async def dot_fixed(server: Server, x: Share, y: Share) -> Share:
     """Return Σ x · y over the last axis, fixed point; as many messages as one product of its shape."""
-    mask = server.zero_share("product", _broadcast(x, y)[:-1])
-    k = server.kernels
-    z = k.add(k.sum(k.product3(x.a, x.b, y.a, y.b, None), -1), mask)
-    return await truncate_product(server, z)
+    return await truncate_product(server, dot_locally(server, x, y))
 
 
 async def matmul_fixed(server: Server, x: Share, y: Share) -> Share:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from protocols.domains import Words
 from protocols.replicated3.constructions import (
@@ -16,20 +15,6 @@ from protocols.replicated3.constructions import (
     truncate_share,
 )
 from protocols.replicated3.sharings import Server, Share, add, add_public, multiply_public
-
-DEGREES = (2, 5, 8, 11)
-"""Those that `polynomial` evaluates: blocks of three coefficients."""
-Reals = NDArray[np.float64]
-
-
-def chebyshev(function: Callable[[Reals], Reals], low: float, high: float, degree: int) -> list[float]:
-    """Return the coefficients of Σ a_i m^i ≈ function(low + (high − low)(m + 1)/2), m ∈ [−1, 1].
-
-    The polynomial interpolates at the Chebyshev points.
-    """
-    fitted = np.polynomial.Chebyshev.interpolate(function, degree, domain=[low, high])
-    coefficients: list[float] = np.polynomial.chebyshev.cheb2poly(fitted.coef).tolist()
-    return coefficients
 
 
 def constant(server: Server, value: float, bits: int) -> Words:

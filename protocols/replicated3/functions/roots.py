@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, partial
-
-import numpy as np
+from functools import partial
 
 from protocols.domains import Ring
+from protocols.functions import coefficients
 from protocols.replicated3.constructions import multiply_fixed, multiply_locally, truncate_product
 from protocols.replicated3.functions.normalise import leading_bit, look_up_place
-from protocols.replicated3.functions.polynomial import Reals, chebyshev, constant, polynomial
+from protocols.replicated3.functions.polynomial import constant, polynomial
 from protocols.replicated3.functions.precision import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
@@ -34,18 +33,6 @@ from protocols.replicated3.sharings import (
     share_to_halves,
     widen_share,
 )
-
-
-@cache
-def coefficients(curve: Curve, degree: int) -> list[float]:
-    """Return the polynomial of a curve on [1/2, 1], in m = 4c − 3."""
-    power = curve.exponent
-    function = np.log if power is None else partial(_power, power=power)
-    return chebyshev(function, 0.5, 1, degree)
-
-
-def _power(c: Reals, power: float) -> Reals:
-    return np.power(c, power)
 
 
 async def logarithm(server: Server, x: Share) -> Share:

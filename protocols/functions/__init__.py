@@ -1,0 +1,58 @@
+"""Functions written once over the interface of a family: comparisons, ReLU, maxima, functions of reals.
+
+In flow values of any family; out flow values. A family that has a method of a function's name does it its
+own way. Their working precision, lines and polynomials are public numbers, for all families. It may import
+`protocols.family`.
+"""
+
+from protocols.functions.comparison import (
+    argmax,
+    equal,
+    largest,
+    less_than,
+    maximum,
+    relu,
+    truncate_exact,
+)
+from protocols.functions.curves import DEGREES, Reals, chebyshev, coefficients
+from protocols.functions.goldschmidt import goldschmidt
+from protocols.functions.lines import Iterations, Start, best_line, iterations
+from protocols.functions.normalise import steps
+from protocols.functions.polynomial import polynomial
+from protocols.functions.precision import (
+    INVERSE_SQUARE_ROOT,
+    LOGARITHM,
+    SQUARE_ROOT,
+    TARGET,
+    WIDEST,
+    Bound,
+    Curve,
+    Division,
+    Exponential,
+    Plan,
+    Polynomial,
+    Sigmoid,
+    Softmax,
+    Window,
+    accept,
+)
+from protocols.functions.products import multiply, multiply_fixed
+from protocols.functions.reals import (
+    divide,
+    exponential,
+    inverse_square_root,
+    logarithm,
+    reciprocal,
+    sigmoid,
+    softmax,
+    square_root,
+)
+
+__all__ = [
+    "DEGREES", "INVERSE_SQUARE_ROOT", "LOGARITHM", "SQUARE_ROOT", "TARGET", "WIDEST", "Bound", "Curve",
+    "Division", "Exponential", "Iterations", "Plan", "Polynomial", "Reals", "Sigmoid", "Softmax", "Start",
+    "Window", "accept", "argmax", "best_line", "chebyshev", "coefficients", "divide", "equal",
+    "exponential", "goldschmidt", "inverse_square_root", "iterations", "largest", "less_than",
+    "logarithm", "maximum", "multiply", "multiply_fixed", "polynomial", "reciprocal", "relu", "sigmoid",
+    "softmax", "square_root", "steps", "truncate_exact",
+]  # fmt: skip

@@ -1,0 +1,86 @@
+"""Families of protocols by name: those that packages register, and those in files of the user's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError, create_model
+
+from mpcsim import InputError, plugins
+from mpcsim.scenario import import_file, validate
+from mpcsim.schema import unknown
+from protocols.family import Family
+
+DEFAULT = "replicated3"
+
+
+@cache
+def families() -> dict[str, type[Family]]:
+    """Return the registered families by name."""
+    return {entry.name: plugins.load(entry) for entry in plugins.entries(plugins.FAMILIES)}
+
+
+def find(reference: str, folder: Path | None = None) -> type[Family]:
+    """Return a family by its registered name, or by "file.py:Class" from a folder on.
+
+    Raises:
+        InputError: there is no such family, file or class.
+    """
+    found = families().get(reference)
+    if found is not None:
+        return found
+    file, _, name = reference.rpartition(":")
+    if not file.endswith(".py"):
+        problem = unknown(reference, list(families()), "family")
+        raise InputError(f'protocol.family: {problem}, or "file.py:MyFamily"')
+    path = (folder or Path()) / file
+    if not path.is_file():
+        raise InputError(f"protocol.family: {reference!r}: there is no file {path}")
+    module = import_file(path.resolve(), "protocol.family")
+    own = getattr(module, name, None)
+    if not (isinstance(own, type) and issubclass(own, Family)):
+        classes = [
+            key for key, value in vars(module).items()
+            if isinstance(value, type) and issubclass(value, Family) and value.__module__ == module.__name__
+        ]  # fmt: skip
+        raise InputError(f"protocol.family: {path}: {unknown(name, classes, 'family')}")
+    if inspect.isabstract(own):
+        lacking = ", ".join(sorted(own.__abstractmethods__))
+        raise InputError(f"protocol.family: {path}: {name} does not say {lacking}")
+    return own
+
+
+def read_choices(family: type[Family], table: Mapping[str, Any]) -> tuple[BaseModel, list[str]]:
+    """Return a family's choices from a `[protocol]` table, and the keys that other families' choices are.
+
+    A scenario that is written for one family runs on another: what the other does not know, or does not
+    accept, and a registered one does, is dropped.
+
+    Raises:
+        InputError: a key that no family knows, or a value that none accepts.
+    """
+    kept = {key: value for key, value in table.items() if key != "family"}
+    others = [key for key, value in kept.items() if not _accepts(family, key, value)]
+    dropped = [key for key in others if _known(key, kept[key])]
+    kept = {key: value for key, value in kept.items() if key not in dropped}
+    model: Any = create_model("Protocol", protocol=(family.Choices, ...))
+    choices: BaseModel = validate(model, {"protocol": kept}).protocol
+    return choices, dropped
+
+
+def _known(key: str, value: Any) -> bool:
+    return any(_accepts(other, key, value) for other in families().values())
+
+
+def _accepts(family: type[Family], key: str, value: Any) -> bool:
+    if key not in family.Choices.model_fields:
+        return False
+    try:
+        family.Choices.model_validate({key: value})
+    except ValidationError:
+        return False
+    return True
