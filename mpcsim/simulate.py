@@ -121,6 +121,7 @@ def simulate(
         per_party=_per_party(scheduler, names),
         links=transport.links,
         spans=collect_spans(scheduler.root),
+        phases={name: phase.cost() for name, phase in scheduler.phases.items()},
         observed=scheduler.observed,
         network=network,
         seed=seed,

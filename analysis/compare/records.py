@@ -56,6 +56,7 @@ TOTALS = (
     Quantity("compute_s", "s", "compute, all parties together", _time),
     Quantity("wall_s", "s", "real time of the simulation", _time),
 )
+PHASE_QUANTITIES = tuple(one for one in TOTALS if not one.key.startswith(("busiest", "wall")))
 SPAN_QUANTITIES = tuple(one for one in TOTALS if one.key in ("rounds", "payload_bytes", "makespan_s"))
 
 
@@ -190,6 +191,7 @@ def compare_records(records: list[Record]) -> Comparison:
     """Compare records that were read."""
     finished = [record.finished for record in records]
     totals = [Line(one, [_total(record, one.key) for record in records], finished) for one in TOTALS]
+    totals += _phase_lines(records, finished)
     tables = [
         dict(zip(span_paths(record.summary["spans"]), record.summary["spans"], strict=True))
         for record in records
@@ -204,6 +206,20 @@ def compare_records(records: list[Record]) -> Comparison:
     }
     kept = [line for line in totals if any(line.values)]
     return Comparison(records, frames.labels(records), frames.differences(records), kept, spans)
+
+
+def _phase_lines(records: list[Record], finished: list[bool]) -> list[Line]:
+    """Return lines for each phase of any record."""
+    tables = [record.summary.get("phases", {}) for record in records]
+    return [
+        Line(
+            Quantity(f"phases.{name}.{one.key}", one.unit, f"phase {shown(name)}: {one.about}", one.show),
+            [table[name][one.key] if name in table else None for table in tables],
+            finished,
+        )
+        for name in dict.fromkeys(name for table in tables for name in table)
+        for one in PHASE_QUANTITIES
+    ]
 
 
 def _total(record: Record, key: str) -> Number | None:
@@ -229,7 +245,7 @@ def _cells(line: Line) -> list[str]:
     cells = []
     for place, (value, ratio) in enumerate(zip(line.values, line.ratios, strict=True)):
         if value is None:
-            cells.append("no such span")
+            cells.append("no such span" if line.path else "no such phase")
         elif place == 0 or ratio is None:
             cells.append(line.quantity.show(value))
         else:

@@ -3,6 +3,7 @@
 In flow a record's events; out flow times. It may import `mpcsim`.
 """
 
+from analysis.replay.phases import phase_times
 from analysis.replay.reading import build, read_structure
 from analysis.replay.stepping import Timing, replay
 from analysis.replay.structure import (
@@ -29,6 +30,7 @@ __all__ = [
     "Structure",
     "Timing",
     "build",
+    "phase_times",
     "read_structure",
     "replay",
 ]

@@ -10,6 +10,7 @@ from analysis.replay.structure import (
     END,
     FORK,
     NAMES,
+    PHASE,
     RECV,
     SEND,
     SHARED,
@@ -178,6 +179,8 @@ def _operation(found: Structure, row: Mapping[str, Any], boxes: dict[tuple[int, 
     if kind == SHARED:
         found.shared[row["value"]] = row["channel"]
         return (SHARED, cost, row["value"], 0, 0)
+    if kind == PHASE:
+        return (PHASE, cost, -1 if row["value"] is None else row["value"], 0, 0)
     if kind == END:
         return (END, cost, 0 if row["value"] is None else row["value"], 0, 0)
     return (kind, cost, 0, 0, 0)

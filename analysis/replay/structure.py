@@ -14,15 +14,16 @@ from typing import Any
 from mpcsim import InputError
 from mpcsim.paths import Path, in_short, span_paths
 
-START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE, SHARED = range(10)
-NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage", "shared")
+START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE, SHARED, PHASE = range(11)
+NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage", "shared", "phase")
 
 Op = tuple[int, int, int, int, int]
 """(kind, compute in nanoseconds since the strand's last operation, x, y, z).
 
 send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
 number of children; end: 1 where an error ended the strand; stage: 0, position at which the sibling before
-left it (-1: nobody is before); shared: number of the object. What does not apply is 0.
+left it (-1: nobody is before); shared: number of the object; phase: its number,
+-1 for none. What does not apply is 0.
 """
 
 

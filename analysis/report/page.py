@@ -33,7 +33,7 @@ def render(content: Content) -> str:
         "critical": _critical(content),
         "explore": _explore(content),
         "layers": _layers(content),
-        "parties": _parties(summary),
+        "parties": _phases(summary) + _parties(summary),
         "timeline": _timeline(content),
         "validation": _validation(content),
         "configuration": _configuration(content),
@@ -252,6 +252,22 @@ def _layers(content: Content) -> str:
     if not rows:
         return _absent("No layers", "the run opened no spans (party.span)")
     return _table("spans", names, rows, "Cost of each span; nested spans are inside their parents")
+
+
+def _phases(summary: Mapping[str, Any]) -> str:
+    """Return the table of phases; nothing where the run has none."""
+    rows: list[_CELLS] = [
+        [
+            (shown(name), place),
+            (f"{row['rounds']:,}", row["rounds"]),
+            (f"{row['messages']:,}", row["messages"]),
+            _bytes(row["payload_bytes"]),
+            *(_time(row[key]) for key in ("begin_s", "end_s", "makespan_s", "compute_s")),
+        ]
+        for place, (name, row) in enumerate(summary.get("phases", {}).items())
+    ]
+    names = ["phase", "rounds", "messages", "payload, sum", "begin", "end", "time", "compute, sum"]
+    return _table("phases", names, rows, "Cost of each phase") if rows else ""
 
 
 def _parties(summary: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from analysis.critical import Walker
 from analysis.critical import halving as critical_halving
 from analysis.critical import path as critical
-from analysis.replay import NotRetimable, Occurrence, Structure, Timing, read_structure, replay
+from analysis.replay import NotRetimable, Occurrence, Structure, Timing, phase_times, read_structure, replay
 from mpcsim import InputError, Network
 from mpcsim.paths import in_text
 from mpcsim.record import Record, read_record
@@ -66,6 +66,16 @@ class Retiming:
             for occurrences in self.occurrences
         ]
 
+    def phases(self, timing: Timing) -> dict[str, dict[str, Any]]:
+        """Return the record's `phases` at the times of a replay."""
+        rows = self.record.summary.get("phases", {})
+        times = phase_times(self.structure, timing, len(rows))
+        return {
+            name: row
+            | dict(zip(("makespan_s", "begin_s", "end_s"), (ns / NANOSECONDS for ns in found), strict=True))
+            for (name, row), found in zip(rows.items(), times, strict=True)
+        }
+
     def order(self, timing: Timing) -> list[int]:
         """Return the rows of `spans` as a run would list them: parents first, by when they are entered."""
         entered = [max(map(timing.times.__getitem__, one.enters), default=0) for one in self._all]
@@ -108,6 +118,7 @@ class Retiming:
             "makespan_ns": timing.makespan_ns,
             "recorded_makespan_s": summary["makespan_s"],
             "resent_segments": timing.resent,
+            "phases": self.phases(timing),
             "spans": self._span_rows(timing, walker, halved, network),
             "critical_path": path.describe()
             | {
@@ -223,6 +234,7 @@ def retime_point(record: Record, scenario: Scenario) -> dict[str, Any]:
         "makespan_ns": timing.makespan_ns,
         "network": scenario.network.describe(),
         "spans": spans,
+        "phases": retiming.phases(timing),
         "faults": timing.acts,
         "resent_segments": timing.resent,
         "wall_s": time.perf_counter() - started,

@@ -106,6 +106,11 @@ def show_run(found: Mapping[str, Any]) -> list[RenderableType]:
     ]
     if found["compute"] == "measured":
         lines.append("compute: the segments that the run measured; exact given these")
+    lines += [
+        f"phase {shown(name)}: {row['rounds']} rounds, from {_time(row['begin_s'])} to "
+        f"{_time(row['end_s'])}, {_time(row['makespan_s'])} in all"
+        for name, row in found["phases"].items()
+    ]
     return [*lines, _spans(found["spans"])]
 
 

@@ -232,6 +232,11 @@ def _good(summary: Mapping[str, Any]) -> dict[str, Any]:
         "busiest_payload_bytes": max(sent, default=0),
         "compute_s": float(sum(party["compute_s"] for party in summary["per_party"])),
         "wall_s": summary["wall_s"],
+        **{
+            f"phases.{storable(name)}.{key}": phase[key]
+            for name, phase in summary.get("phases", {}).items()
+            for key in (*_TOTALS, "compute_s")
+        },
         **{f"output.{storable(name)}": value for name, value in output.items() if _scalar(value)},
     }
 

@@ -111,7 +111,9 @@ def trace(
     found = record.read_record(run)
     file = out or run / "trace.json"
     roles = [party["role"] for party in found.summary["per_party"]]
-    count = chrome.write_trace(found.events(), roles, file, finished=found.finished)
+    count = chrome.write_trace(
+        found.events(), roles, file, finished=found.finished, phases=list(found.summary.get("phases", {}))
+    )
     typer.echo(f"{file}: {count} trace events; open it at ui.perfetto.dev")
     if not found.finished:
         typer.echo(record.unfinished(found.summary))

@@ -9,7 +9,7 @@ from typing import Any
 from mpcsim import plugins
 from mpcsim.causes import guarded
 from mpcsim.cli.profiling import tables
-from mpcsim.cli.tables import party_table, span_table
+from mpcsim.cli.tables import party_table, phase_table, span_table
 from mpcsim.errors import InputError
 from mpcsim.record import unfinished
 from mpcsim.terminal import console
@@ -75,6 +75,8 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         if other:
             line(other)
     out.print(party_table(parties, measured=measured))
+    if phases := summary.get("phases"):
+        out.print(phase_table(phases, measured=measured))
     for act in summary["faults"]:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
         line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")

@@ -69,6 +69,26 @@ def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Colum
     return table
 
 
+def phase_table(phases: Mapping[str, Row], *, measured: bool) -> Table:
+    """Return what each phase cost."""
+    table = _table("Phases")
+    table.caption = "kB: payload of all parties together; time: for which the phase went on"
+    table.add_column("phase")
+    _numbers(
+        table, "rounds", "messages", "kB", "begin", "end", "time", *_compute("compute (sum)", measured)
+    )
+    for name, row in phases.items():
+        cells = [
+            shown(name),
+            str(row["rounds"]),
+            f"{row['messages']:,}",
+            _kilobytes(row["payload_bytes"]),
+            *(_seconds(row[key]) for key in ("begin_s", "end_s", "makespan_s")),
+        ]
+        table.add_row(*cells, *_compute(_seconds(row["compute_s"]), measured))
+    return table
+
+
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mpcsim.engine.compute import Stopwatch
     from mpcsim.engine.strand import Actor, Strand
     from mpcsim.engine.trace import Trace
-    from mpcsim.metering import SpanRun
+    from mpcsim.metering import PhaseRun, SpanRun
 
 
 class Fork:
@@ -93,3 +93,9 @@ class Engine(Protocol):
 
     def leave_span(self, party: Actor, strand: Strand, run: SpanRun, outer: SpanRun) -> None:
         """Close a span."""
+
+    def phase_of(self, name: str) -> PhaseRun:
+        """Return the phase of a name, which is new the first time."""
+
+    def enter_phase(self, party: Actor, strand: Strand, phase: PhaseRun | None) -> None:
+        """Have what a strand does from here on belong to a phase, or to none."""

@@ -222,6 +222,29 @@ class Party(Actor):
             self._scheduler.leave_span(self, strand, run, outer)
 
     @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Attribute what happens inside to a phase ("offline", "online"), across spans.
+
+        `Run.phases` has the cost of each. One label holds at a time, the innermost; the children of a
+        gather start with that of their parent. A phase may be entered any number of times, by any
+        parties, and takes as long as some party is in it.
+
+        Raises:
+            UsageError: the name is no text, or empty.
+        """
+        strand = self._strand
+        if strand is None:
+            raise UsageError(_OUTSIDE)
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"party.phase takes text for its name: found {shown(name)}")
+        outer = strand.phase
+        self._scheduler.enter_phase(self, strand, self._scheduler.phase_of(whole(name)))
+        try:
+            yield
+        finally:
+            self._scheduler.enter_phase(self, strand, outer)
+
+    @contextmanager
     def channel(self, name: str) -> Iterator[None]:
         """Meet other actors on a named, absolute channel, whatever the structure around it."""
         strand = self._strand

@@ -26,6 +26,7 @@ from mpcsim.engine.trace import (
     LEAVE,
     NONE,
     OUTSIDE,
+    PHASE,
     SLEEP,
     STAGE,
     START,
@@ -34,7 +35,7 @@ from mpcsim.engine.trace import (
 )
 from mpcsim.engine.transport import Transport
 from mpcsim.errors import Interrupted, MpcsimError, RecvTimeout, UsageError
-from mpcsim.metering import SpanRun
+from mpcsim.metering import PhaseRun, SpanRun
 from mpcsim.texts import whole
 
 Compute = Literal["none", "measured"]
@@ -51,6 +52,7 @@ class Scheduler:
 
     Attributes:
         root: the span that holds all others.
+        phases: by name, in order of appearance.
         compute_ns: processor time by party.
         observed: what was handed to `party.observe`, by name and party.
         observer: takes (name, party, value) instead, where there is one.
@@ -78,6 +80,7 @@ class Scheduler:
         self.trace = trace
         self.injector = injector
         self.root = SpanRun("", None, None, 0)
+        self.phases: dict[str, PhaseRun] = {}
         self.compute_ns: list[int] = []
         self.observed: dict[str, dict[int, list[Any]]] = {}
         self.observer: Callable[[str, int, Any], None] | None = None
@@ -171,6 +174,9 @@ class Scheduler:
         self.compute_ns[party] += spent
         spans = strand.span.compute_ns
         spans[party] = spans.get(party, 0) + spent
+        if strand.phase is not None:
+            phase = strand.phase.compute_ns
+            phase[party] = phase.get(party, 0) + spent
 
     def note(
         self, kind: int, strand: Strand, peer: int = NONE, message: int = NONE, value: int = NONE
@@ -476,8 +482,8 @@ class Scheduler:
         run = outer.children.get(key)
         if run is None:
             self._spans += 1
-            run = outer.children[key] = SpanRun(name, op, outer, self._spans)
-        run.enter(strand.depth, self.time_of(party))
+            run = outer.children[key] = SpanRun(name, op, outer, self._spans, strand.phase)
+        run.enter(strand.depth, self.time_of(party), strand.phase)
         strand.span = run
         strand.account = None
         self.note(ENTER, strand)
@@ -494,6 +500,26 @@ class Scheduler:
         self.note(LEAVE, strand)
         strand.span = outer
         strand.account = None
+        if self.watch is not None:
+            self.watch.resume()
+
+    def phase_of(self, name: str) -> PhaseRun:
+        """Return the phase of a name, which is new the first time."""
+        found = self.phases.get(name)
+        if found is None:
+            found = self.phases[name] = PhaseRun(name, len(self.phases))
+        return found
+
+    def enter_phase(self, party: Actor, strand: Strand, phase: PhaseRun | None) -> None:
+        """Have what a strand does from here on belong to a phase, or to none."""
+        if self.watch is not None:
+            self.watch.pause()
+            self._charge_open(strand)
+        now = self.time_of(party)
+        if strand.phase is not None:
+            strand.phase.visit(strand.since, now, strand.depth)
+        strand.phase, strand.since, strand.account = phase, (now, strand.depth), None
+        self.note(PHASE, strand, value=NONE if phase is None else phase.number)
         if self.watch is not None:
             self.watch.resume()
 

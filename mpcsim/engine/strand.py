@@ -18,7 +18,7 @@ from mpcsim.texts import utf8, whole
 if TYPE_CHECKING:
     from mpcsim.engine.compute import Stopwatch
     from mpcsim.engine.shared import Shared
-    from mpcsim.metering import SpanRun, Traffic
+    from mpcsim.metering import PhaseRun, SpanRun, Traffic
 
 
 class Channel:
@@ -128,7 +128,9 @@ class Strand:
         heard: whose message it received last, -1 before the first.
         stages: depth on entering each of its stages so far.
         queued: whether it waits for the sibling before it to leave a stage.
-        account: what the party sent in `span`, once it sent something.
+        account: what the party sent in `span` and `phase`, once it sent something.
+        phase: the phase that it is in, where there is one.
+        since: (time, depth) from which on it, or the strand whose child it is, is in that phase.
         carried_ns: compute of the strand that no event of the trace holds yet.
         resume: the coroutine's `send`.
         shared: what it shares with concurrent strands of its party.
@@ -137,8 +139,8 @@ class Strand:
 
     __slots__ = (
         "account", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
-        "missing", "number", "parent", "party", "position", "queued", "results", "resume", "shared", "span",
-        "stages", "timer", "waiting", "watched",
+        "missing", "number", "parent", "party", "phase", "position", "queued", "results", "resume",
+        "shared", "since", "span", "stages", "timer", "waiting", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -157,6 +159,8 @@ class Strand:
         self.channel = channel
         self.span = span
         self.account: Traffic | None = None
+        self.phase: PhaseRun | None = parent.phase if parent else None
+        self.since: tuple[int, int] = parent.since if parent else (0, 0)
         self.number = number
         self.parent = parent
         self.position = position

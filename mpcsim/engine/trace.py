@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 KINDS = (
     "start", "send", "recv", "timeout", "sleep", "fork", "end", "enter", "leave", "cancel", "outside",
-    "fault", "stage", "shared",
+    "fault", "stage", "shared", "phase",
 )  # fmt: skip
 (
     START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT, STAGE, SHARED,
+    PHASE,
 ) = range(len(KINDS))  # fmt: skip
 COLUMNS = (
     "kind", "t", "party", "strand", "peer", "message", "channel", "span", "occurrence", "depth",
@@ -46,7 +47,8 @@ class Trace(Sequence[dict[str, Any]]):
     fork: the number of children, whose strands are numbered on from `peer`; start: the parent's
     strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
     fault: the position of the rule; stage: the strand of the sibling before, where there is one; end: 1
-    where an error ended the strand; shared: the number of the object, whose name is its `channel`.
+    where an error ended the strand; shared: the number of the object, whose name is its `channel`;
+    phase: the number of the phase that the strand is in from here on, None for none.
     """
 
     def __init__(self) -> None:

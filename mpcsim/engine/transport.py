@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mpcsim.engine.ports import Faults, Links
     from mpcsim.engine.strand import Actor, Strand
     from mpcsim.engine.trace import Trace
+    from mpcsim.metering import PhaseRun
 
 _FULL = 5 * Digest.BATCH  # numbers of messages that are hashed at once
 Message = tuple[int, Any, int]  # depth, payload, number
@@ -55,7 +56,11 @@ class Transport:
         *,
         checking: bool = False,
     ) -> None:
+        self._plain = links.plain and faults is None
         self._hand: Callable[..., None] = self._deliver_checked if checking else self.deliver
+        if not self._plain:
+            self._hand = self._deliver_late
+        self._phased: dict[int, tuple[PhaseRun, int]] = {}
         self._seals: dict[int, bytes] | None = {} if checking else None
         self.messages = 0
         self.digest = digest
@@ -66,7 +71,6 @@ class Transport:
         self._transmit = links.transmit
         self._submit = links.submit
         self._network = links
-        self._plain = links.plain and faults is None
         self._faults = faults
         self.links = LinkAccounts(0)
         self._parties: Sequence[Actor] = []
@@ -118,7 +122,7 @@ class Transport:
         account[2] += wire_bytes
         traffic = strand.account
         if traffic is None:
-            traffic = strand.account = strand.span.account(sender)
+            traffic = strand.account = strand.span.account(sender, strand.phase)
         traffic.messages += 1
         traffic.payload_bytes += payload_bytes
         traffic.wire_bytes += wire_bytes
@@ -128,6 +132,8 @@ class Transport:
         if self._plain:
             arrival = self._transmit(now, sender, to, wire_bytes)
             self._at(arrival, self._hand, self._parties[to], key, message)
+            if strand.phase is not None:
+                strand.phase.carry(now, arrival)
             trace = self._trace
             if trace is not None:
                 if party._watch is not None:
@@ -139,6 +145,8 @@ class Transport:
         if self._trace is not None:
             event = len(self._trace)
             self._note(now, strand, to, number, payload_bytes, wire_bytes, NONE)
+        if strand.phase is not None:
+            self._phased[number] = (strand.phase, now)
         parcel = (self._parties[to], key, message)
         if self._faults is None:
             self._submit(now, sender, to, wire_bytes, self._hand, parcel, event)
@@ -186,6 +194,15 @@ class Transport:
             mail.append(message)
         else:
             receiver._mail[key] = deque((mail, message))
+
+    def _deliver_late(self, receiver: Actor, key: tuple[int, int], message: Message) -> None:
+        """Deliver a message whose arrival nobody knew; a phase that sent it takes until then."""
+        if self._phased and (sent := self._phased.pop(message[2], None)) is not None:
+            sent[0].carry(sent[1], self._clock.now)
+        if self._seals is not None:
+            self._deliver_checked(receiver, key, message)
+        else:
+            self.deliver(receiver, key, message)
 
     def _deliver_checked(self, receiver: Actor, key: tuple[int, int], message: Message) -> None:
         """Deliver, unless the payload is no longer what was sent."""

@@ -5,16 +5,21 @@ sends.
 """
 
 from mpcsim.metering.frames import copied, weigh
-from mpcsim.metering.meter import Digest, LinkAccounts, PartyCost, SpanCost, SpanRun, Traffic, collect_spans
+from mpcsim.metering.meter import Digest, LinkAccounts, PartyCost, SpanCost, SpanRun, collect_spans
+from mpcsim.metering.phases import PhaseCost, PhaseRun, extent
+from mpcsim.metering.traffic import Traffic
 
 __all__ = [
     "Digest",
     "LinkAccounts",
     "PartyCost",
+    "PhaseCost",
+    "PhaseRun",
     "SpanCost",
     "SpanRun",
     "Traffic",
     "collect_spans",
     "copied",
+    "extent",
     "weigh",
 ]

@@ -12,29 +12,10 @@ from hashlib import blake2b
 from typing import Any
 
 from mpcsim.metering.fingerprint import WORTHWHILE, fingerprint, size
+from mpcsim.metering.phases import PhaseRun
+from mpcsim.metering.traffic import Traffic
 from mpcsim.paths import Path
 from mpcsim.texts import utf8
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What was sent: messages, payload bytes and wire bytes."""
-
-    messages: int = 0
-    payload_bytes: int = 0
-    wire_bytes: int = 0
-
-    def count(self, payload_bytes: int, wire_bytes: int) -> None:
-        """Add one message."""
-        self.messages += 1
-        self.payload_bytes += payload_bytes
-        self.wire_bytes += wire_bytes
-
-    def add(self, other: Traffic) -> None:
-        """Add all that another account holds."""
-        self.messages += other.messages
-        self.payload_bytes += other.payload_bytes
-        self.wire_bytes += other.wire_bytes
 
 
 @dataclass
@@ -94,17 +75,21 @@ class SpanRun:
     Attributes:
         path: see `mpcsim.paths`.
         number: the place among the occurrences of the run, in order of appearance; 0 is the run.
-        sent: what was sent with this as the innermost span, by party.
+        sent: what was sent with this as the innermost span, by party, in one phase or in none.
+        phase: in which all parties entered it; None where some did in another, or in none.
         compute_ns: processor time with this as the innermost span, by party.
     """
 
     __slots__ = (
         "children", "compute_ns", "entered_at", "entered_depth", "left_at", "left_depth", "name",
-        "number", "op", "parent", "path", "sent",
+        "number", "op", "parent", "path", "phase", "sent",
     )  # fmt: skip
 
-    def __init__(self, name: str, op: str | None, parent: SpanRun | None, number: int) -> None:
+    def __init__(
+        self, name: str, op: str | None, parent: SpanRun | None, number: int, phase: PhaseRun | None = None
+    ) -> None:
         self.name = name
+        self.phase = phase
         self.op = op
         self.parent = parent
         self.number = number
@@ -113,14 +98,21 @@ class SpanRun:
         self.entered_depth = self.entered_at = 0
         self.left_depth = self.left_at = 0
         self.compute_ns: dict[int, int] = {}
-        self.sent: dict[int, Traffic] = {}
+        self.sent: dict[tuple[int, PhaseRun | None], Traffic] = {}
 
-    def account(self, party: int) -> Traffic:
-        """Return the account of what a party sends with this as its innermost span."""
-        return self.sent.setdefault(party, Traffic())
+    def account(self, party: int, phase: PhaseRun | None) -> Traffic:
+        """Return the account of what a party sends in a phase with this as its innermost span."""
+        found = self.sent.get((party, phase))
+        if found is None:
+            found = self.sent[party, phase] = Traffic()
+            if phase is not None:
+                phase.sent.append((party, found))
+        return found
 
-    def enter(self, depth: int, time: int) -> None:
+    def enter(self, depth: int, time: int, phase: PhaseRun | None) -> None:
         """Note that a party entered."""
+        if phase is not self.phase:
+            self.phase = None
         self.entered_depth = max(self.entered_depth, depth)
         self.entered_at = max(self.entered_at, time)
 
@@ -136,7 +128,7 @@ class SpanCost:
 
     `rounds` is the greatest depth of any party on leaving minus the greatest on entering, and
     `makespan_ns` likewise, so that consecutive spans add up. Bytes are sums over all parties;
-    `sent` has them by party.
+    `sent` has them by party. `phase` is that in which all parties entered all occurrences, else None.
     """
 
     path: Path
@@ -146,6 +138,7 @@ class SpanCost:
     makespan_ns: int = 0
     compute_ns: dict[int, int] = field(default_factory=dict)
     sent: dict[int, Traffic] = field(default_factory=dict)
+    phase: str | None = None
 
     @property
     def name(self) -> str:
@@ -179,6 +172,7 @@ class SpanCost:
             "name": self.name,
             "parent": self.parent,
             "op": self.op,
+            "phase": self.phase,
             "count": self.count,
             "rounds": self.rounds,
             "messages": self.messages,
@@ -196,21 +190,27 @@ def collect_spans(root: SpanRun) -> list[SpanCost]:
     """Merge the occurrences of equal spans below `root`: parents first, in the order of being entered."""
     costs: dict[Path, SpanCost] = {}
     inclusive: dict[SpanRun, SpanCost] = {}
+    phases: dict[Path, set[str | None]] = {}
     todo = [root]
     while todo:  # spans may be thousands deep
         run = todo.pop()
         cost = costs.setdefault(run.path, SpanCost(run.path, run.op))
         cost.count += 1
+        phases.setdefault(run.path, set()).add(None if run.phase is None else run.phase.name)
         cost.rounds += run.left_depth - run.entered_depth
         cost.makespan_ns += run.left_at - run.entered_at
         inclusive[run] = SpanCost(run.path, run.op)
         todo += sorted(run.children.values(), key=lambda child: child.entered_at)[::-1]
     for run in reversed(list(inclusive)):  # children before parents
         whole = inclusive.pop(run)
-        _merge(whole, SpanCost(run.path, run.op, sent=run.sent, compute_ns=run.compute_ns))
+        _merge(whole, SpanCost(run.path, run.op, compute_ns=run.compute_ns))
+        for (party, _), traffic in run.sent.items():
+            whole.sent.setdefault(party, Traffic()).add(traffic)
         _merge(costs[run.path], whole)
         if run.parent in inclusive:
             _merge(inclusive[run.parent], whole)
+    for path, found in phases.items():
+        costs[path].phase = found.pop() if len(found) == 1 else None
     del costs[()]
     return list(costs.values())
 

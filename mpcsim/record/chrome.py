@@ -21,7 +21,14 @@ _TICK = 0.001  # microseconds: how long a send or a receipt is drawn, so that ar
 Event = Mapping[str, Any]
 
 
-def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path, *, finished: bool = True) -> int:
+def write_trace(
+    events: Iterable[Event],
+    roles: Sequence[str],
+    file: Path,
+    *,
+    finished: bool = True,
+    phases: Sequence[str] = (),
+) -> int:
     """Write a trace and return how many trace events it holds.
 
     Args:
@@ -29,11 +36,12 @@ def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path, *, fi
         roles: names of the parties, by id.
         file: what to write; an existing file is replaced.
         finished: whether the run came to its end; else the name of the process says that it did not.
+        phases: names of the phases, in order of appearance.
 
     Raises:
         InputError: the file cannot be written.
     """
-    found = trace_events(events, roles, finished=finished)
+    found = trace_events(events, roles, finished=finished, phases=phases)
     try:
         with file.open("w", encoding="utf-8") as stream:
             stream.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
@@ -45,7 +53,7 @@ def write_trace(events: Iterable[Event], roles: Sequence[str], file: Path, *, fi
 
 
 def trace_events(
-    events: Iterable[Event], roles: Sequence[str], *, finished: bool = True
+    events: Iterable[Event], roles: Sequence[str], *, finished: bool = True, phases: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Return the trace events of a run's events."""
     visits = _Visits()
@@ -61,6 +69,8 @@ def trace_events(
             found += _end(event, "s", f"to {roles[event['peer']]}")
         elif event["kind"] == "recv":
             found += _end(event, "f", f"from {roles[event['peer']]}")
+        elif event["kind"] == "phase":
+            found.append(_base("i", party, time, _phase(event["value"], phases)) | {"s": "t"})
         elif event["kind"] in ("fault", "timeout"):
             found.append(_base("i", party, time, event["kind"]) | {"s": "t"})
     spans, lanes = visits.drawn()
@@ -129,6 +139,12 @@ def _end(event: Event, phase: str, text: str) -> list[dict[str, Any]]:
     piece = _base("X", party, time, text) | {"dur": _TICK, "cat": "message", "args": args}
     flow = _base(phase, party, time, "message") | {"cat": "message", "id": event["message"]}
     return [piece, flow | {"bp": "e"} if phase == "f" else flow]
+
+
+def _phase(number: int | None, phases: Sequence[str]) -> str:
+    if number is None:
+        return "no phase"
+    return f"phase {shown(phases[number]) if number < len(phases) else number}"
 
 
 def _base(phase: str, party: int, time: int, name: str) -> dict[str, Any]:

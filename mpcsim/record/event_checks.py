@@ -34,11 +34,12 @@ _GIVEN: dict[str, tuple[str, ...]] = {
     "fault": ("value",),
     "stage": ("value?",),
     "shared": ("value",),
+    "phase": ("value?",),
 }
 """Which of the optional columns an event of a kind has; "?": may have."""
 
 _TEXTS = ("kind", "channel", "span")
-_CLEANING = frozenset(("enter", "leave", "send", "recv"))
+_CLEANING = frozenset(("enter", "leave", "phase", "send", "recv"))
 """What a `finally` block can do in a strand that was cancelled."""
 
 _RUNNING, _CANCELLED, _ENDED = range(3)
@@ -120,7 +121,7 @@ class EventCheck:
             "send": self._send, "recv": self._recv, "timeout": self._timeout, "sleep": self._sleep,
             "fork": self._fork, "end": self._end, "enter": self._enter, "leave": self._leave,
             "cancel": self._cancel, "fault": self._fault, "stage": self._stage,
-            "shared": self._share,
+            "shared": self._share, "phase": self._phase,
         }  # fmt: skip
 
     def take(self, events: Sequence[Any]) -> None:
@@ -353,6 +354,13 @@ class EventCheck:
         if not 0 <= row[14] < len(known):
             raise Unfit(
                 f"value: found {row[14]}; accepted: a position in `shared` of summary.json, {len(known)}"
+            )
+
+    def _phase(self, strand: _Strand, row: tuple[Any, ...]) -> None:
+        known = len(self._summary.get("phases", {}))
+        if row[14] is not None and not 0 <= row[14] < known:
+            raise Unfit(
+                f"value: found {row[14]}; accepted: a position in `phases` of summary.json, {known}"
             )
 
     def _stage(self, strand: _Strand, row: tuple[Any, ...]) -> None:

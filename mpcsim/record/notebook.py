@@ -18,15 +18,18 @@ from mpcsim.units import format_bytes, format_time
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mpcsim.metering import PartyCost, SpanCost, Traffic
+    from mpcsim.metering import PartyCost, PhaseCost, SpanCost, Traffic
     from mpcsim.network import Network
 
 Row = Mapping[str, Any]
-TableName = Literal["spans", "parties", "links"]
+TableName = Literal["spans", "phases", "parties", "links"]
 
 _SPAN_COLUMNS = (
     "name", "op", "depth", "count", "rounds", "messages", "payload_bytes", "wire_bytes",
-    "busiest_payload_bytes", "makespan_s", "compute_s",
+    "busiest_payload_bytes", "makespan_s", "compute_s", "phase",
+)  # fmt: skip
+_PHASE_COLUMNS = (
+    "rounds", "messages", "payload_bytes", "wire_bytes", "begin_s", "end_s", "makespan_s", "compute_s",
 )  # fmt: skip
 _STYLE = (
     "<style scoped>.mpcsim td,.mpcsim th{text-align:right;padding:0.15em 0.8em}"
@@ -67,6 +70,14 @@ def party_frame(rows: Sequence[Row]) -> pd.DataFrame:
     return _frame(rows, columns).rename_axis("party")
 
 
+def phase_frame(phases: Mapping[str, Row]) -> pd.DataFrame:
+    """Return what each phase cost, indexed by its name."""
+    import pandas as pd
+
+    rows = list(phases.values())
+    return _frame(rows, _PHASE_COLUMNS).set_index(pd.Index(list(phases), name="phase", dtype=object))
+
+
 def link_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return what was sent over each directed link."""
     return _frame(rows, ["from", "to", "messages", "payload_bytes", "wire_bytes"])
@@ -76,7 +87,7 @@ def _frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
     """Return rows as a frame; names are objects, as text of pandas cannot be any text."""
     import pandas as pd
 
-    named = {"name", "op", "role"}
+    named = {"name", "op", "role", "phase"}
     return pd.DataFrame(
         {
             column: pd.Series([row.get(column) for row in rows], dtype=object if column in named else None)
@@ -95,6 +106,7 @@ class Shown:
         per_party: list[PartyCost]
         links: Mapping[tuple[int, int], Traffic]
         spans: list[SpanCost]
+        phases: dict[str, PhaseCost]
         network: Network
         seed: int | None
         compute: Any
@@ -109,19 +121,21 @@ class Shown:
         def wire_bytes(self) -> int: ...  # noqa: D102
 
     def frame(self, table: TableName = "spans") -> pd.DataFrame:
-        """Return a table of the run ("spans", "parties" or "links") as a pandas data frame.
+        """Return a table of the run ("spans", "parties", "links" or "phases") as a pandas data frame.
 
         Raises:
             UsageError: there is no table of that name.
         """
         if table == "spans":
             return span_frame([span.describe() for span in self.spans])
+        if table == "phases":
+            return phase_frame({name: phase.describe() for name, phase in self.phases.items()})
         if table == "parties":
             return party_frame([party.describe() for party in self.per_party])
         if table == "links":
             links = sorted(self.links.items())
             return link_frame([{"from": ends[0], "to": ends[1]} | asdict(sent) for ends, sent in links])
-        raise UsageError(f"a run has no table {table!r}; its tables: spans, parties, links")
+        raise UsageError(f"a run has no table {table!r}; its tables: spans, parties, links, phases")
 
     def _repr_html_(self) -> str:
         return run_html(self)
@@ -145,6 +159,8 @@ def run_html(run: Shown) -> str:
         f"digest {run.digest[:12]}"
     )
     tables = [_party_html(run)]
+    if run.phases:
+        tables.append(_phase_html(run))
     if run.spans:
         tables.append(_span_html(run))
     if run.error is not None:
@@ -171,6 +187,22 @@ def _party_html(run: Shown) -> str:
     ]
     columns = ["party", "messages", "payload", "wire", *(["compute"] if measured else [])]
     return _table("Sent by each party", columns, rows)
+
+
+def _phase_html(run: Shown) -> str:
+    rows = [
+        [
+            shown(name),
+            str(phase.rounds),
+            f"{phase.messages:,}",
+            format_bytes(phase.payload_bytes),
+            format_time(phase.begin_ns),
+            format_time(phase.end_ns),
+            format_time(phase.makespan_ns),
+        ]
+        for name, phase in run.phases.items()
+    ]
+    return _table("Phases", ["phase", "rounds", "messages", "payload, sum", "begin", "end", "time"], rows)
 
 
 def _span_html(run: Shown) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mpcsim.engine import Compute, Outcome
 from mpcsim.errors import Interrupted, MpcsimError, UsageError
-from mpcsim.metering import PartyCost, SpanCost, Traffic
+from mpcsim.metering import PartyCost, PhaseCost, SpanCost, Traffic
 from mpcsim.network import Network
 from mpcsim.record.notebook import Shown
 from mpcsim.texts import shown
@@ -28,6 +28,7 @@ class Run(Shown):
         per_party: bytes and messages sent, and compute, by party.
         links: what was sent, by (from, to).
         spans: cost by span, parents first.
+        phases: cost by phase, in order of appearance.
         observed: values handed to `party.observe`, by name and party, where no observer took them.
         events: the trace, where one was asked for.
         faults: what the rules of faults did, in order (the first thousand).
@@ -62,6 +63,7 @@ class Run(Shown):
     clock_reads: int = 0
     error: MpcsimError | Interrupted | None = field(default=None, repr=False)
     outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
+    phases: dict[str, PhaseCost] = field(default_factory=dict)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
 
     @property

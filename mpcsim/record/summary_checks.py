@@ -47,8 +47,18 @@ class _SpanRow(_Sent):
     name: str
     parent: str | None
     op: str | None
+    phase: str | None = None
     count: Annotated[int, Field(ge=1)]
     rounds: _Count
+    makespan_s: _Amount
+    compute_s: _Amount
+    payload_bytes_per_party: dict[str, _Count]
+
+
+class _PhaseRow(_Sent):
+    rounds: _Count
+    begin_s: _Amount
+    end_s: _Amount
     makespan_s: _Amount
     compute_s: _Amount
     payload_bytes_per_party: dict[str, _Count]
@@ -108,6 +118,7 @@ class _Summary(_Sent):
     output: dict[str, Any]
     output_error: _Error | None
     shared: list[_Shared] = []
+    phases: dict[str, _PhaseRow] = {}
     retimed_from: str | None = None
 
 
@@ -160,6 +171,7 @@ def _fits_together(found: Mapping[str, Any], scenario: Scenario) -> None:
         _same(key, found[key], sum(party[key] for party in parties), "the sum over `per_party`")
     _check_links(found["links"], parties)
     _check_spans(found["spans"], parties)
+    _check_phases(found)
     own = {"name": scenario.name, "seed": scenario.seed, "workload": scenario.workload}
     own |= {"clock": scenario.engine.clock, "compute": scenario.engine.compute}
     for key, value in own.items():
@@ -212,3 +224,19 @@ def _check_spans(rows: Sequence[Mapping[str, Any]], parties: Sequence[Mapping[st
             sum(sent.values()),
             "the sum over the parties",
         )
+
+
+def _check_phases(found: Mapping[str, Any]) -> None:
+    phases = found.get("phases", {})
+    for key in _SENT:
+        within = sum(phase[key] for phase in phases.values())
+        if within > found[key]:
+            raise InputError(f"phases: found {within} {key}; accepted: at most {found[key]}, the run's")
+    for name, phase in phases.items():
+        sent = sum(phase["payload_bytes_per_party"].values())
+        _same(f"phases.{name}.payload_bytes", phase["payload_bytes"], sent, "the sum over the parties")
+    for place, row in enumerate(found["spans"]):
+        if row.get("phase") is not None and row["phase"] not in phases:
+            raise InputError(
+                f"spans.{place}.phase: found {shown(row['phase'])}; accepted: null, or one of `phases`"
+            )

@@ -1,0 +1,140 @@
+"""Phases: labels across spans, such as "offline" and "online", and what each of them cost.
+
+A strand has one label at a time, the innermost. What it does meanwhile belongs to that phase: messages,
+compute, and the stretches of time and of depth that it goes through; and so does the time for which its
+messages are under way, so that a dealer that runs ahead takes its own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mpcsim.metering.traffic import Traffic
+
+Stretch = tuple[int, int]
+_MANY = 4096  # stretches after which those that touch are put together
+
+
+class PhaseRun:
+    """One phase of a run, while it goes on.
+
+    Attributes:
+        number: place among the phases, in order of appearance.
+        sent: what parties sent in it, one entry for each party and span.
+        compute_ns: processor time by party.
+    """
+
+    __slots__ = ("_depths", "_most", "_times", "compute_ns", "name", "number", "sent")
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.sent: list[tuple[int, Traffic]] = []
+        self.compute_ns: dict[int, int] = {}
+        self._times: list[Stretch] = []
+        self._most = _MANY
+        self._depths: list[Stretch] = []
+
+    def visit(self, since: tuple[int, int], time: int, depth: int) -> None:
+        """Note that a strand was in it, from (time, depth) on to a time and a depth."""
+        self._times.append((since[0], time))
+        if depth > since[1]:
+            self._depths.append((since[1], depth))
+            if len(self._depths) > self._most:
+                self._depths = together(self._depths)
+        self._tidy()
+
+    def carry(self, sent: int, arrival: int) -> None:
+        """Note that a message was under way that was sent in it."""
+        self._times.append((sent, arrival))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        if len(self._times) > self._most:
+            self._times = together(self._times)
+            self._most = 2 * len(self._times) + _MANY
+
+    def cost(self) -> PhaseCost:
+        """Return what it cost so far."""
+        found = PhaseCost(
+            self.name, length(self._depths), *extent(self._times), compute_ns=dict(self.compute_ns)
+        )
+        for party, traffic in self.sent:
+            found.sent.setdefault(party, Traffic()).add(traffic)
+        return found
+
+
+@dataclass
+class PhaseCost:
+    """What a phase cost.
+
+    Attributes:
+        rounds: how many levels of depth some party went through in it.
+        makespan_ns: for how long some party was in it, or a message under way that was sent in it.
+        begin_ns: when the first such stretch of time begins; `end_ns`, when the last ends.
+        sent: by party.
+        compute_ns: processor time by party.
+    """
+
+    name: str
+    rounds: int = 0
+    makespan_ns: int = 0
+    begin_ns: int = 0
+    end_ns: int = 0
+    sent: dict[int, Traffic] = field(default_factory=dict)
+    compute_ns: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> int:
+        """Messages, summed over parties."""
+        return sum(traffic.messages for traffic in self.sent.values())
+
+    @property
+    def payload_bytes(self) -> int:
+        """Payload bytes, summed over parties."""
+        return sum(traffic.payload_bytes for traffic in self.sent.values())
+
+    @property
+    def wire_bytes(self) -> int:
+        """Wire bytes, summed over parties."""
+        return sum(traffic.wire_bytes for traffic in self.sent.values())
+
+    def describe(self) -> dict[str, Any]:
+        """Return the phase's table in the run record."""
+        return {
+            "rounds": self.rounds,
+            "messages": self.messages,
+            "payload_bytes": self.payload_bytes,
+            "wire_bytes": self.wire_bytes,
+            "begin_s": self.begin_ns / 1e9,
+            "end_s": self.end_ns / 1e9,
+            "makespan_s": self.makespan_ns / 1e9,
+            "compute_s": sum(self.compute_ns.values()) / 1e9,
+            "payload_bytes_per_party": {
+                str(party): traffic.payload_bytes for party, traffic in sorted(self.sent.items())
+            },
+        }
+
+
+def together(stretches: Iterable[Stretch]) -> list[Stretch]:
+    """Return stretches in order, those that touch or overlap as one."""
+    found: list[Stretch] = []
+    for start, end in sorted(stretches):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def length(stretches: Iterable[Stretch]) -> int:
+    """Return how much stretches cover, each part once."""
+    return sum(end - start for start, end in together(stretches))
+
+
+def extent(stretches: Iterable[Stretch]) -> tuple[int, int, int]:
+    """Return how much stretches cover, where the first begins, and where the last ends."""
+    joined = together(stretches)
+    return (length(joined), joined[0][0], joined[-1][1]) if joined else (0, 0, 0)

@@ -1,0 +1,26 @@
+"""What was sent, counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was sent: messages, payload bytes and wire bytes."""
+
+    messages: int = 0
+    payload_bytes: int = 0
+    wire_bytes: int = 0
+
+    def count(self, payload_bytes: int, wire_bytes: int) -> None:
+        """Add one message."""
+        self.messages += 1
+        self.payload_bytes += payload_bytes
+        self.wire_bytes += wire_bytes
+
+    def add(self, other: Traffic) -> None:
+        """Add all that another account holds."""
+        self.messages += other.messages
+        self.payload_bytes += other.payload_bytes
+        self.wire_bytes += other.wire_bytes
