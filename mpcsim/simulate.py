@@ -23,7 +23,7 @@ from mpcsim.engine import (
 from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError, UsageError
 from mpcsim.faults import Injector, Slow, check_ends, read_faults
 from mpcsim.garbage import patient_collector
-from mpcsim.metering import Digest, PartyCost, collect_spans
+from mpcsim.metering import Digest, PartyCost, collect_spans, payload_digest
 from mpcsim.network import Network, party_id
 from mpcsim.record import ClockName, Run
 from mpcsim.tcp import emulate
@@ -137,6 +137,7 @@ def simulate(
         error=problem,
         outcomes=dict(zip(names, scheduler.outcomes, strict=True)),
         audit=digest.audit,
+        payload_digest=payload_digest([digest.payloads()]),
     )
     if problem is not None:
         raise _explained(problem, run, scheduler)

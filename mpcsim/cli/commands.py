@@ -57,6 +57,28 @@ def run(
             "--makespans", help="Add the makespan by the link law and over TCP to the JSON (`makespans`)."
         ),
     ] = False,
+    processes: Annotated[
+        bool,
+        typer.Option(
+            "--processes", help="Every party a process of its own on this machine, over TCP and TLS."
+        ),
+    ] = False,
+    hosts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Collect the record of parties that run elsewhere (`mpcsim party`), by this hosts file.",
+        ),
+    ] = None,
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="On sockets: without TLS, for measurements.")
+    ] = False,
+    reproducible: Annotated[
+        bool,
+        typer.Option(
+            "--reproducible", help="On sockets: keys from the scenario's seed, for comparisons; no secrecy."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
@@ -64,6 +86,7 @@ def run(
     from mpcsim.cli import profiling
     from mpcsim.cli.printed import print_run
     from mpcsim.cli.progress import Progress
+    from mpcsim.cli.socket_commands import socket_runner
     from mpcsim.scenario import determinism, execute
     from mpcsim.scenario_file import load_scenario
 
@@ -74,6 +97,14 @@ def run(
     loaded = load_scenario(scenario, changes, seed, plugins.scenario_folders())
     if check_determinism:
         determinism.check_possible(loaded)
+    runner = socket_runner(
+        loaded,
+        processes=processes,
+        hosts=hosts,
+        plaintext=plaintext,
+        reproducible=reproducible,
+        unfit={"--check-determinism": check_determinism, "--profile": profile},
+    )
     # What a workload prints is no part of the result.
     with (
         redirect_stdout(sys.stderr if as_json else sys.stdout),
@@ -81,7 +112,9 @@ def run(
         ExitStack() as more,
     ):
         profiler = more.enter_context(profiling.Profiler()) if profile else None
-        done = execute(loaded, plugins.workloads(), out, audit=check_determinism, watch=progress.watch)
+        done = execute(
+            loaded, plugins.workloads(), out, audit=check_determinism, watch=progress.watch, runner=runner
+        )
     if profiler is not None:
         done.summary["profile"] = profiler.describe()
     if check_determinism:

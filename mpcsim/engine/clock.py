@@ -267,6 +267,7 @@ class WallClock:
         self._failure: BaseException | None = None
         try:
             self._origin = time.perf_counter_ns()
+            self.prepare(loop)
             self._wake()
             loop.run_forever()
         finally:
@@ -274,6 +275,9 @@ class WallClock:
             loop.close()
         if self._failure is not None:
             raise self._failure
+
+    def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Do nothing: a clock of real sockets has the loop watch them."""
 
     def _turn(self) -> None:
         """Call what is ready and due, then sleep until the next is due."""

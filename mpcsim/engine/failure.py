@@ -173,13 +173,20 @@ def deadlock(
         roles: their names.
         left: (from, to) of every message that nobody read.
     """
-    leaves = _leaves(strands)
+    return stuck(waits(strands, roles), left)
+
+
+def waits(strands: Sequence[Strand], roles: Sequence[str]) -> list[str]:
+    """Return a line for each strand that waits: who, for whom, where."""
+    return [_waits(roles, strand) for strand in _leaves(strands)]
+
+
+def stuck(lines: Sequence[str], left: Sequence[tuple[int, int]]) -> DeadlockError:
+    """Return the error of a run in which these wait (`waits`) and these messages were never read."""
     unread = Counter(left)
-    head = "deadlock: nothing is under way, and" if leaves else "the run ended, but"
-    parts = [head]
-    if leaves:
-        lines = [_waits(roles, strand) for strand in leaves[:_LISTED]]
-        parts += [f"{len(leaves)} wait:", *_short(lines, len(leaves))]
+    parts = ["deadlock: nothing is under way, and" if lines else "the run ended, but"]
+    if lines:
+        parts += [f"{len(lines)} wait:", *_short(list(lines[:_LISTED]), len(lines))]
     if unread:
         listed = [f"  {count} from party {source} to party {to}" for (source, to), count in unread.items()]
         parts += [f"{unread.total()} messages were never read:", *_short(listed, len(listed))]

@@ -40,7 +40,10 @@ class Party(Actor):
         n: number of actors.
         role: name of the actor's role ("party0", "hospital", …).
         crashed: whether a fault stopped it.
+        apart: whether the other parties run in processes of their own.
     """
+
+    apart = False
 
     def __init__(
         self, id: int, roles: list[str], scheduler: Engine, seed: int | None, occasion: str = ""

@@ -100,18 +100,20 @@ class Scheduler:
         self._spans = 0
         self._entries: dict[tuple[SpanRun, int, str, str], int] = {}
 
-    def start(self, parties: Sequence[Actor], programs: list[Coroutine[Any, Any, Any]]) -> None:
-        """Make every party's program ready, in order."""
+    def start(self, parties: Sequence[Actor], programs: Sequence[Coroutine[Any, Any, Any] | None]) -> None:
+        """Make every party's program ready, in order; None: that party runs elsewhere."""
         self.parties = parties
         self.compute_ns = [0] * len(parties)
         self.outputs = [None] * len(parties)
         self.outcomes = ["failed"] * len(parties)
-        self._running = len(parties)
+        self._running = sum(program is not None for program in programs)
         self.clock.cause.of_strand = self._depth_at_hand
         self.transport.attach(self, parties)
         if self.injector is not None:
             self.injector.attach(self)
         for party, program in zip(parties, programs, strict=True):
+            if program is None:
+                continue
             strand = self._strand(party, program, Channel("", party.id), self.root, None, party.id)
             self.strands.append(strand)
             self.clock.soon(self.step, strand, None)

@@ -147,6 +147,21 @@ class Trace(Sequence[dict[str, Any]]):
             self._chunks.append(chunk)
         del self.rows[:_KEPT]
 
+    def table(self) -> tuple[np.ndarray[Any, Any], list[str], list[str]]:
+        """Return the events as integers, a row each, and the names of the channels and spans they count."""
+        numbers = [np.frombuffer(chunk, np.int64) for chunk in self._chunks]
+        whole = np.concatenate([*numbers, np.array(self.rows, np.int64)])
+        return whole.reshape(-1, _WIDTH), list(self._channels), list(self._spans)
+
+    @staticmethod
+    def of(rows: list[int], channels: list[str], spans: list[str]) -> Trace:
+        """Return the trace of such a table, in one list."""
+        made = Trace()
+        made.rows, made._channels, made._spans = rows, channels, spans
+        while len(made.rows) >= _KEPT:
+            made.pack()
+        return made
+
     def __len__(self) -> int:
         """Return the number of events."""
         return (len(self._chunks) * _CHUNK + len(self.rows)) // _WIDTH

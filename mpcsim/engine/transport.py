@@ -195,6 +195,10 @@ class Transport:
         else:
             receiver._mail[key] = deque((mail, message))
 
+    def phased(self, number: int) -> tuple[PhaseRun, int] | None:
+        """Return the phase of a message, and when it was sent, once, to who knows alone when it arrives."""
+        return self._phased.pop(number, None)
+
     def _deliver_late(self, receiver: Actor, key: tuple[int, int], message: Message) -> None:
         """Deliver a message whose arrival nobody knew; a phase that sent it takes until then."""
         if self._phased and (sent := self._phased.pop(message[2], None)) is not None:

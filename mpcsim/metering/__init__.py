@@ -5,7 +5,15 @@ sends.
 """
 
 from mpcsim.metering.frames import copied, weigh
-from mpcsim.metering.meter import Digest, LinkAccounts, PartyCost, SpanCost, SpanRun, collect_spans
+from mpcsim.metering.meter import (
+    Digest,
+    LinkAccounts,
+    PartyCost,
+    SpanCost,
+    SpanRun,
+    collect_spans,
+    payload_digest,
+)
 from mpcsim.metering.phases import PhaseCost, PhaseRun, extent
 from mpcsim.metering.traffic import Traffic
 
@@ -21,5 +29,6 @@ __all__ = [
     "collect_spans",
     "copied",
     "extent",
+    "payload_digest",
     "weigh",
 ]

@@ -6,7 +6,8 @@ Rounds are depths: a message carries the length of the longest chain of messages
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -225,6 +226,9 @@ def _merge(into: SpanCost, other: SpanCost) -> None:
 class Digest:
     """A rolling hash over the events of a run: (time, from, to, channel, wire bytes, payload).
 
+    Beside it stands a hash over payloads alone: of the bodies of each (from, to, channel) in their order,
+    whatever their times and the order between channels; see `payloads`.
+
     Messages are hashed in batches: the numbers of `BATCH` messages (or fewer, where a body is
     large), little endian and 64 bits each, then their bodies; of large arrays, fingerprints.
     `auditing` keeps for each message a row that `mpcsim run --check-determinism` compares.
@@ -237,12 +241,16 @@ class Digest:
         self.bodies: list[bytes] = []
         self.audit: list[tuple[Any, ...]] | None = [] if auditing else None
         self._hash = blake2b(digest_size=16)
+        self._streams: defaultdict[tuple[int, int, int], Any] = defaultdict(_stream)
 
     def large(self, body: list[Any]) -> None:
         """Add the body of the latest message, too large to keep."""
-        self.flush()
+        stream = self._streams[self.heads[-4], self.heads[-3], self.heads[-2]]
+        self.flush(self.heads[:-5])
         for part in body:
-            self._hash.update(fingerprint(part) if size(part) >= WORTHWHILE else part)
+            kept = fingerprint(part) if size(part) >= WORTHWHILE else part
+            self._hash.update(kept)
+            stream.update(kept)
 
     def note(self, text: str) -> None:
         """Add an event that is no message, such as a fault."""
@@ -251,10 +259,18 @@ class Digest:
         if self.audit is not None:
             self.audit.append((text,))
 
-    def flush(self) -> None:
-        """Hash what was kept."""
+    def flush(self, small: list[int] | None = None) -> None:
+        """Hash what was kept; `small`: the numbers of the messages whose bodies were."""
         self._hash.update(struct.pack(f"<{len(self.heads)}Q", *self.heads))
         self._hash.update(b"".join(self.bodies))
+        if self.bodies:
+            heads = self.heads if small is None else small
+            parts: defaultdict[tuple[int, int, int], list[bytes]] = defaultdict(list)
+            streams = zip(heads[1::5], heads[2::5], heads[3::5], strict=True)
+            for stream, body in zip(streams, self.bodies, strict=True):
+                parts[stream].append(body)
+            for stream, bodies in parts.items():
+                self._streams[stream].update(b"".join(bodies))
         self.heads.clear()
         self.bodies.clear()
 
@@ -270,3 +286,24 @@ class Digest:
         """Return the digest so far, 32 hexadecimal characters."""
         self.flush()
         return self._hash.hexdigest()
+
+    def payloads(self) -> int:
+        """Return the sum, modulo 2^128, of a hash of each (from, to, channel) and the bodies it carried.
+
+        Parties that run apart add up what each of them sent: `payload_digest` writes the sum.
+        """
+        self.flush()
+        total = 0
+        for stream, bodies in self._streams.items():
+            whole = blake2b(struct.pack("<3Q", *stream) + bodies.digest(), digest_size=16)
+            total += int.from_bytes(whole.digest(), "big")
+        return total % 2**128
+
+
+def payload_digest(sums: Iterable[int]) -> str:
+    """Return the hash over what parties sent, 32 hexadecimal characters, from `Digest.payloads` of each."""
+    return f"{sum(sums) % 2**128:032x}"
+
+
+def _stream() -> Any:
+    return blake2b(digest_size=16)

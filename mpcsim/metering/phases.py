@@ -51,6 +51,16 @@ class PhaseRun:
         self._times.append((sent, arrival))
         self._tidy()
 
+    def stretches(self) -> tuple[list[Stretch], list[Stretch]]:
+        """Return the stretches of time and of depth so far, for a run that is put together elsewhere."""
+        return together(self._times), together(self._depths)
+
+    def include(self, times: Iterable[Stretch], depths: Iterable[Stretch]) -> None:
+        """Add stretches of another process."""
+        self._times += times
+        self._depths += depths
+        self._tidy()
+
     def _tidy(self) -> None:
         if len(self._times) > self._most:
             self._times = together(self._times)

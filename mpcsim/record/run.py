@@ -14,6 +14,7 @@ from mpcsim.record.notebook import Shown
 from mpcsim.texts import shown
 
 ClockName = Literal["virtual", "wall"]
+TimeName = Literal["virtual", "wall", "sockets"]
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Run(Shown):
         rounds: length of the longest chain of causally dependent messages.
         makespan_ns: virtual (or wall) nanoseconds until the last party finished, or the run stopped.
         digest: hash over all messages (time, from, to, channel, wire bytes, payload).
+        payload_digest: hash over the payloads of each (from, to, channel) in order, whatever the times.
         per_party: bytes and messages sent, and compute, by party.
         links: what was sent, by (from, to).
         spans: cost by span, parents first.
@@ -40,6 +42,7 @@ class Run(Shown):
         error: what ended the run, where it did not finish.
         outcomes: what became of each party, by role: "finished"; "failed": it raised, or had not come to
             its end when the run stopped; "crashed": a fault stopped it.
+        sockets: of a run on real sockets: encryption, keys, start-up and job (`mpcsim.sockets`).
     """
 
     outputs: Any
@@ -53,7 +56,7 @@ class Run(Shown):
     network: Network
     seed: int | None
     compute: Compute
-    clock: ClockName
+    clock: TimeName
     wall_s: float
     events: Sequence[dict[str, Any]] | None = field(default=None, repr=False)
     faults: list[dict[str, Any]] = field(default_factory=list, repr=False)
@@ -65,6 +68,8 @@ class Run(Shown):
     outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
     phases: dict[str, PhaseCost] = field(default_factory=dict)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
+    payload_digest: str = ""
+    sockets: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def finished(self) -> bool:

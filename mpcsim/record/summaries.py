@@ -60,6 +60,7 @@ def summary(
         "clock": run.clock,
         "compute": run.compute,
         "digest": run.digest,
+        "payload_digest": run.payload_digest,
         "rounds": run.rounds,
         "makespan_s": run.makespan,
         "makespan_ns": run.makespan_ns,
@@ -74,6 +75,7 @@ def summary(
         "wall_s": run.wall_s,
         "peak_memory_mb": peak_memory_mb(),
         "network": run.network.describe(),
+        **({} if run.sockets is None else {"sockets": run.sockets}),
     }
     after = {
         "spans": [span.describe() for span in run.spans],

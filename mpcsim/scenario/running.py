@@ -37,6 +37,7 @@ def execute(
     *,
     audit: bool = False,
     watch: Callable[[Scheduler], None] | None = None,
+    runner: Callable[[Program, Scenario], Run] | None = None,
 ) -> Finished:
     """Build a scenario's workload, run it, summarise the run and write its record.
 
@@ -46,6 +47,7 @@ def execute(
         out: the record's folder; None for runs/NAME-DIGEST.
         audit: keep what a check of determinism compares.
         watch: called with the scheduler before the run starts.
+        runner: runs the program elsewhere than in the simulator, as on sockets.
 
     Raises:
         MpcsimError: the run did not finish; its record up to there is written, and a note says where.
@@ -56,9 +58,13 @@ def execute(
     log = structlog.get_logger()
     log.info("run starts", scenario=scenario.name, parties=len(program.roles))
     try:
-        run = workload.run_program(program, scenario, audit=audit, watch=watch)
+        if runner is None:
+            run = workload.run_program(program, scenario, audit=audit, watch=watch)
+        else:
+            run = runner(program, scenario)
     except (MpcsimError, Interrupted) as error:
-        error.add_note(_again(scenario))
+        if runner is None:
+            error.add_note(_again(scenario))
         if error.run is not None:
             error.add_note(_keep_unfinished(out, error.run, scenario, program))
         raise
