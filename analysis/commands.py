@@ -31,6 +31,13 @@ def validate(
         Path | None,
         typer.Option(metavar="DIR", help="Write the tables as Markdown, CSV and LaTeX: new or empty."),
     ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option(metavar="F", help="The grid of this family alone; without it, of all families."),
+    ] = None,
+    parties: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Servers of the family, where it takes several.")
+    ] = None,
     tcp: Annotated[
         bool,
         typer.Option("--tcp", help="Hold the emulator's TCP to measurements of real TCP instead (alone)."),
@@ -41,7 +48,7 @@ def validate(
     from mpcsim import InputError
 
     if tcp:
-        if scenario or claims or out:
+        if scenario or claims or out or family or parties:
             raise InputError("--tcp: stands alone; accepted beside it: --json")
         _validate_tcp(as_json=as_json)
         return
@@ -54,8 +61,14 @@ def validate(
     if out is not None:
         record.check_folder(out)
     with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        if scenario and (family or parties):
+            raise InputError(
+                "--family, --parties: of the grid; a scenario says its own in [protocol] and [parties]"
+            )
         found = (
-            validation.validate_scenario(scenario, claims) if scenario else validation.validate_all(claims)
+            validation.validate_scenario(scenario, claims)
+            if scenario
+            else validation.validate_all(claims, family, parties)
         )
     written = validation_tables.write(found, out) if out is not None else []
     if as_json:
@@ -244,6 +257,28 @@ def report(
     from analysis import report as reports
 
     typer.echo(str(reports.write(run, out)))
+
+
+def families(as_json: Json = False) -> None:
+    """List the families of protocols: who computes, what they protect from, what a scenario may choose."""
+    import json
+
+    from mpcsim.terminal import console
+    from scenarios.listing import rows
+
+    found = rows()
+    if as_json:
+        typer.echo(json.dumps({"families": found}, indent=2, ensure_ascii=False))
+        return
+    from rich.table import Table
+
+    table = Table("family", "servers", "helpers", "security", "[protocol]", box=None, pad_edge=False)
+    for one in found:
+        helpers, choices = ", ".join(one["helpers"]), ", ".join(one["choices"])
+        table.add_row(one["name"], one["servers"], helpers, one["security"]["text"], choices)
+    out = console(120)
+    out.print(table)
+    out.print('\nanother: [protocol] family = "file.py:MyFamily" (docs/families.md)', markup=False)
 
 
 def functions(

@@ -26,6 +26,9 @@ class InputError(MpcsimError):
 class ScenarioError(InputError):
     """A scenario file is refused; the message names the file and the key path."""
 
+    reason: InputError | None = None
+    # why its workload refused it, where it did
+
 
 class EncodingError(InputError):
     """A number does not fit the ring: not finite, or outside the declared range of values."""

@@ -23,7 +23,7 @@ What is written once over the interface (`protocols.functions`, `protocols.layer
 `composite`: a family that has a method of the function's name does it its own way. What it lacks it refuses
 with `NotOffered`. All that a family may say stands here, in one file.
 
-It may import `protocols.domains` and `protocols.kernels`.
+It may import `protocols.domains`, `protocols.correlated` and `protocols.kernels`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mpcsim import InputError, Party
 from protocols import kernels as real_kernels
+from protocols.correlated import prf
 from protocols.domains import Ring, Words
 
 Value = Any
@@ -53,6 +54,11 @@ Kind = Literal["mul", "dot", "matmul", "conv2d"]
 c) by (kh, kw, c, filters)."""
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
+COMPARES = frozenset(
+    ("relu", "less_than", "equal", "truncate_exact", "maximum", "argmax", "max_pool", "divide",
+     "reciprocal", "exponential", "logarithm", "square_root", "inverse_square_root", "sigmoid", "softmax")
+)  # fmt: skip
+"""What is written once and takes signs of values."""
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -231,7 +237,9 @@ class Family(ABC):
         Raises:
             InputError: the family lacks it (`NotOffered`), or the domain leaves it too little precision.
         """
-        if function in cls.lacks:
+        signs = function in COMPARES and cls.negative is Family.negative and not hasattr(cls, function)
+        bits = function in ("a2b", "b2a", "inject", "select") and cls.decompose is Family.decompose
+        if function in cls.lacks or signs or bits:
             raise NotOffered(function, cls.name)
 
     # In and out
@@ -395,35 +403,35 @@ class Family(ABC):
         """Return round(value · 2^bits) as an element of the domain."""
         return self.ring.encode_integers(np.asarray(round(value * 2.0**bits)))
 
-    # Bits
+    # Bits; a family without them offers nothing that compares
 
-    @abstractmethod
     async def negative(self, x: Value, bits: int | None = None) -> Bit:
         """Return the bit that is 1 where x < 0, for signed x of `bits` bits (a value's by default)."""
+        raise NotOffered("the sign of a value", self.name)
 
-    @abstractmethod
     async def select(self, bit: Bit, x: Value) -> Value:
         """Return bit · x, of one shape."""
+        raise NotOffered("selection by a bit", self.name)
 
-    @abstractmethod
     def xor(self, bit: Bit, other: Bit) -> Bit:
         """Return the exclusive or; local in most families."""
+        raise NotOffered("xor", self.name)
 
-    @abstractmethod
     def opposite(self, bit: Bit) -> Bit:
         """Return 1 − bit; local."""
+        raise NotOffered("the opposite of a bit", self.name)
 
-    @abstractmethod
     async def both(self, bit: Bit, other: Bit) -> Bit:
         """Return the conjunction."""
+        raise NotOffered("and", self.name)
 
-    @abstractmethod
     async def to_value(self, bit: Bit) -> Value:
         """Return the integer 0 or 1 of a bit."""
+        raise NotOffered("a bit as a number", self.name)
 
-    @abstractmethod
     async def from_value(self, x: Value) -> Bit:
         """Return the bit of an integer that is 0 or 1."""
+        raise NotOffered("a number as a bit", self.name)
 
     async def decompose(self, x: Value) -> Any:
         """Return all bits of a vector, for `pick` and `compose`."""
@@ -464,7 +472,17 @@ class Family(ABC):
         """Return a value of a wider view as one of this; no message."""
         return x
 
-    # Structure
+    # Randomness and structure
+
+    def random(self, key: bytes, purpose: str, shape: Shape, dtype: np.dtype[Any] | None = None) -> Words:
+        """Return the next words of a key's stream for a purpose, the same at all parties that hold the key.
+
+        They are fresh at every call with this purpose on this channel.
+        """
+        channel, call = self.party.call(purpose)
+        address = prf.nonce(channel, purpose, call)
+        words: Words = self.kernels.expand_words(key, address, shape, dtype or self.ring.dtype)
+        return words
 
     async def meet(self) -> None:
         """Have all servers know of each other's work so far: one round of messages that say nothing."""

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ValidationError, create_model
 from mpcsim import InputError, plugins
 from mpcsim.scenario import import_file, validate
 from mpcsim.schema import unknown
-from protocols.family import Family
+from protocols.family import Family, NotOffered
 
 DEFAULT = "replicated3"
+__all__ = ["DEFAULT", "Family", "NotOffered", "families", "find", "read_choices"]
 
 
 @cache
@@ -37,9 +38,11 @@ def find(reference: str, folder: Path | None = None) -> type[Family]:
     if not file.endswith(".py"):
         problem = unknown(reference, list(families()), "family")
         raise InputError(f'protocol.family: {problem}, or "file.py:MyFamily"')
-    path = (folder or Path()) / file
-    if not path.is_file():
-        raise InputError(f"protocol.family: {reference!r}: there is no file {path}")
+    places = [place / file for place in (folder or Path(), Path.cwd())]
+    path = next((one for one in places if one.is_file()), None)
+    if path is None:
+        looked = " and ".join(dict.fromkeys(map(str, places)))
+        raise InputError(f"protocol.family: {reference!r}: there is no file {looked}")
     module = import_file(path.resolve(), "protocol.family")
     own = getattr(module, name, None)
     if not (isinstance(own, type) and issubclass(own, Family)):
@@ -51,6 +54,12 @@ def find(reference: str, folder: Path | None = None) -> type[Family]:
     if inspect.isabstract(own):
         lacking = ", ".join(sorted(own.__abstractmethods__))
         raise InputError(f"protocol.family: {path}: {name} does not say {lacking}")
+    called = getattr(own, "name", None)
+    if called in (None, *families()):
+        raise InputError(
+            f"protocol.family: {path}: {name}.name = {called!r}; accepted: a name of its own, none of "
+            f"{', '.join(families())}"
+        )
     return own
 
 

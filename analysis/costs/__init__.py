@@ -3,6 +3,7 @@
 - `numbers`: sizes of messages; every function takes ints or symbols.
 - `algebra`: `messages`, `sequence`, `together`, `rotated`: costs compose as protocols do.
 - `symbolic`: how formulas print.
+- `families`: formulas by family and operation.
 - `replicated3`: the formulas of three replicated servers; another family is a folder beside it.
 
 In flow shapes and settings; out flow costs by party. It may import `mpcsim` and the plans of
@@ -11,6 +12,7 @@ In flow shapes and settings; out flow costs by party. It may import `mpcsim` and
 
 from analysis.costs import symbolic
 from analysis.costs.algebra import LOCAL, Cost, sequence
+from analysis.costs.families import FamilySetting, Formula, operations
 from analysis.costs.numbers import Number, packed
 from analysis.costs.symbolic import LEGEND
 
@@ -18,7 +20,10 @@ __all__ = [
     "LEGEND",
     "LOCAL",
     "Cost",
+    "FamilySetting",
+    "Formula",
     "Number",
+    "operations",
     "packed",
     "sequence",
     "symbolic",

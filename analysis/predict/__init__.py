@@ -4,7 +4,7 @@ In flow a scenario and a run; out flow rows that are equal or differ. It may imp
 """
 
 from analysis.predict import run
-from analysis.predict.measuring import SHIPPED, Measured, measure, own_formulas, setting_of
+from analysis.predict.measuring import SHIPPED, Measured, formulas_of, measure, own_formulas, setting_of
 from analysis.predict.rows import Formula, Row, params_text
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Formula",
     "Measured",
     "Row",
+    "formulas_of",
     "measure",
     "own_formulas",
     "params_text",

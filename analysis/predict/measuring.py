@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import scenarios
-from analysis.costs.replicated3 import Formula, Setting
+from analysis.costs import FamilySetting, Formula, operations
+from analysis.costs.replicated3 import Setting
 from analysis.predict.rows import cost
 from mpcsim import InputError
 from mpcsim.paths import Path as SpanPath
 from mpcsim.paths import span_paths
 from mpcsim.record import Record
 from mpcsim.scenario import Scenario, load_scenario, workload
+from scenarios.families import DEFAULT, families, find
 
 SHIPPED = [Path(scenarios.__file__).parent]
 
@@ -36,16 +39,20 @@ class Measured:
         sent: payload bytes by party.
         roles: by party.
         formulas: of a workload that is not ours.
+        family: whose protocols ran.
+        parties: how many servers it had.
     """
 
     scenario: Scenario
     output: Mapping[str, Any]
-    setting: Setting | None
+    setting: Setting | FamilySetting | None
     rounds: int
     rows: Sequence[Mapping[str, Any]]
     sent: list[int]
     roles: list[str]
     formulas: Formulas | None = None
+    family: str = DEFAULT
+    parties: int = 3
 
     @classmethod
     def of_record(cls, record: Record) -> Measured:
@@ -61,7 +68,10 @@ class Measured:
         roles = [party["role"] for party in summary["per_party"]]
         setting, formulas = _setting(summary), own_formulas(record.scenario)
         rounds, rows = summary["rounds"], summary["spans"]
-        return cls(record.scenario, summary["output"], setting, rounds, rows, sent, roles, formulas)
+        return cls(
+            record.scenario, summary["output"], setting, rounds, rows, sent, roles, formulas,
+            *_family(summary),
+        )  # fmt: skip
 
     def told(self, name: str) -> Any:
         """Return what the workload's output says.
@@ -126,10 +136,16 @@ def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
     sent = [party.sent.payload_bytes for party in run.per_party]
     roles = [party.role for party in run.per_party]
     output, formulas = program.summarize(run), own_formulas(loaded)
-    return Measured(loaded, output, setting, run.rounds, rows, sent, roles, formulas)
+    family = _family(program.describe)
+    return Measured(loaded, output, setting, run.rounds, rows, sent, roles, formulas, *family)
 
 
-def setting_of(scenario: Scenario) -> Setting | None:
+def _family(tables: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the family that the blocks of a record name, and its number of servers."""
+    return tables.get("family", DEFAULT), tables.get("parties", {}).get("n", 3)
+
+
+def setting_of(scenario: Scenario) -> Setting | FamilySetting | None:
     """Return ring and choices of a scenario that need not run; None where its workload has none.
 
     Raises:
@@ -138,19 +154,36 @@ def setting_of(scenario: Scenario) -> Setting | None:
     return _setting(workload.build_program(scenario, scenarios.WORKLOADS).describe)
 
 
-def _setting(tables: Mapping[str, Any]) -> Setting | None:
+def _setting(tables: Mapping[str, Any]) -> Setting | FamilySetting | None:
     ring, protocol = tables.get("ring"), tables.get("protocol")
+    if tables.get("family", DEFAULT) != DEFAULT:
+        return FamilySetting.read(tables["ring"], tables["protocol"], tables["parties"])
     return Setting.read(ring, protocol) if ring and protocol else None
 
 
+def formulas_of(family: str, folder: Path | None = None) -> Formulas:
+    """Return the formulas of a family: ours, or `FORMULAS` of the file that it is in.
+
+    Raises:
+        InputError: there is no such family.
+    """
+    if family in families():
+        return operations(family)
+    module = sys.modules[find(family, folder).__module__]
+    formulas: Formulas = getattr(module, "FORMULAS", {})
+    return formulas
+
+
 def own_formulas(scenario: Scenario) -> Formulas | None:
-    """Return the `FORMULAS` of the file that a scenario's workload is in, if it is not one of ours.
+    """Return the `FORMULAS` of the file that a scenario's workload is in; of one of ours, its family's.
 
     Raises:
         InputError: the workload cannot be loaded.
     """
     if scenario.workload in scenarios.WORKLOADS:
-        return None
+        if scenario.workload != "microbench":
+            return None
+        return formulas_of(scenario.tables.get("protocol", {}).get("family", DEFAULT), scenario.folder)
     function = workload.load_workload(scenario.workload, scenario.folder, scenarios.WORKLOADS)
     formulas: Formulas | None = function.__globals__.get("FORMULAS")
     return formulas

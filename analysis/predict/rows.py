@@ -32,6 +32,8 @@ class Row:
         measured: the same.
         source: where the formula comes from.
         network: the small network of the grid that it is a layer of; "" where it is none's.
+        family: whose protocols ran.
+        parties: how many servers it had.
     """
 
     op: str
@@ -41,17 +43,24 @@ class Row:
     measured: Mapping[str, Any]
     source: str
     network: str = ""
+    family: str = "replicated3"
+    parties: int = 3
 
     @property
     def equal(self) -> bool | None:
         """Whether prediction and measurement are the same; None where nothing was predicted."""
         return None if self.predicted is None else dict(self.predicted) == dict(self.measured)
 
+    @property
+    def where(self) -> str:
+        """Return the operation, with its family where that is not the default one."""
+        return self.op if self.family == "replicated3" else f"{self.family}: {self.op}"
+
     def describe(self) -> dict[str, Any]:
         """Return the row as plain JSON."""
         return {
             "op": self.op,
-            "params": dict(self.params),
+            "params": dict(self.params) | {"family": self.family, "parties": self.parties},
             "formula": "none yet" if self.formula is None else str(self.formula),
             "predicted": None if self.predicted is None else dict(self.predicted),
             "measured": dict(self.measured),
@@ -68,7 +77,7 @@ class Row:
             for key in self.predicted
             if self.predicted[key] != self.measured[key]
         ]
-        return f"{self.op} ({params_text(self.params)}): {'; '.join(parts)}"
+        return f"{self.where} ({params_text(self.params)}): {'; '.join(parts)}"
 
 
 def cost(rounds: int, per_party: list[int]) -> dict[str, Any]:

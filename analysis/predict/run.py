@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
-from analysis.costs import Number, symbolic
-from analysis.costs.replicated3 import FIELDS, NoFormula, Setting, catalogue
+from analysis.costs import Formula as AnyFormula
+from analysis.costs import Number, operations, symbolic
+from analysis.costs.replicated3 import FIELDS, NoFormula
 from analysis.predict.inference import inference_rows
 from analysis.predict.measuring import Formulas, Measured
 from analysis.predict.rows import Formula, Row, among, cost
 from analysis.predict.training import training_rows
 from analysis.predict.written import NONE_YET, Symbolic, formula, settings_params
 from mpcsim import InputError
+from scenarios.families import DEFAULT
 from scenarios.probes import Probe
 
 Predictor = Callable[[Measured, str], list[Row]]
@@ -27,7 +30,23 @@ def rows(measured: Measured, label: str = "") -> list[Row]:
     Raises:
         InputError: there are no formulas for the workload.
     """
-    return predictor(measured.scenario.workload, getattr(measured, "formulas", None))(measured, label)
+    workload, family = measured.scenario.workload, getattr(measured, "family", DEFAULT)
+    if workload in PREDICTORS:
+        check_family(workload, family)
+    return predictor(workload, getattr(measured, "formulas", None))(measured, label)
+
+
+def check_family(workload: str, family: str) -> None:
+    """Refuse a workload of a family that has formulas of operations alone.
+
+    Raises:
+        InputError: it is one.
+    """
+    if family != DEFAULT and workload not in ("microbench", "link_probe"):
+        raise InputError(
+            f"validate: of the family {family!r} there are formulas of operations, none of {workload!r}; "
+            "accepted: microbench"
+        )
 
 
 def predictor(workload: str, formulas: Formulas | None = None) -> Predictor:
@@ -36,7 +55,7 @@ def predictor(workload: str, formulas: Formulas | None = None) -> Predictor:
     Raises:
         InputError: there are no formulas for it.
     """
-    if workload in PREDICTORS:
+    if workload in PREDICTORS and (workload != "microbench" or formulas is None):
         return PREDICTORS[workload]
     if formulas is None:
         raise InputError(
@@ -57,27 +76,28 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
             "validate: FORMULAS go with a workload that `scenarios.probes.microbench.measured` builds"
         )
     op, size = output["op"], output["size"]
-    known = (catalogue.OPERATIONS if formulas is None else formulas).get(op)
+    known = (operations(measured.family) if formulas is None else formulas).get(op)
+    of: dict[str, Any] = {"family": measured.family, "parties": measured.parties}
     params = {"n": size} | settings_params(setting, known.depends if known else FIELDS)
     found = measured.span("operation")
     if known is None:
-        return [Row(label + op, params, None, None, found, NONE_YET)]
+        return [Row(label + op, params, None, None, found, NONE_YET, **of)]
     try:
         priced = known.cost(setting, size)
     except NoFormula as missing:
-        return [Row(label + op, params, None, None, found, f"{NONE_YET}: {missing}")]
+        return [Row(label + op, params, None, None, found, f"{NONE_YET}: {missing}", **of)]
     predicted = cost(priced.rounds, among(priced.sent, len(found["per_party"])))
 
-    def build(setting: Setting, n: Number) -> Symbolic:
+    def build(setting: Any, n: Number) -> Symbolic:
         symbols = known.cost(setting, n)
         return symbols.rounds, symbols.bytes
 
     written = formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
-    return [Row(label + op, params, written, predicted, found, known.source)]
+    return [Row(label + op, params, written, predicted, found, known.source, **of)]
 
 
 @cache
-def _general(known: catalogue.Formula, setting: Setting) -> Symbolic:
+def _general(known: AnyFormula, setting: Any) -> Symbolic:
     symbols = known.cost(setting, symbolic.n)
     return symbols.rounds, symbols.bytes
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from analysis.costs import Number, symbolic
-from analysis.costs.replicated3 import FIELDS, RADIX, Setting, layers
+from analysis.costs.replicated3 import FIELDS, Setting, layers
 from analysis.predict.measuring import Measured
 from analysis.predict.rows import Formula
 from mpcsim import InputError
@@ -16,10 +16,10 @@ from mpcsim import InputError
 NONE_YET = "no formula yet"
 
 
-def settings_params(setting: Setting, keys: Sequence[str] = FIELDS) -> dict[str, Any]:
+def settings_params(setting: Any, keys: Sequence[str] = FIELDS) -> dict[str, Any]:
     """Return those parts of a setting as parameters of a row."""
-    digits = setting.comparison in RADIX
-    return {key: getattr(setting, key) for key in keys if digits or key != "radix"}
+    params: dict[str, Any] = setting.params(keys)
+    return params
 
 
 Symbolic = tuple[Any, Any]
@@ -27,8 +27,8 @@ Symbolic = tuple[Any, Any]
 
 
 def formula(
-    build: Callable[[Setting, Number], Symbolic],
-    setting: Setting,
+    build: Callable[[Any, Number], Symbolic],
+    setting: Any,
     size: int,
     predicted: Mapping[str, Any],
     general: Symbolic,
@@ -89,6 +89,6 @@ def setting_of(measured: Measured) -> Setting:
     Raises:
         InputError: the run says none.
     """
-    if measured.setting is None:
+    if not isinstance(measured.setting, Setting):
         raise InputError(f"the workload {measured.scenario.workload!r} says no ring or no protocol")
     return measured.setting

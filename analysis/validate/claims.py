@@ -12,14 +12,17 @@ from typing import Annotated, Any, Literal
 import sympy
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.costs import FamilySetting
 from analysis.costs.replicated3 import Setting
 from analysis.predict import SHIPPED as SCENARIOS
 from analysis.predict import Measured, measure, setting_of
 from analysis.validate import growth
 from analysis.validate.claim_formula import SYMBOLS, parse, symbol
+from analysis.validate.grid import family_overrides
 from mpcsim import InputError
 from mpcsim.scenario import load_scenario, validate
 from scenarios import WORKLOADS
+from scenarios.families import DEFAULT
 
 SHIPPED = Path(__file__).with_name("claims.toml")
 
@@ -34,6 +37,7 @@ Unit = Literal[
 ]
 Verdict = Literal["equal", "differs", "not decidable"]
 
+AnySetting = Setting | FamilySetting
 _WINDOW = 4
 _TOLERANCE = 1e-9
 
@@ -49,11 +53,18 @@ class Claim(BaseModel):
     formula: str
     op: str
     set: tuple[str, ...] = ()
-    against: Literal["k", "n"] = "k"
+    against: Literal["k", "n", "parties"] = "k"
     source: str
     note: str = ""
     verified: bool = True
     size: Annotated[int, Field(ge=1, le=10**6)] = 240  # a multiple of 24: no message has a broken byte
+    family: str = DEFAULT
+    parties: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What a scenario of its operation is set to: family, parties, and what the claim sets."""
+        return (*family_overrides(self.family, self.parties), *self.set)
 
 
 class _Claims(BaseModel):
@@ -185,7 +196,7 @@ def judge_in(claims: Sequence[Claim], measured: Measured, scenario: str) -> list
     apply = [
         claim
         for claim in claims
-        if claim.op == op and not claim.unit.startswith("order") and _holds(claim, scenario, setting)
+        if claim.op == op and not claim.unit.startswith("order") and _holds(claim, scenario, measured)
     ]
     if not apply:
         raise InputError(
@@ -200,23 +211,26 @@ def judge_in(claims: Sequence[Claim], measured: Measured, scenario: str) -> list
     ]
 
 
-def _holds(claim: Claim, scenario: str, setting: Setting) -> bool:
+def _holds(claim: Claim, scenario: str, measured: Measured) -> bool:
     """Return whether a scenario has what a claim sets."""
+    if claim.family != measured.family or claim.parties not in (None, measured.parties):
+        return False
     if not claim.set:
         return True
     try:
-        return setting_of(load_scenario(scenario, claim.set, None, SCENARIOS)) == setting
+        return setting_of(load_scenario(scenario, claim.set, None, SCENARIOS)) == measured.setting
     except InputError:  # the construction is not there, so the run does not have it
         return False
 
 
 def _judge_cost(claim: Claim) -> Judgement:
-    run = measure("microbench", [f"workload.op={claim.op}", f"workload.size={claim.size}", *claim.set])
+    named = [f"workload.op={claim.op}", f"workload.size={claim.size}"]
+    run = measure("microbench", [*named, *claim.overrides])
     assert run.setting is not None
     return _against(claim, run, run.setting, claim.size)
 
 
-def _against(claim: Claim, run: Measured, setting: Setting, size: int) -> Judgement:
+def _against(claim: Claim, run: Measured, setting: AnySetting, size: int) -> Judgement:
     """Compare a claim with a run of its operation."""
     try:
         claimed = float(parse(claim.formula).subs(_values(claim, setting, size)))
@@ -238,9 +252,10 @@ def _in_unit(claim: Claim, found: dict[str, Any], size: int) -> float:
     return float(found["payload_bytes"]) * bits / values / parties
 
 
-def _values(claim: Claim, setting: Setting, size: int) -> dict[Any, int]:
+def _values(claim: Claim, setting: AnySetting, size: int) -> dict[Any, int]:
     k = growth.compared_bits(claim.op, setting.V)
-    numbers = (setting.l, setting.f, setting.V, k, setting.radix, _WINDOW, size)
+    radix = setting.radix if isinstance(setting, Setting) else 0
+    numbers = (setting.l, setting.f, setting.V, k, radix, _WINDOW, size)
     return dict(zip(map(symbol, SYMBOLS), numbers, strict=True))
 
 
@@ -265,10 +280,13 @@ def _growth(claim: Claim) -> growth.Growth | None:
     choice = {
         key.removeprefix("protocol."): value for key, _, value in (one.partition("=") for one in claim.set)
     }
+    if claim.against == "parties":
+        return growth.against_parties(claim.op, choice, claim.family)[claim.unit == "order of bits"]
     if claim.against == "n":
-        return growth.against_count(claim.op, choice)[claim.unit == "order of bits"]
+        found = growth.against_count(claim.op, choice, 64, claim.family, claim.parties)
+        return found[claim.unit == "order of bits"]
     if claim.unit == "order of rounds":
-        return growth.rounds_against_bits(claim.op, choice)
+        return growth.rounds_against_bits(claim.op, choice, claim.family, claim.parties)
     return None
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any, get_args
 
 from analysis.costs.replicated3 import OPERATIONS
+from analysis.predict import formulas_of
+from scenarios.families import DEFAULT, find
 from scenarios.probes import microbench
 from scenarios.settings import ProtocolSettings
 
@@ -47,12 +50,34 @@ def options(key: str) -> list[str]:
     return list(get_args(ProtocolSettings.model_fields[key].annotation))
 
 
-def cells(operations: Sequence[str] | None = None) -> Iterator[tuple[str, int, list[str]]]:
+def cells(
+    operations: Sequence[str] | None = None, family: str = DEFAULT, parties: int | None = None
+) -> Iterator[tuple[str, int, list[str]]]:
     """Yield (operation, size, overrides) of the microbench."""
+    of = family_overrides(family, parties)
     for op in operations or microbench.OPERATIONS:
+        chosen = choices(op) if family == DEFAULT else choices_of(family, op)
         for ring, size in product(RINGS.values(), SIZES.get(op, _SIZES)):
-            for choice in choices(op):
-                yield op, size, [*ring, *(override(key, value) for key, value in choice.items())]
+            for choice in chosen:
+                yield op, size, [*ring, *of, *(override(key, value) for key, value in choice.items())]
+
+
+def choices_of(family: str, op: str) -> list[dict[str, Any]]:
+    """Return the settings of another family: the defaults, and each other choice of its formula."""
+    formula, fields = formulas_of(family).get(op), find(family, Path.cwd()).Choices.model_fields
+    depends = formula.depends if formula else ()
+    found: list[dict[str, Any]] = [{}]
+    for key in depends:
+        if key in fields:
+            accepted = get_args(fields[key].annotation) or (False, True)
+            found += [{key: value} for value in accepted if value != fields[key].default]
+    return found
+
+
+def family_overrides(family: str, parties: int | None = None) -> list[str]:
+    """Return a family and its servers as the command line takes them; nothing for the defaults."""
+    named = [] if family == DEFAULT else [f"protocol.family={family}"]
+    return named if parties is None else [*named, f"parties.n={parties}"]
 
 
 def override(key: str, value: Any) -> str:

@@ -13,10 +13,15 @@ from typing import Any
 
 from analysis.costs.replicated3 import FILTERS
 from analysis.predict import measure
-from analysis.validate.grid import RINGS, SIGNED, options, override
+from analysis.validate.grid import RINGS, SIGNED, family_overrides, options, override
+from mpcsim import InputError
+from scenarios.families import DEFAULT, find
 
 SHAPES: dict[str, Callable[[float], float]] = {"log": math.log2, "linear": float}
 VALUE_BITS = (3, 4, 6, 8, 11, 16, 20, 24, 32, 40, 48, 60)
+PARTIES = (3, 4, 5, 7, 10)
+PARTIES_SIZE = 24
+PARTIES_OPERATIONS = ("reveal", "mul", "mul_fixed")
 COUNTS = (24, 48, 96, 192, 384)  # multiples of 24: no message has a broken byte
 _RING = ("ring.bits=64", "ring.fraction_bits=2")
 _FUNCTION_BITS = 16  # below it the ranges of functions such as division are empty
@@ -48,11 +53,13 @@ class Growth:
     against: str
     points: tuple[tuple[int, int], ...]
     fit: Fit
+    family: str = DEFAULT
 
     def describe(self) -> dict[str, Any]:
         """Return plain JSON."""
         return {
             "op": self.op,
+            "family": self.family,
             "params": dict(self.params),
             "quantity": self.quantity,
             "against": self.against,
@@ -82,28 +89,59 @@ def _line(order: str, points: Sequence[tuple[float, float]]) -> tuple[float, Fit
     return sum(error**2 for error in errors), Fit(order, intercept, slope, max(errors))
 
 
-def rounds_against_bits(op: str, choice: Mapping[str, Any]) -> Growth:
+def rounds_against_bits(
+    op: str, choice: Mapping[str, Any], family: str = DEFAULT, parties: int | None = None
+) -> Growth:
     """Measure the rounds of an operation against the bits of the number whose sign is taken."""
     more = compared_bits(op, 0)
-    places = [*_RING, *(override(key, value) for key, value in choice.items())]
+    of = family_overrides(family, parties)
+    places = [*_RING, *of, *(override(key, value) for key, value in choice.items())]
     points = []
     for bits in VALUE_BITS:
         if op in SIGNED or bits >= _FUNCTION_BITS:
             rounds, _ = _cost(op, 8, [*places, f"ring.value_bits={bits}"])
             points.append((bits + more, rounds))
-    return Growth(op, {"l": 64} | dict(choice), "rounds", "k", tuple(points), fit(points))
+    return Growth(op, {"l": 64} | dict(choice), "rounds", "k", tuple(points), fit(points), family)
 
 
-def against_count(op: str, choice: Mapping[str, Any], bits: int = 64) -> tuple[Growth, Growth]:
+def against_count(
+    op: str,
+    choice: Mapping[str, Any],
+    bits: int = 64,
+    family: str = DEFAULT,
+    parties: int | None = None,
+) -> tuple[Growth, Growth]:
     """Measure rounds, and bits summed over the parties, against the number n of values."""
-    places = [*RINGS[bits], *(override(key, value) for key, value in choice.items())]
+    of = family_overrides(family, parties)
+    places = [*RINGS[bits], *of, *(override(key, value) for key, value in choice.items())]
     costs = [(outputs(op, count), *_cost(op, count, places)) for count in COUNTS]
     rounds = tuple((count, found) for count, found, _ in costs)
     size = tuple((count, 8 * found) for count, _, found in costs)
     params = {"l": bits} | dict(choice)
     return (
-        Growth(op, params, "rounds", "n", rounds, fit(rounds)),
-        Growth(op, params, "bits, sum over parties", "n", size, fit(size)),
+        Growth(op, params, "rounds", "n", rounds, fit(rounds), family),
+        Growth(op, params, "bits, sum over parties", "n", size, fit(size), family),
+    )
+
+
+def against_parties(op: str, choice: Mapping[str, Any], family: str) -> tuple[Growth, Growth]:
+    """Measure rounds, and bits summed over the parties, against the number of servers.
+
+    Raises:
+        InputError: the family runs on one number of servers alone.
+    """
+    least, _, most = find(family).counts
+    if least == most:
+        raise InputError(f"parties: {family} runs on {least} servers; accepted: another axis")
+    chosen = [override(key, value) for key, value in choice.items()]
+    counts = sorted({count for count in (least, *PARTIES) if least <= count <= most})
+    costs = [(n, *_cost(op, PARTIES_SIZE, [*family_overrides(family, n), *chosen])) for n in counts]
+    rounds = tuple((n, found) for n, found, _ in costs)
+    size = tuple((n, 8 * found) for n, _, found in costs)
+    params = {"l": 64} | dict(choice)
+    return (
+        Growth(op, params, "rounds", "parties", rounds, fit(rounds), family),
+        Growth(op, params, "bits, sum over parties", "parties", size, fit(size), family),
     )
 
 
@@ -117,8 +155,13 @@ def compared_bits(op: str, value_bits: int) -> int:
     return value_bits if op == "relu" else value_bits + 1
 
 
-def survey() -> Iterator[Growth]:
+def survey(family: str = DEFAULT) -> Iterator[Growth]:
     """Yield what `mpcsim validate` states about growth."""
+    if family != DEFAULT:
+        least, _, most = find(family).counts
+        for op in PARTIES_OPERATIONS if least < most else ():
+            yield from against_parties(op, {}, family)
+        return
     for op in ("compare", "relu"):
         for comparison in options("comparison"):
             for radix in (1, 2, 4) if comparison == "table" else (None,):

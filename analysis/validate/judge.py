@@ -14,11 +14,14 @@ import tomli_w
 from analysis.predict import SHIPPED, Row, measure, own_formulas
 from analysis.predict import run as predict
 from analysis.validate import claims, grid, growth
-from mpcsim import CheckFailed
+from mpcsim import CheckFailed, InputError
+from mpcsim.errors import ScenarioError
 from mpcsim.scenario import load_scenario
+from scenarios.families import DEFAULT, NotOffered, families, find
 from scenarios.networks import ModelSettings, weights
 
 _SHOWN = 20
+_MICROBENCH = "microbench"
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ class Validation:
     def count(self) -> str:
         """Say how many rows are equal."""
         differ = sum(row.equal is False for row in self.rows)
-        open_rows = sum(row.equal is None for row in self.rows)
+        lacking = sum(not row.measured for row in self.rows)
+        open_rows = sum(row.equal is None for row in self.rows) - lacking
+        absent = f", {lacking} not offered" if lacking else ""
         unknown = f", {open_rows} without a formula" if open_rows else ""
         return (
-            f"{len(self.rows)} rows: {len(self.rows) - differ - open_rows} equal, {differ} differ{unknown}"
+            f"{len(self.rows)} rows: {len(self.rows) - differ - open_rows - lacking} equal, {differ} differ"
+            f"{unknown}{absent}"
         )
 
     def check(self) -> None:
@@ -77,6 +83,7 @@ def validate_scenario(scenario: str, file: Path | None = None) -> Validation:
     claimed = claims.load(file) if file is not None else ()
     loaded = load_scenario(scenario, search=SHIPPED)
     predict.predictor(loaded.workload, own_formulas(loaded))  # refused before a long run
+    predict.check_family(loaded.workload, loaded.tables.get("protocol", {}).get("family", DEFAULT))
     if file is not None:
         claims.check_measures(loaded.workload)
     measured = measure(scenario)
@@ -84,25 +91,52 @@ def validate_scenario(scenario: str, file: Path | None = None) -> Validation:
     return Validation(rows, [], claims.judge_in(claimed, measured, scenario) if file is not None else [])
 
 
-def validate_all(file: Path | None = None) -> Validation:
+def validate_all(
+    file: Path | None = None, family: str | None = None, parties: int | None = None
+) -> Validation:
     """Validate the grid of operations and of small networks, survey growth, judge claims.
 
     Args:
         file: claims, instead of the shipped ones.
+        family: the one family; all, where there is none.
+        parties: its servers, by default as many as it has.
 
     Raises:
-        InputError: the file of claims is not usable.
+        InputError: the file of claims is not usable, or there is no such family or number of servers.
     """
     claimed = claims.load(file or claims.SHIPPED)
-    rows = [*operation_rows(), *network_rows()]
-    return Validation(rows, list(growth.survey()), claims.judge_all(claimed))
+    if family is not None:
+        find(family, Path.cwd()).roster(parties)  # refused before the grid
+        claimed = tuple(one for one in claimed if one.family == family and one.parties in (None, parties))
+    elif parties is not None:
+        raise InputError("validate: --parties goes with --family; accepted: both, or neither")
+    chosen = [family] if family else list(families())
+    rows = [row for one in chosen for row in operation_rows(None, one, parties)]
+    if DEFAULT in chosen:
+        rows += network_rows()
+    surveyed = [row for one in chosen for row in growth.survey(one)]
+    return Validation(rows, surveyed, claims.judge_all(claimed))
 
 
-def operation_rows(operations: Sequence[str] | None = None) -> Iterator[Row]:
-    """Yield the rows of the microbench grid."""
-    for op, size, overrides in grid.cells(operations):
+def operation_rows(
+    operations: Sequence[str] | None = None, family: str = DEFAULT, parties: int | None = None
+) -> Iterator[Row]:
+    """Yield the rows of the microbench grid; of an operation that a family lacks, that it does."""
+    for op, size, overrides in grid.cells(operations, family, parties):
         named = [f"workload.op={op}", f"workload.size={size}"]
-        yield from predict.rows(measure("microbench", [*named, *overrides]))
+        try:
+            run = measure(_MICROBENCH, [*named, *overrides])
+        except (ScenarioError, NotOffered) as refused:
+            lacking = refused.reason if isinstance(refused, ScenarioError) else refused
+            if not isinstance(lacking, NotOffered):
+                raise
+            params = {"n": size} | dict(one.split("=", 1) for one in overrides if one.startswith("ring."))
+            of = find(family, Path.cwd())
+            n = len(of.roster(parties).servers)
+            reason = str(lacking).rpartition(": ")[2]
+            yield Row(op, params, None, None, {}, reason, family=of.name, parties=n)
+        else:
+            yield from predict.rows(run)
 
 
 def network_rows() -> Iterator[Row]:

@@ -47,7 +47,7 @@ class _Numbered:
 def _cells(rows: Sequence[Row], numbered: _Numbered) -> Grid:
     return [
         [
-            escaped(row.op),
+            escaped(row.where),
             escaped(params_text(row.params)),
             numbered.reference(row),
             _cost_text(row.predicted),
@@ -60,7 +60,7 @@ def _cells(rows: Sequence[Row], numbered: _Numbered) -> Grid:
 
 
 def _cost_text(found: Mapping[str, Any] | None) -> str:
-    if found is None:
+    if not found:
         return ""
     rounds = found["rounds"]
     return f"{rounds} round{'' if rounds == 1 else 's'}, {found['payload_bytes']:,} B"

@@ -135,7 +135,9 @@ def build_program(scenario: Scenario, registry: Mapping[str, str]) -> Program:
     except ScenarioError:
         raise
     except InputError as error:
-        raise scenario.refusal(error) from error.__cause__
+        refused = scenario.refusal(error)
+        refused.reason = error
+        raise refused from error.__cause__
 
 
 def _replicated(function: Function, scenario: Scenario) -> Program:

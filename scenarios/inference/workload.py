@@ -23,7 +23,7 @@ from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.network import forward, next_stage
 from scenarios.inference.report import HOSPITAL, DryRun, Report
-from scenarios.networks import LayerPlan, ModelSettings, shapes
+from scenarios.networks import LayerPlan, MaxPooling2D, ModelSettings, shapes
 from scenarios.networks import weights as weight_files
 from scenarios.settings import SecureSettings
 
@@ -59,6 +59,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
             f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
             "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
         )
+    for function in _functions(plans, settings.output.reveal):
+        secured.family.check(terms, function)
     for counts, places in windows.means(plans):
         secured.family.check(terms, "average_pool", counts=counts, places=places)
     wanted = weight_files.expected(settings.model)
@@ -85,6 +87,13 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         render=report.render,
         observe=report.observe,
     )
+
+
+def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[str]:
+    """Return what the network needs of a family besides products and means."""
+    needed = ["argmax"] if reveal == "class" else []
+    needed += ["max_pool"] if any(isinstance(plan.layer, MaxPooling2D) for plan in plans) else []
+    return needed + (["relu"] if any(plan.relu for plan in plans) else [])
 
 
 def _load(settings: InferenceSettings, scenario: Scenario) -> tuple[weight_files.Weights, Dataset]:

@@ -20,6 +20,10 @@ from scenarios.settings import SecureSettings
 __all__ = ["OPERATIONS", "Operation", "measured", "microbench"]
 
 CLIENT = "client"
+_FUNCTIONS = {
+    "trunc_exact": "truncate_exact", "compare": "less_than", "maxpool": "max_pool", "max": "maximum",
+}  # fmt: skip
+"""What operations are called as functions, where that differs."""
 
 
 class MicrobenchWorkload(BaseModel):
@@ -63,8 +67,9 @@ def measured(
     ring = secured.terms.ring
     if operation.plan is not None:
         operation.plan(ring, settings.of_replicated3(op).accuracy)
-    if operation.function is not None:
-        secured.family.check(secured.terms, operation.function, **operation.arguments)
+    if operation.view:
+        asked = operation.function or _FUNCTIONS.get(op, op)
+        secured.family.check(secured.terms, asked, **operation.arguments)
     shapes = operation.shapes(size)
     want: Values | None = None
     if settings.dry_run:

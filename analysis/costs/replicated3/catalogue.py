@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.costs.algebra import Cost
+from analysis.costs.families import Formula as AnyFormula
 from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import conversions, functions, layers, operations
 from analysis.costs.replicated3.setting import Setting
@@ -28,24 +29,10 @@ _PLACE = "Catrina, Saxena 2010, §5; Sklansky 1960; constructions.md#leading-bit
 
 
 @dataclass(frozen=True)
-class Formula:
-    """What a named operation costs.
+class Formula(AnyFormula):
+    """What a named operation costs three servers; it looks at everything where it does not say."""
 
-    Attributes:
-        cost: takes the setting and the size.
-        source: where it comes from.
-        depends: the parts of the setting that it looks at.
-        general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
-    """
-
-    cost: Callable[[Setting, Number], Cost]
-    source: str
     depends: tuple[str, ...] = _EVERYTHING
-    general: bool = True
-
-    def symbols(self, setting: Setting) -> Setting:
-        """Return the setting with symbols for what the formula is general in."""
-        return setting.symbolic() if self.general else setting
 
 
 def _maximum(entries: int) -> Callable[[Setting, Number], Cost]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -104,6 +104,11 @@ class Setting:
         from analysis.costs import symbolic
 
         return replace(self, l=symbolic.l, f=symbolic.f, V=symbolic.V, radix=symbolic.m, digit=symbolic.d)
+
+    def params(self, keys: Sequence[str]) -> dict[str, Any]:
+        """Return those parts as parameters of a row; the radix, where the comparison has digits."""
+        digits = self.comparison in RADIX
+        return {key: getattr(self, key) for key in keys if digits or key != "radix"}
 
     def numbers(self, n: int) -> tuple[Number, ...]:
         """Return what `symbolic.compiled` formulas take, for n values."""

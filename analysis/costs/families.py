@@ -1,0 +1,96 @@
+"""Formulas by family and operation, and what a formula of any family looks at.
+
+A family's formulas are the `OPERATIONS` of its package beside this module, or the `FORMULAS` of the file
+that a user's own family is in.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analysis.costs.algebra import Cost
+from analysis.costs.numbers import Number
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What a named operation costs.
+
+    Attributes:
+        cost: takes the setting and the size.
+        source: where it comes from.
+        depends: the parts of the setting that it looks at.
+        general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
+    """
+
+    cost: Callable[[Any, Number], Cost]
+    source: str
+    depends: tuple[str, ...] = ()
+    general: bool = True
+
+    def symbols(self, setting: Any) -> Any:
+        """Return the setting with symbols for what the formula is general in."""
+        return setting.symbolic() if self.general else setting
+
+
+@dataclass(frozen=True)
+class FamilySetting:
+    """Ring sizes, parties and choices of a family that has no setting of its own.
+
+    Attributes:
+        l: ring bits.
+        f: fraction bits.
+        V: signed bits of a value.
+        parties: servers.
+        threshold: how many may collude.
+        choices: the keys of `[protocol]`, defaults filled in.
+    """
+
+    l: Number = 64  # noqa: E741  # the literature's name
+    f: Number = 16
+    V: Number = 31
+    parties: int = 1
+    threshold: int = 0
+    choices: tuple[tuple[str, Any], ...] = ()
+    radix: Number = 0
+    digit: Number = 0
+
+    @classmethod
+    def read(
+        cls, ring: Mapping[str, Any], protocol: Mapping[str, Any], parties: Mapping[str, Any]
+    ) -> FamilySetting:
+        """Return the setting that the blocks of a run record say."""
+        sizes = (ring["bits"], ring["fraction_bits"], ring["value_bits"])
+        return cls(*sizes, parties["n"], parties["threshold"], tuple(protocol.items()))
+
+    def choice(self, key: str) -> Any:
+        """Return what a key of `[protocol]` says."""
+        return dict(self.choices)[key]
+
+    def symbolic(self) -> FamilySetting:
+        """Return the same choices with symbols for the ring's numbers."""
+        from analysis.costs import symbolic
+
+        return replace(self, l=symbolic.l, f=symbolic.f, V=symbolic.V)
+
+    def numbers(self, n: int) -> tuple[Number, ...]:
+        """Return what `symbolic.compiled` formulas take, for n values."""
+        return n, self.l, self.f, self.V, self.radix, self.digit
+
+    def params(self, keys: tuple[str, ...]) -> dict[str, Any]:
+        """Return those parts as parameters of a row."""
+        held = {"l": self.l, "f": self.f, "V": self.V} | dict(self.choices)
+        return {key: held[key] for key in keys if key in held}
+
+
+def operations(family: str) -> Mapping[str, Formula]:
+    """Return a family's formulas by operation; none, where it has no package of them."""
+    name = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        return {}
+    found: Mapping[str, Formula] = importlib.import_module(name).OPERATIONS
+    return found

@@ -1,0 +1,21 @@
+"""Formulas by the names of the microbench: none sends."""
+
+from __future__ import annotations
+
+from analysis.costs.algebra import Cost
+from analysis.costs.families import FamilySetting, Formula
+from analysis.costs.numbers import Number
+
+_NAMES = (
+    "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare", "equal",
+    "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal", "exp", "log",
+    "sqrt", "rsqrt", "sigmoid", "softmax",
+)  # fmt: skip
+
+
+def _nothing(_setting: FamilySetting, _n: Number) -> Cost:
+    """Return the cost of one server that computes by itself."""
+    return Cost((0,))
+
+
+OPERATIONS = {name: Formula(_nothing, "by definition", ("l",)) for name in _NAMES}

@@ -1,0 +1,178 @@
+"""Every family through every operation: values against the clear, costs against formulas, edges."""
+
+import json
+
+import numpy as np
+import pytest
+
+import scenarios
+from analysis.predict import SHIPPED, measure
+from analysis.predict import run as predict
+from mpcsim import InputError, simulate
+from mpcsim.scenario import load_scenario, workload
+from protocols.domains import Ring
+from protocols.family import NotOffered, Terms
+from protocols.functions import argmax, equal, less_than, maximum, multiply_fixed, relu, truncate_exact
+from protocols.layers import average_pool, max_pool
+from scenarios.families import families
+from scenarios.probes.microbench import OPERATIONS
+
+RINGS = {
+    64: ["ring.bits=64", "ring.fraction_bits=16", "ring.value_bits=31"],
+    32: ["ring.bits=32", "ring.fraction_bits=8", "ring.value_bits=20"],
+}
+FAMILIES = list(families())
+EXACT = {
+    "reveal", "mul", "compare", "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max",
+    "argmax", "trunc_exact",
+}  # fmt: skip
+TARGET = 4.0  # units 2^−f, relative to max(1, |result|)
+
+
+def _measured(op, size, family, ring):
+    chosen = [f"workload.op={op}", f"workload.size={size}", f"protocol.family={family}", *RINGS[ring]]
+    return measure("microbench", chosen)
+
+
+@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize("op", OPERATIONS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_operation_gives_what_the_clear_does_at_the_cost_of_its_formula(family, op, ring):
+    for size in (1, 7):
+        try:
+            found = _measured(op, size, family, ring)
+        except (InputError, NotOffered) as error:
+            reason = getattr(error, "reason", error)
+            assert isinstance(reason, NotOffered)
+            pytest.skip(str(reason))
+        units = found.output["max_error"] * 2 ** RINGS_F[ring]
+        assert units <= (0.0 if op in EXACT else TARGET), units
+        (row,) = predict.rows(found)
+        assert row.equal, row.difference() if row.equal is False else "no formula"
+
+
+RINGS_F = {64: 16, 32: 8}
+
+
+def _run(family, program, shape, *arrays):
+    """Return the integers that the client learns of program(view, *values), of that shape."""
+    ring, chosen = Ring(), families()[family]
+    roster = chosen.roster()
+    terms = Terms(ring, chosen.Choices(), roster)
+    words = [ring.encode(array) for array in arrays]
+
+    async def server(party):
+        me = await chosen.join(party, terms)
+        values = []
+        for number, one in enumerate(words):
+            with party.channel(f"input/{number}"):
+                values.append(await me.take("client", one.shape))
+        result = await program(me, *values)
+        assert result.shape == shape
+        with party.channel("result"):
+            me.show(result, "client")
+
+    async def client(party):
+        for number, one in enumerate(words):
+            with party.channel(f"input/{number}"):
+                chosen.give(party, terms, one)
+        with party.channel("result"):
+            return await chosen.learn(party, terms, shape)
+
+    run = simulate(roles={**dict.fromkeys(roster.actors, server), "client": client}, seed=1)
+    return ring.signed(run.outputs["client"])
+
+
+def _check(family, program, want, *arrays, units=0, scaled=True):
+    """Compare with what is wanted, to so many units 2^−f, relative to max(1, |want|)."""
+    want = np.asarray(want)
+    found = _run(family, program, want.shape, *arrays)
+    scale = 2.0**16 if scaled else 1.0
+    assert (np.abs(found - want * scale) <= units * np.maximum(1, np.abs(want))).all()
+
+
+def _values(*shape, seed=3):
+    return np.rint(np.random.default_rng(seed).uniform(-90, 90, shape) * 2**16) / 2**16
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (3, 1, 5), (2, 0, 3)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_shapes_and_edges_of_elementwise_operations(family, shape):
+    x, y = _values(*shape), _values(*shape, seed=4)
+    _check(family, relu, np.maximum(x, 0), x)
+    _check(family, less_than, x < y, x, y, scaled=False)
+    _check(family, equal, x == x, x, x, scaled=False)
+    _check(family, multiply_fixed, x * y, x, y, units=1.01)
+    _check(family, truncate_exact, np.floor(x), x, scaled=False)
+
+
+@pytest.mark.parametrize("entries", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_largest_of_any_number(family, entries):
+    x = _values(4, entries)
+    _check(family, maximum, x.max(axis=1), x)
+    _check(family, argmax, x.argmax(axis=1), x, scaled=False)
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "padding"),
+    [
+        ((2, 2), (2, 2), ((0, 0), (0, 0))),
+        ((3, 2), (1, 3), ((0, 0), (0, 0))),
+        ((3, 3), (2, 2), ((1, 1), (1, 0))),
+        ((1, 1), (1, 1), ((0, 0), (0, 0))),
+    ],
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_windows_of_any_form(family, window, stride, padding):
+    x = _values(2, 7, 6, 3)
+    widths = ((0, 0), *padding, (0, 0))
+    least = np.pad(x, widths, constant_values=-(2.0**14))
+    view = np.lib.stride_tricks.sliding_window_view(least, window, (1, 2))[:, :: stride[0], :: stride[1]]
+    _check(family, lambda me, v: max_pool(me, v, window, stride, padding), view.max(axis=(-2, -1)), x)
+    zeros = np.lib.stride_tricks.sliding_window_view(np.pad(x, widths), window, (1, 2))
+    means = zeros[:, :: stride[0], :: stride[1]].mean(axis=(-2, -1))
+    _check(family, lambda me, v: average_pool(me, v, window, stride, padding), means, x, units=4)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bits_are_a_boolean_algebra(family):
+    x, y = _values(9), _values(9, seed=5)
+    x[0] = 0
+
+    async def program(me, x, y):
+        b, c = await me.negative(x), await me.negative(y)
+        found = [me.xor(b, c), await me.both(b, c), me.opposite(b)]
+        found.append(await me.from_value(await me.to_value(b)))
+        numbers = [await me.to_value(one) for one in found]
+        return me.stack([*numbers, await me.select(b, y)])
+
+    b, c = x < 0, y < 0
+    want = [b ^ c, b & c, ~b, b, np.where(b, y, 0) * 2.0**16]
+    _check(family, program, np.stack([np.asarray(one, float) for one in want]), x, y, scaled=False)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", ["pomic_inference", "lenet", "microbench", "pomic_paper"])
+def test_a_shipped_scenario_runs_on_any_family_with_no_other_flag(name, family):
+    loaded = load_scenario(name, [f"protocol.family={family}", "engine.trace=false"], None, SHIPPED)
+    program = workload.build_program(loaded, scenarios.WORKLOADS)
+    run = workload.run_program(program, loaded)
+    output = program.summarize(run)
+    json.dumps(program.describe)
+    assert program.describe["family"] == family
+    assert program.describe["security"]["apart"]
+    if output.get("logits"):
+        assert output["max_logit_error"] <= 2.0**-8
+        assert output["predictions"] == output["clear_predictions"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_dry_run_costs_what_a_run_does(family):
+    costs = []
+    for dry in ("true", "false"):
+        chosen = [f"protocol.family={family}", f"dry_run={dry}", "engine.trace=false"]
+        loaded = load_scenario("pomic_inference", chosen, None, SHIPPED)
+        run = workload.run_program(workload.build_program(loaded, scenarios.WORKLOADS), loaded)
+        costs.append([run.rounds, run.makespan_ns, run.payload_bytes, run.messages])
+    assert costs[0] == costs[1]
