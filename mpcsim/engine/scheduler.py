@@ -238,9 +238,8 @@ class Scheduler:
         else:
             party._strand = None
         if type(wanted) is tuple:
-            if len(wanted) == 2 and wanted not in party._waiting:
+            if len(wanted) == 2 and party._waiting.setdefault(wanted, strand) is strand:
                 strand.waiting = wanted
-                party._waiting[wanted] = strand
             else:
                 self._wait(strand, wanted)
         else:
@@ -487,7 +486,7 @@ class Scheduler:
             run = outer.children[key] = SpanRun(name, op, outer, self._spans, strand.phase)
         run.enter(strand.depth, self.time_of(party), strand.phase)
         strand.span = run
-        strand.account = None
+        strand.accounts = None
         self.note(ENTER, strand)
         if self.watch is not None:
             self.watch.resume()
@@ -501,7 +500,7 @@ class Scheduler:
         run.leave(strand.depth, self.time_of(party))
         self.note(LEAVE, strand)
         strand.span = outer
-        strand.account = None
+        strand.accounts = None
         if self.watch is not None:
             self.watch.resume()
 
@@ -520,7 +519,7 @@ class Scheduler:
         now = self.time_of(party)
         if strand.phase is not None:
             strand.phase.visit(strand.since, now, strand.depth)
-        strand.phase, strand.since, strand.account = phase, (now, strand.depth), None
+        strand.phase, strand.since, strand.accounts = phase, (now, strand.depth), None
         self.note(PHASE, strand, value=NONE if phase is None else phase.number)
         if self.watch is not None:
             self.watch.resume()

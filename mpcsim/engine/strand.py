@@ -128,7 +128,7 @@ class Strand:
         heard: whose message it received last, -1 before the first.
         stages: depth on entering each of its stages so far.
         queued: whether it waits for the sibling before it to leave a stage.
-        account: what the party sent in `span` and `phase`, once it sent something.
+        accounts: what the party sent in `span` and `phase`, by receiver, once it sends something.
         phase: the phase that it is in, where there is one.
         since: (time, depth) from which on it, or the strand whose child it is, is in that phase.
         carried_ns: compute of the strand that no event of the trace holds yet.
@@ -138,7 +138,7 @@ class Strand:
     """
 
     __slots__ = (
-        "account", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
+        "accounts", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
         "missing", "number", "parent", "party", "phase", "position", "queued", "results", "resume",
         "shared", "since", "span", "stages", "timer", "waiting", "watched",
     )  # fmt: skip
@@ -158,7 +158,7 @@ class Strand:
         self.resume = coroutine.send
         self.channel = channel
         self.span = span
-        self.account: Traffic | None = None
+        self.accounts: dict[int, Traffic] | None = None
         self.phase: PhaseRun | None = parent.phase if parent else None
         self.since: tuple[int, int] = parent.since if parent else (0, 0)
         self.number = number

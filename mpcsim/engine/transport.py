@@ -74,7 +74,6 @@ class Transport:
         self._faults = faults
         self.links = LinkAccounts(0)
         self._parties: Sequence[Actor] = []
-        self._rows: list[dict[int, list[int]]] = []
 
     def attach(self, scheduler: Runner, parties: Sequence[Actor]) -> None:
         """Connect to what runs the parties; the accounts of each are by receiver."""
@@ -83,7 +82,6 @@ class Transport:
         self._trace = scheduler.trace
         self._parties = parties
         self.links = LinkAccounts(len(parties))
-        self._rows = self.links.rows
 
     def put_measured(self, party: Actor, strand: Strand, to: int, payload: Any) -> None:
         """Do what `put` does, at the party's own time, and charge nobody for it."""
@@ -98,7 +96,10 @@ class Transport:
     def put(self, party: Actor, strand: Strand, to: int, payload: Any, now: int = NONE) -> None:
         """Weigh a message, account for it and put it on its link."""
         sender = party.id
-        account = self._rows[sender].get(to)
+        accounts = strand.accounts
+        if accounts is None:
+            accounts = strand.accounts = strand.span.accounts(sender, strand.phase)
+        account = accounts.get(to)
         if account is None and (not 0 <= to < party.n or to == sender):
             raise UsageError(party._no_such_party("send to", to))
         payload, payload_bytes, wire_bytes, body = weigh(payload)
@@ -116,16 +117,10 @@ class Transport:
         else:
             self.digest.large(body)  # type: ignore[arg-type]  # a list
         if account is None:
-            account = self._rows[sender][to] = [0, 0, 0]
-        account[0] += 1
-        account[1] += payload_bytes
-        account[2] += wire_bytes
-        traffic = strand.account
-        if traffic is None:
-            traffic = strand.account = strand.span.account(sender, strand.phase)
-        traffic.messages += 1
-        traffic.payload_bytes += payload_bytes
-        traffic.wire_bytes += wire_bytes
+            account = accounts[to] = self.links.open(sender, to)
+        account.messages += 1
+        account.payload_bytes += payload_bytes
+        account.wire_bytes += wire_bytes
         message = (strand.depth + 1, payload, number)
         if self._watched:
             self._record(strand, (now, sender, to, wire_bytes), body, message)

@@ -23,6 +23,8 @@ _PACK = msgpack.Packer(use_bin_type=True).pack
 _SMALL: Final = 2048  # a body up to this size is copied for the digest
 _MOST_HEADS: Final = 4096
 _HEADS: dict[Any, dict[tuple[int, ...], tuple[int, int, bytes]]] = {}  # see `_array_head`
+_NO_HEADS: Final[dict[tuple[int, ...], tuple[int, int, bytes]]] = {}
+_NDARRAY: Final = np.ndarray
 _LONGEST_DTYPE: Final = 8  # characters, as in "<f8"
 _READY: Final = 0x1 | 0x4  # flags of an array: in C order, with data of its own
 _FLAGS: Final = _READY | 0x400  # and writeable, which is seen to
@@ -64,25 +66,21 @@ def weigh(payload: Any) -> tuple[Any, int, int, bytes | list[Any]]:
     The identity of a small body is one bytes object.
     """
     kind = type(payload)
-    if kind is int and -(2**63) <= payload < 2**64:
-        body: bytes = _PACK(payload)
-        size = len(body)
-        return payload, size, _CHANNEL_HEADER + size, body
-    if kind is np.ndarray:
-        dtype, shape = payload.dtype, payload.shape
-        heads = _HEADS.get(dtype)
-        head = None if heads is None else heads.get(shape)
-        if head is None:
-            head = _array_head(dtype, shape)
+    if kind is _NDARRAY:
+        head = _HEADS.get(payload.dtype, _NO_HEADS).get(payload.shape)
+        wire, size, packed = _array_head(payload.dtype, payload.shape) if head is None else head
         flags = payload.flags.num & _FLAGS
         if flags != _READY:
             if flags & _READY != _READY:
                 payload = _own(payload)
             payload.flags.writeable = False
-        wire, size, packed = head
         if size <= _SMALL:
             return payload, size, wire, packed + payload.tobytes()
         return payload, size, wire, [packed, _data(payload)]
+    if kind is int and -(2**63) <= payload < 2**64:
+        body: bytes = _PACK(payload)
+        size = len(body)
+        return payload, size, _CHANNEL_HEADER + size, body
     identity: list[Any] = []
     frozen, payload_bytes, body_bytes = _seal(payload, identity)
     if body_bytes <= _SMALL:

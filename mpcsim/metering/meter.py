@@ -14,7 +14,7 @@ from typing import Any
 
 from mpcsim.metering.fingerprint import WORTHWHILE, fingerprint, size
 from mpcsim.metering.phases import PhaseRun
-from mpcsim.metering.traffic import Traffic
+from mpcsim.metering.traffic import Traffic, total
 from mpcsim.paths import Path
 from mpcsim.texts import utf8
 
@@ -41,19 +41,28 @@ class PartyCost:
 class LinkAccounts(Mapping[tuple[int, int], Traffic]):
     """What was sent, by directed link (from, to); links that carried nothing take no place.
 
+    A link's traffic is the sum of that of the spans and phases which it served: each message is counted
+    once, in the account of its link, span and phase.
+
     Attributes:
-        rows: by sender: by receiver: [messages, payload bytes, wire bytes].
+        rows: by sender: by receiver: the accounts of the link.
     """
 
     def __init__(self, parties: int) -> None:
-        self.rows: list[dict[int, list[int]]] = [{} for _ in range(parties)]
+        self.rows: list[dict[int, list[Traffic]]] = [{} for _ in range(parties)]
+
+    def open(self, sender: int, to: int) -> Traffic:
+        """Return a new account of a link."""
+        account = Traffic()
+        self.rows[sender].setdefault(to, []).append(account)
+        return account
 
     def __getitem__(self, link: tuple[int, int]) -> Traffic:
         """Return the account of a link."""
         sender, to = link
         if not 0 <= sender < len(self.rows):
             raise KeyError(link)
-        return Traffic(*self.rows[sender][to])
+        return total(self.rows[sender][to])
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield the links that carried something, by sender and receiver."""
@@ -66,8 +75,8 @@ class LinkAccounts(Mapping[tuple[int, int], Traffic]):
 
     def of_sender(self, sender: int) -> Traffic:
         """Return the account of all links of a sender."""
-        rows = list(self.rows[sender].values())  # at once: another thread may look while the run goes on
-        return Traffic(*map(sum, zip(*rows, strict=True))) if rows else Traffic()
+        links = list(self.rows[sender].values())  # at once: another thread may look while the run goes on
+        return total(account for accounts in links for account in list(accounts))
 
 
 class SpanRun:
@@ -76,7 +85,7 @@ class SpanRun:
     Attributes:
         path: see `mpcsim.paths`.
         number: the place among the occurrences of the run, in order of appearance; 0 is the run.
-        sent: what was sent with this as the innermost span, by party, in one phase or in none.
+        sent: what was sent with this as the innermost span, by party, in one phase or in none; by receiver.
         phase: in which all parties entered it; None where some did in another, or in none.
         compute_ns: processor time with this as the innermost span, by party.
     """
@@ -99,13 +108,13 @@ class SpanRun:
         self.entered_depth = self.entered_at = 0
         self.left_depth = self.left_at = 0
         self.compute_ns: dict[int, int] = {}
-        self.sent: dict[tuple[int, PhaseRun | None], Traffic] = {}
+        self.sent: dict[tuple[int, PhaseRun | None], dict[int, Traffic]] = {}
 
-    def account(self, party: int, phase: PhaseRun | None) -> Traffic:
-        """Return the account of what a party sends in a phase with this as its innermost span."""
+    def accounts(self, party: int, phase: PhaseRun | None) -> dict[int, Traffic]:
+        """Return the accounts, by receiver, of what a party sends in a phase while this is its innermost span."""
         found = self.sent.get((party, phase))
         if found is None:
-            found = self.sent[party, phase] = Traffic()
+            found = self.sent[party, phase] = {}
             if phase is not None:
                 phase.sent.append((party, found))
         return found
@@ -205,8 +214,9 @@ def collect_spans(root: SpanRun) -> list[SpanCost]:
     for run in reversed(list(inclusive)):  # children before parents
         whole = inclusive.pop(run)
         _merge(whole, SpanCost(run.path, run.op, compute_ns=run.compute_ns))
-        for (party, _), traffic in run.sent.items():
-            whole.sent.setdefault(party, Traffic()).add(traffic)
+        for (party, _), accounts in run.sent.items():
+            for traffic in accounts.values():
+                whole.sent.setdefault(party, Traffic()).add(traffic)
         _merge(costs[run.path], whole)
         if run.parent in inclusive:
             _merge(inclusive[run.parent], whole)

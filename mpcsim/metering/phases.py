@@ -22,7 +22,7 @@ class PhaseRun:
 
     Attributes:
         number: place among the phases, in order of appearance.
-        sent: what parties sent in it, one entry for each party and span.
+        sent: what parties sent in it, by receiver: one entry for each party and span.
         compute_ns: processor time by party.
     """
 
@@ -31,7 +31,7 @@ class PhaseRun:
     def __init__(self, name: str, number: int) -> None:
         self.name = name
         self.number = number
-        self.sent: list[tuple[int, Traffic]] = []
+        self.sent: list[tuple[int, dict[int, Traffic]]] = []
         self.compute_ns: dict[int, int] = {}
         self._times: list[Stretch] = []
         self._most = _MANY
@@ -71,8 +71,9 @@ class PhaseRun:
         found = PhaseCost(
             self.name, length(self._depths), *extent(self._times), compute_ns=dict(self.compute_ns)
         )
-        for party, traffic in self.sent:
-            found.sent.setdefault(party, Traffic()).add(traffic)
+        for party, accounts in self.sent:
+            for traffic in accounts.values():
+                found.sent.setdefault(party, Traffic()).add(traffic)
         return found
 
 

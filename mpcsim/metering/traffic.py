@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -24,3 +25,11 @@ class Traffic:
         self.messages += other.messages
         self.payload_bytes += other.payload_bytes
         self.wire_bytes += other.wire_bytes
+
+
+def total(accounts: Iterable[Traffic]) -> Traffic:
+    """Return what several accounts hold together."""
+    found = Traffic()
+    for account in accounts:
+        found.add(account)
+    return found
