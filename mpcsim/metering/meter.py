@@ -111,7 +111,7 @@ class SpanRun:
         self.sent: dict[tuple[int, PhaseRun | None], dict[int, Traffic]] = {}
 
     def accounts(self, party: int, phase: PhaseRun | None) -> dict[int, Traffic]:
-        """Return the accounts, by receiver, of what a party sends in a phase while this is its innermost span."""
+        """Return what a party sends in a phase while this is its innermost span, by receiver."""
         found = self.sent.get((party, phase))
         if found is None:
             found = self.sent[party, phase] = {}
