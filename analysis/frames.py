@@ -68,6 +68,7 @@ def configuration(record: Record) -> dict[str, Any]:
     """Return what was run, by dotted key: the scenario, with the defaults that the summary knows."""
     known = {key: record.summary.get(key) or {} for key in ("network", "ring", "protocol")}
     flat = flatten(record.scenario.document) | flatten(known)
+    flat |= {"family": record.summary["family"]} if "family" in record.summary else {}
     flat["mpcsim"] = record.summary.get("mpcsim")
     return {key: value for key, value in flat.items() if key not in _NOT_COMPARED}
 
@@ -95,7 +96,29 @@ def marked(record: Record, text: str) -> str:
     return text if record.finished else f"{text} (unfinished)"
 
 
+def family(record: Record) -> str:
+    """Return the family of a run, with its helpers; "" of a run without."""
+    name, helpers = record.summary.get("family", ""), record.summary.get("parties", {}).get("helpers")
+    return f"{name} with {', '.join(helpers)}" if helpers else str(name)
+
+
+def security(record: Record) -> str:
+    """Return what the family of a run protects from, and who must not collude; "" of a run without."""
+    return str(record.summary.get("security", {}).get("text", ""))
+
+
+def family_labels(records: Sequence[Record]) -> list[str]:
+    """Return each run's family and security, and what else tells runs of one family apart."""
+    found = [f"{family(record)}: {security(record)}" for record in records]
+    if len(set(found)) == len(found):
+        return found
+    return [f"{one} ({record.folder.name})" for one, record in zip(found, records, strict=True)]
+
+
 def _labels(records: Sequence[Record]) -> list[str]:
+    families = [record.summary.get("family") for record in records]
+    if None not in families and len(set(families)) == len(families):
+        return [str(one) for one in families]
     names = [str(record.summary["name"]) for record in records]
     if len(records) == 1:
         return names

@@ -31,6 +31,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
 from types import ModuleType
@@ -483,6 +484,10 @@ class Family(ABC):
         address = prf.nonce(channel, purpose, call)
         words: Words = self.kernels.expand_words(key, address, shape, dtype or self.ring.dtype)
         return words
+
+    def online(self) -> AbstractContextManager[None]:
+        """Label what computes on inputs as the phase `online`, in a family that has others besides."""
+        return self.party.phase("online") if len(self.phases) > 1 else nullcontext()
 
     async def meet(self) -> None:
         """Have all servers know of each other's work so far: one round of messages that say nothing."""

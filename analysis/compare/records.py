@@ -127,6 +127,8 @@ class Comparison:
                     "name": record.summary["name"],
                     "digest": record.summary["digest"],
                     "finished": record.finished,
+                    "family": record.summary.get("family"),
+                    "security": frames.security(record) or None,
                 }
                 for label, record in zip(self.labels, self.records, strict=True)
             ],
@@ -149,6 +151,12 @@ class Comparison:
             for label, record in zip(self.labels, self.records, strict=True)
             if not record.finished
         ]
+        if len({record.summary.get("family") for record in self.records}) > 1:
+            notes += [
+                f"{shown(frames.family(record))}: {frames.security(record)}"
+                for record in self.records
+                if "family" in record.summary
+            ]
         return [*notes, *self._settings(), self._table("Totals", self.totals), *self._span_tables()]
 
     def _settings(self) -> list[RenderableType]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analysis.costs.algebra import Cost
@@ -25,12 +25,14 @@ class Formula:
         source: where it comes from.
         depends: the parts of the setting that it looks at.
         general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
+        phases: of a family with phases, what the operation costs in each; `cost` is of all together.
     """
 
     cost: Callable[[Any, Number], Cost]
     source: str
     depends: tuple[str, ...] = ()
     general: bool = True
+    phases: Mapping[str, Callable[[Any, Number], Cost]] = field(default_factory=dict, hash=False)
 
     def symbols(self, setting: Any) -> Any:
         """Return the setting with symbols for what the formula is general in."""

@@ -58,6 +58,10 @@ def _sweeps_over_both(found: Sources) -> bool:
     return any({"network.latency", "network.bandwidth"} <= set(sweep.varied) for sweep in found.sweeps)
 
 
+def _several_families(found: Sources) -> bool:
+    return len({record.summary.get("family") for record in found.records} - {None}) > 1
+
+
 def _trains(found: Sources) -> bool:
     return any(_epochs(record.summary) for record in found.records)
 
@@ -85,6 +89,10 @@ KINDS = (
     Kind(
         "compare", "runs side by side: totals, and rounds, bytes and time by layer",
         "two or more run records", lambda found: len(found.records) > 1, "analysis.figures.compare:draw",
+    ),
+    Kind(
+        "families", "families on one scenario: rounds, bytes by phase, makespan over the network, security",
+        "run records of two or more families", _several_families, "analysis.figures.families:draw",
     ),
     Kind(
         "training", "accuracy and loss by epoch, beside the clear and the paper's (POMIC figures 6 to 9)",

@@ -67,6 +67,12 @@ def predictor(workload: str, formulas: Formulas | None = None) -> Predictor:
 
 # Microbench
 
+_NOTHING = {"rounds": 0, "payload_bytes": 0}
+
+
+def _part(rounds: int, payload_bytes: int, **_: Any) -> dict[str, int]:
+    return {"rounds": rounds, "payload_bytes": payload_bytes}
+
 
 def microbench_row(measured: Measured, label: str, formulas: Formulas | None = None) -> list[Row]:
     """Return the row of one operation, from its span, which holds neither input nor output."""
@@ -87,6 +93,13 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
     except NoFormula as missing:
         return [Row(label + op, params, None, None, found, f"{NONE_YET}: {missing}", **of)]
     predicted = cost(priced.rounds, among(priced.sent, len(found["per_party"])))
+    if known.phases:
+        parts = {name: part(setting, size) for name, part in known.phases.items()}
+        measured_parts = output.get("phases", {})
+        predicted |= {"phases": {name: _part(one.rounds, one.bytes) for name, one in parts.items()}}
+        names = dict.fromkeys([*parts, *measured_parts])
+        split = {name: _part(**measured_parts.get(name, _NOTHING)) for name in names}
+        found = found | {"phases": split}
 
     def build(setting: Any, n: Number) -> Symbolic:
         symbols = known.cost(setting, n)

@@ -153,7 +153,7 @@ class _Job:
                 with party.channel(f"weights/{name}"):
                     weights[name] = await me.take(OWNER, words.shape)
             images = await self._receive(me, 0)
-        with party.span("inference"):
+        with party.span("inference"), me.online():
             if len(self.batches) == 1:
                 result = await self._classify(me, weights, images)
             else:

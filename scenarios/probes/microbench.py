@@ -92,12 +92,28 @@ def measured(
             "payload_bytes": span.payload_bytes,
             "payload_bytes_per_party": parties,
             "bytes_per_party_and_value": span.payload_bytes / servers / size,
+            **_by_phase(run),
             "max_error": None
             if want is None
             else float((np.abs(got - want) / np.maximum(1, np.abs(want))).max()),
         }
 
     return Program(roles, summarize, settings.describe(scenario), _render)
+
+
+def _by_phase(run: Run) -> dict[str, Any]:
+    """Return what the operation cost in each of its family's phases; nothing, where it has none."""
+    if not run.phases:
+        return {}
+    phases = {
+        name: {
+            "rounds": phase.rounds,
+            "payload_bytes": phase.payload_bytes,
+            "makespan_s": phase.makespan_ns / 1e9,
+        }
+        for name, phase in run.phases.items()
+    }
+    return {"phases": phases}
 
 
 def _inputs(
@@ -140,7 +156,7 @@ class _Job:
             with party.channel(f"input/{number}"):
                 values.append(await me.take(CLIENT, words.shape))
         taken = me if self.operation.view else me.native
-        with nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
+        with me.online(), nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
             result = await self.operation.protocol(taken, *values)
         with party.channel("result"):
             if isinstance(result, Opened):  # all servers know
