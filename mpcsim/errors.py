@@ -60,6 +60,23 @@ class RecvTimeout(RunError, TimeoutError):
     """`party.recv` waited for its whole timeout; a protocol may catch it and go on."""
 
 
+class PeerAborted(RunError):
+    """A party that this one waits for has aborted; a protocol may catch it, and abort or finish itself.
+
+    A program that it leaves aborts in turn.
+
+    Attributes:
+        party: id of who aborted; `role` is its role.
+        reason: what it said.
+    """
+
+    def __init__(self, party: int, role: str, reason: str) -> None:
+        super().__init__(f"party {party} ({role}) aborted: {reason}")
+        self.party = party
+        self.role = role
+        self.reason = reason
+
+
 class Interrupted(KeyboardInterrupt):
     """The user stopped the run (Ctrl-C); it is no `Exception`, so that nothing swallows it by mistake.
 

@@ -44,6 +44,7 @@ class _Head(BaseModel):
     description: str = ""
     seed: Annotated[int, Field(ge=0)] | None = None
     folder: str = "."
+    expect: Literal["finish", "abort"] = "finish"
     engine: EngineSettings = EngineSettings()
 
 
@@ -59,6 +60,7 @@ class Scenario:
         workload: a shipped name, or "file.py:function".
         network: the emulated network.
         engine: clock, compute, trace, speeds of processors.
+        expect: "abort": the run is as it should be where parties abort, and only then.
         faults: the rules of `[[faults]]`.
         tables: all that the engine does not know; `workload` in it holds the further keys of
             `[workload]`.
@@ -77,6 +79,7 @@ class Scenario:
     document: dict[str, Any] = field(repr=False)
     source: str = field(compare=False)
     faults: tuple[Any, ...] = ()
+    expect: str = "finish"
 
     def refusal(self, text: object) -> ScenarioError:
         """Return the error that says what is wrong with this scenario."""
@@ -137,6 +140,7 @@ def _scenario(document: dict[str, Any], path: Path, source: str) -> Scenario:
         document=document | {"name": settings.name, "folder": str(folder)},
         source=source,
         faults=_faults(document.get("faults", [])),
+        expect=settings.expect,
     )
 
 

@@ -130,6 +130,7 @@ def simulate(
         wall_s=time.perf_counter() - started,
         events=recorder,
         faults=[] if injector is None else injector.acts,
+        aborts={names[party]: reason for party, reason in scheduler.aborts.items()},
         timeouts=scheduler.timeouts,
         resent=emulator.resent,
         shared=scheduler.shared,

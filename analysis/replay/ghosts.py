@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.replay.structure import END, FORK, RECV, SEND, SLEEP, STAGE, NotRetimable, Structure
+from analysis.replay.choices import Choices
+from analysis.replay.structure import ANY, END, FORK, RECV, SEND, SLEEP, STAGE, NotRetimable, Structure
 from mpcsim import InputError
 from mpcsim.engine import VirtualClock
 from mpcsim.tcp import Held
@@ -78,11 +79,13 @@ def _instant(
     mail: list[deque[int] | None] = [None] * len(waiting)
     soon, at = clock.soon, clock.at
     finished = 0
+    choices = Choices(structure, waiting, mail)
     queue = _Queue(structure, place, times, ready, lambda strand: soon(step, strand))
 
     def deliver(box: int, message: int) -> None:
         strand = waiting[box]
         if strand < 0:
+            choices.came(message)
             kept = mail[box]
             if kept is None:
                 mail[box] = deque((message,))
@@ -91,6 +94,7 @@ def _instant(
             return
         waiting[box] = _NOBODY
         position = place[strand]
+        choices.end(strand, position, message)
         if ops[position][3] != message:
             _refuse(structure, box)
         times[position] = clock.now
@@ -124,6 +128,11 @@ def _instant(
                     break
                 if kept.popleft() != y:
                     _refuse(structure, x)
+            elif kind == ANY:
+                if not choices.made(strand, position):
+                    position += 1
+                    ready[position] = now
+                    break
             elif kind == FORK:
                 missing[strand] = y
                 for child in range(x, x + y):
@@ -186,14 +195,17 @@ def _measured(
     mail: list[deque[int]] = [deque() for _ in waiting]
     soon, at = clock.soon, clock.at
     finished = 0
+    choices = Choices(structure, waiting, mail)
     queue = _Queue(structure, place, times, ready, lambda strand: soon(resume, strand, 0))
 
     def deliver(box: int, message: int) -> None:
         strand = waiting[box]
         if strand < 0:
+            choices.came(message)
             mail[box].append(message)
             return
         waiting[box] = _NOBODY
+        choices.end(strand, place[strand], message)
         if ops[place[strand]][3] != message:
             _refuse(structure, box)
         resume(strand, 1)
@@ -234,6 +246,9 @@ def _measured(
                     break
                 if mail[x].popleft() != y:
                     _refuse(structure, x)
+            elif kind == ANY:
+                if not choices.made(strand, position):
+                    break
             elif kind in (FORK, END, SLEEP, STAGE):
                 break
             position += 1
@@ -249,6 +264,9 @@ def _measured(
             queue.arrive(strand, now)
             return
         place[strand] = position + 1
+        if kind == ANY:
+            ready[position + 1] = now
+            return
         if kind == FORK:
             missing[strand] = y
             for child in range(x, x + y):

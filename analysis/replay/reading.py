@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.replay.checks import Damaged, check
 from analysis.replay.structure import (
+    ANY,
     END,
     FORK,
     NAMES,
@@ -28,6 +29,7 @@ from mpcsim.record import Record
 
 _KINDS = {name: kind for kind, name in enumerate(NAMES)}
 _UNPLAYABLE = {
+    "abort": "a party aborted, and the network decides what the others had done when they heard of it",
     "timeout": "the run used a timeout, and the network decides which way that goes",
     "outside": "a protocol awaited something of asyncio, whose time no event holds (use party.sleep)",
     "cancel": "an error cancelled concurrent sub-protocols, and the network decides where they were then",
@@ -62,6 +64,8 @@ def check_retimable(summary: Mapping[str, Any], faults: Sequence[Any], source: s
         raise NotRetimable(
             f"{source}: cannot be retimed: the run did not finish ({summary['error']['kind']})"
         )
+    if aborted := summary.get("aborts"):
+        raise NotRetimable(f"{source}: cannot be retimed ({', '.join(aborted)}): {_UNPLAYABLE['abort']}")
     if summary.get("timeouts"):
         raise NotRetimable(f"{source}: cannot be retimed: {_UNPLAYABLE['timeout']}")
     if summary.get("clock_reads"):
@@ -140,8 +144,10 @@ def _lay_out(found: Structure, by_strand: Mapping[int, list[Mapping[str, Any]]])
     boxes: dict[tuple[int, int, str], int] = {}
     for strand in range(len(by_strand)):
         entered = 0
-        for row in by_strand[strand]:
-            if row["kind"] == "stage":
+        for place, row in enumerate(by_strand[strand], 1):
+            if row["kind"] == "any":
+                found.ops.append(_choice(found, row, by_strand[strand][place], boxes))
+            elif row["kind"] == "stage":
                 entered += 1
                 found.ops.append(_stage(found, row, stages, entered))
             else:
@@ -191,6 +197,21 @@ def _stage(found: Structure, row: Mapping[str, Any], stages: list[list[int]], nu
     before = row["value"]
     free = -1 if before is None else stages[before][min(number, len(stages[before]) - 1)]
     return (STAGE, row["compute_ns"] if found.measured else 0, 0, free, 0)
+
+
+def _choice(
+    found: Structure,
+    row: Mapping[str, Any],
+    following: Mapping[str, Any],
+    boxes: dict[tuple[int, int, str], int],
+) -> Op:
+    """Return a choice; what it chose is the receive that follows, whose channel is that of all."""
+    sources = [_index(int(one), len(found.roles)) for one in row["channel"].split(" ") if one.isdecimal()]
+    if following["kind"] != "recv" or following["peer"] not in sources:
+        raise Damaged(f"a choice of party {row['party']} is followed by no message of its sources")
+    keys = [(row["party"], source, following["channel"]) for source in sources]
+    found.choices.append([boxes.setdefault(key, len(boxes)) for key in keys])
+    return (ANY, row["compute_ns"] if found.measured else 0, len(found.choices) - 1, 0, 0)
 
 
 def _index(value: int, count: int) -> int:

@@ -14,8 +14,9 @@ from typing import Any
 from mpcsim import InputError
 from mpcsim.paths import Path, in_short, span_paths
 
-START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE, SHARED, PHASE = range(11)
-NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage", "shared", "phase")
+START, SEND, RECV, SLEEP, FORK, END, ENTER, LEAVE, STAGE, SHARED, PHASE, ANY, LEFT = range(13)
+NAMES = ("start", "send", "recv", "sleep", "fork", "end", "enter", "leave", "stage", "shared", "phase",
+         "any", "left")  # fmt: skip
 
 Op = tuple[int, int, int, int, int]
 """(kind, compute in nanoseconds since the strand's last operation, x, y, z).
@@ -23,7 +24,8 @@ Op = tuple[int, int, int, int, int]
 send: to, wire bytes, mailbox; recv: mailbox, position of the send; sleep: nanoseconds; fork: first child,
 number of children; end: 1 where an error ended the strand; stage: 0, position at which the sibling before
 left it (-1: nobody is before); shared: number of the object; phase: its number,
--1 for none. What does not apply is 0.
+-1 for none;
+any: number of the choice, whose receive follows. What does not apply is 0.
 """
 
 
@@ -60,6 +62,7 @@ class Structure:
         parent: of each strand, -1 for the program of a party.
         sends: position of each message's send, by message number.
         mailboxes: (receiver, sender, channel) that a mailbox number stands for.
+        choices: by number: the mailboxes from any of which a strand receives next.
         occurrences: of spans, by number.
         shared: names of what concurrent strands shared and changed, by number.
         order: see `analysis.replay.shared`; None until it is asked for.
@@ -79,6 +82,7 @@ class Structure:
     parent: list[int] = field(default_factory=list)
     sends: dict[int, int] = field(default_factory=dict)
     mailboxes: list[tuple[int, int, str]] = field(default_factory=list)
+    choices: list[list[int]] = field(default_factory=list)
     occurrences: list[Occurrence] = field(default_factory=list)
     shared: dict[int, str] = field(default_factory=dict)
     order: list[int] | None = None

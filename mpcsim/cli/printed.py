@@ -13,6 +13,7 @@ from mpcsim.cli.tables import party_table, phase_table, span_table
 from mpcsim.errors import InputError
 from mpcsim.record import unfinished
 from mpcsim.terminal import console
+from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
 Render = Callable[[dict[str, Any]], Iterable[Any]]
@@ -77,6 +78,8 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     out.print(party_table(parties, measured=measured))
     if phases := summary.get("phases"):
         out.print(phase_table(phases, measured=measured))
+    for role, reason in summary.get("aborts", {}).items():
+        line(f"{shown(role)} aborted: {shown(reason)}")
     for act in summary["faults"]:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
         line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
@@ -92,7 +95,7 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     if summary["spans"]:
         more = {entry.name: plugins.load(entry)(folder) for entry in plugins.entries(plugins.COLUMNS)}
         out.print(span_table(summary["spans"], measured=measured, more=more))
-    if render is None:
+    if render is None or (summary.get("aborts") and not summary["output"]):
         out.print_json(data=summary["output"])
     else:
         with guarded(f"the workload cannot print what came out; record: {folder}", InputError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mpcsim.engine.trace import NONE
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from mpcsim.engine.strand import Actor, Strand
     from mpcsim.engine.trace import Trace
     from mpcsim.metering import PhaseRun, SpanRun
+
+
+OUTSIDE_ITS_COROUTINE = (
+    "a protocol called its party from outside its own coroutine: asyncio tasks and asyncio.gather "
+    "(create_task, TaskGroup, wait_for, shield) cannot be followed; use `await party.gather(...)`, and "
+    "`await party.recv(source, timeout=…)` for a wait with an end"
+)
 
 
 class Fork:
@@ -37,6 +44,24 @@ class Stage:
     """What `party.stage` hands to the scheduler."""
 
     __slots__ = ()
+
+
+class Choice:
+    """What `party.recv_any` hands to the scheduler: (source, channel) of each message that would do."""
+
+    __slots__ = ("keys",)
+
+    def __init__(self, keys: list[tuple[int, int]]) -> None:
+        self.keys = keys
+
+
+class Abort:
+    """What `party.abort` hands to the scheduler."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
 
 class Outbox(Protocol):
@@ -99,3 +124,9 @@ class Engine(Protocol):
 
     def enter_phase(self, party: Actor, strand: Strand, phase: PhaseRun | None) -> None:
         """Have what a strand does from here on belong to a phase, or to none."""
+
+    def note_choice(self, strand: Strand, sources: Sequence[int]) -> None:
+        """Add to the trace that a strand will receive from any of these."""
+
+    def note_left(self, strand: Strand) -> None:
+        """Add to the trace that a strand's party left its channel."""

@@ -14,10 +14,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any, NoReturn, Protocol
 
-from mpcsim.engine.cause import Cause
 from mpcsim.errors import UsageError
 from mpcsim.units import NANOSECONDS
 
@@ -25,6 +25,34 @@ _COARSE = 3_000_000  # nanoseconds: uvloop's timers are about this exact
 _FINE = 500_000  # nanoseconds: `time.sleep` is about this exact
 LATEST = 2**63 - 1  # nanoseconds: digest and trace keep 64 bits of a time
 _Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class Cause:
+    """What led to a callback of asyncio: the depth of who asked for it, through any chain of callbacks.
+
+    A strand that sets a future's result has the loop call back whoever waits for it. The loop asks here
+    what is at hand when it is asked, and a strand that goes on after such a callback goes on at that depth.
+
+    Attributes:
+        of_strand: returns the depth of the strand that runs now, 0 where none does.
+        inherited: depth of the strand that asked for the callback that runs now, 0 where none does.
+    """
+
+    def __init__(self) -> None:
+        self.of_strand: Callable[[], int] = int
+        self.inherited = 0
+
+    def follow(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the callback, as something that what is at hand led to."""
+        depth = max(self.inherited, self.of_strand())
+        return partial(self._run, depth, callback) if depth else callback
+
+    def _run(self, depth: int, callback: Callable[..., Any], *args: Any) -> None:
+        outer, self.inherited = self.inherited, depth
+        try:
+            callback(*args)
+        finally:
+            self.inherited = outer
 
 
 class Clock(Protocol):

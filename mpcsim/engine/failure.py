@@ -199,6 +199,11 @@ def _waits(roles: Sequence[str], strand: Strand) -> str:
     place = f" on channel {strand.channel.path or '(root)'!r}{in_span(strand)}"
     if strand.waiting is not None:
         source = strand.waiting[0]
+        if strand.choice:
+            place = f" on channel {strand.channel.path or '(root)'!r}{in_span(strand)}"
+            named = [f"{one} ({roles[one]})" for one, _ in strand.choice]
+            what = f"any of parties {', '.join(_short(named, len(named)))}{place}"
+            return f"  party {party.id} ({party.role}) waits for {what}, at {' > '.join(strand.stack())}"
         what = f"party {source} ({roles[source]}){place}"
     elif strand.queued:
         what = f"the sub-protocol before it to leave a stage{place}"

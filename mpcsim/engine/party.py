@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from mpcsim.engine.asks import Engine, Fork, Sleep, Stage
+from mpcsim.engine.asks import OUTSIDE_ITS_COROUTINE, Engine, Fork, Sleep, Stage
+from mpcsim.engine.choices import Chooser
 from mpcsim.engine.clock import LATEST
 from mpcsim.engine.failure import note_span
-from mpcsim.engine.strand import Actor, Channel, Strand, named
+from mpcsim.engine.strand import Channel, Strand, named
 from mpcsim.engine.trace import RECV
 from mpcsim.errors import InputError, RecvTimeout, UsageError
 from mpcsim.schema import shown
@@ -25,21 +26,16 @@ from mpcsim.texts import utf8, whole
 from mpcsim.units import NANOSECONDS, parse_time
 
 _LONGEST = 1e9  # seconds
-_OUTSIDE = (
-    "a protocol called its party from outside its own coroutine: asyncio tasks and asyncio.gather "
-    "(create_task, TaskGroup, wait_for, shield) cannot be followed; use `await party.gather(...)`, and "
-    "`await party.recv(source, timeout=…)` for a wait with an end"
-)
 
 
-class Party(Actor):
+class Party(Chooser):
     """One actor of a run: it sends and awaits messages, and its coroutine is its program.
 
     Attributes:
         id: position among the actors, from 0.
         n: number of actors.
         role: name of the actor's role ("party0", "hospital", …).
-        crashed: whether a fault stopped it.
+        crashed: whether a fault stopped it, or it aborted.
         apart: whether the other parties run in processes of their own.
     """
 
@@ -77,7 +73,7 @@ class Party(Actor):
         """
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         self._put(self, strand, to if type(to) is int else self._id_of(to), payload)
 
     @types.coroutine
@@ -98,7 +94,7 @@ class Party(Actor):
         """
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         watch = self._watch
         if watch is not None:
             watch.pause()
@@ -113,6 +109,8 @@ class Party(Actor):
         if mail is None:
             if not 0 <= source < self.n or source == self.id:
                 raise UsageError(self._no_such_party("receive from", source))
+            if self.odd:
+                self.refuse_wait(key)
             if patience < 0:
                 mail = yield key
             else:
@@ -147,7 +145,7 @@ class Party(Actor):
             UsageError: a negative time.
         """
         if self._strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         await _ask(Sleep(self._duration(seconds, "sleep")))
 
     def _duration(self, duration: float | str, what: str) -> int:
@@ -169,7 +167,7 @@ class Party(Actor):
         """
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         for coroutine in coroutines:
             if not isinstance(coroutine, Coroutine | Generator):  # `recv` is a generator
                 raise UsageError(f"party.gather takes coroutines, not {type(coroutine).__name__}")
@@ -196,7 +194,7 @@ class Party(Actor):
         program that no gather runs, and of the first child, nothing is waited for.
         """
         if self._strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         if self._strand.parent is not None:
             await _ask(Stage())
 
@@ -209,7 +207,7 @@ class Party(Actor):
         """
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         if not (isinstance(name, str) and (op is None or isinstance(op, str))):
             found = name if not isinstance(name, str) else op
             raise UsageError(f"party.span takes text for name and op: found {type(found).__name__}")
@@ -237,7 +235,7 @@ class Party(Actor):
         """
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         if not isinstance(name, str) or not name:
             raise UsageError(f"party.phase takes text for its name: found {shown(name)}")
         outer = strand.phase
@@ -252,7 +250,7 @@ class Party(Actor):
         """Meet other actors on a named, absolute channel, whatever the structure around it."""
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         outer = strand.channel
         if not isinstance(name, str):
             raise UsageError(f"party.channel takes text: found {type(name).__name__}")
@@ -276,7 +274,7 @@ class Party(Actor):
         """
         strand = self._strand
         if strand is None:
-            raise UsageError(_OUTSIDE)
+            raise UsageError(OUTSIDE_ITS_COROUTINE)
         channel = self._channel_in_step(strand)
         return channel.id, channel.call(purpose)
 

@@ -11,19 +11,22 @@ from typing import Any, Literal
 
 from mpcsim.causes import causes
 from mpcsim.engine import failure
-from mpcsim.engine.asks import Fork, Sleep, Stage
+from mpcsim.engine.asks import Abort, Choice, Fork, Sleep, Stage
 from mpcsim.engine.clock import Clock
 from mpcsim.engine.compute import Stopwatch
 from mpcsim.engine.ports import Crashed, Faults
 from mpcsim.engine.sharing import shared_by
 from mpcsim.engine.strand import Actor, Channel, Strand
 from mpcsim.engine.trace import (
+    ABORT,
+    ANY,
     CANCEL,
     END,
     ENTER,
     FAULT,
     FORK,
     LEAVE,
+    LEFT,
     NONE,
     OUTSIDE,
     PHASE,
@@ -34,7 +37,7 @@ from mpcsim.engine.trace import (
     Trace,
 )
 from mpcsim.engine.transport import Transport
-from mpcsim.errors import Interrupted, MpcsimError, RecvTimeout, UsageError
+from mpcsim.errors import Interrupted, MpcsimError, PeerAborted, RecvTimeout, UsageError
 from mpcsim.metering import PhaseRun, SpanRun
 from mpcsim.texts import whole
 
@@ -43,8 +46,9 @@ _IN_USE = (
     "party.gather was given a coroutine that is in use already, or is over: call the coroutine function "
     "again for each sub-protocol"
 )
-Outcome = Literal["finished", "failed", "crashed"]
-"""Of a party: its program came to its end; it raised, or the run stopped before; a fault stopped it."""
+Outcome = Literal["finished", "failed", "crashed", "aborted"]
+"""Of a party: its program came to its end; it raised, or the run stopped before; a fault stopped it; it
+aborted."""
 
 
 class Scheduler:
@@ -59,6 +63,7 @@ class Scheduler:
         depth: the greatest depth of a party that ended; of all, once the run stopped.
         finished_at: when the last party finished, in nanoseconds; where not all did, when the run stopped.
         outcomes: what became of each party, once the run stopped.
+        aborts: why parties aborted, by id.
         timeouts: how many waits had a timeout.
         clock_reads: how often a protocol looked at its party's clock.
         progress: (done, total) as a party last told it.
@@ -87,6 +92,7 @@ class Scheduler:
         self.depth = 0
         self.finished_at = 0
         self.outcomes: list[Outcome] = []
+        self.aborts: dict[int, str] = {}
         self.timeouts = 0
         self.clock_reads = 0
         self.progress: tuple[float, float] | None = None
@@ -130,10 +136,9 @@ class Scheduler:
             self.watch.open()
         try:
             self.clock.run()
-            if self.failure is None and (self._running or self.transport.unread()):
-                self.failure = failure.deadlock(
-                    self.strands, [party.role for party in self.parties], self.transport.unread()
-                )
+            unread = [] if self.aborts else self.transport.unread()  # after an abort much is left unread
+            if self.failure is None and (self._running or unread):
+                self.failure = failure.deadlock(self.strands, [one.role for one in self.parties], unread)
         except KeyboardInterrupt as stop:  # while no party's code ran
             self.failure = failure.interrupted(stop)
         except MpcsimError as error:  # of a message under way
@@ -283,6 +288,16 @@ class Scheduler:
             strand.timer += 1
             self.clock.at(self.time_of(party) + wanted[2], self._expire, strand, strand.timer, wanted[2])
 
+    def _wait_for_any(self, strand: Strand, keys: list[tuple[int, int]]) -> None:
+        """Have a strand wait for the first of several messages."""
+        party = strand.party
+        for key in keys:
+            if key in party._waiting:
+                self._wait(strand, key)  # refuses it
+                return
+        strand.choice, strand.waiting = keys, keys[0]
+        party._waiting.update(dict.fromkeys(keys, strand))
+
     def _expire(self, strand: Strand, timer: int, patience: int) -> None:
         """Give up a wait, unless it is over."""
         if strand.waiting is None or strand.timer != timer or strand.finished:
@@ -304,6 +319,10 @@ class Scheduler:
         elif type(wanted) is Sleep:
             self.note(SLEEP, strand, value=wanted.nanoseconds)
             self.clock.at(self.time_of(strand.party) + wanted.nanoseconds, self.step, strand, None)
+        elif type(wanted) is Choice:
+            self._wait_for_any(strand, wanted.keys)
+        elif type(wanted) is Abort:
+            self._abort_party(strand.party, wanted.reason)
         elif type(wanted) is Stage:
             strand.queued = True
             self._admit(strand)
@@ -404,6 +423,9 @@ class Scheduler:
 
     def _end_party(self, strand: Strand, result: Any, error: BaseException | None) -> None:
         party = strand.party
+        if isinstance(error, PeerAborted):
+            self._abort_party(party, str(error))
+            return
         if error is not None:
             self.abort(failure.of_party(strand, error))
             return
@@ -443,7 +465,9 @@ class Scheduler:
         """Close one strand; return what went wrong in its `finally` blocks."""
         strand.finished = True
         self.clock.held.discard(strand)
-        if strand.waiting is not None:
+        if strand.choice:
+            strand.choose()
+        elif strand.waiting is not None:
             strand.party._waiting.pop(strand.waiting, None)
         strand.depth = max(strand.depth, depth)
         self.note(CANCEL, strand)
@@ -461,12 +485,69 @@ class Scheduler:
         root = self.strands[party.id]
         if root.finished or party.crashed:
             return
-        party.crashed = True
+        party.crashed = party.odd = True
         self.outcomes[party.id] = "crashed"
         self.note(FAULT, root, value=rule)
         self._cancel(root)
         party._mail.clear()
         self._account_end(root)
+
+    def _abort_party(self, party: Actor, reason: str) -> None:
+        """End a party's program with nothing; the others hear of it as of an empty message."""
+        root = self.strands[party.id]
+        party.crashed = party.odd = True  # nothing that comes is kept
+        self.outcomes[party.id] = "aborted"
+        self.aborts[party.id] = reason
+        if self.trace is not None:
+            spent, root.carried_ns = root.carried_ns, 0
+            self.trace.worded(ABORT, self.time_of(party), root, spent, reason)
+        self._cancel(root)
+        root.finished = True
+        party._mail.clear()
+        for other in self.parties:
+            if other is not party and not other.crashed:
+                self.transport.tell(party, other.id, self._hear_abort, other, party.id, root.depth + 1)
+        self._account_end(root)
+
+    def _hear_abort(self, party: Actor, source: int, depth: int) -> None:
+        """Tell a party that another has aborted: who waits for it hears it now, who will wait, then."""
+        if party.crashed:
+            return
+        reason = self.aborts[source]
+        party._gone[source] = (depth, reason)
+        party.odd = True
+        for key, strand in list(party._waiting.items()):
+            if key[0] != source or party._waiting.get(key) is not strand:
+                continue
+            if len(strand.choice) > 1:
+                del party._waiting[key]
+                strand.choice.remove(key)
+                continue
+            del party._waiting[key]
+            strand.choice, strand.waiting = [], None
+            strand.timer += 1
+            strand.depth = max(strand.depth, depth)
+            self.step(strand, None, PeerAborted(source, self.parties[source].role, reason))
+
+    def note_choice(self, strand: Strand, sources: Sequence[int]) -> None:
+        """Add to the trace that a strand will receive from any of these."""
+        self._note_text(ANY, strand, " ".join(map(str, sources)))
+
+    def note_left(self, strand: Strand) -> None:
+        """Add to the trace that a strand's party left its channel."""
+        if self.watch is not None:
+            self.watch.pause()
+        self.note(LEFT, strand)
+        if self.watch is not None:
+            self.watch.resume()
+
+    def _note_text(self, kind: int, strand: Strand, text: str) -> None:
+        if self.trace is None:
+            return
+        if self.watch is not None and strand.party._strand is strand:
+            self.charge(strand)
+        spent, strand.carried_ns = strand.carried_ns, 0
+        self.trace.worded(kind, self.time_of(strand.party), strand, spent, text)
 
     # Spans
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import deque
 from collections.abc import Coroutine
 from hashlib import blake2b
 from types import GeneratorType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mpcsim.errors import UsageError
+from mpcsim.errors import PeerAborted, UsageError
 from mpcsim.schema import shown
 from mpcsim.texts import utf8, whole
 
@@ -87,7 +88,9 @@ class Actor:
         id: position among the actors, from 0.
         n: number of actors.
         role: name of the actor's role ("party0", "hospital", …).
-        crashed: whether a fault stopped it.
+        crashed: whether a fault stopped it, or it aborted.
+        odd: whether its mailbox is no plain one: a stop, a channel that it left, a choice, a peer that
+            aborted.
         busy_until: when its processor is free again, where compute is measured.
     """
 
@@ -96,12 +99,48 @@ class Actor:
         self.n = len(roles)
         self.role = roles[id]
         self.crashed = False
+        self.odd = False
         self.busy_until = 0
         self._roles = roles
         self._watch = watch
         self._strand: Strand | None = None
         self._mail: dict[tuple[int, int], Any] = {}
         self._waiting: dict[tuple[int, int], Strand] = {}
+        self._left: set[int] = set()  # channels
+        self._gone: dict[int, tuple[int, str]] = {}  # depth and reason, by party that aborted
+        self._arrivals: dict[tuple[int, int], deque[int]] | None = None
+        self._arrived = 0
+
+    def keeps(self, key: tuple[int, int]) -> bool:
+        """Return whether a message that nobody waits for is kept; note in which order it came."""
+        if self.crashed or key[1] in self._left:
+            return False
+        if self._arrivals is not None:
+            self._note_arrival(key)
+        return True
+
+    def _note_arrival(self, key: tuple[int, int]) -> None:
+        assert self._arrivals is not None
+        self._arrived += 1
+        self._arrivals.setdefault(key, deque()).append(self._arrived)
+
+    def refuse_wait(self, key: tuple[int, int]) -> None:
+        """Refuse to wait where nothing will come.
+
+        Raises:
+            PeerAborted: the source has aborted.
+            UsageError: the party left the channel.
+        """
+        source, channel = key
+        if channel in self._left:
+            raise UsageError(
+                f"party {self.id} ({self.role}) receives on a channel that it left (party.leave_channel)"
+            )
+        if source in self._gone:
+            depth, reason = self._gone[source]
+            if self._strand is not None:
+                self._strand.depth = max(self._strand.depth, depth)
+            raise PeerAborted(source, self._roles[source], reason)
 
     def _id_of(self, name: Any) -> int:
         if isinstance(name, np.integer):
@@ -123,6 +162,7 @@ class Strand:
     Attributes:
         depth: length of the longest chain of messages that led here.
         span: the innermost open span.
+        choice: the (source, channel id) of which any would do, while it waits by `recv_any`.
         waiting: the (source, channel id) that the strand waits for, if it waits for a message.
         timer: counts the strand's waits with a timeout, so that one that is over never fires.
         heard: whose message it received last, -1 before the first.
@@ -138,8 +178,8 @@ class Strand:
     """
 
     __slots__ = (
-        "accounts", "carried_ns", "channel", "children", "coroutine", "depth", "finished", "heard",
-        "missing", "number", "parent", "party", "phase", "position", "queued", "results", "resume",
+        "accounts", "carried_ns", "channel", "children", "choice", "coroutine", "depth", "finished",
+        "heard", "missing", "number", "parent", "party", "phase", "position", "queued", "results", "resume",
         "shared", "since", "span", "stages", "timer", "waiting", "watched",
     )  # fmt: skip
 
@@ -166,6 +206,7 @@ class Strand:
         self.position = position
         self.depth: int = parent.depth if parent else 0
         self.waiting: tuple[int, int] | None = None
+        self.choice: list[tuple[int, int]] = []
         self.timer = 0
         self.heard = -1
         self.stages: list[int] = []
@@ -188,6 +229,15 @@ class Strand:
         """The sibling after it in its gather."""
         siblings = self.parent.children if self.parent else []
         return siblings[self.position + 1] if self.position + 1 < len(siblings) else None
+
+    def choose(self) -> int:
+        """End a wait for any of several; return the source of the one that came, or -1 where none did."""
+        waiting, found = self.party._waiting, -1
+        for key in self.choice:
+            if waiting.pop(key, None) is None:
+                found = key[0]
+        self.choice = []
+        return found
 
     def in_use(self) -> bool:
         """Return whether its coroutine, which did not start as this strand, runs or ran elsewhere."""

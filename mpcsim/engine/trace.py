@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 KINDS = (
     "start", "send", "recv", "timeout", "sleep", "fork", "end", "enter", "leave", "cancel", "outside",
-    "fault", "stage", "shared", "phase",
+    "fault", "stage", "shared", "phase", "any", "left", "abort",
 )  # fmt: skip
 (
     START, SEND, RECV, TIMEOUT, SLEEP, FORK, END, ENTER, LEAVE, CANCEL, OUTSIDE, FAULT, STAGE, SHARED,
-    PHASE,
+    PHASE, ANY, LEFT, ABORT,
 ) = range(len(KINDS))  # fmt: skip
 COLUMNS = (
     "kind", "t", "party", "strand", "peer", "message", "channel", "span", "occurrence", "depth",
@@ -48,13 +48,16 @@ class Trace(Sequence[dict[str, Any]]):
     strand; recv and timeout: the timeout in nanoseconds, where one was given; sleep: its length;
     fault: the position of the rule; stage: the strand of the sibling before, where there is one; end: 1
     where an error ended the strand; shared: the number of the object, whose name is its `channel`;
-    phase: the number of the phase that the strand is in from here on, None for none.
+    phase: the number of the phase that the strand is in from here on, None for none;
+    any: none, the ids of those from any of whom the strand receives next are its `channel`, as text; abort:
+    none, the reason is its `channel`.
     """
 
     def __init__(self) -> None:
         self.rows: list[int] = []
         self._chunks: list[array[int]] = []
         self._channels: list[str] = []
+        self._texts: dict[str, int] = {}
         self._spans: list[str] = []
 
     def add(
@@ -76,6 +79,21 @@ class Trace(Sequence[dict[str, Any]]):
         self.rows += (
             kind, time, strand.party.id, strand.number, peer, message, channel.number, span.number,
             strand.depth, NONE, NONE, NONE, compute_ns, value,
+        )  # fmt: skip
+        if len(self.rows) >= _KEPT:
+            self.pack()
+
+    def worded(self, kind: int, time: int, strand: Strand, compute_ns: int, text: str) -> None:
+        """Note an event whose text stands in place of a channel."""
+        place = self._texts.get(text)
+        if place is None:
+            place = self._texts[text] = len(self._channels)
+            self._channels.append(text)
+        if strand.span.number >= len(self._spans):
+            self.name(strand.span)
+        self.rows += (
+            kind, time, strand.party.id, strand.number, NONE, NONE, place, strand.span.number,
+            strand.depth, NONE, NONE, NONE, compute_ns, NONE,
         )  # fmt: skip
         if len(self.rows) >= _KEPT:
             self.pack()

@@ -40,6 +40,9 @@ class Runner(Protocol):
     def charge(self, strand: Strand) -> None:
         """Give the compute since the last charge to the strand's party and to its span."""
 
+    def time_of(self, party: Actor) -> int:
+        """Return a party's own time."""
+
     def abort(self, error: MpcsimError) -> None:
         """End the run with an error that is no party's."""
 
@@ -180,7 +183,7 @@ class Transport:
             strand.waiting = None
             self._step(strand, message)
             return
-        if receiver.crashed:
+        if receiver.odd and not receiver.keeps(key):
             return
         mail = receiver._mail.get(key)
         if mail is None:
@@ -216,6 +219,14 @@ class Transport:
             return
         self.deliver(receiver, key, message)
 
+    def tell(self, party: Actor, to: int, hear: Callable[..., None], *about: Any) -> None:
+        """Send what is no message of the protocol: it counts nothing, and no rule of faults is about it."""
+        now = self._scheduler.time_of(party)
+        if self._network.plain:
+            self._at(self._transmit(now, party.id, to, 0), hear, *about)
+        else:
+            self._submit(now, party.id, to, 0, hear, about, NONE)
+
     def unread(self) -> list[tuple[int, int]]:
         """Return (from, to) of every message that was sent and that nobody read."""
         found = []
@@ -223,10 +234,12 @@ class Transport:
             for (source, _), mail in party._mail.items():
                 found += [(source, party.id)] * (len(mail) if type(mail) is deque else 1)
         for callback, args in self._clock.pending():
-            if callback == self._hand and not args[0].crashed:
+            if callback == self._hand and not (args[0].crashed or args[1][1] in args[0]._left):
                 found.append((args[1][0], args[0].id))
         under_way = self._network.under_way()
-        return found + [(source, to) for source, to in under_way if not self._parties[to].crashed]
+        # Of what the network holds the channel is not known: who left one may mean these.
+        deaf = [party.crashed or bool(party._left) for party in self._parties]
+        return found + [(source, to) for source, to in under_way if not deaf[to]]
 
 
 def _hashed(payload: Any) -> bytes:

@@ -71,6 +71,8 @@ def trace_events(
             found += _end(event, "f", f"from {roles[event['peer']]}")
         elif event["kind"] == "phase":
             found.append(_base("i", party, time, _phase(event["value"], phases)) | {"s": "t"})
+        elif event["kind"] == "abort":
+            found.append(_base("i", party, time, f"abort: {shown(event['channel'])}") | {"s": "t"})
         elif event["kind"] in ("fault", "timeout"):
             found.append(_base("i", party, time, event["kind"]) | {"s": "t"})
     spans, lanes = visits.drawn()

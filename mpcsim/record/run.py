@@ -41,7 +41,8 @@ class Run(Shown):
         clock_reads: how often protocols looked at `party.now`: what they did then, the network decides.
         error: what ended the run, where it did not finish.
         outcomes: what became of each party, by role: "finished"; "failed": it raised, or had not come to
-            its end when the run stopped; "crashed": a fault stopped it.
+            its end when the run stopped; "crashed": a fault stopped it; "aborted": see `aborts`.
+        aborts: why parties aborted, by role.
         sockets: of a run on real sockets: encryption, keys, start-up and job (`mpcsim.sockets`).
     """
 
@@ -66,6 +67,7 @@ class Run(Shown):
     clock_reads: int = 0
     error: MpcsimError | Interrupted | None = field(default=None, repr=False)
     outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
+    aborts: dict[str, str] = field(default_factory=dict)
     phases: dict[str, PhaseCost] = field(default_factory=dict)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
     payload_digest: str = ""
@@ -73,7 +75,7 @@ class Run(Shown):
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end; parties that a fault crashed do not keep it from that."""
+        """Whether the run came to its end; parties that crashed or aborted do not keep it from that."""
         return self.error is None
 
     @property

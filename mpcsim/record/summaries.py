@@ -80,6 +80,7 @@ def summary(
     after = {
         "spans": [span.describe() for span in run.spans],
         "phases": {name: phase.describe() for name, phase in run.phases.items()},
+        **({"aborts": run.aborts} if run.aborts else {}),
         "faults": run.faults,
         "timeouts": run.timeouts,
         "resent_segments": run.resent,

@@ -120,6 +120,7 @@ class _Summary(_Sent):
     output_error: _Error | None
     shared: list[_Shared] = []
     phases: dict[str, _PhaseRow] = {}
+    aborts: dict[str, str] = {}
     retimed_from: str | None = None
 
 
@@ -163,6 +164,8 @@ def _fits_together(found: Mapping[str, Any], scenario: Scenario) -> None:
     _same("outcomes", list(found["outcomes"]), list(dict.fromkeys(roles)), "the roles of `per_party`")
     if found["finished"] and "failed" in found["outcomes"].values():
         raise InputError("outcomes: found a party that failed; accepted in a run that finished: none")
+    aborted = [role for role, outcome in found["outcomes"].items() if outcome == "aborted"]
+    _same("aborts", sorted(found.get("aborts", {})), sorted(aborted), "`outcomes`")
     _same("makespan_s", found["makespan_s"], found["makespan_ns"] / NANOSECONDS, "makespan_ns")
     if (found["digest"] is None) != ("retimed_from" in found):
         raise InputError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from mpcsim import record
-from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError
+from mpcsim.errors import CheckFailed, InputError, Interrupted, MpcsimError, RunError
 from mpcsim.record import Run
 from mpcsim.scenario import workload
 from mpcsim.scenario.workload import Program
@@ -51,6 +51,7 @@ def execute(
 
     Raises:
         MpcsimError: the run did not finish; its record up to there is written, and a note says where.
+        CheckFailed: it finished without the abort that the scenario expects; its record is written.
         InputError: it finished, and its workload cannot summarise it, or JSON cannot hold what it says; the
             record is written all the same. What the workload raises of ours goes on as it is.
     """
@@ -77,6 +78,9 @@ def execute(
     if problem is not None:
         problem.add_note(f"the run itself finished; its record, without that: {folder}")
         raise problem
+    if scenario.expect == "abort" and not run.aborts:
+        outcomes = ", ".join(f"{role} {outcome}" for role, outcome in run.outcomes.items())
+        raise CheckFailed(f'expect = "abort": no party aborted: {outcomes}; record: {folder}')
     return Finished(program, run, summary, folder)
 
 
@@ -92,13 +96,18 @@ def _keep_unfinished(out: Path | None, run: Run, scenario: Scenario, program: Pr
 def _output(program: Program, run: Run) -> tuple[Mapping[str, Any], BaseException | None]:
     """Summarise a run; where its workload cannot, return what is to be raised once the record is written.
 
-    A run in which a party crashed may have nothing to summarise.
+    A run in which a party crashed may have nothing to summarise; one in which parties aborted has what its
+    workload makes of it, or nothing.
     """
     try:
         return program.summarize(run), None
     except (MpcsimError, KeyboardInterrupt) as error:
+        if run.aborts and not isinstance(error, KeyboardInterrupt):
+            return _nothing(run, error)
         return {}, error
     except (Exception, SystemExit) as error:  # a user's code may raise anything: keep the run
+        if run.aborts:
+            return _nothing(run, error)
         said = f"{type(error).__name__}: {error}"
         crashed = [role for role, outcome in run.outcomes.items() if outcome == "crashed"]
         problem: MpcsimError
@@ -111,6 +120,12 @@ def _output(program: Program, run: Run) -> tuple[Mapping[str, Any], BaseExceptio
             problem = InputError(f"the workload cannot summarise its run: {said}")
         problem.__cause__ = error
         return {}, problem
+
+
+def _nothing(run: Run, error: BaseException) -> tuple[Mapping[str, Any], None]:
+    """Return the result of a run whose parties aborted and whose workload cannot make anything of it."""
+    structlog.get_logger().info("no result", aborted=list(run.aborts), error=str(error))
+    return {}, None
 
 
 def _again(scenario: Scenario) -> str:

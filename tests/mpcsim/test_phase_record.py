@@ -76,3 +76,42 @@ def test_damaged_phases_are_refused(tmp_path, capsys, place, value, said):
     (folder / "summary.json").write_text(json.dumps(found))
     with pytest.raises(InputError, match=said):
         read_record(folder)
+
+
+ABORTS = """
+from mpcsim.scenario import Program
+
+async def party(p):
+    if p.id == 0 and {aborts}:
+        await p.abort("a check failed")
+    if p.id == 1 and {aborts}:
+        await p.recv(0)
+    return 1
+
+def summarize(run):
+    return {{"sum": sum(run.outputs.values())}}
+
+def workload(scenario):
+    return Program({{"a": party, "b": party}}, summarize)
+"""
+
+
+_EXPECTED = [(True, "abort", 0), (False, "abort", 1), (True, "finish", 0), (False, "finish", 0)]
+
+
+@pytest.mark.parametrize(("aborts", "expect", "status"), _EXPECTED)
+def test_an_abort_is_a_result_and_may_be_what_is_expected(tmp_path, capsys, aborts, expect, status):
+    (tmp_path / "user.py").write_text(ABORTS.format(aborts=aborts))
+    (tmp_path / "s.toml").write_text(f'name = "s"\nworkload = "user.py:workload"\nexpect = "{expect}"\n')
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run")])
+    assert ended.value.code == status
+    record = read_record(tmp_path / "run")
+    assert record.finished
+    assert list(record.events())
+    if aborts:
+        assert record.summary["outcomes"] == {"a": "aborted", "b": "aborted"}
+        assert record.summary["aborts"]["a"] == "a check failed"
+        assert "a aborted: a check failed" in capsys.readouterr().out
+        with pytest.raises(InputError, match="aborted"):
+            load(tmp_path / "run")
