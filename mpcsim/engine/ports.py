@@ -25,6 +25,10 @@ class Links(Protocol):
     plain: bool
     transmit: Callable[[int, int, int, int], int]
 
+    @property
+    def tell(self) -> Callable[[int, int, str], None] | None:
+        """Takes (receiver, depth, reason) of an abort to another process; None: all are in this one."""
+
     def submit(
         self,
         now: int,

@@ -136,7 +136,8 @@ class Scheduler:
             self.watch.open()
         try:
             self.clock.run()
-            unread = [] if self.aborts else self.transport.unread()  # after an abort much is left unread
+            some_aborted = self.aborts or any(party._gone for party in self.parties)
+            unread = [] if some_aborted else self.transport.unread()  # else much may be left unread
             if self.failure is None and (self._running or unread):
                 self.failure = failure.deadlock(self.strands, [one.role for one in self.parties], unread)
         except KeyboardInterrupt as stop:  # while no party's code ran
@@ -494,7 +495,7 @@ class Scheduler:
 
     def _abort_party(self, party: Actor, reason: str) -> None:
         """End a party's program with nothing; the others hear of it as of an empty message."""
-        root = self.strands[party.id]
+        root = next(strand for strand in self.strands if strand.party is party)
         party.crashed = party.odd = True  # nothing that comes is kept
         self.outcomes[party.id] = "aborted"
         self.aborts[party.id] = reason
@@ -506,14 +507,13 @@ class Scheduler:
         party._mail.clear()
         for other in self.parties:
             if other is not party and not other.crashed:
-                self.transport.tell(party, other.id, self._hear_abort, other, party.id, root.depth + 1)
+                self.transport.tell(party, other.id, root.depth + 1, reason)
         self._account_end(root)
 
-    def _hear_abort(self, party: Actor, source: int, depth: int) -> None:
+    def hear_abort(self, party: Actor, source: int, depth: int, reason: str) -> None:
         """Tell a party that another has aborted: who waits for it hears it now, who will wait, then."""
         if party.crashed:
             return
-        reason = self.aborts[source]
         party._gone[source] = (depth, reason)
         party.odd = True
         for key, strand in list(party._waiting.items()):

@@ -43,6 +43,9 @@ class Runner(Protocol):
     def time_of(self, party: Actor) -> int:
         """Return a party's own time."""
 
+    def hear_abort(self, party: Actor, source: int, depth: int, reason: str) -> None:
+        """Tell a party that another has aborted."""
+
     def abort(self, error: MpcsimError) -> None:
         """End the run with an error that is no party's."""
 
@@ -219,10 +222,13 @@ class Transport:
             return
         self.deliver(receiver, key, message)
 
-    def tell(self, party: Actor, to: int, hear: Callable[..., None], *about: Any) -> None:
-        """Send what is no message of the protocol: it counts nothing, and no rule of faults is about it."""
-        now = self._scheduler.time_of(party)
-        if self._network.plain:
+    def tell(self, party: Actor, to: int, depth: int, reason: str) -> None:
+        """Send the news of an abort: it counts nothing, and no rule of faults is about it."""
+        now, hear = self._scheduler.time_of(party), self._scheduler.hear_abort
+        about = (self._parties[to], party.id, depth, reason)
+        if self._network.tell is not None:
+            self._network.tell(to, depth, reason)
+        elif self._network.plain:
             self._at(self._transmit(now, party.id, to, 0), hear, *about)
         else:
             self._submit(now, party.id, to, 0, hear, about, NONE)

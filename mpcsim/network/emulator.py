@@ -82,6 +82,7 @@ class Emulator:
     """All links of one run.
 
     Attributes:
+        tell: None: all parties are in this process.
         plain: whether the arrival of every message is known when it is sent; then `transmit` tells it.
         transmit: (time, sender, receiver, wire bytes) -> arrival; for a plain network alone.
         resent: segments that were sent again, and those that were lost for good.
@@ -107,6 +108,7 @@ class Emulator:
         self._links: dict[tuple[int, int], _Link] = {}
         self._downlinks = [None if limit is None else Downlink(clock, limit) for limit in laws.downlinks]
         self.resent = 0
+        self.tell = None
         self.plain = laws.constant
         framed = bool(self._overhead)
         if laws.uniform is not None and not framed:

@@ -20,6 +20,7 @@ from mpcsim.sockets.wire import (
     BEAT,
     FIN,
     MESSAGE,
+    NEWS,
     Control,
     Limits,
     Link,
@@ -32,6 +33,7 @@ from mpcsim.sockets.wire import (
 
 _TOKEN = "sockets"
 _LINES = 20
+_LONGEST = 2000  # characters of a reason that travels
 _STILL = 2
 _BUSY = control(BEAT)
 
@@ -164,6 +166,10 @@ class Exchange:
             if time.monotonic() - self._ticked > self.limits.beat:
                 self._tick()
 
+    def tell(self, to: int, depth: int, reason: str) -> None:
+        """Send the news that this party's program aborted, behind all that it sent."""
+        self._say(self.links[to], control(NEWS, [depth, reason[:_LONGEST]]))
+
     # The loop
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -218,6 +224,12 @@ class Exchange:
                         link.lost(f"{frame.said!r} messages were sent and {len(self.arrivals[peer])} came")
                     )
                 self._end_if_all_did()
+            elif isinstance(frame, Control) and frame.kind == NEWS and peer >= 0:
+                said = frame.said
+                if not (isinstance(said, list) and list(map(type, said)) == [int, str]):
+                    self.fail(link.lost("it sent news of an abort without depth and reason"))
+                    return
+                self.clock.soon(self.scheduler.hear_abort, self.party, peer, *said)
             elif isinstance(frame, Control) and frame.kind == ABORT:
                 self.fail(of_peer(frame.said))
             else:

@@ -32,6 +32,7 @@ def part_of(
     return {
         "id": id,
         "outcome": scheduler.outcomes[id],
+        "abort": scheduler.aborts.get(id),
         "output": output,
         "output_error": problem,
         "depth": scheduler.depth,

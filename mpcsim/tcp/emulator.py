@@ -29,6 +29,7 @@ class TcpEmulator(Agenda):
     """The network of one run, over TCP; to the transport it is what `mpcsim.network.emulator.Emulator` is.
 
     Attributes:
+        tell: None: all parties are in this process.
         plain: False: no arrival is known when a message is sent, and `transmit` refuses.
         resent: segments that were sent again.
         explain: who is told what held a message up, when its arrival is known.
@@ -44,6 +45,7 @@ class TcpEmulator(Agenda):
     ) -> None:
         super().__init__(clock)
         self.plain = False
+        self.tell = None
         self.rules = rules(network.tcp_table)
         self._laws = laws = network.resolve(roles)
         self._seed = seed

@@ -115,3 +115,41 @@ def test_an_abort_is_a_result_and_may_be_what_is_expected(tmp_path, capsys, abor
         assert "a aborted: a check failed" in capsys.readouterr().out
         with pytest.raises(InputError, match="aborted"):
             load(tmp_path / "run")
+
+
+VOTES = """
+from mpcsim import PeerAborted
+from mpcsim.scenario import Program
+
+async def party(p):
+    with p.channel("votes"):
+        for to in range(p.n):
+            if to != p.id:
+                p.send(to, p.id)
+        await p.recv_quorum(None, 1)
+        p.leave_channel()
+    if p.id == 0:
+        await p.abort("bad")
+    try:
+        await p.recv(0)
+    except PeerAborted as error:
+        if p.id == 2:
+            raise
+        return error.reason
+
+def workload(scenario):
+    return Program({f"a{i}": party for i in range(3)}, lambda run: {"heard": run.outputs["a1"]})
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("--processes",)])
+def test_choices_and_aborts_in_one_process_and_over_real_sockets(tmp_path, more):
+    (tmp_path / "user.py").write_text(VOTES)
+    (tmp_path / "s.toml").write_text('workload = "user.py:workload"\nexpect = "abort"\n')
+    _main("run", str(tmp_path / "s.toml"), "--out", str(tmp_path / "run"), *more)
+    record = read_record(tmp_path / "run")
+    assert record.summary["outcomes"] == {"a0": "aborted", "a1": "finished", "a2": "aborted"}
+    assert record.summary["aborts"] == {"a0": "bad", "a2": "party 0 (a0) aborted: bad"}
+    assert record.summary["output"] == {"heard": "bad"}
+    kinds = [event["kind"] for event in record.events()]
+    assert [kinds.count(kind) for kind in ("any", "left", "abort")] == [3, 3, 2]

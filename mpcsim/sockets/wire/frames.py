@@ -18,13 +18,12 @@ import numpy as np
 from mpcsim.errors import InputError
 from mpcsim.sockets.wire import codec
 
-(HELLO, REFUSE, READY, PING, PONG, START, MESSAGE, LARGE, PIECES, BEAT, FIN, ABORT, PART, BYE) = range(
-    1, 15
-)
+(HELLO, REFUSE, READY, PING, PONG, START, MESSAGE, LARGE, PIECES, BEAT, FIN, ABORT, PART, BYE,
+ NEWS) = range(1, 16)  # fmt: skip
 KINDS = {
     HELLO: "hello", REFUSE: "refuse", READY: "ready", PING: "ping", PONG: "pong", START: "start",
     MESSAGE: "message", LARGE: "large", PIECES: "pieces", BEAT: "beat", FIN: "fin", ABORT: "abort",
-    PART: "part", BYE: "bye",
+    PART: "part", BYE: "bye", NEWS: "news",
 }  # fmt: skip
 INLINE = 1 << 16
 PIECE = 1 << 18
