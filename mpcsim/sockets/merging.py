@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from mpcsim.engine import Outcome
 from mpcsim.errors import MpcsimError
-from mpcsim.metering import LinkAccounts, PartyCost, collect_spans, payload_digest
+from mpcsim.metering import LinkAccounts, PartyCost, Traffic, collect_spans, payload_digest
 from mpcsim.record import Run
 from mpcsim.scenario import Scenario
 from mpcsim.sockets.parts import merged_phases, merged_spans
@@ -52,7 +52,8 @@ def merged(
     root, occurrences = merged_spans(every, own_phases)
     links = LinkAccounts(len(roles))
     for part in every:
-        links.rows[part["id"]] = {int(to): list(row) for to, row in part["links"].items()}
+        for to, row in part["links"].items():
+            links.open(part["id"], int(to)).add(Traffic(*row))
     observed: dict[str, dict[int, list[Any]]] = {}
     seen = [(time, part["id"], name, value) for part in every for time, name, value in part["observed"]]
     for _, id, name, value in sorted(seen, key=lambda one: one[:2]):

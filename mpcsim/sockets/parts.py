@@ -37,7 +37,11 @@ def part_of(
         "output_error": problem,
         "depth": scheduler.depth,
         "finished_at": max(scheduler.finished_at, 0),
-        "links": {to: list(row) for to, row in transport.links.rows[id].items()},
+        "links": {
+            to: [one.messages, one.payload_bytes, one.wire_bytes]
+            for (sender, to), one in transport.links.items()
+            if sender == id
+        },
         "spans": _spans(scheduler.root, id),
         "compute_ns": scheduler.compute_ns[id],
         "observed": seen,
@@ -73,8 +77,9 @@ def _spans(root: SpanRun, party: int) -> list[list[Any]]:
     while todo:
         run, parent, (name, group, occurrence) = todo.pop()
         sent = [
-            [None if phase is None else phase.number, row.messages, row.payload_bytes, row.wire_bytes]
-            for (_, phase), row in run.sent.items()
+            [None if phase is None else phase.number, to, row.messages, row.payload_bytes, row.wire_bytes]
+            for (_, phase), accounts in run.sent.items()
+            for to, row in accounts.items()
         ]
         found.append(
             [
@@ -138,9 +143,9 @@ def merged_spans(parts: Sequence[Mapping[str, Any]], phases: Phases) -> tuple[Sp
             entered_depth, entered_at, left_depth, left_at, sent, compute = rest
             run.enter(entered_depth, entered_at, phase)
             run.leave(left_depth, left_at)
-            for within, *counts in sent:
-                account = run.account(id, None if within is None else phases[id, within])
-                account.add(Traffic(*counts))
+            for within, to, *counts in sent:
+                accounts = run.accounts(id, None if within is None else phases[id, within])
+                accounts.setdefault(to, Traffic()).add(Traffic(*counts))
             if compute:
                 run.compute_ns[id] = compute
     return root, known
