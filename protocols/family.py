@@ -44,6 +44,7 @@ from mpcsim import InputError, Party
 from protocols import kernels as real_kernels
 from protocols.correlated import prf
 from protocols.domains import Ring, Words
+from protocols.kernels import shapes
 
 Value = Any
 Sum = Any
@@ -146,7 +147,7 @@ class Terms:
     @property
     def dry(self) -> bool:
         """Whether there are shapes alone."""
-        return self.kernels is not real_kernels
+        return self.kernels is shapes
 
 
 class Family(ABC):
@@ -221,15 +222,17 @@ class Family(ABC):
         )
 
     @classmethod
-    def domain(cls, ring: Ring, field: Mapping[str, Any]) -> Ring:
+    def domain(cls, bits: int, fraction_bits: int, value_bits: int, field: Mapping[str, Any]) -> Ring:
         """Return the domain of the values, from the tables `[ring]` and `[field]`.
 
+        A family over a field ignores `bits` and reads `[field]`; what it returns has a ring's methods.
+
         Raises:
-            InputError: `[field]` is given, and the family computes in a ring.
+            InputError: sizes that do not fit together, or `[field]` for a family that computes in a ring.
         """
         if field:
             raise InputError(f"field: {cls.name} computes in a ring; accepted: no [field] table")
-        return ring
+        return Ring(bits, fraction_bits, value_bits)
 
     @classmethod
     def check(cls, terms: Terms, function: str, **arguments: Any) -> None:

@@ -156,7 +156,7 @@ class SecureSettings(BaseModel):
             choices, dropped = read_choices(family, chosen.model_extra or {})
             _say_dropped(family.name, dropped)
         terms = Terms(
-            family.domain(self.ring.ring(), self.field),
+            family.domain(self.ring.bits, self.ring.fraction_bits, self.ring.value_bits, self.field),
             choices,
             family.roster(self.parties.n, self.parties.threshold),
             shapes if self.dry_run else kernels,

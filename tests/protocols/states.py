@@ -71,7 +71,7 @@ def rows(value: Any) -> Iterator[Any]:
         yield from value.astype(_WORD).reshape(-1, N)
 
 
-def _recording(view: View) -> Any:
+def recording(view: View) -> Any:
     """Return the kernels, whose arguments and results the view keeps; nothing is packed but planes."""
 
     def kept(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,7 +145,7 @@ class Block:
             view = View()
             joined = await Server.join(party, RING, self.choices)
             server = Watched(
-                party, RING, joined.keys, self.choices, party.id, _recording(view), view, dropped
+                party, RING, joined.keys, self.choices, party.id, recording(view), view, dropped
             )
             held = [Share(x[party.id], x[(party.id + 1) % 3]) for x in shares]
             for share in held:
