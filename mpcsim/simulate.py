@@ -45,6 +45,7 @@ def simulate(
     speed: Mapping[str, float] | None = None,
     check_payloads: bool = False,
     audit: bool = False,
+    payloads: bool = False,
     watch: Callable[[Scheduler], None] | None = None,
     observer: Callable[[str, int, Any], None] | None = None,
 ) -> Run:
@@ -66,6 +67,7 @@ def simulate(
         speed: by role, how fast the party's processor is: 0.5 is half as fast as this one.
         check_payloads: refuse a payload that changed between send and delivery (slow; for debugging).
         audit: keep a row for each message, to compare two runs event by event.
+        payloads: hash what each channel carried too, for `Run.payload_digest` (a tenth of a message).
         watch: called with the scheduler before the run starts; reads how far it is.
         observer: takes (name, party, value) of every `party.observe`; else `Run.observed` keeps them.
 
@@ -89,7 +91,7 @@ def simulate(
     started = time.perf_counter()
     try:
         recorder = Trace() if trace else None
-        digest = Digest(auditing=audit)
+        digest = Digest(auditing=audit, payloads=payloads)
         emulator = emulate(network, names, timer, seed, recorder)
         injector = Injector(rules, names, emulator, digest, seed) if rules else None
         transport = Transport(timer, emulator, digest, injector, checking=check_payloads)
@@ -138,7 +140,7 @@ def simulate(
         error=problem,
         outcomes=dict(zip(names, scheduler.outcomes, strict=True)),
         audit=digest.audit,
-        payload_digest=payload_digest([digest.payloads()]),
+        payload_digest=payload_digest([digest.payloads()]) if payloads else "",
     )
     if problem is not None:
         raise _explained(problem, run, scheduler)

@@ -34,7 +34,7 @@ class Shared:
     def changed(self) -> bool:
         """Return whether it is no longer what it was, by the identity of its parts."""
         parts, before = self._look(self.thing), self._parts
-        if len(parts) == len(before) and all(map(is_, parts, before)):
+        if len(parts) == len(before) and (not parts or all(map(is_, parts, before))):
             return False
         self._parts = parts
         self.changes += 1

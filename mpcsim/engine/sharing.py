@@ -93,6 +93,7 @@ def _reached_twice(coroutines: Sequence[Any], rebound: set[int]) -> Iterator[_Fo
     owner: dict[int, int] = {}
     kept: list[Any] = []  # so that no identity is used twice while we look
     both: deque[_Found] = deque()
+    twice: set[int] = set()
     left = _MOST
     for number, coroutine in enumerate(coroutines):
         todo = deque([(coroutine, "")])
@@ -101,7 +102,9 @@ def _reached_twice(coroutines: Sequence[Any], rebound: set[int]) -> Iterator[_Fo
             if type(thing) in _PLAIN or owner.get(id(thing)) == number:
                 continue
             if id(thing) in owner:
-                both.append((thing, name))
+                if id(thing) not in twice:
+                    twice.add(id(thing))
+                    both.append((thing, name))
                 continue
             owner[id(thing)] = number
             kept.append(thing)

@@ -237,7 +237,7 @@ class Digest:
     """A rolling hash over the events of a run: (time, from, to, channel, wire bytes, payload).
 
     Beside it stands a hash over payloads alone: of the bodies of each (from, to, channel) in their order,
-    whatever their times and the order between channels; see `payloads`.
+    whatever their times and the order between channels, unless `payloads` is false; see the method.
 
     Messages are hashed in batches: the numbers of `BATCH` messages (or fewer, where a body is
     large), little endian and 64 bits each, then their bodies; of large arrays, fingerprints.
@@ -246,21 +246,25 @@ class Digest:
 
     BATCH = 256
 
-    def __init__(self, *, auditing: bool = False) -> None:
+    def __init__(self, *, auditing: bool = False, payloads: bool = True) -> None:
         self.heads: list[int] = []
         self.bodies: list[bytes] = []
         self.audit: list[tuple[Any, ...]] | None = [] if auditing else None
         self._hash = blake2b(digest_size=16)
-        self._streams: defaultdict[tuple[int, int, int], Any] = defaultdict(_stream)
+        self._streams: defaultdict[tuple[int, int, int], Any] | None = (
+            defaultdict(_stream) if payloads else None
+        )
 
     def large(self, body: list[Any]) -> None:
         """Add the body of the latest message, too large to keep."""
-        stream = self._streams[self.heads[-4], self.heads[-3], self.heads[-2]]
+        hashes = [self._hash]
+        if self._streams is not None:
+            hashes.append(self._streams[self.heads[-4], self.heads[-3], self.heads[-2]])
         self.flush(self.heads[:-5])
         for part in body:
             kept = fingerprint(part) if size(part) >= WORTHWHILE else part
-            self._hash.update(kept)
-            stream.update(kept)
+            for one in hashes:
+                one.update(kept)
 
     def note(self, text: str) -> None:
         """Add an event that is no message, such as a fault."""
@@ -273,7 +277,7 @@ class Digest:
         """Hash what was kept; `small`: the numbers of the messages whose bodies were."""
         self._hash.update(struct.pack(f"<{len(self.heads)}Q", *self.heads))
         self._hash.update(b"".join(self.bodies))
-        if self.bodies:
+        if self.bodies and self._streams is not None:
             heads = self.heads if small is None else small
             parts: defaultdict[tuple[int, int, int], list[bytes]] = defaultdict(list)
             streams = zip(heads[1::5], heads[2::5], heads[3::5], strict=True)
@@ -304,7 +308,7 @@ class Digest:
         """
         self.flush()
         total = 0
-        for stream, bodies in self._streams.items():
+        for stream, bodies in (self._streams or {}).items():
             whole = blake2b(struct.pack("<3Q", *stream) + bodies.digest(), digest_size=16)
             total += int.from_bytes(whole.digest(), "big")
         return total % 2**128

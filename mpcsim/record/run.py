@@ -26,7 +26,8 @@ class Run(Shown):
         rounds: length of the longest chain of causally dependent messages.
         makespan_ns: virtual (or wall) nanoseconds until the last party finished, or the run stopped.
         digest: hash over all messages (time, from, to, channel, wire bytes, payload).
-        payload_digest: hash over the payloads of each (from, to, channel) in order, whatever the times.
+        payload_digest: hash over payloads, of each (from, to, channel) in order, whatever the times; empty
+            where it was not asked for.
         per_party: bytes and messages sent, and compute, by party.
         links: what was sent, by (from, to).
         spans: cost by span, parents first.

@@ -60,7 +60,7 @@ def summary(
         "clock": run.clock,
         "compute": run.compute,
         "digest": run.digest,
-        "payload_digest": run.payload_digest,
+        "payload_digest": run.payload_digest or None,
         "rounds": run.rounds,
         "makespan_s": run.makespan,
         "makespan_ns": run.makespan_ns,

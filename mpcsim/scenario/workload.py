@@ -241,6 +241,7 @@ def run_program(
         speed=engine.speed,
         check_payloads=engine.check_payloads,
         audit=audit,
+        payloads=True,
         watch=watch,
         observer=program.observe,
     )
