@@ -599,8 +599,8 @@ class Scheduler:
             self._charge_open(strand)
         now = self.time_of(party)
         if strand.phase is not None:
-            strand.phase.visit(strand.since, now, strand.depth)
-        strand.phase, strand.since, strand.accounts = phase, (now, strand.depth), None
+            strand.phase.take(strand.since, now)
+        strand.phase, strand.since, strand.accounts = phase, now, None
         self.note(PHASE, strand, value=NONE if phase is None else phase.number)
         if self.watch is not None:
             self.watch.resume()

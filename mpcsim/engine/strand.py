@@ -170,7 +170,7 @@ class Strand:
         queued: whether it waits for the sibling before it to leave a stage.
         accounts: what the party sent in `span` and `phase`, by receiver, once it sends something.
         phase: the phase that it is in, where there is one.
-        since: (time, depth) from which on it, or the strand whose child it is, is in that phase.
+        since: the time from which on it, or the strand whose child it is, is in that phase.
         carried_ns: compute of the strand that no event of the trace holds yet.
         resume: the coroutine's `send`.
         shared: what it shares with concurrent strands of its party.
@@ -200,7 +200,7 @@ class Strand:
         self.span = span
         self.accounts: dict[int, Traffic] | None = None
         self.phase: PhaseRun | None = parent.phase if parent else None
-        self.since: tuple[int, int] = parent.since if parent else (0, 0)
+        self.since: int = parent.since if parent else 0
         self.number = number
         self.parent = parent
         self.position = position

@@ -128,13 +128,16 @@ class Transport:
         account.payload_bytes += payload_bytes
         account.wire_bytes += wire_bytes
         message = (strand.depth + 1, payload, number)
+        phase = strand.phase
+        if phase is not None:
+            phase.depths.add(message[0])
         if self._watched:
             self._record(strand, (now, sender, to, wire_bytes), body, message)
         if self._plain:
             arrival = self._transmit(now, sender, to, wire_bytes)
             self._at(arrival, self._hand, self._parties[to], key, message)
-            if strand.phase is not None:
-                strand.phase.carry(now, arrival)
+            if phase is not None:
+                phase.take(now, arrival)
             trace = self._trace
             if trace is not None:
                 if party._watch is not None:
@@ -146,8 +149,8 @@ class Transport:
         if self._trace is not None:
             event = len(self._trace)
             self._note(now, strand, to, number, payload_bytes, wire_bytes, NONE)
-        if strand.phase is not None:
-            self._phased[number] = (strand.phase, now)
+        if phase is not None:
+            self._phased[number] = (phase, now)
         parcel = (self._parties[to], key, message)
         if self._faults is None:
             self._submit(now, sender, to, wire_bytes, self._hand, parcel, event)
@@ -203,7 +206,7 @@ class Transport:
     def _deliver_late(self, receiver: Actor, key: tuple[int, int], message: Message) -> None:
         """Deliver a message whose arrival nobody knew; a phase that sent it takes until then."""
         if self._phased and (sent := self._phased.pop(message[2], None)) is not None:
-            sent[0].carry(sent[1], self._clock.now)
+            sent[0].take(sent[1], self._clock.now)
         if self._seals is not None:
             self._deliver_checked(receiver, key, message)
         else:

@@ -1,8 +1,8 @@
 """Phases: labels across spans, such as "offline" and "online", and what each of them cost.
 
 A strand has one label at a time, the innermost. What it does meanwhile belongs to that phase: messages,
-compute, and the stretches of time and of depth that it goes through; and so does the time for which its
-messages are under way, so that a dealer that runs ahead takes its own time.
+compute, and the stretch of time; so does the time for which its messages are under way, so that a dealer
+that runs ahead takes its own time. A phase's rounds are the depths at which messages were sent in it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class PhaseRun:
         number: place among the phases, in order of appearance.
         sent: what parties sent in it, by receiver: one entry for each party and span.
         compute_ns: processor time by party.
+        depths: of the messages that were sent in it.
     """
 
-    __slots__ = ("_depths", "_most", "_times", "compute_ns", "name", "number", "sent")
+    __slots__ = ("_most", "_times", "compute_ns", "depths", "name", "number", "sent")
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
@@ -35,30 +36,22 @@ class PhaseRun:
         self.compute_ns: dict[int, int] = {}
         self._times: list[Stretch] = []
         self._most = _MANY
-        self._depths: list[Stretch] = []
+        self.depths: set[int] = set()
 
-    def visit(self, since: tuple[int, int], time: int, depth: int) -> None:
-        """Note that a strand was in it, from (time, depth) on to a time and a depth."""
-        self._times.append((since[0], time))
-        if depth > since[1]:
-            self._depths.append((since[1], depth))
-            if len(self._depths) > self._most:
-                self._depths = together(self._depths)
-        self._tidy()
-
-    def carry(self, sent: int, arrival: int) -> None:
-        """Note that a message was under way that was sent in it."""
-        self._times.append((sent, arrival))
+    def take(self, start: int, end: int) -> None:
+        """Note that a strand was in it from one time to another, or that a message of it was under way."""
+        self._times.append((start, end))
         self._tidy()
 
     def stretches(self) -> tuple[list[Stretch], list[Stretch]]:
         """Return the stretches of time and of depth so far, for a run that is put together elsewhere."""
-        return together(self._times), together(self._depths)
+        return together(self._times), together((depth - 1, depth) for depth in self.depths)
 
     def include(self, times: Iterable[Stretch], depths: Iterable[Stretch]) -> None:
         """Add stretches of another process."""
         self._times += times
-        self._depths += depths
+        for before, last in depths:
+            self.depths.update(range(before + 1, last + 1))
         self._tidy()
 
     def _tidy(self) -> None:
@@ -69,7 +62,7 @@ class PhaseRun:
     def cost(self) -> PhaseCost:
         """Return what it cost so far."""
         found = PhaseCost(
-            self.name, length(self._depths), *extent(self._times), compute_ns=dict(self.compute_ns)
+            self.name, len(self.depths), *extent(self._times), compute_ns=dict(self.compute_ns)
         )
         for party, accounts in self.sent:
             for traffic in accounts.values():
@@ -82,7 +75,7 @@ class PhaseCost:
     """What a phase cost.
 
     Attributes:
-        rounds: how many levels of depth some party went through in it.
+        rounds: at how many depths messages were sent in it.
         makespan_ns: for how long some party was in it, or a message under way that was sent in it.
         begin_ns: when the first such stretch of time begins; `end_ns`, when the last ends.
         sent: by party.

@@ -120,7 +120,7 @@ def merged_phases(parts: Sequence[Mapping[str, Any]]) -> tuple[dict[str, PhaseRu
         for number, to, place, sent in part["phased"]:
             arrivals = parts[to]["arrivals"].get(id, ())
             if place < len(arrivals):
-                known[id, number].carry(sent, max(sent, arrivals[place]))
+                known[id, number].take(sent, max(sent, arrivals[place]))
     return named, known
 
 
