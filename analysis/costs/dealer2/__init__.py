@@ -1,0 +1,9 @@
+"""Formulas of the family `dealer2`: two servers, whose messages are `online`, and a dealer's, `offline`.
+
+In flow the ring and the family's choices; out flow costs of the three parties. It may import
+`analysis.costs.replicated3.precision`, the widths of functions.
+"""
+
+from analysis.costs.dealer2.catalogue import OPERATIONS
+
+__all__ = ["OPERATIONS"]

@@ -1,0 +1,171 @@
+"""Who computes: two servers and a dealer, what each draws from its keys, what is dealt and what is opened.
+
+One construction is one text for all three. A *mask* is a sum (over XOR: of planes) of what both servers
+draw from their own keys: each server has its part, the dealer the whole, nobody sends anything. What is
+*dealt* is computed by the dealer from masks: server 0 draws its part from its key, server 1 receives the
+rest, so that a piece costs its own size once. What is *opened* travels between the servers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mpcsim import Party
+from protocols.correlated import prf
+from protocols.domains import Ring, Words
+from protocols.family import Shape
+from protocols.kernels import shapes
+
+DEALER = 2
+BYTE = np.dtype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something that is dealt: words of some bits, shared over addition, or planes, shared over XOR."""
+
+    shape: Shape
+    dtype: np.dtype[Any] = BYTE
+    bits: int = 0
+
+    @property
+    def boolean(self) -> bool:
+        """Whether it is planes."""
+        return self.bits == 0
+
+
+def planes(rows: int, width: int) -> Piece:
+    """Return the piece of so many planes of so many bytes."""
+    return Piece((rows, width))
+
+
+@dataclass(frozen=True)
+class Part:
+    """This server's part of something to open: words of some bits, or planes (0 bits)."""
+
+    words: Words
+    bits: int = 0
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One of the three.
+
+    Attributes:
+        role: 0 or 1 of a server, `DEALER`.
+        keys: a server's own; the dealer's are those of both, in order.
+        tools: the array operations on data (in a dry run on shapes): the dealer's own.
+        on_demand: whether the dealer waits to be asked for each piece.
+        names: roles of the servers and of the dealer.
+    """
+
+    party: Party
+    ring: Ring
+    role: int
+    keys: tuple[bytes, ...]
+    tools: ModuleType
+    on_demand: bool
+    names: tuple[str, ...]
+
+    @property
+    def kernels(self) -> ModuleType:
+        """The array operations on values, of which the dealer knows shapes alone."""
+        return shapes if self.role == DEALER else self.tools
+
+    # Correlated randomness
+
+    def mask(self, purpose: str, shape: Shape, dtype: np.dtype[Any] | None = None) -> Words:
+        """Return this server's part of fresh uniform words, or the dealer's whole; bytes are over XOR."""
+        channel, call = self.party.call(purpose)
+        address = prf.nonce(channel, purpose, call)
+        dtype = dtype or self.ring.dtype
+        drawn: list[Words] = [self.tools.expand_words(key, address, shape, dtype) for key in self.keys]
+        if self.role != DEALER:
+            return drawn[0]
+        whole: Words = (self.tools.xor if dtype == BYTE else self.tools.add)(*drawn)
+        return whole
+
+    def _first(self, purpose: str, pieces: Sequence[Piece]) -> list[Words]:
+        """Return server 0's parts of what is dealt: from its key, which the dealer has too."""
+        found = []
+        for number, piece in enumerate(pieces):
+            name = f"{purpose}/{number}"
+            channel, call = self.party.call(name)
+            address = prf.nonce(channel, name, call)
+            found.append(self.tools.expand_words(self.keys[0], address, piece.shape, piece.dtype))
+        return found
+
+    async def dealt(
+        self, purpose: str, pieces: Sequence[Piece], make: Callable[[ModuleType], Iterable[Words]]
+    ) -> list[Words]:
+        """Return this server's parts of what the dealer makes; the dealer's are shapes.
+
+        Bits: those of the pieces, offline, to server 1. Depth: 1 where the dealer runs ahead; on demand
+        server 1 asks first.
+        """
+        if not pieces:
+            return []
+        server, dealer = self.names[1], self.names[DEALER]
+        if self.role == 0:
+            return self._first(purpose, pieces)
+        with self.party.phase("offline"):
+            if self.role == DEALER:
+                if self.on_demand:
+                    await self.party.recv(server)
+                first, k = self._first(purpose, pieces), self.tools
+                rest = [
+                    k.xor(whole, part) if piece.boolean else k.pack(k.sub(whole, part), piece.bits)
+                    for piece, part, whole in zip(pieces, first, make(k), strict=True)
+                ]
+                self.party.send(server, rest[0] if len(rest) == 1 else rest)
+                return [shapes.zeros(piece.shape, piece.dtype) for piece in pieces]
+            if self.on_demand:
+                self.party.send(dealer, b"")
+            received = await self.party.recv(dealer)
+        if len(pieces) == 1:
+            received = [received]
+        return [
+            part if piece.boolean else self.kernels.unpack(part, piece.bits, piece.shape, piece.dtype)
+            for piece, part in zip(pieces, received, strict=True)
+        ]
+
+    # Messages between the servers
+
+    def send(self, *parts: Part) -> None:
+        """Send the other server this one's parts, in one message; the dealer sends nothing."""
+        if self.role == DEALER:
+            return
+        packed = [
+            part.words if part.bits == 0 else self.kernels.pack(part.words, part.bits) for part in parts
+        ]
+        self.party.send(self.names[1 - self.role], packed[0] if len(packed) == 1 else packed)
+
+    async def opened(self, *parts: Part) -> list[Words]:
+        """Return what parts that were sent open to: the sum mod 2^bits, or the XOR of planes.
+
+        Rounds: 1. Bits: twice the parts'.
+        """
+        if self.role == DEALER:
+            return [shapes.zeros(part.words.shape, part.words.dtype) for part in parts]
+        k = self.kernels
+        received = await self.party.recv(self.names[1 - self.role])
+        found = []
+        for part, other in zip(parts, [received] if len(parts) == 1 else received, strict=True):
+            if part.bits == 0:
+                found.append(k.xor(part.words, other))
+            else:
+                theirs = k.unpack(other, part.bits, part.words.shape, part.words.dtype)
+                found.append(k.low_bits(k.add(part.words, theirs), part.bits))
+        return found
+
+    def public(self, words: Words) -> Words:
+        """Return this server's part of numbers that both know: all of it at server 0."""
+        if self.role == 0:
+            return words
+        zeros: Words = self.kernels.zeros(words.shape, words.dtype)
+        return zeros
