@@ -173,9 +173,7 @@ class SecureSettings(BaseModel):
             raise NotOffered(what, self.protocol.family)
         return self.protocol
 
-    def describe(self, scenario: Scenario | None = None) -> dict[str, Any]:
+    def describe(self, secured: Secured | None = None) -> dict[str, Any]:
         """Return the blocks of the run record that say how it computed."""
-        return {
-            "dry_run": self.dry_run,
-            "ring": self.ring.model_dump(),
-        } | self.secured(scenario).describe()
+        found = secured or self.secured()
+        return {"dry_run": self.dry_run, "ring": self.ring.model_dump()} | found.describe()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -87,6 +87,35 @@ class FamilySetting:
         """Return those parts as parameters of a row."""
         held = {"l": self.l, "f": self.f, "V": self.V} | dict(self.choices)
         return {key: held[key] for key in keys if key in held}
+
+
+@dataclass(frozen=True)
+class SpanCost:
+    """What a span of a private inference costs, and the formula as people read it.
+
+    Attributes:
+        rounds: longest chain of messages.
+        sent: payload bytes by party: servers, helpers, hospital, owner; further ones send nothing.
+    """
+
+    rounds: int
+    sent: tuple[int, ...]
+    rounds_text: str
+    bytes_text: str
+    source: str
+
+
+Network = Callable[[Any, Sequence[Any], Sequence[int], bool], Mapping[str, SpanCost]]
+"""Takes the setting, the layers' plans, the images of each batch, and whether classes are revealed."""
+
+
+def network_of(family: str) -> Network | None:
+    """Return a family's formula of networks: `network` of its package, where it has one."""
+    name = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    found: Network | None = getattr(importlib.import_module(name), "network", None)
+    return found
 
 
 def operations(family: str) -> Mapping[str, Formula]:

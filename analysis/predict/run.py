@@ -10,8 +10,9 @@ from functools import cache, partial
 from typing import Any
 
 from analysis.costs import Formula as AnyFormula
-from analysis.costs import Number, operations, symbolic
+from analysis.costs import Number, network_of, operations, symbolic
 from analysis.costs.replicated3 import FIELDS, NoFormula
+from analysis.predict.family_network import family_rows
 from analysis.predict.inference import inference_rows
 from analysis.predict.measuring import Formulas, Measured
 from analysis.predict.rows import Formula, Row, among, cost
@@ -33,6 +34,8 @@ def rows(measured: Measured, label: str = "") -> list[Row]:
     workload, family = measured.scenario.workload, getattr(measured, "family", DEFAULT)
     if workload in PREDICTORS:
         check_family(workload, family)
+    if workload == "private_inference" and family != DEFAULT:
+        return family_rows(measured, label)
     return predictor(workload, getattr(measured, "formulas", None))(measured, label)
 
 
@@ -42,7 +45,8 @@ def check_family(workload: str, family: str) -> None:
     Raises:
         InputError: it is one.
     """
-    if family != DEFAULT and workload not in ("microbench", "link_probe"):
+    networks = workload == "private_inference" and network_of(family) is not None
+    if family != DEFAULT and workload not in ("microbench", "link_probe") and not networks:
         raise InputError(
             f"validate: of the family {family!r} there are formulas of operations, none of {workload!r}; "
             "accepted: microbench"

@@ -11,6 +11,7 @@ from typing import Any
 
 import tomli_w
 
+from analysis.costs import network_of
 from analysis.predict import SHIPPED, Row, measure, own_formulas
 from analysis.predict import run as predict
 from analysis.validate import claims, grid, growth
@@ -112,8 +113,7 @@ def validate_all(
         raise InputError("validate: --parties goes with --family; accepted: both, or neither")
     chosen = [family] if family else list(families())
     rows = [row for one in chosen for row in operation_rows(None, one, parties)]
-    if DEFAULT in chosen:
-        rows += network_rows()
+    rows += [row for one in chosen for row in network_rows(one, parties)]
     surveyed = [row for one in chosen for row in growth.survey(one)]
     return Validation(rows, surveyed, claims.judge_all(claimed))
 
@@ -139,14 +139,18 @@ def operation_rows(
             yield from predict.rows(run)
 
 
-def network_rows() -> Iterator[Row]:
-    """Yield the rows of small networks that have every kind of layer."""
+def network_rows(family: str = DEFAULT, parties: int | None = None) -> Iterator[Row]:
+    """Yield the rows of small networks with every kind of layer, of families with formulas of them."""
+    if family != DEFAULT and network_of(family) is None:
+        return
+    of = grid.family_overrides(family, parties)
+    choices = grid.network_choices() if family == DEFAULT else [{}]
     for name, model in grid.MODELS.items():
         with _scenario_file(name, model) as file:
             for ring, images in zip(grid.RINGS.values(), (1, 3), strict=True):
-                for choice in grid.network_choices():
+                for choice in choices:
                     chosen = [grid.override(key, value) for key, value in choice.items()]
-                    run = measure(file, [*ring, *chosen, f"data.count={images}"])
+                    run = measure(file, [*ring, *of, *chosen, f"data.count={images}"])
                     for row in predict.rows(run, f"{name}/"):
                         yield replace(row, network=name)
 

@@ -83,7 +83,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     return Program(
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=report.compare,
-        describe=settings.describe(scenario),
+        describe=settings.describe(secured),
         render=report.render,
         observe=report.observe,
     )

@@ -98,7 +98,7 @@ def measured(
             else float((np.abs(got - want) / np.maximum(1, np.abs(want))).max()),
         }
 
-    return Program(roles, summarize, settings.describe(scenario), _render)
+    return Program(roles, summarize, settings.describe(secured), _render)
 
 
 def _by_phase(run: Run) -> dict[str, Any]:

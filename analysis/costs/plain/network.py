@@ -1,0 +1,35 @@
+"""Formulas of a private inference in the clear: what clients send and receive, l bits a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from analysis.costs.families import FamilySetting, SpanCost
+from analysis.costs.numbers import packed
+from scenarios.networks import Flatten, LayerPlan
+
+_SOURCE = "numbers as they are, l bits each"
+
+
+def network(
+    setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
+) -> dict[str, SpanCost]:
+    """Return what each span sends, by server, hospital and owner."""
+    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    hospital = sum(packed(size * math.prod(plans[0].input), setting.l) for size in batches)
+    owner = sum(packed(math.prod(shape), setting.l) for shape in weights)
+    shown = sum(batches) * (1 if in_classes else plans[-1].output[0])
+    arrays = "Σ over arrays of n numbers: ⌈l·n/8⌉"
+    found = {"sharing": SpanCost(1, (0, hospital, owner), "1", arrays, _SOURCE)}
+    nothing = SpanCost(0, (0,), "0", "0", "by definition")
+    for plan in plans:
+        if not isinstance(plan.layer, Flatten):
+            found[plan.name] = nothing
+        if plan.relu:
+            found[f"{plan.name}.relu"] = nothing
+    found |= {"argmax": nothing} if in_classes else {}
+    found |= {"waiting": nothing} if len(batches) > 1 else {}
+    found["inference"] = nothing
+    found["reveal"] = SpanCost(1, (packed(shown, setting.l),), "1", "⌈l·n/8⌉", _SOURCE)
+    return found

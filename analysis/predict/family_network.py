@@ -1,0 +1,36 @@
+"""Predictions for a private inference on any family that has formulas of networks: a row for each span."""
+
+from __future__ import annotations
+
+from analysis.costs import FamilySetting, network_of
+from analysis.predict.measuring import Measured
+from analysis.predict.rows import Formula, Row, among, cost
+from mpcsim import InputError
+from mpcsim.scenario import validate
+from scenarios.inference import BatchSettings
+from scenarios.networks import ModelSettings, shapes
+
+
+def family_rows(measured: Measured, label: str) -> list[Row]:
+    """Return rows for the clients' input, every layer, and the result.
+
+    Raises:
+        InputError: the family has no formulas of networks.
+    """
+    setting, tables = measured.setting, measured.scenario.tables
+    network = network_of(measured.family)
+    if network is None or not isinstance(setting, FamilySetting):
+        raise InputError(f"validate: there are no formulas of networks for the family {measured.family!r}")
+    plans = shapes(validate(ModelSettings, tables["model"]))
+    images = measured.told("images")
+    in_classes = tables.get("output", {}).get("reveal", "class") == "class"
+    batches = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)
+    params = {"images": images} | setting.params(("l", "f", "V", *dict(setting.choices)))
+    rows = []
+    for name, one in network(setting, plans, batches, in_classes).items():
+        found = measured.span(name)
+        predicted = cost(one.rounds, among(one.sent, len(found["per_party"])))
+        written = Formula(one.rounds_text, one.bytes_text)
+        of = {"family": measured.family, "parties": measured.parties}
+        rows.append(Row(label + name, params, written, predicted, found, one.source, **of))  # type: ignore[arg-type]
+    return rows
