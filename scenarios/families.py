@@ -75,10 +75,18 @@ def read_choices(family: type[Family], table: Mapping[str, Any]) -> tuple[BaseMo
     kept = {key: value for key, value in table.items() if key != "family"}
     others = [key for key, value in kept.items() if not _accepts(family, key, value)]
     dropped = [key for key in others if _known(key, kept[key])]
+    for key in others:
+        owner = next((one for one in families().values() if key in one.Choices.model_fields), None)
+        if key not in (*dropped, *family.Choices.model_fields) and owner is not None:
+            _validated(owner, {key: kept[key]})  # raises: no family accepts the value
     kept = {key: value for key, value in kept.items() if key not in dropped}
+    return _validated(family, kept), dropped
+
+
+def _validated(family: type[Family], table: Mapping[str, Any]) -> BaseModel:
     model: Any = create_model("Protocol", protocol=(family.Choices, ...))
-    choices: BaseModel = validate(model, {"protocol": kept}).protocol
-    return choices, dropped
+    choices: BaseModel = validate(model, {"protocol": dict(table)}).protocol
+    return choices
 
 
 def _known(key: str, value: Any) -> bool:
