@@ -74,6 +74,7 @@ class Transport:
         self._watched = checking or digest.audit is not None
         self._clock = clock
         self._at = clock.at
+        self._arrive = clock.hand
         self._transmit = links.transmit
         self._submit = links.submit
         self._network = links
@@ -135,7 +136,7 @@ class Transport:
             self._record(strand, (now, sender, to, wire_bytes), body, message)
         if self._plain:
             arrival = self._transmit(now, sender, to, wire_bytes)
-            self._at(arrival, self._hand, self._parties[to], key, message)
+            self._arrive(arrival, self._hand, self._parties[to], key, message)
             if phase is not None:
                 phase.take(now, arrival)
             trace = self._trace
