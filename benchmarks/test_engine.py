@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from mpcsim import Network, Party, simulate
-from mpcsim.engine.memory import peak_memory_mb
+from mpcsim.memory import peak_memory_mb
 
 _MESSAGES = 60_000
 _TRIALS = 4
@@ -76,11 +76,11 @@ def _ratio(work: Callable[[], None], base: Callable[[], None]) -> float:
 
 
 @pytest.mark.parametrize("make", [_number, _vector], ids=["a number", "eight 64-bit words"])
-@pytest.mark.parametrize(("trace", "most"), [(False, 5), (True, 8)], ids=["no trace", "trace"])
+@pytest.mark.parametrize(("trace", "most"), [(False, 4.5), (True, 6)], ids=["no trace", "trace"])
 def test_messages_cost_at_most_so_many_times_what_bare_asyncio_takes(
     benchmark: Any, make: Callable[[int], Any], trace: bool, most: float
 ) -> None:
-    """The bar: a fifth of the rate of bare asyncio with metering and digest, an eighth with the trace."""
+    """The bar: 4 times bare asyncio, with an eighth for other processors; with the trace 6."""
     benchmark.extra_info["ratio"] = ratio = _ratio(lambda: _ours(make, trace=trace), lambda: _bare(make))
     benchmark.pedantic(_ours, args=(make,), kwargs={"trace": trace}, rounds=2)
     assert ratio <= most

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-_PEAK = "from mpcsim.engine.memory import peak_memory_mb; print(peak_memory_mb())"
+_PEAK = "from mpcsim.memory import peak_memory_mb; print(peak_memory_mb())"
 
 
 def _python(*arguments: str) -> str:

@@ -18,11 +18,10 @@ from mpcsim.engine import (
     VirtualClock,
     WallClock,
     failure,
-    keep_freed_memory,
 )
 from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError, UsageError
 from mpcsim.faults import Injector, Slow, check_ends, read_faults
-from mpcsim.garbage import patient_collector
+from mpcsim.memory import keep_freed_memory, patient_collector
 from mpcsim.metering import Digest, PartyCost, collect_spans, payload_digest
 from mpcsim.network import Network, party_id
 from mpcsim.record import ClockName, Run

@@ -7,15 +7,15 @@ import `mpcsim.metering`, and modules at the room's top: errors, units, paths, c
 
 from mpcsim.engine import failure
 from mpcsim.engine.beside import aside
-from mpcsim.engine.clock import Clock, VirtualClock, WallClock
+from mpcsim.engine.clock import Clock, VirtualClock
 from mpcsim.engine.compute import Stopwatch
-from mpcsim.engine.memory import keep_freed_memory, peak_memory_mb
 from mpcsim.engine.party import Party
 from mpcsim.engine.ports import CUT, CUT_FOR_EVER, PASSES, Crashed, Deliver
 from mpcsim.engine.scheduler import Compute, Outcome, Scheduler
 from mpcsim.engine.strand import Actor, Strand
 from mpcsim.engine.trace import COLUMNS, KINDS, NONE, Trace
 from mpcsim.engine.transport import Transport
+from mpcsim.engine.wall import WallClock
 
 __all__ = [
     "COLUMNS",
@@ -40,6 +40,4 @@ __all__ = [
     "WallClock",
     "aside",
     "failure",
-    "keep_freed_memory",
-    "peak_memory_mb",
 ]

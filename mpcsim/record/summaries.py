@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from mpcsim import texts
-from mpcsim.engine import peak_memory_mb
 from mpcsim.errors import InputError
+from mpcsim.memory import peak_memory_mb
 from mpcsim.record.run import Run
 from mpcsim.scenario_file import Scenario
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mpcsim.engine import Scheduler, Trace, Transport, peak_memory_mb
+from mpcsim.engine import Scheduler, Trace, Transport
 from mpcsim.errors import InputError
+from mpcsim.memory import peak_memory_mb
 from mpcsim.metering import Digest, PhaseRun, SpanRun, Traffic
 from mpcsim.sockets.exchange import Exchange
 from mpcsim.sockets.wire import codec

@@ -14,9 +14,9 @@ from typing import Any
 import structlog
 
 from mpcsim.arguments import coroutines
-from mpcsim.engine import Party, Scheduler, Stopwatch, Trace, Transport, keep_freed_memory
+from mpcsim.engine import Party, Scheduler, Stopwatch, Trace, Transport
 from mpcsim.errors import InputError, Interrupted, MpcsimError
-from mpcsim.garbage import patient_collector
+from mpcsim.memory import keep_freed_memory, patient_collector
 from mpcsim.metering import Digest
 from mpcsim.scenario import Program, Scenario
 from mpcsim.sockets import refusals

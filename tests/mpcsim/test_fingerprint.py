@@ -3,7 +3,7 @@ import inspect
 import numpy as np
 import pytest
 
-from mpcsim.engine.memory import keep_freed_memory
+from mpcsim.memory import keep_freed_memory
 from mpcsim.metering.fingerprint import fingerprint, size
 
 
