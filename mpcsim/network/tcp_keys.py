@@ -16,8 +16,8 @@ from mpcsim.network.jitter import Time
 from mpcsim.units import parse_size, parse_time
 
 UNLIMITED: Literal["unlimited"] = "unlimited"
-_PAYLOAD_PER_BUFFER = (65, 100)
-"""Share of tcp_wmem or tcp_rmem that holds payload, as measured on Linux 6.18; the rest is overhead."""
+_PAYLOAD_SENT, _PAYLOAD_RECEIVED = (70, 100), (65, 100)
+"""Shares of tcp_wmem and tcp_rmem that hold payload, as measured on Linux 6.18; the rest is overhead."""
 _LEAST_BUFFER = 4096  # bytes: Linux's own least
 
 
@@ -48,7 +48,8 @@ class TcpTable(BaseModel):
         restart: the window falls back after idling (RFC 2861; Linux's tcp_slow_start_after_idle).
         unused_window: the part of a window that nobody uses decays (RFC 2861).
         hystart: slow start ends where acknowledgements tell of a queue (Linux's cubic, RFC 9406).
-        send_buffer, receive_buffer: tcp_wmem, tcp_rmem, of which 65 % hold payload; "unlimited": no limit.
+        send_buffer, receive_buffer: tcp_wmem, of which 70 % hold payload, and tcp_rmem, of which 65 %;
+            "unlimited": no limit.
         receive_growth: the receive window starts at 64 KiB and grows with what is received.
         delayed_ack: how long a lone segment's acknowledgement waits; "0 ms": not at all.
         ack_bytes: of an acknowledgement on the uplink, one for two segments; 0: they take no room there.
@@ -154,8 +155,8 @@ def rules(table: TcpTable) -> Rules:
         restart=given["restart"],
         unused=given["unused_window"],
         hystart=given["hystart"],
-        send_window=_payload(given["send_buffer"]),
-        receive_window=_payload(given["receive_buffer"]),
+        send_window=_payload(given["send_buffer"], _PAYLOAD_SENT),
+        receive_window=_payload(given["receive_buffer"], _PAYLOAD_RECEIVED),
         receive_growth=given["receive_growth"],
         delayed_ack=parse_time(given["delayed_ack"]),
         ack_bytes=given["ack_bytes"],
@@ -169,7 +170,7 @@ def _limit(value: int | str) -> int | None:
     return None if isinstance(value, str) else value
 
 
-def _payload(buffer: str) -> int | None:
+def _payload(buffer: str, share: tuple[int, int]) -> int | None:
     size = parse_size(buffer)
-    part, whole = _PAYLOAD_PER_BUFFER
+    part, whole = share
     return None if size is None else size * part // whole

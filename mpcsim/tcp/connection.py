@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from mpcsim.engine import NONE
-from mpcsim.network import Law, Rules, Stream
+from mpcsim.network import Law, Rules, Stream, transmission_ns
 from mpcsim.tcp.window import Offer, RoundTrip, Window
 
 PATIENCE_DEVICE = (
     1_000_000  # ns of transmission that a connection keeps in its device's queue (Linux's TSQ)
 )
+LEAST_BURST = 2  # segments of a burst that a round trip can wait for (Linux's tcp_min_tso_segs)
+_PACING_SLOW_START, _PACING = 200, 120  # percent of a window a round trip (tcp_pacing_ss_ratio)
+_PACING_SHIFT = 10  # a burst takes a second by 2 to this at the rate of pacing (sk_pacing_shift)
 
 
 class Held(NamedTuple):
@@ -183,6 +186,8 @@ class Connection:
         self.woken = False
         rate = law.bits_per_second
         two = 2 * rules.wire(rules.segment)
+        self._burst = rules.burst
+        self._segment_ns = 0 if rate is None else transmission_ns(two // 2, rate)
         self.device = None
         if rules.burst is not None and rate is not None and rules.router is None:
             self.device = max(two, rate * PATIENCE_DEVICE // (8 * 10**9))
@@ -207,6 +212,25 @@ class Connection:
         self.deadline = 0
         self.timed = False
         self.broken = False
+
+    def turn(self, now: int) -> int | None:
+        """Return how many segments a burst may have; None: any number.
+
+        What Linux's tcp_tso_autosize allows: what passes in 1/1024 s at the rate of pacing, which is twice
+        the window a round trip in slow start and 1.2 times it afterwards; two at least. Where the window
+        limits, the first burst on an uplink that was idle has two: their acknowledgement opens it again.
+        """
+        most, window = self._burst, self.window
+        if most is None or window.size is None:
+            return most
+        ratio = _PACING_SLOW_START if window.doubles else _PACING
+        trip = max(self.round_trip.smoothed, 1)
+        least = min(LEAST_BURST, most)
+        turn = max(min(window.size * ratio * 10**7 // (trip << _PACING_SHIFT), most), least)
+        left = window.size - self.under_way
+        if (left <= 2 * turn or not self.under_way) and now - self.line.free > turn * self._segment_ns:
+            return least
+        return turn
 
     def losses(self, now: int) -> tuple[int, int]:
         """Return the time that windows and restarts have held something back until now."""

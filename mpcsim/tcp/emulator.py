@@ -132,7 +132,7 @@ class TcpEmulator(Agenda):
         while queue:
             if connection.device is not None and self._is_full(now, connection):
                 break
-            room = self._room(connection)
+            room = self._room(now, connection)
             if room <= 0:
                 held_back = room == 0
                 connection.blocked = (now, int(held_back and bool(window.before_restart)))
@@ -145,10 +145,10 @@ class TcpEmulator(Agenda):
                 held_back, connection.round_trip.timeout,
             )  # fmt: skip
 
-    def _room(self, connection: Connection) -> int:
+    def _room(self, now: int, connection: Connection) -> int:
         """Return how many bytes may go now; 0: the congestion window is full; less: another limit."""
         rules, size = self.rules, connection.window.size
-        segments = rules.burst
+        segments = connection.turn(now)
         if size is not None:
             left = size - connection.under_way
             if left <= 0:
@@ -159,7 +159,9 @@ class TcpEmulator(Agenda):
         for limit in (rules.send_window, connection.offered):
             if limit is not None:
                 free = limit - (connection.following - connection.una)
-                if free < waiting:  # whole segments alone, or what there is where nothing is under way
+                if free < waiting:  # whole turns, or what there is where nothing is under way
+                    if segments is not None and connection.under_way and free < segments * rules.segment:
+                        return -1
                     free = free // rules.segment * rules.segment or (not connection.under_way) * free
                 if free <= 0:
                     return -1

@@ -203,6 +203,11 @@ class Window:
             return True
         return self._slow_start() and (self.size or 0) < 2 * self._most
 
+    @property
+    def doubles(self) -> bool:
+        """Whether it is below half of the threshold: Linux then paces at twice the window."""
+        return self.threshold is None or 2 * (self.size or 0) < self.threshold
+
     def _slow_start(self) -> bool:
         return self.threshold is None or (self.size or 0) < self.threshold
 

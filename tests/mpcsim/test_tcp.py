@@ -112,10 +112,10 @@ def test_the_part_of_a_window_that_is_not_used_decays():
     assert kept.size == 40
 
 
-@pytest.mark.parametrize("key", ["send_buffer", "receive_buffer"])
-def test_a_buffer_limits_a_connection_to_its_size_a_round_trip(key):
-    """65 % of 23 kB hold ten segments: ten each 21 ms."""
-    tcp = HEADERS | {key: "23 kB", "burst": 1}
+@pytest.mark.parametrize(("key", "size"), [("send_buffer", "21 kB"), ("receive_buffer", "23 kB")])
+def test_a_buffer_limits_a_connection_to_its_size_a_round_trip(key, size):
+    """70 % of 21 kB hold ten segments, and 65 % of 23 kB: ten each 21 ms."""
+    tcp = HEADERS | {key: size, "burst": 1}
     assert arrivals([(0, 0, 1, 40 * M)], tcp) == [3 * 21 + 10 + 10]
 
 
@@ -145,6 +145,42 @@ def test_connections_take_turns_on_an_uplink():
     tcp = HEADERS | {"burst": 1}
     assert arrivals([(0, 0, 1, 100 * M), (10.5, 0, 2, M)], tcp) == [111, 12 + 1 + 10]
     assert arrivals([(0, 0, 1, 100 * M), (10.5, 0, 2, M)], HEADERS)[1] == 100 + 1 + 10
+
+
+@pytest.mark.parametrize(
+    ("size", "latency", "bandwidth", "seconds"),
+    [
+        (50_000, 10, 10, 0.0612), (300_000, 10, 10, 0.2683), (300_000, 10, 50, 0.1077),
+        (10**6, 40, 10, 1.0304), (10**6, 10, 220, 0.1355), (300_000, 88.5, 220, 0.8024),
+        (10**7, 250, 50, 5.3860), (10**8, 88.5, 220, 7.5848), (10**8, 250, 100, 21.4592),
+    ],
+)  # fmt: skip
+def test_a_lone_message_takes_what_it_took_a_kernel(size, latency, bandwidth, seconds):
+    """Linux 6.18 with cubic, new connections, medians of three by `benchmarks/fidelity`."""
+    found = arrivals([(0, 0, 1, size)], {}, latency=f"{latency} ms", bandwidth=f"{bandwidth} Mbit/s")
+    assert found == [pytest.approx(1000 * seconds, rel=0.02, abs=0.5)]
+
+
+@pytest.mark.parametrize(
+    ("window", "threshold", "idle_ms", "under_way", "turn"),
+    [
+        (10, None, 0, 10, 2),  # 2 · 10 a round trip of 20 ms are 0.98 in 1/1024 s: two at least
+        (160, None, 0, 150, 15),  # 2 · 160 / (0.02 · 1024)
+        (160, 160, 0, 150, 9),  # 1.2 · 160 / (0.02 · 1024)
+        (5000, None, 0, 4990, 16),  # the key `burst`
+        (160, None, 100, 150, 2),  # the uplink was idle
+        (160, None, 100, 0, 2),
+        (160, None, 100, 20, 15),  # it was, and the window does not limit
+    ],
+)
+def test_a_burst_is_what_linux_sends_at_a_turn(window, threshold, idle_ms, under_way, turn):
+    clock = VirtualClock()
+    connection = emulate(Network(**LINK), ["a", "b"], clock, 1).connection(0, 1)
+    clock.close()
+    connection.window.size, connection.window.threshold = window, threshold
+    connection.under_way = under_way
+    connection.line.free = 10**9
+    assert connection.turn(10**9 + idle_ms * MS) == turn
 
 
 def test_acknowledgements_take_room_on_the_way_back():
@@ -324,7 +360,7 @@ def test_a_hundred_megabytes_take_few_events_and_exactly_as_long_as_by_all_of_th
     emulator.submit(0, 0, 1, 6 * 10**9, lambda: None, ())
     clock.run()
     clock.close()
-    assert emulator.events < 6000
+    assert emulator.events < 7000
 
 
 def test_a_hundred_megabytes_take_fifty_milliseconds():
