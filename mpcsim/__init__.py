@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ScenarioError,
         UsageError,
     )
+    from mpcsim.faults import Puppet
     from mpcsim.network import Network
     from mpcsim.record import Run
     from mpcsim.simulate import simulate
@@ -39,6 +40,7 @@ __all__ = [
     "Party",
     "PartyError",
     "PeerAborted",
+    "Puppet",
     "RecvTimeout",
     "Run",
     "RunError",
@@ -47,7 +49,10 @@ __all__ = [
     "simulate",
 ]
 
-_ELSEWHERE = {"Network": "network", "Party": "engine", "Run": "record", "simulate": "simulate"}
+_ELSEWHERE = {
+    "Network": "network", "Party": "engine", "Puppet": "faults", "Run": "record",
+    "simulate": "simulate",
+}  # fmt: skip
 
 
 class _Package(types.ModuleType):

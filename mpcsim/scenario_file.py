@@ -48,7 +48,7 @@ class _Head(BaseModel):
     engine: EngineSettings = EngineSettings()
 
 
-ENGINE_KEYS = (*_Head.model_fields, "network", "workload", "faults")
+ENGINE_KEYS = (*_Head.model_fields, "network", "workload", "faults", "adversaries")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Scenario:
         workload: a shipped name, or "file.py:function".
         network: the emulated network.
         engine: clock, compute, trace, speeds of processors.
+        adversaries: (role, "file.py:function") of each of `[[adversaries]]`.
         expect: "abort": the run is as it should be where parties abort, and only then.
         faults: the rules of `[[faults]]`.
         tables: all that the engine does not know; `workload` in it holds the further keys of
@@ -80,6 +81,7 @@ class Scenario:
     source: str = field(compare=False)
     faults: tuple[Any, ...] = ()
     expect: str = "finish"
+    adversaries: tuple[tuple[str, str], ...] = ()
 
     def refusal(self, text: object) -> ScenarioError:
         """Return the error that says what is wrong with this scenario."""
@@ -141,6 +143,7 @@ def _scenario(document: dict[str, Any], path: Path, source: str) -> Scenario:
         source=source,
         faults=_faults(document.get("faults", [])),
         expect=settings.expect,
+        adversaries=_adversaries(document.get("adversaries", [])),
     )
 
 
@@ -148,6 +151,30 @@ def _faults(tables: Any) -> tuple[Any, ...]:
     if not isinstance(tables, list):
         raise InputError(f"faults: found {shown(tables)}; accepted: an array of tables, [[faults]]")
     return read_faults(tables)
+
+
+class _Adversary(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    role: Annotated[str, Field(min_length=1)]
+    program: Annotated[str, Field(min_length=1)]
+
+
+class _Adversaries(BaseModel):
+    adversaries: list[_Adversary]
+
+
+def _adversaries(tables: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(tables, list):
+        raise InputError(
+            f"adversaries: found {shown(tables)}; accepted: an array of tables, [[adversaries]]"
+        )
+    found = validate(_Adversaries, {"adversaries": tables}).adversaries
+    roles = [one.role for one in found]
+    for number, role in enumerate(roles):
+        if role in roles[:number]:
+            raise InputError(f"adversaries.{number}.role: {role!r} is there twice; accepted: each once")
+    return tuple((one.role, one.program) for one in found)
 
 
 def _network(table: Any) -> Network:

@@ -20,7 +20,7 @@ from mpcsim.engine import (
     failure,
 )
 from mpcsim.errors import InputError, Interrupted, MpcsimError, RunError, UsageError
-from mpcsim.faults import Injector, Slow, check_ends, read_faults
+from mpcsim.faults import Attack, Attacked, Injector, Slow, check_ends, corrupt, read_faults
 from mpcsim.memory import keep_freed_memory, patient_collector
 from mpcsim.metering import Digest, PartyCost, collect_spans, payload_digest
 from mpcsim.network import Network, party_id
@@ -41,6 +41,7 @@ def simulate(
     clock: ClockName = "virtual",
     trace: bool = False,
     faults: Sequence[Any] = (),
+    adversaries: Mapping[str, Attack] | None = None,
     speed: Mapping[str, float] | None = None,
     check_payloads: bool = False,
     audit: bool = False,
@@ -63,6 +64,8 @@ def simulate(
         clock: "virtual", or "wall" to wait in real time on uvloop.
         trace: keep every event.
         faults: rules of `mpcsim.faults`, or tables as in a scenario's `[[faults]]`.
+        adversaries: by role, a coroutine function of the party and of the honest program, which runs in
+            its place; `mpcsim.Puppet` is a party on which it may run that.
         speed: by role, how fast the party's processor is: 0.5 is half as fast as this one.
         check_payloads: refuse a payload that changed between send and delivery (slow; for debugging).
         audit: keep a row for each message, to compare two runs event by event.
@@ -77,6 +80,7 @@ def simulate(
         Interrupted: a `KeyboardInterrupt` that has the `run` as far as it went.
     """
     programs, names = cast(program, parties, roles)
+    programs = list(corrupt(dict(zip(names, programs, strict=True)), adversaries or {}).values())
     for name, value, accepted in (("compute", compute, Compute), ("clock", clock, ClockName)):
         if value not in get_args(accepted):
             raise UsageError(f"{name}={value!r}: accepted are {', '.join(get_args(accepted))}")
@@ -100,6 +104,8 @@ def simulate(
         scheduler = Scheduler(timer, transport, stopwatch, recorder, injector)
         scheduler.observer = observer
         actors = [Party(id, names, scheduler, seed, occasion) for id in range(len(names))]
+        for actor, own in zip(actors, programs, strict=True):
+            actor.corrupted = isinstance(own, Attacked)
         scheduler.start(actors, coroutines(programs, actors))
         if watch is not None:
             watch(scheduler)
@@ -138,6 +144,7 @@ def simulate(
         clock_reads=scheduler.clock_reads,
         error=problem,
         outcomes=dict(zip(names, scheduler.outcomes, strict=True)),
+        adversaries=[actor.role for actor in actors if actor.corrupted],
         audit=digest.audit,
         payload_digest=payload_digest([digest.payloads()]) if payloads else "",
     )

@@ -102,6 +102,7 @@ def _banner(summary: Mapping[str, Any]) -> str:
         f"{shown(role)} {outcome}" for role, outcome in summary["outcomes"].items() if outcome != "finished"
     ]
     notes += [f"Parties: {', '.join(stopped)}; the others finished."] if stopped else []
+    notes += [f"Adversary: {role}" for role in summary.get("adversaries", [])]
     notes += [f"{role} aborted: {reason}" for role, reason in summary.get("aborts", {}).items()]
     if summary["output_error"] is not None:
         notes.append(f"The run has no result, or not all of it: {summary['output_error']['text']}")

@@ -78,6 +78,8 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     out.print(party_table(parties, measured=measured))
     if phases := summary.get("phases"):
         out.print(phase_table(phases, measured=measured))
+    if corrupted := summary.get("adversaries"):
+        line(f"adversaries: {', '.join(map(shown, corrupted))}")
     for role, reason in summary.get("aborts", {}).items():
         line(f"{shown(role)} aborted: {shown(reason)}")
     for act in summary["faults"]:

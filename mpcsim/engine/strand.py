@@ -89,6 +89,7 @@ class Actor:
         n: number of actors.
         role: name of the actor's role ("party0", "hospital", …).
         crashed: whether a fault stopped it, or it aborted.
+        corrupted: whether an adversary's program runs in place of the honest one.
         odd: whether its mailbox is no plain one: a stop, a channel that it left, a choice, a peer that
             aborted.
         busy_until: when its processor is free again, where compute is measured.
@@ -99,6 +100,7 @@ class Actor:
         self.n = len(roles)
         self.role = roles[id]
         self.crashed = False
+        self.corrupted = False
         self.odd = False
         self.busy_until = 0
         self._roles = roles

@@ -249,7 +249,9 @@ class Transport:
         under_way = self._network.under_way()
         # Of what the network holds the channel is not known: who left one may mean these.
         deaf = [party.crashed or bool(party._left) for party in self._parties]
-        return found + [(source, to) for source, to in under_way if not deaf[to]]
+        found += [(source, to) for source, to in under_way if not deaf[to]]
+        bad = [party.corrupted for party in self._parties]  # what an adversary leaves or sends is no error
+        return [(source, to) for source, to in found if not (bad[source] or bad[to])]
 
 
 def _hashed(payload: Any) -> bytes:

@@ -9,7 +9,18 @@ import numpy as np
 
 from mpcsim.engine import CUT, CUT_FOR_EVER, PASSES, Crashed, Deliver
 from mpcsim.errors import InputError
-from mpcsim.faults.rules import MESSAGE_RULES, Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow
+from mpcsim.faults.rules import (
+    MESSAGE_RULES,
+    Corrupt,
+    Crash,
+    Delay,
+    Drop,
+    Duplicate,
+    Partition,
+    Slow,
+    Tamper,
+)
+from mpcsim.faults.tampering import added, replaced
 from mpcsim.metering import copied
 from mpcsim.network import Stream, party_id
 from mpcsim.paths import in_text
@@ -27,7 +38,7 @@ _KEPT = 1000  # acts that the record lists; all are counted
 class _Match:
     """A rule about messages, with its ends resolved."""
 
-    __slots__ = ("end", "links", "messages", "number", "rule", "span", "start")
+    __slots__ = ("channel", "end", "links", "messages", "number", "rule", "span", "start")
 
     def __init__(self, number: int, rule: Any, roles: Sequence[str]) -> None:
         self.number = number
@@ -41,10 +52,13 @@ class _Match:
             self.links.append((to, source))
         self.start, self.end = rule.window
         self.span = rule.span
+        self.channel = getattr(rule, "channel", None)
         numbers = [rule.messages] if isinstance(rule.messages, int) else rule.messages
         self.messages = None if numbers is None else frozenset(numbers)
 
-    def fits(self, now: int, sender: int, to: int, span: SpanRun, number: int) -> bool:
+    def fits(
+        self, now: int, sender: int, to: int, span: SpanRun, number: int, channel: str | None = None
+    ) -> bool:
         """Return whether the rule matches a message."""
         return (
             self.start <= now
@@ -52,6 +66,7 @@ class _Match:
             and any(a in (None, sender) and b in (None, to) for a, b in self.links)
             and (self.messages is None or number in self.messages)
             and (self.span is None or is_within(span, self.span))
+            and (self.channel is None or channel in (self.channel, f"@{self.channel}"))
         )
 
 
@@ -91,6 +106,10 @@ class Injector:
                     raise InputError(f"faults.{number}: party {rule.party!r} crashes twice")
                 else:
                     self._crashes[party] = (number, rule)
+        self._before: dict[tuple[int, int, str], Any] = {}
+        self._held: dict[tuple[int, int, str], tuple[Any, ...]] = {}
+        self._tampers = any(isinstance(rule, Tamper) for rule in rules)
+        self._replays = any(isinstance(rule, Tamper) and rule.how == "replay" for rule in rules)
         self._sent: dict[int, int] = {}
         self._numbers: dict[tuple[int, int], int] = {}
         self._stream = Stream(seed, "faults")
@@ -135,8 +154,11 @@ class Injector:
         number = self._numbers.get((sender, to), 0)
         self._numbers[sender, to] = number + 1
 
+        path = strand.channel.path if self._tampers else ""
+        here = (sender, to, path)
+
         def first(time: int) -> _Match | None:
-            return next((m for m in self._matches if m.fits(time, sender, to, span, number)), None)
+            return next((m for m in self._matches if m.fits(time, sender, to, span, number, path)), None)
 
         def partition(time: int) -> int:
             match = first(time)
@@ -145,7 +167,7 @@ class Injector:
             self._act(match, time, sender, to, span, parcel[2][2])
             before = self._matches[: self._matches.index(match)]
             ends = match.end is not None or any(
-                m.start > time and m.fits(m.start, sender, to, span, number) for m in before
+                m.start > time and m.fits(m.start, sender, to, span, number, path) for m in before
             )
             return CUT if ends else CUT_FOR_EVER
 
@@ -155,8 +177,17 @@ class Injector:
         if isinstance(rule, Corrupt):
             depth, payload, identity = parcel[2]
             parcel = (*parcel[:2], (depth, corrupted(payload, self._stream), identity))
+        if isinstance(rule, Tamper):
+            parcel = self._tampered(rule, here, parcel)
+        if self._replays:
+            self._before[here] = parcel[2][1]
         if match is not None and not isinstance(rule, Partition):
             self._act(match, now, sender, to, span, parcel[2][2])
+        if isinstance(rule, Tamper) and rule.how in ("swap", "withhold"):
+            if rule.how == "swap" and here not in self._held:
+                self._held[here] = (sender, to, wire_bytes, deliver, parcel, event)
+            self._count(sender, now, span)
+            return
         dropped = isinstance(rule, Drop)
         for copy in range(2 if isinstance(rule, Duplicate) else 1):
             if copy:
@@ -174,7 +205,22 @@ class Injector:
                 why=partition,
                 dropped=dropped,
             )
+        if (held := self._held.pop(here, None)) is not None:
+            self._emulator.submit(now, *held)
         self._count(sender, now, span)
+
+    def _tampered(
+        self, rule: Tamper, here: tuple[int, int, str], parcel: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """Return a message's parcel with what the rule makes of its payload."""
+        depth, payload, identity = parcel[2]
+        if rule.how == "add":
+            payload = added(payload, rule.value)  # type: ignore[arg-type]  # a number, by the model
+        elif rule.how == "replace":
+            payload = replaced(payload, rule.value)
+        elif rule.how == "replay" and here in self._before:
+            payload = copied(self._before[here])
+        return (*parcel[:2], (depth, payload, identity))
 
     def _count(self, sender: int, now: int, span: SpanRun) -> None:
         """Count a message of a party, and stop the party where that was its last."""
@@ -187,7 +233,9 @@ class Injector:
 
     def _act(self, match: _Match, now: int, sender: int, to: int, span: SpanRun, message: int) -> None:
         link = {"from": self._roles[sender], "to": self._roles[to], "message": message}
-        self._note(match.number, match.rule.kind, now, link, span)
+        rule = match.rule
+        kind = f"tamper: {rule.how}" if isinstance(rule, Tamper) else rule.kind
+        self._note(match.number, kind, now, link, span)
 
     def _note(self, rule: int, kind: str, now: int, where: dict[str, Any], span: SpanRun | None) -> None:
         self.counts[rule] = self.counts.get(rule, 0) + 1

@@ -120,11 +120,34 @@ class Corrupt(_Message):
     kind: Literal["corrupt"] = "corrupt"
 
 
-MessageRule = Partition | Drop | Delay | Duplicate | Corrupt
+class Tamper(_Message):
+    """An adversary on the link changes the message; its size and time stay those of what was sent.
+
+    `how`: "add" `value` to each number (modulo the type's range); "replace" each by `value`, or the whole
+    by a text; "replay" the payload of the message before on this link and channel; "swap" it with the next
+    message of this link and channel, which goes first; "withhold" it: it is never put on the link.
+    `channel` is the name of a channel (`party.channel`), or the path of one.
+    """
+
+    kind: Literal["tamper"] = "tamper"
+    how: Literal["add", "replace", "replay", "swap", "withhold"]
+    value: int | float | str | None = None
+    channel: str | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.how in ("add", "replace")) != (self.value is not None):
+            raise ValueError(f'how = "{self.how}" takes {"a" if self.value is None else "no"} value')
+        if self.how == "add" and isinstance(self.value, str):
+            raise ValueError("add takes a number as its value")
+        return self
+
+
+MessageRule = Tamper | Partition | Drop | Delay | Duplicate | Corrupt
 Fault = Annotated[
-    Crash | Slow | Partition | Drop | Delay | Duplicate | Corrupt, Field(discriminator="kind")
+    Crash | Slow | Partition | Drop | Delay | Duplicate | Corrupt | Tamper, Field(discriminator="kind")
 ]
-MESSAGE_RULES = (Partition, Drop, Delay, Duplicate, Corrupt)
+MESSAGE_RULES = (Partition, Drop, Delay, Duplicate, Corrupt, Tamper)
 
 
 class _Faults(BaseModel):
@@ -176,7 +199,9 @@ def _covers(earlier: MessageRule, rule: MessageRule) -> bool:
     )
     ends = earlier.source in (_ANY, rule.source) and earlier.to in (_ANY, rule.to)
     one_way = not getattr(rule, "both", False) or getattr(earlier, "both", False)
-    return ends and in_time and numbers and one_way and earlier.span in (None, rule.span)
+    channel = getattr(earlier, "channel", None)
+    on_channel = channel is None or channel == getattr(rule, "channel", None)
+    return ends and in_time and numbers and one_way and on_channel and earlier.span in (None, rule.span)
 
 
 def _listed(numbers: int | list[int]) -> list[int]:

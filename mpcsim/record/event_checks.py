@@ -76,7 +76,9 @@ class EventCheck:
         self._payload = [0] * self._parties
         self._wire = [0] * self._parties
         self._rounds = self._last = 0
-        self._lenient = bool(faults) or "aborted" in summary.get("outcomes", {}).values()
+        self._lenient = (
+            bool(faults or summary.get("adversaries")) or "aborted" in summary.get("outcomes", {}).values()
+        )
         self._kinds: dict[str, Callable[[_Strand, tuple[Any, ...]], None]] = {
             "send": self._send, "recv": self._recv, "timeout": self._timeout, "sleep": self._sleep,
             "fork": self._fork, "end": self._end, "enter": self._enter, "leave": self._leave,

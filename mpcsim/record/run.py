@@ -44,6 +44,7 @@ class Run(Shown):
         outcomes: what became of each party, by role: "finished"; "failed": it raised, or had not come to
             its end when the run stopped; "crashed": a fault stopped it; "aborted": see `aborts`.
         aborts: why parties aborted, by role.
+        adversaries: roles whose honest program an adversary replaced.
         sockets: of a run on real sockets: encryption, keys, start-up and job (`mpcsim.sockets`).
     """
 
@@ -69,6 +70,7 @@ class Run(Shown):
     error: MpcsimError | Interrupted | None = field(default=None, repr=False)
     outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
     aborts: dict[str, str] = field(default_factory=dict)
+    adversaries: list[str] = field(default_factory=list)
     phases: dict[str, PhaseCost] = field(default_factory=dict)
     audit: list[tuple[Any, ...]] | None = field(default=None, repr=False)
     payload_digest: str = ""

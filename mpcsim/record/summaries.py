@@ -81,6 +81,7 @@ def summary(
         "spans": [span.describe() for span in run.spans],
         "phases": {name: phase.describe() for name, phase in run.phases.items()},
         **({"aborts": run.aborts} if run.aborts else {}),
+        **({"adversaries": run.adversaries} if run.adversaries else {}),
         "faults": run.faults,
         "timeouts": run.timeouts,
         "resent_segments": run.resent,

@@ -121,6 +121,7 @@ class _Summary(_Sent):
     shared: list[_Shared] = []
     phases: dict[str, _PhaseRow] = {}
     aborts: dict[str, str] = {}
+    adversaries: list[str] = []
     retimed_from: str | None = None
 
 

@@ -78,9 +78,9 @@ def execute(
     if problem is not None:
         problem.add_note(f"the run itself finished; its record, without that: {folder}")
         raise problem
-    if scenario.expect == "abort" and not run.aborts:
+    if scenario.expect == "abort" and not run.aborts.keys() - set(run.adversaries):
         outcomes = ", ".join(f"{role} {outcome}" for role, outcome in run.outcomes.items())
-        raise CheckFailed(f'expect = "abort": no party aborted: {outcomes}; record: {folder}')
+        raise CheckFailed(f'expect = "abort": no honest party aborted: {outcomes}; record: {folder}')
     return Finished(program, run, summary, folder)
 
 

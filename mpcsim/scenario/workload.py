@@ -20,7 +20,7 @@ import sys
 import traceback
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -32,6 +32,7 @@ from mpcsim.arguments import party_count
 from mpcsim.causes import described, guarded
 from mpcsim.engine import Party, Scheduler
 from mpcsim.errors import InputError, ScenarioError
+from mpcsim.faults import corrupt
 from mpcsim.record import Run
 from mpcsim.scenario_file import ENGINE_KEYS, Scenario, unknown, validate
 from mpcsim.simulate import check_parties, simulate
@@ -61,13 +62,16 @@ class Program:
     begin: Callable[[], str] | None = None
 
 
-def load_workload(reference: str, folder: Path, registry: Mapping[str, str]) -> Function:
+def load_workload(
+    reference: str, folder: Path, registry: Mapping[str, str], what: str = "workload"
+) -> Function:
     """Return the function that a scenario names.
 
     Args:
         reference: a name of the registry, or "file.py:function".
         folder: where relative paths start.
         registry: shipped names, each with its "module:function".
+        what: the key that names it.
 
     Raises:
         InputError: there is no such name, file or function, or the file cannot be imported.
@@ -79,18 +83,18 @@ def load_workload(reference: str, folder: Path, registry: Mapping[str, str]) -> 
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py"):
         problem = unknown(reference, list(registry), "name")
-        raise InputError(f'workload: {problem}, or "file.py:function"')
+        raise InputError(f'{what}: {problem}, or "file.py:function"')
     path = folder / file
     if not path.is_file():
-        raise InputError(f"workload: {reference!r}: there is no file {path}")
-    module = import_file(path.resolve(), "workload")
+        raise InputError(f"{what}: {reference!r}: there is no file {path}")
+    module = import_file(path.resolve(), what)
     found = getattr(module, name, None)
     if not inspect.isfunction(found):
         functions = [
             one for one, value in vars(module).items()
             if inspect.isfunction(value) and value.__module__ == module.__name__
         ]  # fmt: skip
-        raise InputError(f"workload: {path}: {unknown(name, functions, 'function')}")
+        raise InputError(f"{what}: {path}: {unknown(name, functions, 'function')}")
     return found
 
 
@@ -129,9 +133,13 @@ def build_program(scenario: Scenario, registry: Mapping[str, str]) -> Program:
     """
     try:
         function = load_workload(scenario.workload, scenario.folder, registry)
-        if inspect.iscoroutinefunction(function):
-            return _replicated(function, scenario)
-        return _built(function, scenario)
+        made = _replicated if inspect.iscoroutinefunction(function) else _built
+        program = made(function, scenario)
+        attacks = {
+            role: load_workload(reference, scenario.folder, {}, f"adversaries.{number}.program")
+            for number, (role, reference) in enumerate(scenario.adversaries)
+        }
+        return replace(program, roles=corrupt(program.roles, attacks)) if attacks else program
     except ScenarioError:
         raise
     except InputError as error:

@@ -75,6 +75,7 @@ def merged(
         links=links,
         spans=collect_spans(root),
         aborts={roles[part["id"]]: part["abort"] for part in every if part.get("abort") is not None},
+        adversaries=[role for role, _ in scenario.adversaries],
         phases={name: phase.cost() for name, phase in phases.items()},
         observed=observed,
         network=scenario.network,

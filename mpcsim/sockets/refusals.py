@@ -18,10 +18,6 @@ def check(scenario: Scenario, roles: list[str]) -> None:
         raise scenario.refusal(
             "faults: need the emulator; on sockets the network is real and breaks by itself"
         )
-    if scenario.document.get("adversaries"):
-        raise scenario.refusal(
-            "adversaries: one that rushes needs virtual time; on sockets every party follows its program"
-        )
     if scenario.engine.speed:
         raise scenario.refusal(
             "engine.speed: needs virtual time; on sockets processors are as fast as they are"

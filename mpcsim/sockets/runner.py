@@ -16,6 +16,7 @@ import structlog
 from mpcsim.arguments import coroutines
 from mpcsim.engine import Party, Scheduler, Stopwatch, Trace, Transport
 from mpcsim.errors import InputError, Interrupted, MpcsimError
+from mpcsim.faults import Attacked
 from mpcsim.memory import keep_freed_memory, patient_collector
 from mpcsim.metering import Digest
 from mpcsim.scenario import Program, Scenario
@@ -167,6 +168,8 @@ def _run(
     seed = scenario.seed if options.reproducible else None
     occasion = "" if program.begin is None else program.begin()
     actors: list[Party] = [_Apart(id, roles, scheduler, seed, occasion) for id in range(len(roles))]
+    for actor, one in zip(actors, program.roles.values(), strict=True):
+        actor.corrupted = isinstance(one, Attacked)
     exchange.attach(clock, scheduler, transport, actors)
     (own_coroutine,) = coroutines([list(program.roles.values())[own]], [actors[own]])
     scheduler.start(actors, [own_coroutine if id == own else None for id in range(len(roles))])
