@@ -1,6 +1,6 @@
-"""The tests of this folder share `dealt`, which lies beside them."""
+"""The tests of this folder share `dealt`, which lies beside them, and the views of the folder above."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
