@@ -138,7 +138,8 @@ class SpanCost:
 
     `rounds` is the greatest depth of any party on leaving minus the greatest on entering, and
     `makespan_ns` likewise, so that consecutive spans add up. Bytes are sums over all parties;
-    `sent` has them by party. `phase` is that in which all parties entered all occurrences, else None.
+    `sent` has them by party, `by_phase` the payload bytes of what was sent in a phase, by its name.
+    `phase` is that in which all parties entered all occurrences, else None.
     """
 
     path: Path
@@ -149,6 +150,7 @@ class SpanCost:
     compute_ns: dict[int, int] = field(default_factory=dict)
     sent: dict[int, Traffic] = field(default_factory=dict)
     phase: str | None = None
+    by_phase: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -214,9 +216,12 @@ def collect_spans(root: SpanRun) -> list[SpanCost]:
     for run in reversed(list(inclusive)):  # children before parents
         whole = inclusive.pop(run)
         _merge(whole, SpanCost(run.path, run.op, compute_ns=run.compute_ns))
-        for (party, _), accounts in run.sent.items():
+        for (party, phase), accounts in run.sent.items():
             for traffic in accounts.values():
                 whole.sent.setdefault(party, Traffic()).add(traffic)
+                if phase is not None:
+                    known = whole.by_phase.get(phase.name, 0)
+                    whole.by_phase[phase.name] = known + traffic.payload_bytes
         _merge(costs[run.path], whole)
         if run.parent in inclusive:
             _merge(inclusive[run.parent], whole)
@@ -229,6 +234,8 @@ def collect_spans(root: SpanRun) -> list[SpanCost]:
 def _merge(into: SpanCost, other: SpanCost) -> None:
     for party, traffic in other.sent.items():
         into.sent.setdefault(party, Traffic()).add(traffic)
+    for name, payload in other.by_phase.items():
+        into.by_phase[name] = into.by_phase.get(name, 0) + payload
     for party, spent in other.compute_ns.items():
         into.compute_ns[party] = into.compute_ns.get(party, 0) + spent
 

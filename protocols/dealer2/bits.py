@@ -71,7 +71,7 @@ async def polynomials(me: Actor, variables: Words, outputs: Sequence[Sequence[Mo
     """Return a plane for each output: the XOR of its monomials, ascending tuples of rows of `variables`.
 
     Each variable v is opened once, as V = v ⊕ m, and ∏ v = ∏ (V ⊕ m) multiplied out: the products of the
-    masks m are dealt. Source: Beaver 1991 for two factors; for more Ishai et al. 2013, §3 in its spirit.
+    masks m are dealt. Source: Beaver 1991 for two factors; for more ours.
 
     Rounds: 1. Bits, of each value: 2 a variable online, 1 a product of masks offline.
     """

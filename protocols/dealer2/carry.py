@@ -5,8 +5,8 @@ cut into digits. Of each digit of r' the one-hot vector is dealt, so that [c_d <
 sums of its entries, local, since c is public. A tree of arity a joins digits: within a group,
 less = g_a ⊕ p_a g_{a−1} ⊕ p_a p_{a−1} g_{a−2} ⊕ … and equal = ∏ p, one opening of masked bits each.
 
-Source: Escudero et al. 2020 (edaBits) for the masked opening; the digits as in Couteau 2018, tables as in
-Ishai et al. 2013; the tree is Sklansky's 1960 with wider nodes. The combination is ours.
+Source: Escudero et al. 2020 (edaBits) for the masked opening; one-time tables as in Ishai et al. 2013; the
+tree is Sklansky's 1960 with wider nodes. The combination is ours; docs/constructions.md#signs.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ async def shifted(me: Actor, x: Words, shift: int, out: Ring) -> Words:
     there is never a gross error. Of the wrap only its lowest L − l + s bits count.
 
     Rounds: 1. Bits: 2l online, L + max(0, L − l + s) offline.
-    Source: Escudero et al. 2020, §5 (their `Trunc` with the top bit), after SecureML 2017; the wrap's few
-    bits and the change of ring are ours.
+    Source: Dalskov, Escudero, Keller 2020, for the mask's top bit, after SecureML 2017; the wrap's few bits
+    and the change of ring are ours.
     """
     k, ring = me.kernels, me.ring
     bits = ring.bits

@@ -102,13 +102,17 @@ def measured(
 
 
 def _by_phase(run: Run) -> dict[str, Any]:
-    """Return what the operation cost in each of its family's phases; nothing, where it has none."""
+    """Return what the operation cost in each of its family's phases; nothing, where it has none.
+
+    Bytes are those of the operation; rounds and time those of the phase in the whole run.
+    """
     if not run.phases:
         return {}
+    span = run.span(SPAN)
     phases = {
         name: {
             "rounds": phase.rounds,
-            "payload_bytes": phase.payload_bytes,
+            "payload_bytes": span.by_phase.get(name, 0),
             "makespan_s": phase.makespan_ns / 1e9,
         }
         for name, phase in run.phases.items()

@@ -17,7 +17,7 @@ _SIGN = ("l", "V", "radix", "arity", "dealing")
 _ALL = ("l", "f", "V", "radix", "arity", "dealing", "truncation")
 
 _TRIPLE = "Beaver 1991"
-_CUTTING = "Beaver 1991; Escudero et al. 2020, §5; constructions.md#two-servers-and-a-dealer"
+_CUTTING = "Beaver 1991; Dalskov et al. 2020; constructions.md#two-servers-and-a-dealer"
 _COMPARED = "Escudero et al. 2020; Ishai et al. 2013; constructions.md#two-servers-and-a-dealer"
 _PLACES = "Catrina, Saxena 2010, §5; constructions.md#two-servers-and-a-dealer"
 
