@@ -12,13 +12,13 @@ import sympy
 
 from mpcsim import InputError
 
-SYMBOLS = ("l", "f", "V", "k", "m", "s", "n")
+SYMBOLS = ("l", "f", "V", "k", "m", "s", "n", "p")
 LONGEST = 400
 """Characters of a formula."""
 _BITS = 512
 """A power of numbers has at most so many bits: beyond, no count of bytes or rounds is meant."""
-_LARGEST = {"l": 64, "f": 48, "V": 62, "k": 63, "m": 8, "s": 64, "n": 10**6}
-_LEAST = {"l": 32, "f": 1, "V": 3, "k": 4, "m": 1, "s": 2, "n": 1}
+_LARGEST = {"l": 64, "f": 48, "V": 62, "k": 63, "m": 8, "s": 64, "n": 10**6, "p": 100}
+_LEAST = {"l": 32, "f": 1, "V": 3, "k": 4, "m": 1, "s": 2, "n": 1, "p": 1}
 
 _FUNCTIONS: Mapping[str, tuple[range, Callable[..., Any]]] = {
     "log": (range(1, 3), sympy.log),

@@ -255,7 +255,8 @@ def _in_unit(claim: Claim, found: dict[str, Any], size: int) -> float:
 def _values(claim: Claim, setting: AnySetting, size: int) -> dict[Any, int]:
     k = growth.compared_bits(claim.op, setting.V)
     radix = setting.radix if isinstance(setting, Setting) else 0
-    numbers = (setting.l, setting.f, setting.V, k, radix, _WINDOW, size)
+    servers = setting.parties if isinstance(setting, FamilySetting) else 3
+    numbers = (setting.l, setting.f, setting.V, k, radix, _WINDOW, size, servers)
     return dict(zip(map(symbol, SYMBOLS), numbers, strict=True))
 
 
@@ -269,7 +270,7 @@ def _judge_order(claim: Claim) -> Judgement:
     if not claim.formula:
         reason = f"{claim.note or 'no formula'}; {here}"
         return Judgement(claim, "not decidable", None, measured, reason)
-    claimed = order(parse(claim.formula))
+    claimed = order(parse(claim.formula), squares=claim.against == "parties")
     if claimed is None:
         reason = f"the order is none of 1, log, linear; {here}"
         return Judgement(claim, "not decidable", None, measured, reason)
@@ -290,8 +291,12 @@ def _growth(claim: Claim) -> growth.Growth | None:
     return None
 
 
-def order(expression: Any) -> str | None:
-    """Return the order of growth of a formula: "1", "log", "linear", or None for another."""
+def order(expression: Any, squares: bool = False) -> str | None:
+    """Return the order of growth of a formula: "1", "log", "linear", or None for another.
+
+    Args:
+        squares: whether growth may be "quadratic" too.
+    """
     if not expression.free_symbols:
         return "1"
     (symbol, *others) = expression.free_symbols
@@ -300,5 +305,7 @@ def order(expression: Any) -> str | None:
     logs = expression.atoms(sympy.log)
     if logs and not expression.subs(dict.fromkeys(logs, 1)).free_symbols:
         return "log"
-    polynomial = expression.is_polynomial(symbol) and sympy.degree(expression, symbol) == 1
-    return "linear" if polynomial else None
+    if not expression.is_polynomial(symbol):
+        return None
+    degree = int(sympy.degree(expression, symbol))
+    return "linear" if degree == 1 else "quadratic" if degree == 2 and squares else None

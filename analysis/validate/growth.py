@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,11 @@ from analysis.costs.replicated3 import FILTERS
 from analysis.predict import measure
 from analysis.validate.grid import RINGS, SIGNED, family_overrides, options, override
 from mpcsim import InputError
-from scenarios.families import DEFAULT, find
+from scenarios.families import DEFAULT, NotOffered, find
 
 SHAPES: dict[str, Callable[[float], float]] = {"log": math.log2, "linear": float}
+SHAPES_OF_PARTIES = SHAPES | {"quadratic": lambda x: x * x}
+"""All to all is a message for each pair."""
 VALUE_BITS = (3, 4, 6, 8, 11, 16, 20, 24, 32, 40, 48, 60)
 PARTIES = (3, 4, 5, 7, 10)
 PARTIES_SIZE = 24
@@ -39,7 +42,12 @@ class Fit:
 
     def text(self, x: str) -> str:
         """Write the fit for people."""
-        term = {"1": "", "log": f"{self.slope:+.3g}·log2 {x}", "linear": f"{self.slope:+.3g}·{x}"}
+        term = {
+            "1": "",
+            "log": f"{self.slope:+.3g}·log2 {x}",
+            "linear": f"{self.slope:+.3g}·{x}",
+            "quadratic": f"{self.slope:+.3g}·{x}²",
+        }
         return f"{self.intercept:.3g} {term[self.order]}".strip()
 
 
@@ -70,12 +78,14 @@ class Growth:
         }
 
 
-def fit(points: Sequence[tuple[float, float]]) -> Fit:
-    """Return the best of constant, logarithmic and linear growth, by least squares."""
+def fit(
+    points: Sequence[tuple[float, float]], shapes: Mapping[str, Callable[[float], float]] = SHAPES
+) -> Fit:
+    """Return the best of constant growth and some shapes, logarithmic and linear ones, by least squares."""
     values = [y for _, y in points]
     if max(values) == min(values):
         return Fit("1", values[0], 0.0, 0.0)
-    fits = [_line(order, [(g(x), y) for x, y in points]) for order, g in SHAPES.items()]
+    fits = [_line(order, [(g(x), y) for x, y in points]) for order, g in shapes.items()]
     return min(fits, key=lambda found: found[0])[1]
 
 
@@ -140,8 +150,8 @@ def against_parties(op: str, choice: Mapping[str, Any], family: str) -> tuple[Gr
     size = tuple((n, 8 * found) for n, _, found in costs)
     params = {"l": 64} | dict(choice)
     return (
-        Growth(op, params, "rounds", "parties", rounds, fit(rounds), family),
-        Growth(op, params, "bits, sum over parties", "parties", size, fit(size), family),
+        Growth(op, params, "rounds", "parties", rounds, fit(rounds, SHAPES_OF_PARTIES), family),
+        Growth(op, params, "bits, sum over parties", "parties", size, fit(size, SHAPES_OF_PARTIES), family),
     )
 
 
@@ -160,7 +170,8 @@ def survey(family: str = DEFAULT) -> Iterator[Growth]:
     if family != DEFAULT:
         least, _, most = find(family).counts
         for op in PARTIES_OPERATIONS if least < most else ():
-            yield from against_parties(op, {}, family)
+            with suppress(NotOffered):
+                yield from against_parties(op, {}, family)
         return
     for op in ("compare", "relu"):
         for comparison in options("comparison"):

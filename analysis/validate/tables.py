@@ -69,10 +69,10 @@ def _cost_text(found: Mapping[str, Any] | None) -> str:
 def _growth_cells(found: Validation) -> Grid:
     return [
         [
-            one.op,
+            one.op if one.family == "replicated3" else f"{escaped(one.family)}: {one.op}",
             params_text(one.params),
             f"{one.quantity} against {one.against}",
-            {"1": "constant", "log": "logarithmic", "linear": "linear"}[one.fit.order],
+            {"1": "constant", "log": "logarithmic"}.get(one.fit.order, one.fit.order),
             one.fit.text(one.against),
             f"{one.fit.worst:.3g}",
         ]

@@ -208,7 +208,7 @@ def test_whatever_a_formula_is_it_is_read_or_refused(text):
 
 
 def test_formulas_keep_their_meaning():
-    at = dict(zip(map(symbol, SYMBOLS), (64, 16, 31, 32, 4, 4, 240), strict=True))
+    at = dict(zip(map(symbol, SYMBOLS), (64, 16, 31, 32, 4, 4, 240, 3), strict=True))
     for formula, value in {
         "3*(3*(k - 1) - log2(k)) + l": 3 * (93 - 5) + 64,
         "ceiling(log2(ceiling((V - 1)/m)))": 3,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.validate import growth
+from analysis.validate.claims import Claim, judge
 from analysis.validate.judge import validate_all
 from mpcsim.__main__ import main
 from mpcsim.scenario import load_scenario, workload
@@ -78,6 +80,47 @@ def test_a_dry_run_of_it_costs_the_same():
         run = workload.run_program(workload.build_program(loaded, WORKLOADS), loaded)
         costs.append([run.rounds, run.payload_bytes, run.makespan_ns])
     assert costs[0] == costs[1]
+
+
+CROWD = "crowd.py:Crowd"
+
+
+@pytest.fixture
+def _crowd(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parent)
+
+
+@pytest.mark.usefixtures("_crowd")
+@pytest.mark.parametrize("parties", [2, 3, 5, 20])
+def test_a_family_of_many_servers_is_validated_at_any_number_of_them(parties):
+    found = validate_all(family=CROWD, parties=parties)
+    equal = [row for row in found.rows if row.equal]
+    assert {row.op for row in equal} == {"reveal"}
+    assert {row.parties for row in found.rows} == {parties}
+    assert {row.params["order"] for row in equal} == {"up", "down"}
+    assert not [row for row in found.rows if row.equal is False]
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_growth_over_the_number_of_servers_is_fitted():
+    rounds, bits = growth.against_parties("reveal", {}, CROWD)
+    assert rounds.fit.order == "1"
+    assert bits.fit.order == "quadratic"
+    assert dict(bits.points) == {n: 24 * 64 * n * (n - 1) for n in (2, 3, 4, 5, 7, 10)}
+    assert [one.op for one in growth.survey(CROWD)] == ["reveal", "reveal"]
+    given = {"paper": "p", "row": "r", "op": "reveal", "source": "s", "family": CROWD}
+    order = Claim(unit="order of bits", formula="p*(p-1)", against="parties", **given)
+    assert judge(order).verdict == "equal"
+    cost = Claim(unit="bits a value, sum", formula="l*p*(p-1)", parties=7, **given)
+    assert judge(cost).verdict == "equal"
+    assert judge(cost.model_copy(update={"formula": "l*p*p"})).verdict == "differs"
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_what_turns_out_to_be_lacking_in_a_run_is_refused_by_name_too(capsys):
+    chosen = ["--set", "workload.op=mul", "--set", f"protocol.family={CROWD}"]
+    assert _main("run", "microbench", *chosen, "--out", "/dev/null/none") == 2
+    assert "mul: not offered by crowd" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
