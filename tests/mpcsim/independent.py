@@ -5,6 +5,7 @@ is a list of steps for each party, the tree of its strands:
 
     ("send", to, channel, size)     size bytes to a party
     ("recv", source, channel)
+    ("any", [source, …], channel, nanoseconds)   what came first, then a sleep of so long for each id
     ("sleep", nanoseconds)
     ("gather", [steps, …])          a list of steps for each child
 """
@@ -31,6 +32,7 @@ LAWS = (
     "rank",  # the more precise entry of a link table wins
     "fifo",  # no message overtakes one of its link
     "message",  # a message adds a round
+    "first",  # of several messages that wait, the one that came first is received
     "turns",  # children that start and parents that go on take no turn among the events
     "join",  # the depth of a gather is that of its deepest child
 )
@@ -73,13 +75,14 @@ class Simulator:
         if without and without not in LAWS:
             raise ValueError(f"no law {without!r}")
         self.net, self.without = net, without
-        self.now = self.asked = 0
+        self.now = self.asked = self.arrived = 0
         self.events: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.ready: deque[Strand] = deque()  # what goes on before the next event
         self.free: dict[Any, int] = defaultdict(int)  # by uplink
         self.last: dict[tuple[int, int], int] = defaultdict(int)  # by link: the latest arrival
         self.number: dict[tuple[int, int], int] = defaultdict(int)  # by link: messages so far
-        self.mail: dict[Any, deque[int]] = defaultdict(deque)  # depths, by (source, to, channel)
+        # (number of the arrival, depth), by (source, to, channel)
+        self.mail: dict[Any, deque[tuple[int, int]]] = defaultdict(deque)
         self.waiting: dict[Any, Strand] = {}
         self.messages = self.payload = self.wire = self.rounds = self.ended = self.makespan = 0
         for party, steps in enumerate(programs):
@@ -110,12 +113,20 @@ class Simulator:
         while strand.at < len(strand.steps):
             kind, *arguments = strand.steps[strand.at]
             if kind == "recv":
-                key = (arguments[0], strand.party, arguments[1])
-                if not self.mail[key]:
-                    self.waiting[key] = strand
+                arguments[0] = [arguments[0]]
+            if kind in ("recv", "any"):
+                keys = [(source, strand.party, arguments[1]) for source in arguments[0]]
+                there = [key for key in keys if self.mail[key]]
+                if not there:
+                    self.waiting.update(dict.fromkeys(keys, strand))
                     return
-                strand.depth = max(strand.depth, self.mail[key].popleft())
+                late = self.without == "first"
+                key = there[-1] if late else min(there, key=lambda one: self.mail[one][0])
+                strand.depth = max(strand.depth, self.mail[key].popleft()[1])
             strand.at += 1
+            if kind == "any":
+                self.ask(self.now + key[0] * arguments[2], self.go, strand)
+                return
             if kind == "send":
                 self.send(strand, *arguments)
             elif kind == "sleep":
@@ -189,9 +200,13 @@ class Simulator:
         self.ask(arrival, self.deliver, (source, to, channel), depth)
 
     def deliver(self, key: Any, depth: int) -> None:
-        self.mail[key].append(depth)
-        if key in self.waiting:
-            self.go(self.waiting.pop(key))
+        self.arrived += 1
+        self.mail[key].append((self.arrived, depth))
+        strand = self.waiting.get(key)
+        if strand is not None:
+            for other in [one for one, waits in self.waiting.items() if waits is strand]:
+                del self.waiting[other]
+            self.go(strand)
 
 
 def totals(programs: Sequence[Sequence[Step]], net: Net, without: str = "") -> tuple[int, ...]:

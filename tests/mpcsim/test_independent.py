@@ -52,12 +52,13 @@ class _Draw:
         self.roots = self.open = [_Strand(party) for party in range(parties)]
         self.gathers: list[tuple[_Strand, list[_Strand]]] = []  # (parent, children)
         self.channels: dict[tuple[_Strand, _Strand], str] = {}
+        self.choices = 0
         self.unread: list[tuple[_Strand, _Strand]] = []  # (from, to) of each message
 
     def program(self):
-        moves = (self.send, self.receive, self.sleep, self.gather, self.join)
+        moves = (self.send, self.receive, self.sleep, self.gather, self.join, self.choose)
         for _ in range(self.random.choice((10, 60, 250))):
-            self.random.choices(moves, (35, 45, 8, 8, 12))[0]()
+            self.random.choices(moves, (35, 45, 8, 8, 12, 6))[0]()
         while self.unread:  # a message that nobody reads is refused
             self.receive()
         return [strand.steps for strand in self.roots]
@@ -84,6 +85,18 @@ class _Draw:
             pair = self.unread.pop(self.random.randrange(len(self.unread)))
             pair[1].steps.append(("recv", pair[0].party, self.channels[pair]))
             pair[1].unread -= 1
+
+    def choose(self):
+        """Have several strands send to one that takes what comes first, sleeps, and takes the others."""
+        strand = self.random.choice(self.open)
+        others = {one.party: one for one in self.open if one.party != strand.party}
+        if others:
+            self.choices += 1
+            for source in others.values():
+                source.steps.append(("send", strand.party, f"any {self.choices}", self.size()))
+            for place in range(len(others)):
+                wait = place * self.random.choice((0, 1, 100_000_000))
+                strand.steps.append(("any", sorted(others), f"any {self.choices}", wait))
 
     def sleep(self):
         time = self.random.choice((0, 1, 1_000_000, 10_250_000, self.random.randrange(200_000_000)))
@@ -123,6 +136,11 @@ async def _play(party, steps):
             source, channel = arguments
             with party.channel(channel):
                 await party.recv(source)
+        elif kind == "any":
+            sources, channel, each = arguments
+            with party.channel(channel):
+                source, _ = await party.recv_any(sources)
+            await party.sleep(f"{source * each} ns")
         elif kind == "sleep":
             await party.sleep(f"{arguments[0]} ns")
         else:
