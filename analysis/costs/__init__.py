@@ -12,7 +12,7 @@ In flow shapes and settings; out flow costs by party. It may import `mpcsim` and
 
 from analysis.costs import symbolic
 from analysis.costs.algebra import LOCAL, Cost, sequence
-from analysis.costs.families import FamilySetting, Formula, network_of, operations
+from analysis.costs.families import FamilySetting, Formula, network_of, operations, phases_of
 from analysis.costs.numbers import Number, packed
 from analysis.costs.symbolic import LEGEND
 
@@ -26,6 +26,7 @@ __all__ = [
     "network_of",
     "operations",
     "packed",
+    "phases_of",
     "sequence",
     "symbolic",
 ]

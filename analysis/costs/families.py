@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.costs.algebra import Cost
@@ -25,14 +25,12 @@ class Formula:
         source: where it comes from.
         depends: the parts of the setting that it looks at.
         general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
-        phases: of a family with phases, what the operation costs in each; `cost` is of all together.
     """
 
     cost: Callable[[Any, Number], Cost]
     source: str
     depends: tuple[str, ...] = ()
     general: bool = True
-    phases: Mapping[str, Callable[[Any, Number], Cost]] = field(default_factory=dict, hash=False)
 
     def symbols(self, setting: Any) -> Any:
         """Return the setting with symbols for what the formula is general in."""
@@ -115,6 +113,15 @@ def network_of(family: str) -> Network | None:
     if not family.isidentifier() or importlib.util.find_spec(name) is None:
         return None
     found: Network | None = getattr(importlib.import_module(name), "network", None)
+    return found
+
+
+def phases_of(family: str) -> Mapping[str, tuple[int, ...]]:
+    """Return which parties send in each phase of a family: `PHASES` of its package, where it has them."""
+    name = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        return {}
+    found: Mapping[str, tuple[int, ...]] = getattr(importlib.import_module(name), "PHASES", {})
     return found
 
 

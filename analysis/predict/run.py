@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from analysis.costs import Formula as AnyFormula
-from analysis.costs import Number, network_of, operations, symbolic
+from analysis.costs import Number, network_of, operations, phases_of, symbolic
 from analysis.costs.replicated3 import FIELDS, NoFormula
 from analysis.predict.family_network import family_rows
 from analysis.predict.inference import inference_rows
@@ -71,12 +71,6 @@ def predictor(workload: str, formulas: Formulas | None = None) -> Predictor:
 
 # Microbench
 
-_NOTHING = {"rounds": 0, "payload_bytes": 0}
-
-
-def _part(rounds: int, payload_bytes: int, **_: Any) -> dict[str, int]:
-    return {"rounds": rounds, "payload_bytes": payload_bytes}
-
 
 def microbench_row(measured: Measured, label: str, formulas: Formulas | None = None) -> list[Row]:
     """Return the row of one operation, from its span, which holds neither input nor output."""
@@ -97,13 +91,12 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
     except NoFormula as missing:
         return [Row(label + op, params, None, None, found, f"{NONE_YET}: {missing}", **of)]
     predicted = cost(priced.rounds, among(priced.sent, len(found["per_party"])))
-    if known.phases:
-        parts = {name: part(setting, size) for name, part in known.phases.items()}
-        measured_parts = output.get("phases", {})
-        predicted |= {"phases": {name: _part(one.rounds, one.bytes) for name, one in parts.items()}}
-        names = dict.fromkeys([*parts, *measured_parts])
-        split = {name: _part(**measured_parts.get(name, _NOTHING)) for name in names}
-        found = found | {"phases": split}
+    senders = phases_of(measured.family)
+    if senders:
+        parts = {name: sum(priced.sent[party] for party in parties) for name, parties in senders.items()}
+        predicted |= {"phases": parts}
+        split = {name: row["payload_bytes"] for name, row in output.get("phases", {}).items()}
+        found |= {"phases": dict.fromkeys(parts, 0) | split}
 
     def build(setting: Any, n: Number) -> Symbolic:
         symbols = known.cost(setting, n)

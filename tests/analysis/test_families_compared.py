@@ -6,7 +6,10 @@ import pytest
 
 from analysis import frames
 from analysis.compare import compare
+from analysis.costs import phases_of
 from analysis.figures.families import by_phase
+from analysis.predict import measure
+from analysis.predict.run import rows as run_rows
 from analysis.validate import growth
 from analysis.validate.claims import Claim, judge, load
 from mpcsim import InputError
@@ -133,3 +136,17 @@ def test_a_claim_speaks_of_a_family(tmp_path):
 def test_growth_over_servers_needs_a_family_of_several():
     with pytest.raises(InputError, match="plain runs on 1 servers"):
         growth.against_parties("mul", {}, "plain")
+
+
+@pytest.mark.parametrize("family", [name for name, one in families().items() if len(one.phases) > 1])
+def test_formulas_are_held_to_each_phase(family, monkeypatch):
+    chosen = ["workload.op=mul", "workload.size=9", f"protocol.family={family}"]
+    (row,) = run_rows(measure("microbench", chosen))
+    assert row.equal
+    assert set(row.predicted["phases"]) == set(families()[family].phases)
+    assert sum(row.predicted["phases"].values()) == row.predicted["payload_bytes"]
+    swapped = dict(zip(phases_of(family), reversed(phases_of(family).values()), strict=True))
+    monkeypatch.setattr(f"analysis.costs.{family}.PHASES", swapped)
+    (row,) = run_rows(measure("microbench", chosen))
+    assert row.equal is False
+    assert "phases" in row.difference()

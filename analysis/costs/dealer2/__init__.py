@@ -6,4 +6,7 @@ In flow the ring and the family's choices; out flow costs of the three parties. 
 
 from analysis.costs.dealer2.catalogue import OPERATIONS
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "PHASES"]
+
+PHASES = {"offline": (2,), "online": (0, 1)}
+"""Who sends in each: the dealer, and the servers."""
