@@ -149,7 +149,7 @@ class Injector:
     ) -> None:
         """Send a message, as the first rule that matches it says."""
         sender, span = strand.party.id, strand.span
-        if strand.party.crashed:
+        if strand.party.crashed and sender in self._crashes:  # else it aborted, and cleans up
             raise Crashed(self._crashes[sender][0])
         number = self._numbers.get((sender, to), 0)
         self._numbers[sender, to] = number + 1

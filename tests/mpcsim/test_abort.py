@@ -134,3 +134,17 @@ def test_a_run_with_an_abort_is_not_retimed():
     run = simulate(_pair, parties=2, network=NETWORK, trace=True)
     with pytest.raises(NotRetimable, match="aborted"):
         build(run.events, ["party0", "party1"], measured=False)
+
+
+@pytest.mark.parametrize("faults", [(), ({"kind": "delay", "by": "1 ms", "source": 1},)])
+def test_what_a_party_cleans_up_after_an_abort_is_sent_with_and_without_faults(faults):
+    async def program(party):
+        if party.id == 0:
+            try:
+                await party.abort("no")
+            finally:
+                party.send(1, "last words")
+        return await party.recv(0)
+
+    run = simulate(program, parties=2, network=NETWORK, faults=faults)
+    assert run.outputs[1] == "last words"
