@@ -232,7 +232,7 @@ class Transport:
         about = (self._parties[to], party.id, depth, reason)
         if self._network.tell is not None:
             self._network.tell(to, depth, reason)
-        elif self._network.plain:
+        elif self._plain:
             self._at(self._transmit(now, party.id, to, 0), hear, *about)
         else:
             self._submit(now, party.id, to, 0, hear, about, NONE)
