@@ -8,6 +8,7 @@ rest, so that a piece costs its own size once. What is *opened* travels between 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,6 +18,7 @@ import numpy as np
 
 from mpcsim import Party
 from protocols.correlated import prf
+from protocols.dealer2.store import Shelf
 from protocols.domains import Ring, Words
 from protocols.family import Shape
 from protocols.kernels import shapes
@@ -32,6 +34,12 @@ class Piece:
     shape: Shape
     dtype: np.dtype[Any] = BYTE
     bits: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of it in a message."""
+        count = math.prod(self.shape)
+        return count if self.boolean else -(-count * self.bits // 8)
 
     @property
     def boolean(self) -> bool:
@@ -60,8 +68,10 @@ class Actor:
         role: 0 or 1 of a server, `DEALER`.
         keys: a server's own; the dealer's are those of both, in order.
         tools: the array operations on data (in a dry run on shapes): the dealer's own.
-        on_demand: whether the dealer waits to be asked for each piece.
+        dealing: "ahead"; "on_demand", where the dealer waits to be asked for each piece; "stored", where
+            servers read what an earlier run kept.
         names: roles of the servers and of the dealer.
+        shelf: what a server keeps, or has kept.
     """
 
     party: Party
@@ -69,8 +79,9 @@ class Actor:
     role: int
     keys: tuple[bytes, ...]
     tools: ModuleType
-    on_demand: bool
+    dealing: str
     names: tuple[str, ...]
+    shelf: Shelf | None = None
 
     @property
     def kernels(self) -> ModuleType:
@@ -113,9 +124,11 @@ class Actor:
         server, dealer = self.names[1], self.names[DEALER]
         if self.role == 0:
             return self._first(purpose, pieces)
+        if self.dealing == "stored":
+            return self._kept(purpose, pieces)
         with self.party.phase("offline"):
             if self.role == DEALER:
-                if self.on_demand:
+                if self.dealing == "on_demand":
                     await self.party.recv(server)
                 first, k = self._first(purpose, pieces), self.tools
                 rest = [
@@ -124,15 +137,40 @@ class Actor:
                 ]
                 self.party.send(server, rest[0] if len(rest) == 1 else rest)
                 return [shapes.zeros(piece.shape, piece.dtype) for piece in pieces]
-            if self.on_demand:
+            if self.dealing == "on_demand":
                 self.party.send(dealer, b"")
             received = await self.party.recv(dealer)
         if len(pieces) == 1:
             received = [received]
+        if self.shelf is not None:
+            self.shelf.put(self._address(purpose), received)
+        return self._unpacked(pieces, received)
+
+    def _unpacked(self, pieces: Sequence[Piece], received: Sequence[Words]) -> list[Words]:
+        """Return server 1's parts from what it received."""
         return [
             part if piece.boolean else self.kernels.unpack(part, piece.bits, piece.shape, piece.dtype)
             for piece, part in zip(pieces, received, strict=True)
         ]
+
+    def _address(self, purpose: str) -> str:
+        """Return where server 1 keeps what is dealt in this call."""
+        channel, call = self.party.call(f"kept {purpose}")
+        return f"{purpose} {call} on {channel}"
+
+    def _kept(self, purpose: str, pieces: Sequence[Piece]) -> list[Words]:
+        """Return parts that were dealt in an earlier run; no message."""
+        if self.shelf is None:  # the dealer, and whoever knows shapes alone
+            return [shapes.zeros(piece.shape, piece.dtype) for piece in pieces]
+        found = self.shelf.take(self._address(purpose))
+        sizes = [piece.size for piece in pieces]
+        if [part.size for part in found] != sizes:
+            raise self.shelf.foreign(f"{purpose} has {[part.size for part in found]} bytes, here {sizes}")
+        shaped = [
+            part.reshape(piece.shape) if piece.boolean else part
+            for piece, part in zip(pieces, found, strict=True)
+        ]
+        return self._unpacked(pieces, shaped)
 
     # Messages between the servers
 

@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpcsim import Party
+from mpcsim import InputError, Party
+from protocols import kernels
 from protocols.correlated import prf
 from protocols.dealer2 import bits as boolean
 from protocols.dealer2 import carry, conversion, products, shifts
 from protocols.dealer2.actor import DEALER, Actor, Part
 from protocols.dealer2.bits import Bits
+from protocols.dealer2.store import Shelf, check_kept, check_new
 from protocols.domains import Words, word_type
 from protocols.family import (
     NO_PADDING,
@@ -45,6 +47,11 @@ class Dealer2Choices(BaseModel):
     dealing: Literal["ahead", "on_demand"] = Field(
         default="ahead", description="whether the dealer runs ahead, or is asked for each piece"
     )
+    keep: str = Field(
+        default="",
+        description="a new folder, filled by a dry run: the dealer deals for a later run",
+    )
+    stored: str = Field(default="", description="a folder that such a run has filled: used once")
     truncation: Literal["safe", "local"] = Field(
         default="safe",
         description='"safe": by a dealt pair, one round, never a gross error; "local": no message, '
@@ -64,12 +71,16 @@ class Dealer2(Family):
     helper_roles = ("dealer",)
     phases: ClassVar[tuple[str, ...]] = ("offline", "online")
 
-    def __init__(self, party: Party, terms: Terms, keys: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, party: Party, terms: Terms, keys: tuple[bytes, ...] = (), shelf: Shelf | None = None
+    ) -> None:
         super().__init__(party, terms)
         role = DEALER if self.place < 0 else self.place
-        on_demand = terms.choices.dealing == "on_demand"
-        names = terms.roster.actors
-        self.actor = Actor(party, terms.ring, role, keys, terms.kernels, on_demand, names)
+        choices, names, tools = terms.choices, terms.roster.actors, terms.kernels
+        dealing = "stored" if choices.stored else choices.dealing
+        if role == DEALER and (choices.keep or choices.stored):  # in earnest, or not at all
+            tools = shapes if choices.stored else kernels
+        self.actor = Actor(party, terms.ring, role, keys, tools, dealing, names, shelf)
 
     @property
     def kernels(self) -> Any:
@@ -104,12 +115,47 @@ class Dealer2(Family):
         """
         servers, (dealer,) = terms.roster.servers, terms.roster.helpers
         with party.channel("keys"), party.phase("offline"):
+            folder = terms.choices.keep
+            if terms.choices.stored:
+                return cls._from_store(party, terms)
             if party.role != dealer:
-                return cls(party, terms, (await party.recv(dealer),))
+                key = await party.recv(dealer)
+                shelf = Shelf.new(folder, party.role, _agreed(terms), key) if folder else None
+                return cls(party, terms, (key,), shelf)
             keys = tuple(party.secret(f"key of {server}", prf.KEY_BYTES) for server in servers)
             for server, key in zip(servers, keys, strict=True):
                 party.send(server, key)
             return cls(party, terms, keys)
+
+    @classmethod
+    def _from_store(cls, party: Party, terms: Terms) -> Self:
+        """Return a view of what was dealt in an earlier run: the dealer has nothing to do."""
+        if party.role in terms.roster.helpers or terms.dry:
+            return cls(party, terms, (b"",) * (2 if party.role in terms.roster.helpers else 1))
+        shelf = Shelf.open(terms.choices.stored, party.role)
+        party.observe("stored bytes", shelf.size)
+        return cls(party, terms, (shelf.key,), shelf)
+
+    @classmethod
+    def check(cls, terms: Terms, function: str, **arguments: Any) -> None:
+        """Refuse what a family refuses, and a store that cannot be filled or used.
+
+        Raises:
+            InputError: it is one of these.
+        """
+        super().check(terms, function, **arguments)
+        choices, servers = terms.choices, terms.roster.servers
+        if choices.keep and choices.stored:
+            raise InputError("protocol.keep and protocol.stored: accepted is one of them")
+        if choices.keep:
+            if not terms.dry:
+                raise InputError(
+                    f"protocol.keep = {choices.keep!r}: it deals for a later run alone; accepted with "
+                    "dry_run = true"
+                )
+            check_new(choices.keep, servers)
+        if choices.stored and not terms.dry:
+            check_kept(choices.stored, servers, _agreed(terms))
 
     @classmethod
     def give(cls, party: Party, terms: Terms, words: Words) -> None:
@@ -278,3 +324,16 @@ class Dealer2(Family):
     def narrow(self, x: Words, wide: Self) -> Words:
         """Return the lower bits of the parts."""
         return self.kernels.astype(x, word_type(self.ring.bits))  # type: ignore[no-any-return]
+
+
+def _agreed(terms: Terms) -> dict[str, Any]:
+    """Return what a store is dealt for; its scenario shows in the pieces."""
+    ring, choices = terms.ring, terms.choices
+    return {
+        "ring.bits": ring.bits,
+        "ring.fraction_bits": ring.fraction_bits,
+        "ring.value_bits": ring.value_bits,
+        "protocol.radix": choices.radix,
+        "protocol.arity": choices.arity,
+        "protocol.truncation": choices.truncation,
+    }
