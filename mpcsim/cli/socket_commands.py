@@ -110,7 +110,7 @@ def party(
         record.check_folder(out)
     loaded = load_scenario(scenario, overrides or [], seed, plugins.scenario_folders())
     _check_seed(loaded, reproducible=reproducible)
-    program = build_program(loaded, plugins.workloads())
+    program = build_program(loaded, plugins.workloads(), [role])
     found = read_hosts(hosts, list(program.roles))
     if reproducible:
         print(f"mpcsim: {_OPEN}", file=sys.stderr)
@@ -153,7 +153,7 @@ def certificates(
     from mpcsim.sockets import certificates
 
     loaded = load_scenario(scenario, overrides or [], None, plugins.scenario_folders())
-    program = build_program(loaded, plugins.workloads())
+    program = build_program(loaded, plugins.workloads(), ())
     for folder in certificates.make(out, list(program.roles), days):
         typer.echo(f"{folder}: for the machine of {folder.name} alone; key.pem is its secret")
     typer.echo("The authority's key was thrown away: to add or to replace one, make all anew.")

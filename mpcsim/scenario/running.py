@@ -55,7 +55,7 @@ def execute(
         InputError: it finished, and its workload cannot summarise it, or JSON cannot hold what it says; the
             record is written all the same. What the workload raises of ours goes on as it is.
     """
-    program = workload.build_program(scenario, registry)
+    program = workload.build_program(scenario, registry, None if runner is None else ())
     log = structlog.get_logger()
     log.info("run starts", scenario=scenario.name, parties=len(program.roles))
     try:
@@ -100,6 +100,8 @@ def _output(program: Program, run: Run) -> tuple[Mapping[str, Any], BaseExceptio
     workload makes of it, or nothing.
     """
     try:
+        if run.sockets is not None and not run.sockets["observed"] and program.public is not None:
+            return program.public(run), None
         return program.summarize(run), None
     except (MpcsimError, KeyboardInterrupt) as error:
         if run.aborts and not isinstance(error, KeyboardInterrupt):

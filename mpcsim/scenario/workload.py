@@ -19,7 +19,7 @@ import inspect
 import sys
 import traceback
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -52,6 +52,10 @@ class Program:
         observe: takes (name, party, value) of every `party.observe`; without it, `Run.observed` keeps them.
         begin: called before each run, for the text that sets its secret bytes apart from those of other
             runs with the same seed (`occasion` of `simulate`): for programs that go on from what is stored.
+        prepare: called before a run with the roles that run in this process, to read what they alone may
+            see; so what it refuses is refused before anything starts.
+        public: gives `output` in place of `summarize` where the inputs of others are out of reach: of
+            what parties returned, on several machines.
     """
 
     roles: Mapping[str, Callable[[Party], Awaitable[Any]]]
@@ -60,6 +64,8 @@ class Program:
     render: Callable[[dict[str, Any]], Iterable[Any]] | None = None
     observe: Callable[[str, int, Any], None] | None = None
     begin: Callable[[], str] | None = None
+    prepare: Callable[[Collection[str]], None] | None = None
+    public: Callable[[Run], dict[str, Any]] | None = None
 
 
 def load_workload(
@@ -125,8 +131,15 @@ def import_file(path: Path, what: str) -> Any:
     return module
 
 
-def build_program(scenario: Scenario, registry: Mapping[str, str]) -> Program:
-    """Load a scenario's workload and hand it its settings.
+def build_program(
+    scenario: Scenario, registry: Mapping[str, str], only: Collection[str] | None = None
+) -> Program:
+    """Load a scenario's workload, hand it its settings, and have it read its inputs.
+
+    Args:
+        scenario: what is to run.
+        registry: shipped workloads by name.
+        only: roles whose inputs are read here; None: all.
 
     Raises:
         ScenarioError: the workload cannot be loaded, or refuses its settings.
@@ -135,6 +148,9 @@ def build_program(scenario: Scenario, registry: Mapping[str, str]) -> Program:
         function = load_workload(scenario.workload, scenario.folder, registry)
         made = _replicated if inspect.iscoroutinefunction(function) else _built
         program = made(function, scenario)
+        if program.prepare is not None:
+            with guarded(f"workload: {scenario.workload!r} failed", InputError, passing=Exception):
+                program.prepare(program.roles if only is None else only)
         attacks = {
             role: load_workload(reference, scenario.folder, {}, f"adversaries.{number}.program")
             for number, (role, reference) in enumerate(scenario.adversaries)

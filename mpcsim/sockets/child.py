@@ -30,7 +30,7 @@ def main(job_file: str, role: str, descriptor: str) -> int:
         )
         options = Options(**job["options"])
         listener = socket.socket(fileno=int(descriptor))
-        program = build_program(scenario, plugins.workloads())
+        program = build_program(scenario, plugins.workloads(), [role])
         run_party(scenario, program, role, hosts, options, listener)
     except (MpcsimError, Interrupted) as error:
         notes = list(getattr(error, "__notes__", []))

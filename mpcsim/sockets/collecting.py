@@ -27,7 +27,7 @@ from mpcsim.sockets.wire import (
     dial,
 )
 
-_FOLLOW = 5.0  # seconds that parties have, beyond the silence they grant, to end once one of them failed
+_FOLLOW = 5.0  # seconds in which parties hand over what they have, once one of them failed
 _RANK = ("LinkLost", "PeerFailed")
 
 
@@ -78,7 +78,11 @@ class Collected:
     def _wait(self, came: queue.SimpleQueue[Any], dead: Callable[[], Mapping[int, dict[str, Any]]]) -> None:
         over: set[int] = set()
         everybody = range(len(self._end.roles))
-        while len(over | self.parts.keys()) < len(everybody) and time.monotonic() < self._until:
+        while len(over | self.parts.keys()) < len(everybody):
+            if time.monotonic() > self._until and not any(
+                link.reader.growing for link in self._links.values() if not link.closed
+            ):
+                break
             while not came.empty():
                 one = came.get()
                 if isinstance(one, Link):
@@ -138,8 +142,7 @@ class Collected:
 
     def _fail(self, problem: dict[str, Any]) -> None:
         if not self.problems:
-            limit = self._hosts.limits.silence + _FOLLOW
-            self._until = min(self._until, time.monotonic() + limit)
+            self._until = min(self._until, time.monotonic() + _FOLLOW)
         self.problems.append(problem)
         self._abort(problem)
 

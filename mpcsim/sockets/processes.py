@@ -28,7 +28,7 @@ from mpcsim.sockets.runner import Options, end_of
 from mpcsim.sockets.wire import COLLECTOR, Hosts, Limits, certificates
 
 _LOOPBACK = "127.0.0.1"
-_LEAVE = 5.0  # seconds that a process has to end by itself
+_LEAVE = 2.0  # seconds that a process has to end by itself
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,7 @@ def _collected(
         "where": "processes" if children is not None else "hosts",
         "tls": not options.plaintext,
         "reproducible": options.reproducible,
+        "observed": options.open or options.reproducible,
         "keys": "the scenario's seed" if options.reproducible else "the operating system",
     } | timings(parts, roles)
     error = stop or collected.error()

@@ -14,6 +14,7 @@ from mpcsim import Run
 from protocols.family import Family, Terms
 from scenarios.clear import fixed, floating
 from scenarios.data import Dataset, class_name
+from scenarios.inference.inputs import Inputs
 from scenarios.networks import ModelSettings, shapes
 from scenarios.networks import weights as weight_files
 from scenarios.table3 import table3, table3_text
@@ -60,8 +61,17 @@ class Report:
     model: ModelSettings
     family: type[Family]
     terms: Terms
-    weights: weight_files.Weights
-    data: Dataset
+    inputs: Inputs
+
+    @property
+    def weights(self) -> weight_files.Weights:
+        """The owner's weights, read again where another process had them."""
+        return self.inputs.weights
+
+    @property
+    def data(self) -> Dataset:
+        """The hospital's images, likewise."""
+        return self.inputs.data
 
     def __post_init__(self) -> None:
         self.seen = LayerValues(self.family, self.terms)
@@ -124,9 +134,18 @@ class Report:
             "table3": table3(run, "inference", "inference"),
         }
 
+    def public(self, run: Run) -> dict[str, Any]:
+        """Return what can be said without anybody's inputs: what the hospital learnt, and no twins."""
+        revealed = np.asarray(run.outputs[HOSPITAL])
+        predictions = revealed if revealed.ndim == 1 else _classes(revealed)
+        return {"images": len(predictions), "predictions": predictions.tolist()}
+
     @staticmethod
     def render(output: dict[str, Any]) -> Iterable[str]:
         """Yield lines for people."""
+        if "classes" not in output:
+            yield f"predictions: {output['predictions']}; what the owners of inputs have stays with them"
+            return
         images, classes = output["images"], output["classes"]
         for i in range(min(images, 12)):
             truth, found, clear = (
@@ -172,6 +191,10 @@ class DryRun:
             "predictions": None,
             "table3": table3(run, "inference", "inference"),
         }
+
+    def public(self, run: Run) -> dict[str, Any]:
+        """Return the workload's output, which has nobody's inputs in it."""
+        return self.compare(run)
 
     @staticmethod
     def render(output: dict[str, Any]) -> Iterable[str]:

@@ -7,6 +7,7 @@ of the model, who shares its weights.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,16 +16,15 @@ from pydantic import BaseModel, ConfigDict
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
-from protocols.domains import Words
 from protocols.family import Family, Terms, Value
 from protocols.functions import argmax
-from scenarios.clear import floating, windows
-from scenarios.data import Dataset, DataSettings, check_classes, load_data
+from scenarios.clear import windows
+from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
+from scenarios.inference.inputs import Inputs
 from scenarios.inference.network import forward, next_stage
 from scenarios.inference.report import HOSPITAL, DryRun, Report
 from scenarios.networks import LayerPlan, MaxPooling2D, ModelSettings, shapes
-from scenarios.networks import weights as weight_files
 from scenarios.settings import SecureSettings
 
 OWNER = "owner"
@@ -63,29 +63,38 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         secured.family.check(terms, function)
     for counts, places in windows.means(plans):
         secured.family.check(terms, "average_pool", counts=counts, places=places)
-    wanted = weight_files.expected(settings.model)
+    inputs = Inputs(
+        settings.data,
+        settings.model,
+        ring,
+        scenario.folder,
+        scenario.seed or 0,
+        kernels if settings.dry_run else None,
+    )
     report: Report | DryRun
     if settings.dry_run:
-        images = kernels.zeros((settings.data.count, *settings.model.input), ring.dtype)
-        words = {name: kernels.zeros(shape, ring.dtype) for name, shape in wanted.items()}
-        report = DryRun(len(images), sum(map(math.prod, wanted.values())))
+        report = DryRun(inputs.count, sum(map(math.prod, inputs.wanted.values())))
     else:
-        weights, data = _load(settings, scenario)
-        floating.check_images(plans, data.images)
-        check_classes(data.classes, plans[-1].output[0])
-        images = ring.encode(data.images, "image")
-        words = {name: ring.encode(w, name) for name, w in weights.items()}
-        report = Report(settings.model, secured.family, terms, weights, data)
+        report = Report(settings.model, secured.family, terms, inputs)
     reveal = settings.output.reveal
-    batches = settings.inference.sizes(plans, len(images))
-    job = _Job(secured.family, terms, plans, reveal, images, words, batches)
+    batches = settings.inference.sizes(plans, inputs.count)
+    job = _Job(secured.family, terms, plans, reveal, inputs, batches)
     roles = dict.fromkeys(secured.actors, job.server)
+
+    def inputs_of(readers: Collection[str]) -> None:
+        if OWNER in readers:
+            _ = inputs.words
+        if HOSPITAL in readers:
+            _ = inputs.images
+
     return Program(
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=report.compare,
         describe=settings.describe(secured),
         render=report.render,
         observe=report.observe,
+        prepare=inputs_of,
+        public=report.public,
     )
 
 
@@ -96,36 +105,24 @@ def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[str]:
     return needed + (["relu"] if any(plan.relu for plan in plans) else [])
 
 
-def _load(settings: InferenceSettings, scenario: Scenario) -> tuple[weight_files.Weights, Dataset]:
-    if settings.model.weights is None:
-        raise InputError(
-            "model.weights: missing; accepted: a file of weights, or the name of a shipped one (only a "
-            "dry run, dry_run = true, needs none)"
-        )
-    file = weight_files.find(settings.model.weights, scenario.folder)
-    data = load_data(settings.data, scenario.folder, scenario.seed or 0)
-    return weight_files.load(file, settings.model), data
-
-
 @dataclass(frozen=True)
 class _Job:
-    """What the actors do. Only the hospital looks at `images`, only the owner at `weights`."""
+    """What the actors do. Only the hospital reads `inputs.images`, only the owner `inputs.words`."""
 
     family: type[Family]
     terms: Terms
     plans: tuple[LayerPlan, ...]
     reveal: str
-    images: Words
-    weights: dict[str, Words]
+    inputs: Inputs
     batches: list[int]
 
     @property
     def count(self) -> int:
-        return len(self.images)
+        return self.inputs.count
 
     async def owner(self, party: Party) -> None:
         with party.span("sharing"):
-            for name, words in self.weights.items():
+            for name, words in self.inputs.words.items():
                 with party.channel(f"weights/{name}"):
                     self.family.give(party, self.terms, words)
 
@@ -134,7 +131,7 @@ class _Job:
             first = 0
             for number, size in enumerate(self.batches):
                 with party.channel(f"images/{number}"):
-                    self.family.give(party, self.terms, self.images[first : first + size])
+                    self.family.give(party, self.terms, self.inputs.images[first : first + size])
                 first += size
         in_class = self.reveal == "class"
         shape = (self.count,) if in_class else (self.count, *self.plans[-1].output)
@@ -149,9 +146,9 @@ class _Job:
         with party.span("sharing"):
             me = await self.family.join(party, self.terms)
             weights: dict[str, Value] = {}
-            for name, words in self.weights.items():
+            for name, shape in self.inputs.wanted.items():
                 with party.channel(f"weights/{name}"):
-                    weights[name] = await me.take(OWNER, words.shape)
+                    weights[name] = await me.take(OWNER, shape)
             images = await self._receive(me, 0)
         with party.span("inference"), me.online():
             if len(self.batches) == 1:
@@ -166,7 +163,7 @@ class _Job:
     async def _receive(self, me: Family, number: int) -> Value:
         """Return the images of a batch, shared."""
         with me.party.channel(f"images/{number}"):
-            return await me.take(HOSPITAL, (self.batches[number], *self.images.shape[1:]))
+            return await me.take(HOSPITAL, (self.batches[number], *self.plans[0].input))
 
     async def _batch(
         self, me: Family, weights: dict[str, Value], number: int, images: Value | None = None

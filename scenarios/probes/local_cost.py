@@ -8,8 +8,10 @@ same network is trained in the clear on the training images, in float32 with the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from protocols.domains import Ring
 from protocols.replicated3.sharings import Server, receive_from_client, share_by_client
 from scenarios.clear import floating, optimise
 from scenarios.data import Dataset, DataSettings, load_split, pick
-from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import LayerPlan, ModelSettings, shapes
 from scenarios.networks import weights as weight_files
 from scenarios.settings import RingSettings
 from scenarios.training import TrainingSettings, targets_of
@@ -62,27 +64,36 @@ def local_cost(settings: LocalCostSettings, scenario: Scenario) -> Program:
             "what this workload is about"
         )
     plans = shapes(settings.model)
-    whole = load_split(settings.data, "train", scenario.folder)
-    floating.check_images(plans, whole.images)
-    sets = [
-        pick(whole, count, settings.data.offset, scenario.seed or 0) for count in settings.workload.samples
-    ]
-    job = _Job(settings, sets, plans[-1].output[0], scenario.seed or 0)
+    job = _Job(settings, scenario.folder, plans, scenario.seed or 0)
     roles: dict[str, Any] = {f"server{i}": job.server for i in range(3)}
     return Program(
         roles | {HOSPITAL: job.hospital},
         summarize=job.summarize,
         describe={"ring": settings.ring.model_dump(), "training": settings.training.model_dump()},
         render=_render,
+        prepare=job.read,
     )
 
 
 @dataclass(frozen=True)
 class _Job:
     settings: LocalCostSettings
-    sets: list[Dataset]
-    outputs: int
+    folder: Path
+    plans: Sequence[LayerPlan]
     seed: int
+
+    @cached_property
+    def sets(self) -> list[Dataset]:
+        """The hospital's images, for each number of samples."""
+        whole = load_split(self.settings.data, "train", self.folder)
+        floating.check_images(self.plans, whole.images)
+        offset = self.settings.data.offset
+        return [pick(whole, count, offset, self.seed) for count in self.settings.workload.samples]
+
+    def read(self, readers: Collection[str]) -> None:
+        """Read the images, where the hospital is among these."""
+        if HOSPITAL in readers:
+            _ = self.sets
 
     async def hospital(self, party: Party) -> None:
         """Share every set, from the pixels on."""
@@ -97,15 +108,15 @@ class _Job:
     def _words(self, ring: Ring, data: Dataset) -> dict[str, Any]:
         return {
             "images": ring.encode(data.images, "image"),
-            "targets": ring.encode_integers(targets_of(data.labels, self.outputs)),
+            "targets": ring.encode_integers(targets_of(data.labels, self.plans[-1].output[0])),
         }
 
     async def server(self, party: Party) -> None:
         """Receive the shares."""
         server = await Server.join(party, self.settings.ring.ring())
-        for data in self.sets:
+        for count in self.settings.workload.samples:
             for name in ("images", "targets"):
-                with party.channel(f"{name}/{len(data)}"):
+                with party.channel(f"{name}/{count}"):
                     await receive_from_client(server, HOSPITAL)
 
     def summarize(self, run: Run) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from keys and seeds of its own (`Start.begin`): what masked a message once masks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -31,7 +31,7 @@ from protocols.replicated3.sharings import (
 )
 from protocols.replicated3.training import Descent, Scales, classes, limit, uniform
 from scenarios.networks import LayerPlan
-from scenarios.training.plan import Batch, Examples, Start
+from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.step import Metrics, Model, Pass
 from scenarios.training.watch import Progress, RangeWatch
 
@@ -46,7 +46,7 @@ class Halted(RunError):
 
 @dataclass(frozen=True)
 class Job:
-    """What the actors do. Only hospital i looks at `shared[i]`, only the owner at `weights`.
+    """What the actors do. Only hospital i reads `shared[i]`, only the owner `weights`.
 
     Attributes:
         descents: the public numbers of each batch's step.
@@ -67,11 +67,11 @@ class Job:
     initial: str
     batches: Sequence[Batch]
     descents: Sequence[Descent]
-    shared: Sequence[Examples]
-    test: Examples | None
-    queries: Words | None
+    shared: Sequence[Later[Examples]]
+    test: Later[Examples] | None
+    queries: Later[Words] | None
     asker: str
-    weights: dict[str, Words] | None
+    weights: Later[dict[str, Words]] | None
     reveal: str
     follow: int
     start: Start
@@ -99,13 +99,29 @@ class Job:
                 found[f"{plan.name}/bias"] = (plan.bias, plan)
         return found
 
+    def read(self, readers: Collection[str]) -> None:
+        """Read the inputs of these roles, so that what is wrong with them shows before the run.
+
+        Raises:
+            InputError: they are missing, damaged, or do not fit the model.
+        """
+        for number, role in enumerate(self.hospitals):
+            if role in readers:
+                _ = self.shared[number].value
+        first = self.test if self.hospitals[0] in readers else None
+        asked = self.queries if self.asker in readers else None
+        owned = self.weights if OWNER in readers else None
+        for later in (first, asked, owned):
+            if later is not None:
+                _ = later.value
+
     # Clients
 
     async def owner(self, party: Party) -> None:
         """Share first weights."""
         assert self.weights is not None
         with party.span("setup"):
-            for name, words in self.weights.items():
+            for name, words in self.weights.value.items():
                 with party.channel(f"weights/{name}"):
                     share_by_client(party, self.ring, words, self.kernels)
 
@@ -117,9 +133,9 @@ class Job:
         """
         number = self.hospitals.index(party.role)
         with party.span("setup"):
-            self._share(party, f"examples/{number}", self.shared[number])
+            self._share(party, f"examples/{number}", self.shared[number].value)
             if number == 0 and self.test is not None:
-                self._share(party, "test", self.test)
+                self._share(party, "test", self.test.value)
         history: list[dict[str, Any]] = []
         if number == 0 and self.reveal != "never":
             self._begin(party)
@@ -128,7 +144,7 @@ class Job:
         if party.role == self.asker and self.queries is not None:
             with party.span("inference"):
                 with party.channel("queries"):
-                    share_by_client(party, self.ring, self.queries, self.kernels)
+                    share_by_client(party, self.ring, self.queries.value, self.kernels)
                 with party.channel("answers"):
                     words = await receive_reveal(party, self.ring, (len(self.queries),), self.kernels)
             answers = self.ring.signed(words).tolist()

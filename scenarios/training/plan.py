@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols.domains import Words
 from scenarios.training.checkpoint import Store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,21 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+class Later(Generic[T]):
+    """An input that its owner reads when it wants it, and nobody else; how many rows it has is public."""
+
+    def __init__(self, count: int, read: Callable[[], T]) -> None:
+        self._count, self._read = count, read
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def value(self) -> T:
+        """The input; read once."""
+        return self._read()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -23,13 +24,30 @@ from scenarios.training.step import Model
 Integers = dict[str, NDArray[np.int64]]
 
 
-@dataclass(frozen=True)
 class Sets:
-    """The images of a training; None where there are none, and in a dry run."""
+    """The images of a training, read when they are asked for; None where there are none, as in a dry run.
 
-    train: Dataset | None
-    test: Dataset | None
-    asked: Dataset | None
+    Args:
+        load: returns the images of "train", "test" or "asked".
+    """
+
+    def __init__(self, load: Callable[[str], Dataset | None]) -> None:
+        self._load = load
+
+    @cached_property
+    def train(self) -> Dataset | None:
+        """What is trained on."""
+        return self._load("train")
+
+    @cached_property
+    def test(self) -> Dataset | None:
+        """What is evaluated."""
+        return self._load("test")
+
+    @cached_property
+    def asked(self) -> Dataset | None:
+        """What the asker asks about."""
+        return self._load("asked")
 
 
 def targets_of(labels: NDArray[np.int64], outputs: int) -> NDArray[np.int64]:
@@ -80,6 +98,19 @@ class Report:
             return output | {"history": [], "result_digest": None}
         output["result_digest"] = self._digest(run, output)
         return output | self._beside_twins(run)
+
+    def public(self, run: Run) -> dict[str, Any]:
+        """Return what can be said without anybody's inputs: what the hospitals learnt."""
+        asker = f"hospital{self.settings.hospitals.asker}"
+        return {
+            "images": self.settings.data.count,
+            "hospitals": self.settings.hospitals.count,
+            "steps": len(self.batches),
+            "resumed_from": self.first,
+            "history": run.outputs["hospital0"]["history"],
+            "asker": asker,
+            "answers": run.outputs[asker]["answers"],
+        }
 
     def _beside_twins(self, run: Run) -> dict[str, Any]:
         """Train the twins from where the run began, and hold the run's weights to theirs."""

@@ -7,6 +7,7 @@ ours, and are named there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -25,7 +26,7 @@ from scenarios.networks import weights as weight_files
 from scenarios.table3 import table3_text
 from scenarios.training.actors import OWNER, Job
 from scenarios.training.checkpoint import Store, fingerprint
-from scenarios.training.plan import Batch, Examples, Start
+from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.report import Report, Sets, targets_of
 from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
 from scenarios.training.step import check_trainable
@@ -60,6 +61,8 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
         describe=settings.describe() | {"training": settings.training.model_dump()},
         render=render,
         begin=start.begin,
+        prepare=job.read,
+        public=report.public,
     )
 
 
@@ -100,11 +103,11 @@ def _job(
         targets = ring.encode_integers(targets_of(data.labels, outputs))
         return Examples(ring.encode(data.images, "image"), targets)
 
+    def part(size: int, end: int) -> Examples:
+        return examples(sets.train and sets.train.take(np.arange(end - size, end)), size)
+
     ends = np.cumsum(sizes)
-    shared = [
-        examples(sets.train and sets.train.take(np.arange(end - size, end)), size)
-        for size, end in zip(sizes, ends, strict=True)
-    ]
+    shared = [Later(size, partial(part, size, int(end))) for size, end in zip(sizes, ends, strict=True)]
     watched = training.check_range and not settings.dry_run
     return Job(
         ring=ring,
@@ -117,8 +120,10 @@ def _job(
         batches=batches,
         descents=steps,
         shared=shared,
-        test=examples(sets.test, training.test) if training.test else None,
-        queries=examples(sets.asked, hospitals.queries).images if hospitals.queries else None,
+        test=Later(training.test, lambda: examples(sets.test, training.test)) if training.test else None,
+        queries=Later(hospitals.queries, lambda: examples(sets.asked, hospitals.queries).images)
+        if hospitals.queries
+        else None,
         asker=f"hospital{hospitals.asker}",
         weights=None if start.step else _owners_weights(settings, scenario, scales),
         reveal=training.reveal,
@@ -131,33 +136,35 @@ def _job(
 
 
 def load_sets(settings: PrivateTrainingSettings, plans: tuple[LayerPlan, ...], scenario: Scenario) -> Sets:
-    """Return the training images, and the test images and queries where there are any.
+    """Return the training images, and the test images and queries where there are any, not read yet.
 
-    Raises:
-        InputError: images that cannot be used, a class without an image, more classes than outputs.
+    Each raises InputError when it is read: images that cannot be used, a class without an image, more
+    classes than outputs.
     """
-    if settings.dry_run:
-        return Sets(None, None, None)
-    tests = settings.training.test
+    tests, queries = settings.training.test, settings.hospitals.queries
+    wanted = {
+        "train": ("train", settings.data.count, settings.data.offset),
+        "test": ("test", tests, 0),
+        "asked": ("test", queries, tests),
+    }
 
-    def load(split: str, count: int, offset: int) -> Dataset | None:
-        if count == 0:
+    def load(which: str) -> Dataset | None:
+        split, count, offset = wanted[which]
+        if settings.dry_run or count == 0:
             return None
-        wanted = settings.data.model_dump() | {"split": split, "count": count, "offset": offset}
-        data = load_data(DataSettings.model_validate(wanted), scenario.folder, scenario.seed or 0)
+        table = settings.data.model_dump() | {"split": split, "count": count, "offset": offset}
+        data = load_data(DataSettings.model_validate(table), scenario.folder, scenario.seed or 0)
         floating.check_images(plans, data.images)
         check_classes(data.classes, plans[-1].output[0])
+        for label, name in enumerate(data.classes) if which == "train" else ():
+            if not (data.labels == label).any():
+                raise InputError(
+                    f"data: class {label} ({name}) has no image among the {len(data)} for training; "
+                    "accepted: at least one of every class"
+                )
         return data
 
-    train = load("train", settings.data.count, settings.data.offset)
-    assert train is not None
-    for label, name in enumerate(train.classes):
-        if not (train.labels == label).any():
-            raise InputError(
-                f"data: class {label} ({name}) has no image among the {len(train)} for training; accepted: "
-                "at least one of every class"
-            )
-    return Sets(train, load("test", tests, 0), load("test", settings.hospitals.queries, tests))
+    return Sets(load)
 
 
 def batches_of(training: TrainingSettings, images: int, seed: int) -> list[Batch]:
@@ -203,16 +210,20 @@ def steps_of(training: TrainingSettings, scales: Scales, batches: list[Batch]) -
 
 def _owners_weights(
     settings: PrivateTrainingSettings, scenario: Scenario, scales: Scales
-) -> dict[str, Words] | None:
+) -> Later[dict[str, Words]] | None:
     """Return the first weights that a file gives, at the weights' scale."""
     if settings.model.weights is None:
         return None
-    path = weight_files.find(settings.model.weights, scenario.folder)
-    ring = settings.ring.ring()
-    return {
-        name: ring.encode_integers(np.rint(values * 2.0**scales.weight))
-        for name, values in weight_files.load(path, settings.model).items()
-    }
+    reference, ring = settings.model.weights, settings.ring.ring()
+
+    def read() -> dict[str, Words]:
+        path = weight_files.find(reference, scenario.folder)
+        return {
+            name: ring.encode_integers(np.rint(values * 2.0**scales.weight))
+            for name, values in weight_files.load(path, settings.model).items()
+        }
+
+    return Later(len(weight_files.expected(settings.model)), read)
 
 
 def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) -> Start:
@@ -252,6 +263,9 @@ _TWINS = {"fixed": "fixed-point", "float": "floating-point"}
 
 def render(output: dict[str, Any]) -> Iterable[str]:
     """Yield lines for people."""
+    if "twins" not in output:
+        yield f"{output['steps']} steps; inputs stay with their owners: {output['history']}"
+        return
     yield f"{output['steps']} steps over {output['images']} images of {output['hospitals']} hospital(s)"
     for row in output["history"]:
         text = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float))

@@ -137,6 +137,11 @@ class Reader:
         self._growing: _Growing | None = None
         self._left = 0  # of the piece under way
 
+    @property
+    def growing(self) -> bool:
+        """Whether a large message is under way."""
+        return self._growing is not None
+
     def read(self, receive: Callable[[memoryview], int]) -> int:
         """Have `receive` put bytes where they belong, once; return how many (0: the peer closed).
 

@@ -134,7 +134,11 @@ class Link:
         poll = select.poll()
         poll.register(self.number, select.POLLIN)
         while not came:
-            self.read()
+            try:
+                self.read()
+            except LinkLost:
+                if not came:  # else it said something before it went
+                    raise
             if came:
                 break
             left = until - time.monotonic()

@@ -100,16 +100,21 @@ def _dialled(end: End, role: str, stream: socket.socket, seconds: float) -> Link
         stream = end.contexts[1].wrap_socket(stream)
         certified = certificates.role_of(stream)
         if certified != role:
+            stream.close()
             raise Refused(f"{role}: who answers there has the certificate of {certified or 'no role'}")
     link = Link(stream, role, end.id_of(role), _SHORT)
-    hello = replace(end.hello, to=role)
-    link.put([control(HELLO, hello.said())])
-    answer = _answer(link, until)
-    if answer.kind == REFUSE:
-        raise Refused(f"{role} refuses {end.hello.role}: {answer.said}")
-    problem = hello.refuse(answer.said, role, certified)
-    if problem:
-        raise Refused(f"refused: {problem}")
+    try:
+        hello = replace(end.hello, to=role)
+        link.put([control(HELLO, hello.said())])
+        answer = _answer(link, until)
+        if answer.kind == REFUSE:
+            raise Refused(f"{role} refuses {end.hello.role}: {answer.said}")
+        problem = hello.refuse(answer.said, role, certified)
+        if problem:
+            raise Refused(f"refused: {problem}")
+    except BaseException:  # raised on, with nothing left open
+        link.close()
+        raise
     link.reader.largest = end.limits.largest
     return link
 
