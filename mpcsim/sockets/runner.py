@@ -135,14 +135,17 @@ def run_party(
     except (MpcsimError, Interrupted) as error:  # at the barrier
         problem = error
         found = {"id": own, "outcome": "failed"}
-    finally:
+    except BaseException:  # a defect: raised on, with nothing left open
         acceptor.close()
+        raise
     found["error"] = None if problem is None else describe(problem, role)
     why = None if problem is None else found["error"]
     part(links.values(), why)
-    _hand_over(
-        found, None if exchange is None else exchange.collector, beside, hosts, failed=why is not None
-    )
+    collector = None if exchange is None else exchange.collector
+    try:
+        _hand_over(found, collector, beside, hosts, failed=why is not None)
+    finally:
+        acceptor.close()  # who collects may come only now
     if problem is not None:
         problem.part = found  # type: ignore[union-attr]  # for who keeps it
         raise problem
