@@ -13,6 +13,9 @@ from mpcsim.errors import DeadlockError, PartyError, RunError, UsageError
 from mpcsim.sockets.wire import certificates
 from mpcsim.sockets.wire.frames import ABORT, BEAT, FIN, HEAD_BYTES, LARGE, MESSAGE, PIECES, control
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Threads of parties that ended early may still hold a connection that nobody wants; a process would end."""
+
 SOON = LIMITS.silence + 3.0
 
 

@@ -228,11 +228,15 @@ def connect(
     until = time.monotonic() + end.limits.wait
     acceptor = acceptor_of(came.put)
 
+    over = threading.Event()
+
     def reach(role: str) -> None:
         try:
             came.put(dial(end, role, addresses[role], until))
         except Exception as error:  # whatever it is, it is raised where the links are wanted
             came.put(error)
+        if over.is_set():
+            part(_links_in(came), None)
 
     for role in end.roles[:own]:
         threading.Thread(target=reach, args=(role,), daemon=True).start()
@@ -259,16 +263,25 @@ def connect(
                 structlog.get_logger().debug("connected", role=one.role)
     except BaseException as error:  # raised on, once all know
         acceptor.close()
-        everybody = list(links.values())
-        while not came.empty() or not beside.empty():
-            one = came.get() if beside.empty() else beside.get()
-            everybody += [one] if isinstance(one, Link) else []
+        over.set()
+        everybody = [*links.values(), *_links_in(came), *_links_in(beside)]
         part(everybody, describe(error, end.hello.role))
         raise
     while not came.empty():
         beside.put(came.get())
     acceptor.take = beside.put
     return links, acceptor, beside
+
+
+def _links_in(came: queue.SimpleQueue[Any]) -> list[Link]:
+    """Take what is in a queue, and return the links."""
+    found = []
+    while True:
+        try:
+            one = came.get_nowait()
+        except queue.Empty:
+            return found
+        found += [one] if isinstance(one, Link) else []
 
 
 def describe(error: BaseException, role: str) -> dict[str, Any]:
