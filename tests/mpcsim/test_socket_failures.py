@@ -14,7 +14,7 @@ from mpcsim.sockets.wire import certificates
 from mpcsim.sockets.wire.frames import ABORT, BEAT, FIN, HEAD_BYTES, LARGE, MESSAGE, PIECES, control
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""Threads of parties that ended early may still hold a connection that nobody wants; a process would end."""
+"""Threads of parties that ended early may still hold a connection that nobody wants."""
 
 SOON = LIMITS.silence + 3.0
 
