@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from protocols.dealer2.actor import BYTE, Actor, Part, Piece, planes
-from protocols.domains import Words
+from protocols.domains import Ring, Words
 from protocols.family import Shape, size_of
 
 Monomial = tuple[int, ...]
@@ -22,13 +22,14 @@ class Opened:
     """What a comparison has opened of the numbers that it compared: the lower bits of x + mask.
 
     Attributes:
-        of: this actor's part of x, itself.
+        of: this actor's part of x, itself, in that ring.
     """
 
     of: Words
     mask: Words
     bits: int
     low: Words
+    ring: Ring
 
 
 @dataclass(frozen=True)

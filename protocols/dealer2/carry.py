@@ -62,7 +62,7 @@ async def below(
     tops = k.stack([top[0]] * len(limits), 0)
     if me.role == 0:
         tops = k.xor(tops, k.concatenate([k.bit_planes(c, bits - 1, 1) for c in moved], 0))
-    return k.xor(found, tops), Opened(x, r, bits, low)
+    return k.xor(found, tops), Opened(x, r, bits, low, me.ring)
 
 
 def _digits(tools: ModuleType, r: Words, bits: int, widths: list[int]) -> list[Words]:

@@ -53,6 +53,8 @@ async def select(me: Actor, bit: Bits, x: Words) -> Words:
     flat = x.reshape(-1)
     n, width = flat.size, bit.plane.shape[-1]
     known = bit.opened if bit.opened is not None and bit.opened.of is x else None
+    if known is not None and known.ring != ring:  # a mask of another ring hides no more than that
+        known = None
     r = me.mask("select", (n,)) if known is None else known.mask
     below = 0 if known is None else known.bits
     d = me.mask("bit", (1, width), BYTE)

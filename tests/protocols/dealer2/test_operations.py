@@ -156,6 +156,17 @@ def test_a_wider_ring_and_back():
     assert np.abs(run(squared, x, terms=terms_of(NARROW)).values - (x * x >> 20)).max() <= 1
 
 
+def test_a_selection_in_another_ring_than_the_comparison_opens_anew():
+    x = numbers(20, (100,))
+
+    async def chosen(me, x):
+        less = await me.negative(x)
+        lifted = me.widened(40)
+        return lifted.narrow(await lifted.select(less, x), lifted)
+
+    np.testing.assert_array_equal(run(chosen, x, terms=terms_of(ODD)).values, np.where(x < 0, x, 0))
+
+
 @pytest.mark.parametrize("dealing", ["ahead", "on_demand"])
 def test_the_dealer_adds_no_depth_where_it_runs_ahead(dealing):
     async def five(me, x):
