@@ -8,6 +8,7 @@ from analysis.critical import Path as CriticalPath
 from analysis.critical import Walker
 from analysis.retime.retiming import load
 from mpcsim import MpcsimError
+from mpcsim.record import read_record
 
 
 def bound_by(folder: Path) -> tuple[list[str] | None, str]:
@@ -20,6 +21,8 @@ def bound_by(folder: Path) -> tuple[list[str] | None, str]:
         large = (folder / "events.parquet").is_file()
         return None, f"what bounds each span: mpcsim retime {folder}" if large else ""
     try:
+        if read_record(folder).summary["clock"] == "sockets":  # real time
+            return None, ""
         retiming = load(folder)
         walker = Walker(retiming.structure, retiming.over(retiming.network), retiming.network)
         cells = [cell(walker.span(one)) for one in retiming.occurrences]

@@ -275,7 +275,7 @@ def connect(
 
 def _links_in(came: queue.SimpleQueue[Any]) -> list[Link]:
     """Take what is in a queue, and return the links."""
-    found = []
+    found: list[Link] = []
     while True:
         try:
             one = came.get_nowait()
