@@ -39,9 +39,8 @@ def main(trials: int) -> int:
                 took[kind].append(job_s(words, Path(scratch, f"{trial}-{number}")))
     medians = {kind: statistics.median(times) for kind, times in took.items()}
     for kind, median in medians.items():
-        print(
-            f"{kind}: {median * 1e3:.1f} ms (of {trials}: {', '.join(f'{t * 1e3:.0f}' for t in took[kind])})"
-        )
+        each = ", ".join(f"{seconds * 1e3:.0f}" for seconds in took[kind])
+        print(f"{kind}: {median * 1e3:.1f} ms (of {trials}: {each})")
     alone, plain, tls = medians.values()
     print(f"plaintext / one process: {plain / alone:.2f} (at most {MOST_PLAINTEXT})")
     print(f"TLS / plaintext: {tls / plain:.2f} (at most {MOST_TLS})")

@@ -40,8 +40,8 @@ def _other(network: dict[str, Any], makespans: dict[str, Any]) -> str:
 def _on_sockets(found: dict[str, Any]) -> str:
     """Say how parties that ran apart were connected, and what the start and the job took."""
     return (
-        f"on sockets ({found['where']}), {'mutual TLS 1.3' if found['tls'] else 'PLAINTEXT'}; keys and masks "
-        f"from {found['keys']}{': NO SECRETS' if found['reproducible'] else ''}; start-up "
+        f"on sockets ({found['where']}), {'mutual TLS 1.3' if found['tls'] else 'PLAINTEXT'}; keys and "
+        f"masks from {found['keys']}{': NO SECRETS' if found['reproducible'] else ''}; start-up "
         f"{format_time(round(found['startup_s'] * 1e9))}, job {format_time(round(found['job_s'] * 1e9))}"
     )
 
@@ -70,8 +70,9 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     )
     if "sockets" in summary:
         line(_on_sockets(summary["sockets"]))
+    what = "network that a prediction is for" if "sockets" in summary else "network"
     line(
-        f"network{' of the prediction' if 'sockets' in summary else ''}: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
+        f"{what}: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
         f"{network['sharing']}; {network['note']}"
     )
     if not summary["finished"]:
