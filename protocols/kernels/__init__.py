@@ -41,6 +41,7 @@ from protocols.kernels.elementwise import (
     zeros,
 )
 from protocols.kernels.lookup import exponential_dot, permuted_dot_xor, product_of_tables, rounded
+from protocols.kernels.orders import as_order, inverted, order_of, permuted, sums_before, turned
 from protocols.kernels.products import (
     conv2d,
     conv2d3,
@@ -59,6 +60,7 @@ __all__ = [
     "and3",
     "and_",
     "any_zero",
+    "as_order",
     "astype",
     "bit_planes",
     "blind",
@@ -75,6 +77,7 @@ __all__ = [
     "from_planes",
     "full",
     "invert",
+    "inverted",
     "low_bits",
     "matmul",
     "matmul3",
@@ -82,9 +85,11 @@ __all__ = [
     "neg",
     "one_hot",
     "one_hot_words",
+    "order_of",
     "pack",
     "pack_mod",
     "pad",
+    "permuted",
     "permuted_dot_xor",
     "positions",
     "product3",
@@ -96,8 +101,10 @@ __all__ = [
     "stack",
     "sub",
     "sum",
+    "sums_before",
     "table_lookup",
     "take",
+    "turned",
     "uniform_mod",
     "uniform_mod_words",
     "unpack",

@@ -5,7 +5,8 @@ A result has the right shape and dtype and checks what the kernel checks, but is
 slices are such arrays too, and the engine weighs a message of one like any other. So a protocol that runs
 on this module instead has the rounds, bytes and virtual time that it would have on data, and its values
 mean nothing. Data that a protocol brings along (constants, tables) is looked at for its shape alone. The
-names are those of `protocols.kernels.__all__`, and stand there alone.
+names are those of `protocols.kernels.__all__`, and stand there alone. All in one file: it is passed
+around as one module in the place of another.
 """
 
 # ruff: noqa: D103  # what a function means is said once, in `protocols.kernels`
@@ -22,6 +23,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from protocols.kernels._compiled import Bytes, Item, Words, expect
 from protocols.kernels.digits import digit_entries as digit_entries
 from protocols.kernels.elementwise import Operand
+from protocols.kernels.orders import Order
 from protocols.kernels.products import Pair
 from protocols.kernels.residues import packed_size
 from protocols.kernels.residues import uniform_mod_words as uniform_mod_words
@@ -274,6 +276,38 @@ def positions(shape: Sequence[int], dtype: npt.DTypeLike) -> Words:
 
 def one_hot_words(index: Words, entries: int, dtype: npt.DTypeLike) -> Words:
     return _shaped((entries, index.size), dtype)
+
+
+# Orders of rows
+
+
+def order_of(words: Words) -> Order:
+    return _shaped(words.shape[1:], np.intp)
+
+
+def permuted(a: npt.NDArray[Item], order: Order) -> npt.NDArray[Item]:
+    expect("rows of an order", order.shape[-1:], a.shape[-1:])
+    np.broadcast_to(order, a.shape)
+    return _shaped(a.shape, a.dtype)
+
+
+def inverted(order: Order) -> Order:
+    return _shaped(order.shape, np.intp)
+
+
+def as_order(words: Words, bits: int) -> Order:
+    words.dtype.type((1 << bits) - 1)
+    return _shaped(words.shape, np.intp)
+
+
+def sums_before(a: Words, axis: int) -> Words:
+    normalize_axis_index(axis, a.ndim)
+    return _like(a)
+
+
+def turned(table: Words, by: Words) -> Words:
+    expect("numbers for a table", by.shape, table.shape[1:])
+    return _like(table)
 
 
 # Lookups

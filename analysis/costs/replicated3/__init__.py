@@ -4,6 +4,7 @@
 - `boolean`, `signs`, `halves`, `truncations`: steps of one third, by role.
 - `operations`, `conversions`, `functions`: whole operations, by server.
 - `layers`, `training`, `training_run`: networks and trainings as blocks of spans.
+- `tables`: shuffles, shared orders, the radix sort.
 - `precision`: widths, degrees and iterations of functions of real numbers, for other families too.
 - `catalogue`: the operations by name.
 
@@ -13,7 +14,7 @@ file of its own). A new comparison is an entry of `signs.SIGNS`, a new truncatio
 `truncations.TRUNCATIONS`.
 """
 
-from analysis.costs.replicated3 import catalogue, functions, layers, operations, precision
+from analysis.costs.replicated3 import catalogue, functions, layers, operations, precision, tables
 from analysis.costs.replicated3.catalogue import FILTERS, OPERATIONS, Formula
 from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
 from analysis.costs.replicated3.training import Piece
@@ -34,4 +35,5 @@ __all__ = [
     "layers",
     "operations",
     "precision",
+    "tables",
 ]
