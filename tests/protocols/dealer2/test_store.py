@@ -84,6 +84,11 @@ def test_another_scenario_is_refused_with_what_is_accepted(kept, used, said, tmp
     assert "accepted" in str(refused.value)
 
 
+def test_a_ring_without_room_for_a_quotient_is_refused():
+    with pytest.raises(InputError, match="accepted are fewer fraction_bits or fewer value_bits"):
+        _run("workload.op=div", "ring.fraction_bits=8", "ring.value_bits=54")
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
