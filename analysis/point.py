@@ -16,14 +16,18 @@ from mpcsim.scenario import Scenario
 _ONE_AT_A_TIME = threading.Lock()
 """A Dask worker has many threads; a run measures its process, so it has it to itself."""
 
-_FOLDER = "record of the run so far"  # a note on a folder that is gone when the point is done
+_FOLDERS = ("record of the run so far", "the run itself finished; its record")
+"""How notes begin that name a folder which is gone when the point is done; what was in it is kept."""
 UNFINISHED = 3
 """Exit status of a run that did not finish."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a point: the files of its run record, or an error and its exit status."""
+    """What came of a point: the files of its run record; an error and its exit status, where it failed.
+
+    A point that failed has the record as far as the run went, if it began.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     error: str | None = None
@@ -32,19 +36,24 @@ class Outcome:
 
 def solve(scenario: Scenario) -> Outcome:
     """Run a scenario. Every error becomes an outcome, so that the other points go on."""
-    with _ONE_AT_A_TIME, redirect_stdout(sys.stderr):
+    with (
+        _ONE_AT_A_TIME,
+        redirect_stdout(sys.stderr),
+        tempfile.TemporaryDirectory(prefix="mpcsim-point-") as scratch,
+    ):
+        folder = Path(scratch) / "record"
+        error, status = None, 0
         try:
-            return Outcome(_run(scenario))
-        except MpcsimError as error:
-            notes = [note for note in getattr(error, "__notes__", []) if not note.startswith(_FOLDER)]
-            text = "; ".join([str(error), *notes])
-            return Outcome(error=text, exit_status=error.exit_status)
-        except (Exception, KeyboardInterrupt) as error:  # a user's code; workers ignore Ctrl-C themselves
-            text = f"unexpected {type(error).__name__}: {error}"
-            return Outcome(error=text, exit_status=UNFINISHED)
+            _run(scenario, folder)
+        except MpcsimError as problem:
+            notes = [note for note in getattr(problem, "__notes__", []) if not note.startswith(_FOLDERS)]
+            error, status = "; ".join([str(problem), *notes]), problem.exit_status
+        except (Exception, KeyboardInterrupt) as problem:  # a user's code; workers ignore Ctrl-C themselves
+            error, status = f"unexpected {type(problem).__name__}: {problem}", UNFINISHED
+        return Outcome(_files(folder), error, status)
 
 
-def _run(scenario: Scenario) -> dict[str, bytes]:
+def _run(scenario: Scenario, folder: Path) -> None:
     import structlog
 
     from mpcsim import plugins
@@ -52,10 +61,10 @@ def _run(scenario: Scenario) -> dict[str, bytes]:
 
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    with tempfile.TemporaryDirectory(prefix="mpcsim-point-") as scratch:
-        folder = execute(scenario, plugins.workloads(), Path(scratch) / "record").folder
-        return {
-            str(file.relative_to(folder)): file.read_bytes()
-            for file in sorted(folder.rglob("*"))
-            if file.is_file()
-        }
+    execute(scenario, plugins.workloads(), folder)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder, none where there is no such folder."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}

@@ -31,6 +31,7 @@ from mpcsim.units import NANOSECONDS, parse_bandwidth, parse_time
 FORMAT = 1
 DESCRIPTION, CSV, PARQUET = "sweep.json", "results.csv", "results.parquet"
 _SUMMARY = "summary.json"
+_FAILED = ".failed"  # ends the name of the folder of a failed point's record
 _TOTALS = ("rounds", "makespan_s", "messages", "payload_bytes", "wire_bytes")
 _LONGEST_TEXT = 80
 
@@ -92,26 +93,38 @@ class Store:
     def forget_failure(self, key: str) -> None:
         """Have a failed point tried again."""
         (self.points / f"{key}.json").unlink(missing_ok=True)
+        shutil.rmtree(self.points / f"{key}{_FAILED}", ignore_errors=True)
 
     def finished(self, key: str) -> bool:
         """Whether a point needs no further work."""
         return self.record(key) is not None or self.failure(key) is not None
 
     def keep(self, key: str, outcome: Outcome) -> None:
-        """Keep what came of a point, whole or not at all, in place of what was retimed before."""
+        """Keep what came of a point, whole or not at all, in place of what was retimed before.
+
+        A failed point's record, as far as its run went, lies beside the error.
+        """
         if self.record(key) is not None:
             shutil.rmtree(self.points / key)
-        if outcome.error is not None:
-            text = _json({"error": outcome.error, "exit_status": outcome.exit_status})
-            self._write(self.points / f"{key}.json", text)
+        if outcome.error is None:
+            self._keep_files(self.points / key, outcome.files)
             return
+        error, failed = outcome.error, self.points / f"{key}{_FAILED}"
+        shutil.rmtree(failed, ignore_errors=True)
+        if outcome.files:
+            self._keep_files(failed, outcome.files)
+            error += f"; its record: {failed}"
+        text = _json({"error": error, "exit_status": outcome.exit_status})
+        self._write(self.points / f"{key}.json", text)
+
+    def _keep_files(self, folder: Path, files: Mapping[str, bytes]) -> None:
         scratch = Path(tempfile.mkdtemp(prefix=".", dir=self.points))
-        fresh = scratch / key
-        for name, content in outcome.files.items():
+        fresh = scratch / folder.name
+        for name, content in files.items():
             file = fresh / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        fresh.rename(self.points / key)
+        fresh.rename(folder)
         scratch.rmdir()
 
     def write_results(self, table: pd.DataFrame) -> None:

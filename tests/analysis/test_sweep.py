@@ -195,6 +195,35 @@ def test_a_point_that_fails_is_a_row_with_its_error_and_the_others_go_on(tmp_pat
     assert _ran(tmp_path)[4:] == [2]
 
 
+_SUMMARY_FAILS = """
+from mpcsim.scenario import Program
+
+async def actor(party):
+    with party.span("work"):
+        pass
+
+def program(settings):
+    def summarize(run):
+        if settings["size"] == 2:
+            raise KeyError("no such figure")
+        return {}
+    return Program({"a": actor}, summarize=summarize)
+"""
+
+
+@pytest.mark.parametrize(("code", "finished"), [(_OWN, False), (_SUMMARY_FAILS, True)])
+def test_a_point_that_fails_keeps_its_record_as_far_as_it_went(tmp_path, code, finished):
+    (tmp_path / "own.py").write_text(code)
+    _sweep("size=1,2", "fails=2")
+    table = pd.read_csv(tmp_path / "s" / "results.csv")
+    assert list(table["status"]) == ["ok", "failed"]
+    assert "mpcsim-point" not in table["error"][1]  # a folder that is gone
+    folder = Path(table["error"][1].rpartition("its record: ")[2])
+    assert read_record(folder).finished is finished
+    _sweep("size=1,2", "fails=2", retry=True)  # in its place
+    assert list(folder.parent.glob("*.failed")) == [folder]
+
+
 def test_where_every_point_is_refused_so_is_the_sweep():
     done = _call("sweep", "link_probe", "--set", "workload.repeats=0,-1", "--out", "s")
     assert done.returncode == 2
