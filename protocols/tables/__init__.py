@@ -7,7 +7,7 @@ revealed but orders under a fresh shuffle, which are uniform. It may import what
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, shuffle, unshuffle
-from protocols.tables.sort import Key, key_of, order_by, sort, sort_by
+from protocols.tables.sort import Key, key_of, order_by, prefix_sums, sort, sort_by, top
 
 __all__ = [
     "Column",
@@ -21,9 +21,11 @@ __all__ = [
     "invert",
     "key_of",
     "order_by",
+    "prefix_sums",
     "rank_bits",
     "shuffle",
     "sort",
     "sort_by",
+    "top",
     "unshuffle",
 ]

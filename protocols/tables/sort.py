@@ -29,10 +29,11 @@ class Key:
     bits: int
 
 
-async def key_of(server: Server, x: Share, bits: int, signed: bool = True) -> Key:
+async def key_of(server: Server, x: Share, bits: int, signed: bool = True, descending: bool = False) -> Key:
     """Return a key that sorts as the numbers mod 2^bits do.
 
-    Signed numbers (whole or in fixed point) have their top bit flipped. Rounds: 2 + ⌈log2(bits − 1)⌉.
+    Signed numbers (whole or in fixed point) have their top bit flipped, keys of a descending order
+    all bits. Rounds: 2 + ⌈log2(bits − 1)⌉.
 
     Raises:
         InputError: bits that the ring does not have.
@@ -40,22 +41,21 @@ async def key_of(server: Server, x: Share, bits: int, signed: bool = True) -> Ke
     if not 1 <= bits <= server.ring.bits:
         raise InputError(f"a key of {bits} bits: accepted are 1 to the ring's {server.ring.bits}")
     k, dtype = server.kernels, word_type(bits)
+    flipped = (1 << (bits - 1) if signed else 0) ^ ((1 << bits) - 1 if descending else 0)
     parts = []
     ends = [x.size * part // len(server.servers) for part in range(len(server.servers) + 1)]
     sizes = [high - low for low, high in pairwise(ends) if high > low]
     sizes = sizes if server.choices.rotate and sizes else [x.size]
     for size, (seat, planes) in zip(sizes, await to_bits(server, x, bits), strict=True):
         part = Share(k.from_planes(planes.a, size, dtype), k.from_planes(planes.b, size, dtype))
-        if signed:
-            part = _flip_top(seat, part, bits)
-        parts.append(part)
+        parts.append(_flip(seat, part, flipped))
     return Key(concatenate(server, parts).reshape(*x.shape), bits)
 
 
-def _flip_top(server: Server, x: Share, bits: int) -> Share:
-    """Return x ⊕ 2^(bits − 1): component 0 is flipped, which servers 0 and 2 hold."""
+def _flip(server: Server, x: Share, mask: int) -> Share:
+    """Return x ⊕ mask: component 0 is flipped, which servers 0 and 2 hold."""
     k = server.kernels
-    top = k.full((), 1 << (bits - 1), x.a.dtype)
+    top = k.full((), mask, x.a.dtype)
     if server.role == 0:
         return Share(k.xor(x.a, top), x.b)
     return Share(x.a, k.xor(x.b, top)) if server.role == 2 else x
@@ -103,6 +103,31 @@ async def sort(server: Server, x: Share, bits: int | None = None, digit: int = D
     width = bits or server.ring.value_bits
     key = await key_of(server, x, width)
     return (await sort_by(server, [key], [Column(x, server.ring.bits)], digit))[0]
+
+
+async def top(
+    server: Server, x: Share, count: int, bits: int | None = None, digit: int = DIGIT
+) -> tuple[Share, Share]:
+    """Return the `count` largest along the last axis, greatest first, and their row numbers mod 2^b.
+
+    Of equal values the one of the lowest row comes first. Rounds and bits: those of `sort`.
+
+    Raises:
+        InputError: more than there are rows, or none.
+    """
+    rows = x.shape[-1]
+    if not 1 <= count <= rows:
+        raise InputError(f"the top {count} of {rows} rows: accepted are 1 to {rows}")
+    width = bits or server.ring.value_bits
+    order = await order_by(server, [await key_of(server, x, width, descending=True)], digit)
+    [values] = await apply_order(server, order, [Column(x, server.ring.bits)])
+    return values[..., :count], order[..., :count]
+
+
+def prefix_sums(server: Server, x: Share) -> Share:
+    """Return at each place the sum of all rows up to it, itself included; no message."""
+    k = server.kernels
+    return Share(k.add(k.sums_before(x.a, -1), x.a), k.add(k.sums_before(x.b, -1), x.b))
 
 
 @dataclass(frozen=True)

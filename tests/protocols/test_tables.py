@@ -20,9 +20,11 @@ from protocols.tables import (
     invert,
     key_of,
     order_by,
+    prefix_sums,
     rank_bits,
     shuffle,
     sort,
+    top,
     unshuffle,
 )
 
@@ -196,6 +198,33 @@ def test_a_sort_returns_values_in_order_at_the_cost_of_its_formula_dry_too(ring,
     same_cost(run(sort, [shapes.zeros(shape, ring.dtype)] * 3, ring=ring, dry=True), cost)
 
 
+@pytest.mark.parametrize(("shape", "count"), [((1,), 1), ((9,), 3), ((3, 8), 8)])
+def test_the_largest_come_first_with_their_rows_and_of_equals_the_lowest_row(shape, count):
+    values = np.random.default_rng(4).integers(-4, 4, shape)
+
+    async def protocol(server, x):
+        return await top(server, x, count)
+
+    found = run(protocol, dealt(values, 64))
+    order = np.argsort(-values, -1, kind="stable")[..., :count]
+    assert (
+        RING.signed(opened([one[0] for one in found[0]], 64)) == np.take_along_axis(values, order, -1)
+    ).all()
+    assert (opened([one[1] for one in found[0]], rank_bits(shape[-1])) == order).all()
+    same_cost(found, tables.sort(Setting(), shape[-1], values.size // shape[-1], RING.value_bits, 4))
+
+
+def test_prefix_sums_take_no_message():
+    values = np.random.default_rng(4).integers(-9, 9, (2, 7))
+
+    async def protocol(server, x):
+        return prefix_sums(server, x)
+
+    found = run(protocol, dealt(values, 64))
+    assert (RING.signed(opened(found[0], 64)) == np.cumsum(values, -1)).all()
+    assert found[1:] == (0, (0, 0, 0))
+
+
 def test_what_does_not_fit_is_refused():
     x = dealt(np.arange(6), 64)
 
@@ -214,6 +243,9 @@ def test_what_does_not_fit_is_refused():
     async def shapes_apart(server, x):
         await shuffle(server, [Column(x, 64), Column(x[:2], 64)])
 
+    async def too_many(server, x):
+        await top(server, x, 7)
+
     async def order_apart(server, x):
         await apply_order(server, x[:2], [Column(x, 64)])
 
@@ -222,6 +254,7 @@ def test_what_does_not_fit_is_refused():
         (bits, "65 bits: accepted are 1 to the ring's 64"),
         (none, "found the shapes none"),
         (empty, "no row"),
+        (too_many, "the top 7 of 6 rows: accepted are 1 to 6"),
         (shapes_apart, r"\(6,\), \(2,\)"),
         (order_apart, "does not fit"),
     ):
