@@ -102,9 +102,11 @@ def test_ctrl_c_ends_all_processes_and_keeps_the_record(tmp_path, stop):
     assert kept["messages"] > 0
 
 
-@pytest.mark.parametrize(
-    ("stop", "named"), [(signal.SIGKILL, "party1"), (signal.SIGSTOP, "party 1 (party1)")]
-)
+DIES = (signal.SIGKILL, "party1")
+STALLS = (signal.SIGSTOP, "party 1 (party1)")
+
+
+@pytest.mark.parametrize(("stop", "named"), [DIES, STALLS] if os.environ.get("MPCSIM_LONG") else [DIES])
 def test_a_process_that_dies_or_stalls_ends_all_with_one_error(tmp_path, stop, named):
     scenario(tmp_path, rounds=10_000, pause="5 ms")
     process = command(tmp_path, "run", "ring.toml", "--processes", "--plaintext", "--out", "real")
