@@ -3,6 +3,7 @@
 import os
 import random
 import struct
+import threading
 import time
 
 import numpy as np
@@ -278,12 +279,18 @@ def test_a_thousand_fuzzed_connections_do_not_disturb_a_run(tmp_path, tls):
 
     count = 1000 if os.environ.get("MPCSIM_LONG") else 250
 
+    over = threading.Event()
+
     async def program(party):
-        for number in range(60):
-            party.send(1 - party.id, number)
-            await party.recv(1 - party.id)
+        rounds, go_on = 0, True
+        while go_on:
+            party.send(1 - party.id, not over.is_set())
+            go_on = await party.recv(1 - party.id) and not (party.id == 0 and over.is_set())
+            party.send(1 - party.id, go_on)
+            go_on = await party.recv(1 - party.id) and go_on
             await party.sleep("20 ms")
-        return number
+            rounds += 1
+        return rounds
 
     group = Group(tmp_path, program, 2, tls=tls)
     group.start()
@@ -291,10 +298,12 @@ def test_a_thousand_fuzzed_connections_do_not_disturb_a_run(tmp_path, tls):
     for seed in range(count):
         with group.dial(f"party{seed % 2}") as stream:
             stream.sendall(fuzzed(seed))
-    group.join()
+    over.set()
+    group.join(60)
     assert not group.errors, group.errors
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
-    assert group.merged().outputs == {"party0": 59, "party1": 59}
+    rounds = group.merged().outputs
+    assert rounds["party0"] == rounds["party1"] > 1
 
 
 def test_usage_errors_stay_what_they_are(tmp_path):
