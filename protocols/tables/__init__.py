@@ -4,6 +4,7 @@ In flow shares, rows along the last axis and independent columns before it; out 
 revealed but orders under a fresh shuffle, which are uniform. It may import what a family offers.
 """
 
+from protocols.tables.groups import group_sums
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, shuffle, unshuffle
@@ -18,6 +19,7 @@ __all__ = [
     "apply_order",
     "compose",
     "draw_shuffle",
+    "group_sums",
     "invert",
     "key_of",
     "order_by",

@@ -17,6 +17,7 @@ from protocols.tables import (
     apply_inverse,
     apply_order,
     compose,
+    group_sums,
     invert,
     key_of,
     order_by,
@@ -225,6 +226,33 @@ def test_prefix_sums_take_no_message():
     assert found[1:] == (0, (0, 0, 0))
 
 
+@pytest.mark.parametrize("shape", [(1,), (12,), (2, 9)])
+@pytest.mark.parametrize("most", [1, 3])
+def test_sums_by_group_come_once_for_each_key_and_zeros_after_them(shape, most):
+    rng = np.random.default_rng(6)
+    keys, first, second = rng.integers(-most, most, shape), *rng.integers(-50, 50, (2, *shape))
+
+    async def protocol(server, k, x, y):
+        return await group_sums(server, k, [x, y], 8)
+
+    found = run(protocol, dealt(keys, 64), dealt(first, 64, seed=1), dealt(second, 64, seed=2))
+    got = [
+        RING.signed(opened(one, 64)).reshape(-1, shape[-1])
+        for one in (
+            [out[0] for out in found[0]],
+            [out[1][0] for out in found[0]],
+            [out[1][1] for out in found[0]],
+            [out[2] for out in found[0]],
+        )
+    ]
+    tables_of = (a.reshape(-1, shape[-1]) for a in (keys, first, second))
+    for row, (key, x, y) in enumerate(zip(*tables_of, strict=True)):
+        want = [(one, x[key == one].sum(), y[key == one].sum(), 1) for one in np.unique(key)]
+        want += [(0, 0, 0, 0)] * (shape[-1] - len(want))
+        assert [tuple(part[row][i] for part in got) for i in range(shape[-1])] == want
+    same_cost(found, tables.group_sums(Setting(), shape[-1], keys.size // shape[-1], 2, 8, 4))
+
+
 def test_what_does_not_fit_is_refused():
     x = dealt(np.arange(6), 64)
 
@@ -243,6 +271,9 @@ def test_what_does_not_fit_is_refused():
     async def shapes_apart(server, x):
         await shuffle(server, [Column(x, 64), Column(x[:2], 64)])
 
+    async def no_values(server, x):
+        await group_sums(server, x, [])
+
     async def too_many(server, x):
         await top(server, x, 7)
 
@@ -254,6 +285,7 @@ def test_what_does_not_fit_is_refused():
         (bits, "65 bits: accepted are 1 to the ring's 64"),
         (none, "found the shapes none"),
         (empty, "no row"),
+        (no_values, "columns to sum: found the shapes none"),
         (too_many, "the top 7 of 6 rows: accepted are 1 to 6"),
         (shapes_apart, r"\(6,\), \(2,\)"),
         (order_apart, "does not fit"),

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analysis.costs.algebra import Cost, messages, rotated, sequence
 from analysis.costs.numbers import packed
-from analysis.costs.replicated3.conversions import sum_bits
+from analysis.costs.replicated3.conversions import equal, sum_bits
+from analysis.costs.replicated3.operations import multiply
 from analysis.costs.replicated3.setting import Setting
 
 Seats = tuple[int, int, int]
@@ -112,4 +114,19 @@ def sort(setting: Setting, n: int, columns: int, bits: int, digit: int) -> Cost:
         key_of(setting, n * columns, bits),
         order_by(setting, n, columns, [bits], digit),
         apply_order(n, columns, [setting.l]),
+    )
+
+
+def group_sums(setting: Setting, n: int, columns: int, values: int, bits: int, digit: int) -> Cost:
+    """Sort by key, compare neighbours, bring the ends of groups to the front, mask the other rows."""
+    alone = replace(setting, V=bits)
+    rows, widths = n * columns, [setting.l] * (1 + values)
+    return sequence(
+        key_of(setting, rows, bits),
+        order_by(setting, n, columns, [bits], digit),
+        apply_order(n, columns, widths),
+        equal(alone, (n - 1) * columns),
+        order_by(setting, n, columns, [1], 1),
+        apply_order(n, columns, [*widths, setting.l]),
+        multiply(setting, rows * (1 + values)),
     )
