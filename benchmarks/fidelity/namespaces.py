@@ -83,7 +83,7 @@ class Namespaces:
             for party in range(parties):
                 self._add(party)
             self._line = DelayLine(self._devices)
-        except BaseException:
+        except BaseException:  # whatever ended it, what was made goes
             self.close()
             raise
 

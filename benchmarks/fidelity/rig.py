@@ -36,7 +36,7 @@ class Rig:
             for party in range(parties):
                 self._tell(party, do="be", party=party, addresses=self.space.addresses)
             self._hear()
-        except BaseException:
+        except BaseException:  # whatever ended it, what was started ends
             self.close()
             raise
 
