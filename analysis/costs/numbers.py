@@ -35,6 +35,11 @@ def ceil_log2(a: Number) -> Number:
     return (a - 1).bit_length() if plain(a) else 2 + _symbolic().Excess(a)
 
 
+def bits_below(a: Number) -> Number:
+    """Return ⌈log2 a⌉, the bits that hold 0 … a − 1; a symbolic `a` may be any from 1."""
+    return (a - 1).bit_length() if plain(a) else _symbolic().CeilLog2(a)
+
+
 def greatest(a: Number, b: Number) -> Number:
     """Return max(a, b)."""
     return max(a, b) if plain(a, b) else _symbolic().Max(a, b)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim import Party, Run
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
-from protocols.family import Family, Terms
+from protocols.family import Family, NotOffered, Terms
 from scenarios.probes.operations import OPERATIONS, SPAN, Opened, Operation, Shape, Values
 from scenarios.settings import SecureSettings
 
@@ -34,7 +34,7 @@ class MicrobenchWorkload(BaseModel):
     op: Literal[
         "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare",
         "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal",
-        "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax",
+        "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax", "shuffle", "sort", "topk",
     ]  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = 1000
 
@@ -67,6 +67,9 @@ def measured(
     ring = secured.terms.ring
     if operation.plan is not None:
         operation.plan(ring, settings.of_replicated3(op).accuracy)
+    only = operation.offered_by
+    if only is not None and not issubclass(secured.family, only):
+        raise NotOffered(op, secured.family.name, f"{only.name} has it")
     if operation.view:
         asked = operation.function or _FUNCTIONS.get(op, op)
         secured.family.check(secured.terms, asked, **operation.arguments)

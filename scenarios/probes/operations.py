@@ -30,6 +30,8 @@ from protocols.functions import (
     truncate_exact,
 )
 from protocols.layers import average_pool, max_pool
+from protocols.replicated3 import Replicated3
+from protocols.tables import Column, shuffle, sort, top, unshuffle
 
 CLASSES = 10
 CHANNELS, FILTERS = 4, 8
@@ -71,6 +73,7 @@ class Operation:
         function: what the family is asked beforehand whether it will run, with further `arguments`.
         spans: whether the protocol opens the span itself, because more than the operation is in it.
         view: whether the protocol takes the family's view, and so runs on every family.
+        offered_by: the one family (with those made from it) that it runs on; all by default.
     """
 
     protocol: Callable[..., Awaitable[Any]]
@@ -86,6 +89,7 @@ class Operation:
     spans: bool = False
     plan: Callable[[Ring, str], object] | None = None
     view: bool = False
+    offered_by: type[Family] | None = None
     function: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
@@ -212,6 +216,25 @@ async def _select(me: Family, x: Value, y: Value, chooser: Value) -> Value:
         return me.add(y, await me.select(bit, me.subtract(x, y)))
 
 
+async def _shuffle(me: Family, x: Value) -> Value:
+    """Shuffle; outside the span, un-shuffle, so that the client can check the rows."""
+    bits = me.ring.bits
+    with me.party.span(SPAN, SPAN):
+        [moved], by = await shuffle(me.native, [Column(x, bits)])
+    await me.meet()
+    [back] = await unshuffle(me.native, by, [Column(moved, bits)])
+    return back
+
+
+async def _sort(me: Family, x: Value) -> Value:
+    return await sort(me.native, x)
+
+
+async def _top(me: Family, x: Value) -> Value:
+    values, _ = await top(me.native, x, _best(x.shape[-1])[0])
+    return values
+
+
 # Results
 
 
@@ -234,6 +257,11 @@ def _chosen(x: Values, y: Values, chooser: Values) -> Values:
     return chosen
 
 
+def _greatest(x: Values) -> Values:
+    ordered: Values = np.sort(x)[::-1]
+    return ordered[: _best(x.size)[0]]
+
+
 def _windows(x: Values) -> Values:
     return x.reshape(2, -1, 2)
 
@@ -247,6 +275,10 @@ def _rows(size: int) -> Shape:
 
 def _blocks(size: int) -> Shape:
     return (4 * size,)
+
+
+def _best(size: int) -> Shape:
+    return (min(size, CLASSES),)
 
 
 _ALL = "all values"
@@ -324,6 +356,14 @@ _OPERATIONS = {
     "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL, function="sigmoid"),
     "softmax": Operation(
         softmax, _all, _softmax, _ROWS, shape=_rows, function="softmax", arguments={"classes": CLASSES}
+    ),
+    "shuffle": Operation(
+        _shuffle, _all, lambda x: x, "all values; un-shuffled for the client", spans=True,
+        offered_by=Replicated3,
+    ),
+    "sort": Operation(_sort, _all, np.sort, _ALL, offered_by=Replicated3),
+    "topk": Operation(
+        _top, _all, _greatest, f"all values; the {CLASSES} largest", result=_best, offered_by=Replicated3
     ),
 }  # fmt: skip
 OPERATIONS = {name: replace(one, view=True) for name, one in _OPERATIONS.items()}

@@ -24,7 +24,7 @@ RINGS = {
 FAMILIES = list(families())
 EXACT = {
     "reveal", "mul", "compare", "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max",
-    "argmax", "trunc_exact",
+    "argmax", "trunc_exact", "shuffle", "sort", "topk",
 }  # fmt: skip
 TARGET = 4.0  # units 2^−f, relative to max(1, |result|)
 
@@ -176,3 +176,9 @@ def test_a_dry_run_costs_what_a_run_does(family):
         run = workload.run_program(workload.build_program(loaded, scenarios.WORKLOADS), loaded)
         costs.append([run.rounds, run.makespan_ns, run.payload_bytes, run.messages])
     assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize("op", ["shuffle", "sort", "topk"])
+def test_tables_are_refused_by_name_where_a_family_has_none(op):
+    with pytest.raises(InputError, match=rf"{op}: not offered by plain \(replicated3 has it\)"):
+        _measured(op, 5, "plain", 64)

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from analysis.costs.algebra import Cost
 from analysis.costs.families import Formula as AnyFormula
 from analysis.costs.numbers import Number
-from analysis.costs.replicated3 import conversions, functions, layers, operations
+from analysis.costs.replicated3 import conversions, functions, layers, operations, tables
 from analysis.costs.replicated3.setting import Setting
 
 CLASSES = 10
 """Values in a row of argmax, max, softmax and dot."""
 
 FILTERS = 8
+DIGIT = 4
+"""Bits of a digit of a sort."""
 
 _SIGN = ("comparison", "radix", "select")
 _PRODUCT = ("l", "f", "truncation", "rotate")
@@ -43,6 +45,11 @@ def _image(setting: Setting, side: Number) -> Cost:
     return layers.conv2d(setting, 1, (side, side), (3, 3), FILTERS, padding=(1, 1))
 
 
+def _sort(setting: Setting, n: Number) -> Cost:
+    return tables.sort(setting, n, 1, setting.V, DIGIT)
+
+
+_SORTING = "radix sort by shuffled reveals: constructions.md#sorting"
 _POOLING = "POMIC algorithm 4 and section 5.2; constructions.md#maximum"
 
 OPERATIONS: dict[str, Formula] = {
@@ -110,5 +117,12 @@ OPERATIONS: dict[str, Formula] = {
         _EXPONENTIAL,
         general=False,
     ),
+    "shuffle": Formula(
+        lambda setting, n: tables.shuffle(n, [setting.l]),
+        "Araki et al., CCS 2021; constructions.md#shuffles",
+        ("l",),
+    ),
+    "sort": Formula(_sort, _SORTING, ("l", "V", "rotate"), general=False),
+    "topk": Formula(_sort, f"a sort, descending: {_SORTING}", ("l", "V", "rotate"), general=False),
 }
 """Size is elements; the side for matmul and conv2d; 2×2 windows; rows of 10."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis.costs.algebra import Cost, messages, rotated, sequence
-from analysis.costs.numbers import packed
+from analysis.costs.numbers import Number, bits_below, greatest, packed
 from analysis.costs.replicated3.conversions import equal, sum_bits
 from analysis.costs.replicated3.operations import multiply
 from analysis.costs.replicated3.setting import Setting
@@ -20,9 +20,9 @@ SWAPPED: Seats = (0, 2, 1)
 REVERSED: Seats = (2, 1, 0)
 
 
-def rank_bits(n: int) -> int:
+def rank_bits(n: Number) -> Number:
     """Return b, the bits of the greatest row number n − 1; one where there is a single row."""
-    return max(1, (n - 1).bit_length())
+    return greatest(1, bits_below(n))
 
 
 def move(kept: int, revealed: int = 0, seats: Seats = STRAIGHT, ahead: int = 0) -> Cost:
@@ -46,23 +46,23 @@ def move(kept: int, revealed: int = 0, seats: Seats = STRAIGHT, ahead: int = 0) 
     return sequence(messages((p0, p1, size), (p1, p2, size)), messages(*back))
 
 
-def shuffle(rows: int, widths: Sequence[int]) -> Cost:
+def shuffle(rows: Number, widths: Sequence[int]) -> Cost:
     """Columns of `rows` values in all, of so many bits each: 2 rounds, 4 bits a bit."""
     return move(sum(packed(rows, width) for width in widths))
 
 
-def unshuffle(rows: int, widths: Sequence[int]) -> Cost:
+def unshuffle(rows: Number, widths: Sequence[int]) -> Cost:
     """Undo a shuffle: it, with servers 0 and 2 exchanged."""
     return move(sum(packed(rows, width) for width in widths), seats=REVERSED)
 
 
-def apply_order(n: int, columns: int, widths: Sequence[int]) -> Cost:
+def apply_order(n: Number, columns: int, widths: Sequence[int]) -> Cost:
     """Reveal the order under a fresh shuffle (6b bits a row), then un-shuffle rows: 4 rounds."""
     rows = n * columns
     return sequence(move(0, packed(rows, rank_bits(n))), unshuffle(rows, widths))
 
 
-def apply_inverse(n: int, columns: int, widths: Sequence[int]) -> Cost:
+def apply_inverse(n: Number, columns: int, widths: Sequence[int]) -> Cost:
     """Order and rows under the same fresh shuffle: 2 rounds."""
     rows = n * columns
     return move(sum(packed(rows, width) for width in widths), packed(rows, rank_bits(n)))
@@ -73,7 +73,7 @@ def digits(bits: Sequence[int], digit: int) -> list[int]:
     return [min(digit, width - low) for width in bits for low in range(0, width, digit)]
 
 
-def order_by(setting: Setting, n: int, columns: int, bits: Sequence[int], digit: int) -> Cost:
+def order_by(setting: Setting, n: Number, columns: int, bits: Sequence[int], digit: int) -> Cost:
     """Stable radix sort by keys of so many bits, least significant first: 3 rounds a pass and 1.
 
     A pass with w-bit digits: role 0 deals b(2^w − 1) bits a row, roles 1 and 2 exchange as many each way,
@@ -103,12 +103,12 @@ def order_by(setting: Setting, n: int, columns: int, bits: Sequence[int], digit:
     return rotated(step, columns, setting.rotate)
 
 
-def key_of(setting: Setting, n: int, bits: int) -> Cost:
+def key_of(setting: Setting, n: Number, bits: int) -> Cost:
     """Keys become shares by ⊕: 2 + ⌈log2(bits − 1)⌉ rounds."""
     return rotated(lambda size: sum_bits(size, bits), n, setting.rotate)
 
 
-def sort(setting: Setting, n: int, columns: int, bits: int, digit: int) -> Cost:
+def sort(setting: Setting, n: Number, columns: int, bits: int, digit: int) -> Cost:
     """Values of the ring by their lower `bits`, with themselves as payload."""
     return sequence(
         key_of(setting, n * columns, bits),
@@ -117,7 +117,7 @@ def sort(setting: Setting, n: int, columns: int, bits: int, digit: int) -> Cost:
     )
 
 
-def group_sums(setting: Setting, n: int, columns: int, values: int, bits: int, digit: int) -> Cost:
+def group_sums(setting: Setting, n: Number, columns: int, values: int, bits: int, digit: int) -> Cost:
     """Sort by key, compare neighbours, bring the ends of groups to the front, mask the other rows."""
     alone = replace(setting, V=bits)
     rows, widths = n * columns, [setting.l] * (1 + values)
