@@ -1,10 +1,11 @@
-"""Tables on shares: secure shuffles, shared orders, a stable radix sort, of the family `replicated3`.
+"""Tables on shares: shuffles, orders, a stable radix sort, groups, joins, of the family `replicated3`.
 
 In flow shares, rows along the last axis and independent columns before it; out flow shares. Nothing is
 revealed but orders under a fresh shuffle, which are uniform. It may import what a family offers.
 """
 
 from protocols.tables.groups import group_sums
+from protocols.tables.joins import as_before, group_maxima, join, spread_first
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, shuffle, unshuffle
@@ -17,10 +18,13 @@ __all__ = [
     "Shuffle",
     "apply_inverse",
     "apply_order",
+    "as_before",
     "compose",
     "draw_shuffle",
+    "group_maxima",
     "group_sums",
     "invert",
+    "join",
     "key_of",
     "order_by",
     "prefix_sums",
@@ -28,6 +32,7 @@ __all__ = [
     "shuffle",
     "sort",
     "sort_by",
+    "spread_first",
     "top",
     "unshuffle",
 ]

@@ -4,7 +4,7 @@
 - `boolean`, `signs`, `halves`, `truncations`: steps of one third, by role.
 - `operations`, `conversions`, `functions`: whole operations, by server.
 - `layers`, `training`, `training_run`: networks and trainings as blocks of spans.
-- `tables`: shuffles, shared orders, the radix sort.
+- `tables`: shuffles, shared orders, the radix sort, groups and joins.
 - `precision`: widths, degrees and iterations of functions of real numbers, for other families too.
 - `catalogue`: the operations by name.
 

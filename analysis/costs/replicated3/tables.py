@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from analysis.costs.algebra import Cost, messages, rotated, sequence
+from analysis.costs.algebra import Cost, messages, rotated, sequence, together
 from analysis.costs.numbers import Number, bits_below, greatest, packed
 from analysis.costs.replicated3.conversions import equal, sum_bits
 from analysis.costs.replicated3.operations import multiply
@@ -129,4 +129,43 @@ def group_sums(setting: Setting, n: Number, columns: int, values: int, bits: int
         order_by(setting, n, columns, [1], 1),
         apply_order(n, columns, [*widths, setting.l]),
         multiply(setting, rows * (1 + values)),
+    )
+
+
+def group_maxima(setting: Setting, n: Number, columns: int, bits: int, value_bits: int, digit: int) -> Cost:
+    """Sort by key and descending value, bring first rows (key, value, row number) to the front, mask."""
+    rows, l = n * columns, setting.l  # noqa: E741  # the literature's name
+    return sequence(
+        together(key_of(setting, rows, bits), key_of(setting, rows, value_bits)),
+        order_by(setting, n, columns, [value_bits, bits], digit),
+        apply_order(n, columns, [l] * 3),
+        equal(replace(setting, V=bits), (n - 1) * columns),
+        order_by(setting, n, columns, [1], 1),
+        apply_order(n, columns, [l] * 4),
+        multiply(setting, rows * 3),
+    )
+
+
+def spread_first(setting: Setting, n: Number, columns: int, values: int) -> Cost:
+    """First rows to the front, differences masked, back to their places: 4 + 4 + 1 + 2 rounds."""
+    return sequence(
+        order_by(setting, n, columns, [1], 1),
+        apply_order(n, columns, [setting.l] * (1 + values)),
+        multiply(setting, n * columns * values),
+        apply_inverse(n, columns, [setting.l] * values),
+    )
+
+
+def join(setting: Setting, n: Number, columns: int, values: int, bits: int, digit: int) -> Cost:
+    """Both tables, n rows together: sort by key, compare neighbours, spread, back to their order.
+
+    A column more than `values` travels along: whether a row is of the right table.
+    """
+    return sequence(
+        key_of(setting, n * columns, bits),
+        order_by(setting, n, columns, [bits], digit),
+        apply_order(n, columns, [setting.l] * (2 + values)),
+        equal(replace(setting, V=bits), (n - 1) * columns),
+        spread_first(setting, n, columns, 1 + values),
+        apply_inverse(n, columns, [setting.l] * (1 + values)),
     )
