@@ -14,7 +14,8 @@ from mpcsim import Party, Run
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
-from scenarios.probes.operations import OPERATIONS, SPAN, Opened, Operation, Shape, Values
+from scenarios.probes.operations import OPERATIONS, Opened, Operation
+from scenarios.probes.sizes import SPAN, Shape, Values
 from scenarios.settings import SecureSettings
 
 __all__ = ["OPERATIONS", "Operation", "measured", "microbench"]
@@ -35,6 +36,7 @@ class MicrobenchWorkload(BaseModel):
         "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare",
         "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal",
         "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax", "shuffle", "sort", "topk",
+        "group_sums", "group_max", "join",
     ]  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = 1000
 

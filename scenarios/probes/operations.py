@@ -31,14 +31,22 @@ from protocols.functions import (
 )
 from protocols.layers import average_pool, max_pool
 from protocols.replicated3 import Replicated3
-from protocols.tables import Column, shuffle, sort, top, unshuffle
+from scenarios.probes.on_tables import (
+    best,
+    by_group,
+    greatest,
+    greatest_of_groups,
+    join_tables,
+    joined,
+    shuffle_rows,
+    sort_rows,
+    sum_groups,
+    top_rows,
+)
+from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
 
-CLASSES = 10
 CHANNELS, FILTERS = 4, 8
-SPAN = "operation"
 
-Values = NDArray[np.float64]
-Shape = tuple[int, ...]
 Draw = Callable[[np.random.Generator, tuple[Shape, ...], float], list[Values]]
 """Takes a generator, the inputs' shapes and the ring's bound; returns the inputs, as real numbers."""
 
@@ -159,6 +167,16 @@ def _exponents(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float
     return [np.where(rng.random(shape) < 0.75, near, -np.abs(_anywhere(rng, shape, bound)))]
 
 
+def _keyed(keys: int) -> Draw:
+    """Draw so many inputs of keys, few of them different, and one of values whose sum is a value."""
+
+    def draw(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+        few = [np.rint(rng.uniform(-min(8, bound), min(8, bound), shape)) for shape in shapes[:keys]]
+        return [*few, *(_anywhere(rng, shape, bound / max(1, shape[0])) for shape in shapes[keys:])]
+
+    return draw
+
+
 # Protocols that are not a function of the suite by themselves
 
 
@@ -216,25 +234,6 @@ async def _select(me: Family, x: Value, y: Value, chooser: Value) -> Value:
         return me.add(y, await me.select(bit, me.subtract(x, y)))
 
 
-async def _shuffle(me: Family, x: Value) -> Value:
-    """Shuffle; outside the span, un-shuffle, so that the client can check the rows."""
-    bits = me.ring.bits
-    with me.party.span(SPAN, SPAN):
-        [moved], by = await shuffle(me.native, [Column(x, bits)])
-    await me.meet()
-    [back] = await unshuffle(me.native, by, [Column(moved, bits)])
-    return back
-
-
-async def _sort(me: Family, x: Value) -> Value:
-    return await sort(me.native, x)
-
-
-async def _top(me: Family, x: Value) -> Value:
-    values, _ = await top(me.native, x, _best(x.shape[-1])[0])
-    return values
-
-
 # Results
 
 
@@ -257,11 +256,6 @@ def _chosen(x: Values, y: Values, chooser: Values) -> Values:
     return chosen
 
 
-def _greatest(x: Values) -> Values:
-    ordered: Values = np.sort(x)[::-1]
-    return ordered[: _best(x.size)[0]]
-
-
 def _windows(x: Values) -> Values:
     return x.reshape(2, -1, 2)
 
@@ -277,13 +271,10 @@ def _blocks(size: int) -> Shape:
     return (4 * size,)
 
 
-def _best(size: int) -> Shape:
-    return (min(size, CLASSES),)
-
-
 _ALL = "all values"
 _ROWS = f"all values; of {CLASSES}"
 _CHOICE = "all values; the last input chooses by its sign"
+_KEYS = "seventeen keys, and values whose sum is one"
 _ROOTS = "all values from 2^−8"
 
 _OPERATIONS = {
@@ -358,13 +349,20 @@ _OPERATIONS = {
         softmax, _all, _softmax, _ROWS, shape=_rows, function="softmax", arguments={"classes": CLASSES}
     ),
     "shuffle": Operation(
-        _shuffle, _all, lambda x: x, "all values; un-shuffled for the client", spans=True,
+        shuffle_rows, _all, lambda x: x, "all values; un-shuffled for the client", spans=True,
         offered_by=Replicated3,
     ),
-    "sort": Operation(_sort, _all, np.sort, _ALL, offered_by=Replicated3),
+    "sort": Operation(sort_rows, _all, np.sort, _ALL, offered_by=Replicated3),
     "topk": Operation(
-        _top, _all, _greatest, f"all values; the {CLASSES} largest", result=_best, offered_by=Replicated3
+        top_rows, _all, greatest, f"all values; the {CLASSES} largest", result=best, offered_by=Replicated3
     ),
+    "group_sums": Operation(
+        sum_groups, _keyed(1), by_group(np.sum), _KEYS, arity=2, offered_by=Replicated3
+    ),
+    "group_max": Operation(
+        greatest_of_groups, _keyed(1), by_group(np.max), _KEYS, arity=2, offered_by=Replicated3
+    ),
+    "join": Operation(join_tables, _keyed(2), joined, _KEYS, arity=3, offered_by=Replicated3),
 }  # fmt: skip
 OPERATIONS = {name: replace(one, view=True) for name, one in _OPERATIONS.items()}
 """Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

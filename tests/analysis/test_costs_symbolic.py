@@ -24,6 +24,9 @@ def _settings():
         yield Setting(l=32, f=8, V=20, **choice)
 
 
+ON_TABLES = ("sort", "topk", "group_sums", "group_max", "join")
+
+
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_a_formula_with_symbols_gives_the_same_counts(op):
     known = OPERATIONS[op]
@@ -34,7 +37,8 @@ def test_a_formula_with_symbols_gives_the_same_counts(op):
             values = setting.numbers(size)
             found = known.cost(setting, size)
             slack = 1 + setting.comparison.startswith(("tree", "prefix")) * halves.levels(10)
-            slack += op in ("sort", "topk") and size < 3  # two thirds of the keys' bits are empty
+            if op in ON_TABLES and size < 4:  # no neighbours, or not a row for each third: some skip steps
+                slack += 8
             assert 0 <= rounds(*values) - found.rounds < slack  # who ends a tree early may go on alone
             assert total(*values) == found.bytes
             assert tuple(each(*values) for each in sent) == found.sent

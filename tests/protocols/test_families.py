@@ -25,6 +25,7 @@ FAMILIES = list(families())
 EXACT = {
     "reveal", "mul", "compare", "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max",
     "argmax", "trunc_exact", "shuffle", "sort", "topk",
+    "group_sums", "group_max", "join",
 }  # fmt: skip
 TARGET = 4.0  # units 2^−f, relative to max(1, |result|)
 
@@ -178,7 +179,7 @@ def test_a_dry_run_costs_what_a_run_does(family):
     assert costs[0] == costs[1]
 
 
-@pytest.mark.parametrize("op", ["shuffle", "sort", "topk"])
+@pytest.mark.parametrize("op", ["shuffle", "sort", "topk", "group_sums", "group_max", "join"])
 def test_tables_are_refused_by_name_where_a_family_has_none(op):
     with pytest.raises(InputError, match=rf"{op}: not offered by plain \(replicated3 has it\)"):
         _measured(op, 5, "plain", 64)

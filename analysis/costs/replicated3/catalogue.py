@@ -49,6 +49,8 @@ def _sort(setting: Setting, n: Number) -> Cost:
     return tables.sort(setting, n, 1, setting.V, DIGIT)
 
 
+_GROUPS = "a sort, an equality of neighbours, a pass of one bit: constructions.md#groups"
+_KEYED = ("l", "V", "digit", "select", "rotate")
 _SORTING = "radix sort by shuffled reveals: constructions.md#sorting"
 _POOLING = "POMIC algorithm 4 and section 5.2; constructions.md#maximum"
 
@@ -124,5 +126,23 @@ OPERATIONS: dict[str, Formula] = {
     ),
     "sort": Formula(_sort, _SORTING, ("l", "V", "rotate"), general=False),
     "topk": Formula(_sort, f"a sort, descending: {_SORTING}", ("l", "V", "rotate"), general=False),
+    "group_sums": Formula(
+        lambda setting, n: tables.group_sums(setting, n, 1, 1, setting.V, DIGIT),
+        f"{_GROUPS}; prefix sums",
+        _KEYED,
+        general=False,
+    ),
+    "group_max": Formula(
+        lambda setting, n: tables.group_maxima(setting, n, 1, setting.V, setting.V, DIGIT),
+        _GROUPS,
+        _KEYED,
+        general=False,
+    ),
+    "join": Formula(
+        lambda setting, n: tables.join(setting, 2 * n, 1, 1, setting.V, DIGIT),
+        f"{_GROUPS}; both tables of n rows together",
+        _KEYED,
+        general=False,
+    ),
 }
 """Size is elements; the side for matmul and conv2d; 2×2 windows; rows of 10."""

@@ -1,0 +1,79 @@
+"""The microbench on tables: what is run on one table's columns, and what should come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from protocols.family import Family, Value
+from protocols.tables import Column, group_maxima, group_sums, join, shuffle, sort, top, unshuffle
+from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
+
+
+async def shuffle_rows(me: Family, x: Value) -> Value:
+    """Shuffle; outside the span, un-shuffle, so that the client can check the rows."""
+    bits = me.ring.bits
+    with me.party.span(SPAN, SPAN):
+        [moved], by = await shuffle(me.native, [Column(x, bits)])
+    await me.meet()
+    [back] = await unshuffle(me.native, by, [Column(moved, bits)])
+    return back
+
+
+async def sort_rows(me: Family, x: Value) -> Value:
+    """Sort values, ascending."""
+    return await sort(me.native, x)
+
+
+async def top_rows(me: Family, x: Value) -> Value:
+    """Take the greatest values."""
+    values, _ = await top(me.native, x, best(x.shape[-1])[0])
+    return values
+
+
+async def sum_groups(me: Family, keys: Value, x: Value) -> Value:
+    """Sum by key; zeros after the last group."""
+    _, [sums], _ = await group_sums(me.native, keys, [x])
+    return sums
+
+
+async def greatest_of_groups(me: Family, keys: Value, x: Value) -> Value:
+    """Take the maximum of each key; zeros after the last group."""
+    _, found, _, _ = await group_maxima(me.native, keys, x)
+    return found
+
+
+async def join_tables(me: Family, left: Value, right: Value, x: Value) -> Value:
+    """Take x of the right table under the left one's keys."""
+    _, [found] = await join(me.native, left, right, [x])
+    return found
+
+
+def greatest(x: Values) -> Values:
+    """Return what `top_rows` should give."""
+    ordered: Values = np.sort(x)[::-1]
+    return ordered[: best(x.size)[0]]
+
+
+def by_group(of: Callable[[Values], Any]) -> Callable[[Values, Values], Values]:
+    """Return what gives `of` the values of each key, keys ascending, then zeros."""
+
+    def wanted(keys: Values, x: Values) -> Values:
+        found = [of(x[keys == one]) for one in np.unique(keys)]
+        padded: Values = np.pad(np.array(found, np.float64), (0, x.size - len(found)))
+        return padded
+
+    return wanted
+
+
+def joined(left: Values, right: Values, x: Values) -> Values:
+    """Return what `join_tables` should give: of equal keys the first, 0 where there is none."""
+    first = dict(zip(right[::-1].tolist(), x[::-1].tolist(), strict=True))
+    return np.array([first.get(key, 0.0) for key in left.tolist()])
+
+
+def best(size: int) -> Shape:
+    """Return the shape of the greatest of so many values."""
+    return (min(size, CLASSES),)
