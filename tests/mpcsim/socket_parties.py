@@ -1,9 +1,12 @@
 """Parties on sockets in threads of this process, so that a test takes a moment; and a peer by hand."""
 
+import gc
 import socket
 import threading
 import time
 from types import SimpleNamespace
+
+import pytest
 
 from mpcsim.errors import MpcsimError
 from mpcsim.scenario import Program, load_scenario
@@ -12,6 +15,9 @@ from mpcsim.sockets.merging import merged
 from mpcsim.sockets.wire import Hello, certificates, scenario_digest
 from mpcsim.sockets.wire.frames import HELLO, READY, START, Control, control
 from mpcsim.sockets.wire.link import Link
+
+LENIENT = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Threads of parties that ended early may still hold a connection that nobody wants."""
 
 LIMITS = Limits(wait=3.0, silence=1.0, collect=0.0, queue=1 << 20)
 
@@ -94,3 +100,14 @@ def barrier(link):
             return SimpleNamespace(start=frame.said)
         if isinstance(frame, Control) and frame.kind == 4:  # ping
             link.put([control(5, time.perf_counter_ns())])
+
+
+@pytest.fixture(scope="module")
+def settled():
+    """Wait, after a module's tests, for what their parties left, so that no later test hears of it."""
+    yield
+    until = time.monotonic() + 2 * LIMITS.wait
+    left = [one for one in threading.enumerate() if "(reach)" in one.name or "(_greet)" in one.name]
+    for thread in [*left, *(one for one in threading.enumerate() if one.name.startswith("mpcsim-"))]:
+        thread.join(max(until - time.monotonic(), 0))
+    gc.collect()

@@ -8,14 +8,13 @@ import time
 
 import numpy as np
 import pytest
-from socket_parties import LIMITS, Group, barrier
+from socket_parties import LENIENT, LIMITS, Group, barrier, settled  # noqa: F401
 
 from mpcsim.errors import DeadlockError, PartyError, RunError, UsageError
 from mpcsim.sockets.wire import certificates
 from mpcsim.sockets.wire.frames import ABORT, BEAT, FIN, HEAD_BYTES, LARGE, MESSAGE, PIECES, control
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""Threads of parties that ended early may still hold a connection that nobody wants."""
+pytestmark = [LENIENT, pytest.mark.usefixtures("settled")]
 
 SOON = LIMITS.silence + 3.0
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from socket_parties import LIMITS, Group
+from socket_parties import LENIENT, LIMITS, Group, settled  # noqa: F401
 
 from mpcsim import simulate
+
+pytestmark = [LENIENT, pytest.mark.usefixtures("settled")]
 
 
 async def chatter(party):
