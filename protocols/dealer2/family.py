@@ -17,7 +17,7 @@ from protocols.dealer2 import carry, conversion, products, shifts
 from protocols.dealer2.actor import DEALER, Actor, Part
 from protocols.dealer2.bits import Bits
 from protocols.dealer2.store import Shelf, check_kept, check_new
-from protocols.domains import Ring, Words, word_type
+from protocols.domains import Words, word_type
 from protocols.family import (
     NO_PADDING,
     Family,
@@ -27,16 +27,7 @@ from protocols.family import (
     Shape,
     Terms,
 )
-from protocols.functions import (
-    INVERSE_SQUARE_ROOT,
-    LOGARITHM,
-    SQUARE_ROOT,
-    TARGET,
-    WIDEST,
-    Curve,
-    Division,
-    Polynomial,
-)
+from protocols.functions import check_room
 from protocols.kernels import shapes
 
 _SHARE = bytes(12)
@@ -154,7 +145,7 @@ class Dealer2(Family):
             InputError: it is one of these.
         """
         super().check(terms, function, **arguments)
-        _check_precision(terms.ring, function)
+        check_room(terms.ring, function, arguments.get("classes", 2))
         choices, servers = terms.choices, terms.roster.servers
         if choices.keep and choices.stored:
             raise InputError("protocol.keep and protocol.stored: accepted is one of them")
@@ -348,32 +339,3 @@ def _agreed(terms: Terms) -> dict[str, Any]:
         "protocol.arity": choices.arity,
         "protocol.truncation": choices.truncation,
     }
-
-
-_CURVES: dict[str, Curve] = {
-    "logarithm": LOGARITHM,
-    "square_root": SQUARE_ROOT,
-    "inverse_square_root": INVERSE_SQUARE_ROOT,
-}
-
-
-def _check_precision(ring: Ring, function: str) -> None:
-    """Refuse a ring that leaves a function too little room.
-
-    Raises:
-        InputError: it does.
-    """
-    if function in ("divide", "reciprocal"):
-        brought = 2 * ring.value_bits - 2 - ring.fraction_bits if function == "divide" else 0
-        bound = Division.of(ring, brought).bound
-    elif function in _CURVES:
-        bound = Polynomial.of(ring, _CURVES[function]).bound
-    else:
-        return
-    units = bound.target_units(ring)
-    if units > TARGET or (function == "divide" and brought > WIDEST - 2):
-        raise InputError(
-            f"ring: {function} may be off by {units:.3g} · 2^−{ring.fraction_bits} of max(1, |result|): "
-            f"bits = {ring.bits}, fraction_bits = {ring.fraction_bits}, value_bits = {ring.value_bits}: "
-            f"accepted are fewer fraction_bits or fewer value_bits, which leave at most {TARGET:g}"
-        )

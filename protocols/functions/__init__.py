@@ -47,11 +47,12 @@ from protocols.functions.reals import (
     softmax,
     square_root,
 )
+from protocols.functions.room import check_room
 
 __all__ = [
     "DEGREES", "INVERSE_SQUARE_ROOT", "LOGARITHM", "SQUARE_ROOT", "TARGET", "WIDEST", "Bound", "Curve",
     "Division", "Exponential", "Iterations", "Plan", "Polynomial", "Reals", "Sigmoid", "Softmax", "Start",
-    "Window", "accept", "argmax", "best_line", "chebyshev", "coefficients", "divide", "equal",
+    "Window", "accept", "argmax", "best_line", "chebyshev", "check_room", "coefficients", "divide", "equal",
     "exponential", "goldschmidt", "inverse_square_root", "iterations", "largest", "less_than",
     "logarithm", "maximum", "multiply", "multiply_fixed", "polynomial", "reciprocal", "relu", "sigmoid",
     "softmax", "square_root", "steps", "truncate_exact",

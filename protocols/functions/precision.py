@@ -261,7 +261,7 @@ def window(ring: Ring, wish: Wish) -> Window:
     if not found:
         raise InputError(
             f"ring: an exponential has no room with bits = {ring.bits}, fraction_bits = {f}, value_bits = "
-            f"{ring.value_bits}"
+            f"{ring.value_bits}: accepted are fewer value_bits"
         )
     fitting = [one for one in found if one.error <= wish.budget]
     return min(fitting, key=_bits_sent) if fitting else min(found, key=lambda one: one.error)

@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 
+from protocols.domains import Ring
 from protocols.family import Family, Value, composite
 from protocols.functions.comparison import maximum
 from protocols.functions.curves import chebyshev, coefficients
@@ -169,6 +170,31 @@ def _exponential() -> list[float]:
     return chebyshev(np.exp, 0.0, math.log(2), _DEGREE)
 
 
+def powers_of_e(ring: Ring, bits: int, least: int, most: int, kept: int) -> tuple[list[int], int, int]:
+    """Return the limits n ln 2 of e^x, n from `least` to `most`, bits compared, and bits needed in all."""
+    near = min(kept, 28)
+    limits = [math.ceil(n * math.log(2) * 2.0**ring.fraction_bits) for n in range(least, most)]
+    compared = max(bits, max(abs(limits[0]), abs(limits[-1])).bit_length() + 1) + 1
+    spare = max(near - ring.fraction_bits, 0)
+    return limits, compared, max(most + kept + near + 4, 2 * near + 5, bits + spare + 2, compared + 1)
+
+
+def range_of(function: str, ring: Ring, classes: int = 2) -> tuple[int, int, int, int]:
+    """Return (bits, least, most, kept) of the powers of e in a function: see `_power_of_e`."""
+    fraction, value = ring.fraction_bits, ring.value_bits
+    fine = min(fraction + SPARE, 28)
+    if function == "exponential":
+        return value, -fraction - 2, value - 1 - fraction, fraction + 2
+    if function == "sigmoid":
+        return value, -fine, 1, fine - 1
+    return value + 1, -fine - doublings_of(classes), 1, fine
+
+
+def doublings_of(classes: int) -> int:
+    """Return d, with classes ≤ 2^d: a sum of powers up to 1 is in [1, 2^d]."""
+    return max(1, (classes - 1).bit_length())
+
+
 async def _power_of_e(
     me: Family, x: Value, bits: int, least: int, most: int, kept: int
 ) -> tuple[Family, Value]:
@@ -180,9 +206,7 @@ async def _power_of_e(
     f = me.ring.fraction_bits
     near = min(kept, 28)
     spare = max(near - f, 0)
-    limits = [math.ceil(n * math.log(2) * 2.0**f) for n in range(least, most)]
-    compared = max(bits, max(abs(limits[0]), abs(limits[-1])).bit_length() + 1) + 1
-    needed = max(most + kept + near + 4, 2 * near + 5, bits + spare + 2, compared + 1)
+    limits, compared, needed = powers_of_e(me.ring, bits, least, most, kept)
     wide = me.widened(needed)
     y = await me.widen(x, wide)
     found = await steps(wide, y, limits, compared)
@@ -202,10 +226,7 @@ async def _power_of_e(
 @composite
 async def exponential(me: Family, x: Value) -> Value:
     """Return e^x for values x < ln(bound); any shape. What is below half a unit is 0."""
-    ring = me.ring
-    most = ring.value_bits - 1 - ring.fraction_bits
-    kept = ring.fraction_bits + 2
-    wide, e = await _power_of_e(me, x, ring.value_bits, -kept, most, kept)
+    wide, e = await _power_of_e(me, x, *range_of("exponential", me.ring))
     return me.narrow(await wide.close(wide.as_sum(e), 2), wide)
 
 
@@ -216,7 +237,7 @@ async def sigmoid(me: Family, x: Value) -> Value:
     fraction = ring.fraction_bits
     bits = min(fraction + SPARE, 28)
     sign, size = await sign_and_size(me, x)
-    wide, e = await _power_of_e(me, me.negate(size), ring.value_bits, -bits, 1, bits - 1)
+    wide, e = await _power_of_e(me, me.negate(size), *range_of("sigmoid", ring))
     denominator = wide.add_public(e, wide.constant(1, bits - 1))  # (1 + e^−|x|) / 2 at 2^bits
     start = best_line(0.5)
     shifts = iterations(start.error, fraction + 1)
@@ -236,9 +257,9 @@ async def softmax(me: Family, x: Value) -> Value:
     rows = me.reshape(x, (-1, classes))
     top = await maximum(me, rows)
     below = me.subtract(rows, me.local(lambda part: me.kernels.stack([part] * classes, 1), top))
-    doublings = max(1, (classes - 1).bit_length())
+    doublings = doublings_of(classes)
     kept = min(ring.fraction_bits + SPARE, 28)
-    wide, e = await _power_of_e(me, below, ring.value_bits + 1, -kept - doublings, 1, kept)
+    wide, e = await _power_of_e(me, below, *range_of("softmax", ring, classes))
     total = wide.total(e, 1)
     limits = [1 << (kept + j) for j in range(1, doublings + 1)]
     found = await steps(wide, total, limits, kept + doublings + 3)

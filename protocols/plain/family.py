@@ -24,6 +24,7 @@ from protocols.family import (
     Value,
     bilinear,
 )
+from protocols.functions import check_room
 
 
 class Plain(Family):
@@ -35,6 +36,16 @@ class Plain(Family):
     def security(cls, terms: Terms) -> Security:
         """Return that there is none."""
         return Security("none", 0, "no secrecy", "the server sees every number")
+
+    @classmethod
+    def check(cls, terms: Terms, function: str, **arguments: Any) -> None:
+        """Refuse what a family refuses, and a ring that leaves a function too little room.
+
+        Raises:
+            InputError: it is one of these.
+        """
+        super().check(terms, function, **arguments)
+        check_room(terms.ring, function, arguments.get("classes", 2))
 
     # In and out
 

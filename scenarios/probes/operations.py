@@ -150,14 +150,19 @@ def _quotients(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float
 
 
 def _divisors(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
-    """Return values of any magnitude, away from zero."""
+    """Return values of any magnitude, away from zero; the inverse of each is a value."""
     (divisor,) = _all(rng, shapes, bound)
-    return [np.where(np.abs(divisor) < 2.0**-6, 1.0, divisor)]
+    return [np.where(np.abs(divisor) < max(2.0**-6, 1 / (0.99 * bound)), 1.0, divisor)]
 
 
 def _positive(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
     """Return values above zero, spread over all magnitudes."""
     return [np.minimum(np.abs(x) + 2.0**-8, bound) for x in _all(rng, shapes, bound)]
+
+
+def _invertible_roots(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return values above zero; the inverse of the root of each is a value."""
+    return [np.maximum(x, 1 / (0.99 * bound) ** 2) for x in _positive(rng, shapes, bound)]
 
 
 def _exponents(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
@@ -336,13 +341,15 @@ _OPERATIONS = {
         arity=2, function="divide",
     ),
     "reciprocal": Operation(
-        reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6", function="reciprocal"
+        reciprocal, _divisors, lambda b: 1 / b, "|divisor| ≥ 2^−6, its inverse a value",
+        function="reciprocal",
     ),
     "exp": Operation(exponential, _exponents, np.exp, "all values below ln(bound)", function="exponential"),
     "log": Operation(logarithm, _positive, np.log, _ROOTS, function="logarithm"),
     "sqrt": Operation(square_root, _positive, np.sqrt, _ROOTS, function="square_root"),
     "rsqrt": Operation(
-        inverse_square_root, _positive, lambda x: 1 / np.sqrt(x), _ROOTS, function="inverse_square_root"
+        inverse_square_root, _invertible_roots, lambda x: 1 / np.sqrt(x), _ROOTS,
+        function="inverse_square_root",
     ),
     "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL, function="sigmoid"),
     "softmax": Operation(

@@ -51,7 +51,8 @@ def division_plan(ring: Ring, accuracy: str) -> Division:
     if numerator_bits(ring) + 2 > WIDEST:
         raise InputError(
             f"ring: division needs 2 · value_bits − fraction_bits ≤ {WIDEST}, found "
-            f"2 · {ring.value_bits} − {ring.fraction_bits} = {numerator_bits(ring) + 2}"
+            f"2 · {ring.value_bits} − {ring.fraction_bits} = {numerator_bits(ring) + 2}: accepted are "
+            "fewer value_bits"
         )
     plan = Division.of(ring, numerator_bits(ring))
     accept("division", ring, plan, accuracy)

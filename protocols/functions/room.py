@@ -1,0 +1,65 @@
+"""Whether a ring leaves the functions that are written once for all families enough room."""
+
+from __future__ import annotations
+
+from mpcsim import InputError
+from protocols.domains import Ring
+from protocols.functions.precision import (
+    INVERSE_SQUARE_ROOT,
+    LOGARITHM,
+    SQUARE_ROOT,
+    TARGET,
+    WIDEST,
+    Curve,
+    Division,
+    Polynomial,
+)
+from protocols.functions.reals import powers_of_e, range_of
+
+_OF_POWERS = ("exponential", "sigmoid", "softmax")
+_FINEST = 27  # fraction bits: powers of e have 28 at most, so that their products fit 64
+_CURVES: dict[str, Curve] = {
+    "logarithm": LOGARITHM,
+    "square_root": SQUARE_ROOT,
+    "inverse_square_root": INVERSE_SQUARE_ROOT,
+}
+
+
+def check_room(ring: Ring, function: str, classes: int = 2) -> None:
+    """Refuse a ring that leaves a function, as written once for all families, too little room.
+
+    Args:
+        ring: the ring.
+        function: its name.
+        classes: length of a row of `softmax`.
+
+    Raises:
+        InputError: it does.
+    """
+    if function in ("divide", "reciprocal"):
+        brought = 2 * ring.value_bits - 2 - ring.fraction_bits if function == "divide" else 0
+        bound = Division.of(ring, brought).bound
+    elif function in _CURVES:
+        bound = Polynomial.of(ring, _CURVES[function]).bound
+    else:
+        if function not in _OF_POWERS:
+            return
+        *_, needed = powers_of_e(ring, *range_of(function, ring, classes))
+        if needed > WIDEST:
+            raise InputError(
+                f"ring: {function} works on {needed} bits with fraction_bits = {ring.fraction_bits} and "
+                f"value_bits = {ring.value_bits}: accepted are fewer, for {WIDEST} bits at most"
+            )
+        if ring.fraction_bits > _FINEST:
+            raise InputError(
+                f"ring: {function} computes powers of e with {_FINEST + 1} fraction bits, too few for "
+                f"fraction_bits = {ring.fraction_bits}: accepted are at most {_FINEST}"
+            )
+        return
+    units = bound.target_units(ring)
+    if units > TARGET or (function == "divide" and brought > WIDEST - 2):
+        raise InputError(
+            f"ring: {function} may be off by {units:.3g} · 2^−{ring.fraction_bits} of max(1, |result|): "
+            f"bits = {ring.bits}, fraction_bits = {ring.fraction_bits}, value_bits = {ring.value_bits}: "
+            f"accepted are fewer fraction_bits or fewer value_bits, which leave at most {TARGET:g}"
+        )
