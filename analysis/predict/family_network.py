@@ -32,5 +32,5 @@ def family_rows(measured: Measured, label: str) -> list[Row]:
         predicted = cost(one.rounds, among(one.sent, len(found["per_party"])))
         written = Formula(one.rounds_text, one.bytes_text)
         of = {"family": measured.family, "parties": measured.parties}
-        rows.append(Row(label + name, params, written, predicted, found, one.source, **of))  # type: ignore[arg-type]
+        rows.append(Row(label + name, params, written, predicted, found, one.source, **of))  # type: ignore[arg-type]  # of two types
     return rows

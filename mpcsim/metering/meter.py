@@ -14,7 +14,7 @@ from typing import Any
 
 from mpcsim.metering.fingerprint import WORTHWHILE, fingerprint, size
 from mpcsim.metering.phases import PhaseRun
-from mpcsim.metering.traffic import Traffic, total
+from mpcsim.metering.traffic import Sums, Traffic, total
 from mpcsim.paths import Path
 from mpcsim.texts import utf8
 
@@ -133,7 +133,7 @@ class SpanRun:
 
 
 @dataclass
-class SpanCost:
+class SpanCost(Sums):
     """The cost of a span over all its occurrences; nested spans are included.
 
     `rounds` is the greatest depth of any party on leaving minus the greatest on entering, and
@@ -161,21 +161,6 @@ class SpanCost:
     def parent(self) -> str | None:
         """The name of the span around it."""
         return self.path[-2] if len(self.path) > 1 else None
-
-    @property
-    def payload_bytes(self) -> int:
-        """Payload bytes, summed over parties."""
-        return sum(traffic.payload_bytes for traffic in self.sent.values())
-
-    @property
-    def wire_bytes(self) -> int:
-        """Wire bytes, summed over parties."""
-        return sum(traffic.wire_bytes for traffic in self.sent.values())
-
-    @property
-    def messages(self) -> int:
-        """Messages, summed over parties."""
-        return sum(traffic.messages for traffic in self.sent.values())
 
     def describe(self) -> dict[str, Any]:
         """Return the span's row in the run record."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from mpcsim.metering.traffic import Traffic
+from mpcsim.metering.traffic import Sums, Traffic
 
 Stretch = tuple[int, int]
 _MANY = 4096  # stretches after which those that touch are put together
@@ -71,7 +71,7 @@ class PhaseRun:
 
 
 @dataclass
-class PhaseCost:
+class PhaseCost(Sums):
     """What a phase cost.
 
     Attributes:
@@ -89,21 +89,6 @@ class PhaseCost:
     end_ns: int = 0
     sent: dict[int, Traffic] = field(default_factory=dict)
     compute_ns: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def messages(self) -> int:
-        """Messages, summed over parties."""
-        return sum(traffic.messages for traffic in self.sent.values())
-
-    @property
-    def payload_bytes(self) -> int:
-        """Payload bytes, summed over parties."""
-        return sum(traffic.payload_bytes for traffic in self.sent.values())
-
-    @property
-    def wire_bytes(self) -> int:
-        """Wire bytes, summed over parties."""
-        return sum(traffic.wire_bytes for traffic in self.sent.values())
 
     def describe(self) -> dict[str, Any]:
         """Return the phase's table in the run record."""

@@ -33,3 +33,24 @@ def total(accounts: Iterable[Traffic]) -> Traffic:
     for account in accounts:
         found.add(account)
     return found
+
+
+class Sums:
+    """What several parties sent together; `sent` has it by party."""
+
+    sent: dict[int, Traffic]
+
+    @property
+    def messages(self) -> int:
+        """Messages, summed over parties."""
+        return sum(traffic.messages for traffic in self.sent.values())
+
+    @property
+    def payload_bytes(self) -> int:
+        """Payload bytes, summed over parties."""
+        return sum(traffic.payload_bytes for traffic in self.sent.values())
+
+    @property
+    def wire_bytes(self) -> int:
+        """Wire bytes, summed over parties."""
+        return sum(traffic.wire_bytes for traffic in self.sent.values())

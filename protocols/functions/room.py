@@ -36,25 +36,15 @@ def check_room(ring: Ring, function: str, classes: int = 2) -> None:
     Raises:
         InputError: it does.
     """
+    if function in _OF_POWERS:
+        _check_powers(ring, function, classes)
+        return
     if function in ("divide", "reciprocal"):
         brought = 2 * ring.value_bits - 2 - ring.fraction_bits if function == "divide" else 0
         bound = Division.of(ring, brought).bound
     elif function in _CURVES:
         bound = Polynomial.of(ring, _CURVES[function]).bound
     else:
-        if function not in _OF_POWERS:
-            return
-        *_, needed = powers_of_e(ring, *range_of(function, ring, classes))
-        if needed > WIDEST:
-            raise InputError(
-                f"ring: {function} works on {needed} bits with fraction_bits = {ring.fraction_bits} and "
-                f"value_bits = {ring.value_bits}: accepted are fewer, for {WIDEST} bits at most"
-            )
-        if ring.fraction_bits > _FINEST:
-            raise InputError(
-                f"ring: {function} computes powers of e with {_FINEST + 1} fraction bits, too few for "
-                f"fraction_bits = {ring.fraction_bits}: accepted are at most {_FINEST}"
-            )
         return
     units = bound.target_units(ring)
     if units > TARGET or (function == "divide" and brought > WIDEST - 2):
@@ -62,4 +52,18 @@ def check_room(ring: Ring, function: str, classes: int = 2) -> None:
             f"ring: {function} may be off by {units:.3g} · 2^−{ring.fraction_bits} of max(1, |result|): "
             f"bits = {ring.bits}, fraction_bits = {ring.fraction_bits}, value_bits = {ring.value_bits}: "
             f"accepted are fewer fraction_bits or fewer value_bits, which leave at most {TARGET:g}"
+        )
+
+
+def _check_powers(ring: Ring, function: str, classes: int) -> None:
+    *_, needed = powers_of_e(ring, *range_of(function, ring, classes))
+    if needed > WIDEST:
+        raise InputError(
+            f"ring: {function} works on {needed} bits with fraction_bits = {ring.fraction_bits} and "
+            f"value_bits = {ring.value_bits}: accepted are fewer, for {WIDEST} bits at most"
+        )
+    if ring.fraction_bits > _FINEST:
+        raise InputError(
+            f"ring: {function} computes powers of e with {_FINEST + 1} fraction bits, too few for "
+            f"fraction_bits = {ring.fraction_bits}: accepted are at most {_FINEST}"
         )

@@ -5,6 +5,6 @@ does it its own way. It may import `protocols.functions` and `protocols.family`.
 """
 
 from protocols.layers.block import block
-from protocols.layers.pooling import average_pool, max_pool
+from protocols.layers.pooling import average_pool, max_pool, pooled_shape, positions, windows
 
-__all__ = ["average_pool", "block", "max_pool"]
+__all__ = ["average_pool", "block", "max_pool", "pooled_shape", "positions", "windows"]

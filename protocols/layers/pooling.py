@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,31 +21,48 @@ def positions(size: int, window: int, stride: int) -> int:
     return (size - window) // stride + 1
 
 
+def windows(kernels: ModuleType, x: Words, window: Window, stride: Window) -> Words:
+    """Return (entries of a window, windows) of an array (n, h, w, c): strided views, stacked.
+
+    Raises:
+        InputError: the window does not fit.
+    """
+    _, height, width, _ = x.shape
+    rows, columns = positions(height, window[0], stride[0]), positions(width, window[1], stride[1])
+    if rows < 1 or columns < 1:
+        raise InputError(f"a window of {window} does not fit in an input of {x.shape[1:3]}")
+    views: Sequence[Words] = [
+        x[
+            :,
+            i : i + stride[0] * (rows - 1) + 1 : stride[0],
+            j : j + stride[1] * (columns - 1) + 1 : stride[1],
+        ].reshape(-1)
+        for i in range(window[0])
+        for j in range(window[1])
+    ]
+    stacked: Words = kernels.stack(views, 0)
+    return stacked
+
+
+def pooled_shape(shape: Sequence[int], window: Window, stride: Window) -> Shape:
+    """Return (n, rows of windows, columns of windows, channels)."""
+    n, height, width, channels = shape
+    return (
+        n,
+        positions(height, window[0], stride[0]),
+        positions(width, window[1], stride[1]),
+        channels,
+    )
+
+
 def entries(me: Family, x: Value, window: Window, stride: Window) -> tuple[Value, Shape]:
     """Return (entries of a window, windows) of (n, h, w, c), and the shape of the pooled images.
 
     Raises:
         InputError: the window does not fit.
     """
-    n, height, width, channels = x.shape
-    rows, columns = positions(height, window[0], stride[0]), positions(width, window[1], stride[1])
-    if rows < 1 or columns < 1:
-        raise InputError(f"a window of {window} does not fit in an input of {x.shape[1:3]}")
-
-    def gathered(part: Words) -> Words:
-        views: Sequence[Words] = [
-            part[
-                :,
-                i : i + stride[0] * (rows - 1) + 1 : stride[0],
-                j : j + stride[1] * (columns - 1) + 1 : stride[1],
-            ].reshape(-1)
-            for i in range(window[0])
-            for j in range(window[1])
-        ]
-        stacked: Words = me.kernels.stack(views, 0)
-        return stacked
-
-    return me.local(gathered, x), (n, rows, columns, channels)
+    shape = pooled_shape(x.shape, window, stride)
+    return me.local(lambda part: windows(me.kernels, part, window, stride), x), shape
 
 
 def padded(me: Family, x: Value, padding: Padding) -> Value:

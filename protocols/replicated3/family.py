@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim import Party
 from protocols.domains import Words
 from protocols.family import NO_PADDING, Family, Kind, Linear, Padding, Pooling, Security, Shape, Terms
+from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, SQUARE_ROOT
 from protocols.replicated3 import constructions, functions, layers, sharings
 from protocols.replicated3.sharings import BitHalves, Choices, Server, Share, elementwise, in_thirds
 
@@ -457,9 +458,9 @@ _PLANS: dict[str, Callable[..., object]] = {
     "exponential": functions.exponential_plan,
     "sigmoid": functions.sigmoid_plan,
     "softmax": functions.softmax_plan,
-    "logarithm": partial(functions.curve_plan, curve=functions.LOGARITHM),
-    "square_root": partial(functions.curve_plan, curve=functions.SQUARE_ROOT),
-    "inverse_square_root": partial(functions.curve_plan, curve=functions.INVERSE_SQUARE_ROOT),
+    "logarithm": partial(functions.curve_plan, curve=LOGARITHM),
+    "square_root": partial(functions.curve_plan, curve=SQUARE_ROOT),
+    "inverse_square_root": partial(functions.curve_plan, curve=INVERSE_SQUARE_ROOT),
 }
 
 

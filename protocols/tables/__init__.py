@@ -5,7 +5,8 @@ revealed but orders under a fresh shuffle, which are uniform. It may import what
 """
 
 from protocols.tables.groups import group_sums
-from protocols.tables.joins import as_before, group_maxima, join, spread_first
+from protocols.tables.joins import group_maxima, join, spread_first
+from protocols.tables.neighbours import as_before
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, shuffle, unshuffle

@@ -9,23 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpcsim import InputError
-from protocols.replicated3.constructions import is_zero, multiply
-from protocols.replicated3.sharings import Server, Share, add_public, concatenate, negate, public, subtract
+from protocols.replicated3.sharings import Server, Share, concatenate, public
+from protocols.tables.neighbours import (
+    alike,
+    as_before,
+    columns_of,
+    differences,
+    kept,
+    opposite,
+    order_of_zeros,
+)
 from protocols.tables.orders import apply_inverse, apply_order, numbers
-from protocols.tables.shuffle import Column
-from protocols.tables.sort import DIGIT, Key, key_of, order_by, prefix_sums, sort_by
-
-
-async def as_before(server: Server, keys: Share, bits: int) -> Share:
-    """Return the integer 1 where a row has the key of the row before it mod 2^bits, else 0; first is 0.
-
-    Rounds and bits: those of an equality of n − 1 rows.
-    """
-    first = public(server, server.kernels.zeros((*keys.shape[:-1], 1), server.ring.dtype))
-    if keys.shape[-1] == 1:
-        return first
-    equal = await is_zero(server, subtract(server, keys[..., 1:], keys[..., :-1]), bits)
-    return concatenate(server, [first, equal], -1)
+from protocols.tables.sort import DIGIT, key_of, order_by, prefix_sums, sort_by
 
 
 async def group_maxima(
@@ -50,7 +45,7 @@ async def group_maxima(
     Raises:
         InputError: keys and values of different shapes, or bits that the ring does not have.
     """
-    _alike(keys, [values], "values of groups")
+    alike(keys, [values], "values of groups")
     k, ring = server.kernels, server.ring
     width, depth = bits or ring.value_bits, value_bits or ring.value_bits
     by = await server.party.gather(
@@ -58,12 +53,12 @@ async def group_maxima(
     )
     rows = numbers(server, keys.shape)
     wide = Share(k.astype(rows.a, ring.dtype), k.astype(rows.b, ring.dtype))
-    table = await sort_by(server, by, _columns(server, [keys, values, wide]), digit)
+    table = await sort_by(server, by, columns_of(server, [keys, values, wide]), digit)
     same = await as_before(server, table[0], width)
-    order = await _firsts(server, same)
-    same, *moved = await apply_order(server, order, _columns(server, [same, *table]))
-    present = _opposite(server, same)
-    found, greatest, at = await _kept(server, moved, present)
+    order = await order_of_zeros(server, same)
+    same, *moved = await apply_order(server, order, columns_of(server, [same, *table]))
+    present = opposite(server, same)
+    found, greatest, at = await kept(server, moved, present)
     return found, greatest, at, present
 
 
@@ -81,13 +76,11 @@ async def spread_first(server: Server, same: Share, columns: Sequence[Share]) ->
     Raises:
         InputError: columns that do not have the shape of `same`, or none.
     """
-    _alike(same, columns, "columns to spread")
-    order = await _firsts(server, same)
-    at_front, *firsts = await apply_order(server, order, _columns(server, [same, *columns]))
-    zero = public(server, server.kernels.zeros((*same.shape[:-1], 1), server.ring.dtype))
-    steps = [subtract(server, one, concatenate(server, [zero, one[..., :-1]], -1)) for one in firsts]
-    kept = await _kept(server, steps, _opposite(server, at_front))
-    back = await apply_inverse(server, order, _columns(server, kept))
+    alike(same, columns, "columns to spread")
+    order = await order_of_zeros(server, same)
+    at_front, *firsts = await apply_order(server, order, columns_of(server, [same, *columns]))
+    steps = await kept(server, [differences(server, one) for one in firsts], opposite(server, at_front))
+    back = await apply_inverse(server, order, columns_of(server, steps))
     return [prefix_sums(server, one) for one in back]
 
 
@@ -123,45 +116,16 @@ async def join(
     """
     if left.shape[:-1] != right.shape[:-1]:
         raise InputError(f"a join of tables does not fit: keys of shapes {left.shape} and {right.shape}")
-    _alike(right, columns, "columns to join")
+    alike(right, columns, "columns to join")
     k, ring, width = server.kernels, server.ring, bits or server.ring.value_bits
     none = public(server, k.zeros(left.shape, ring.dtype))
     there = public(server, k.add(k.zeros(right.shape, ring.dtype), k.full((), 1, ring.dtype)))
     keys = concatenate(server, [right, left], -1)
     table = [concatenate(server, [one, none], -1) for one in (there, *columns)]
     order = await order_by(server, [await key_of(server, keys, width)], digit)
-    moved = await apply_order(server, order, _columns(server, [keys, *table]))
+    moved = await apply_order(server, order, columns_of(server, [keys, *table]))
     same = await as_before(server, moved[0], width)
     spread = await spread_first(server, same, moved[1:])
-    found, *joined = await apply_inverse(server, order, _columns(server, spread))
+    found, *joined = await apply_inverse(server, order, columns_of(server, spread))
     rows = right.shape[-1]
     return found[..., rows:], [one[..., rows:] for one in joined]
-
-
-async def _firsts(server: Server, same: Share) -> Share:
-    """Return the order that brings first rows to the front: the lowest bits of shares are shares by ⊕."""
-    k = server.kernels
-    return await order_by(server, [Key(Share(k.low_bits(same.a, 1), k.low_bits(same.b, 1)), 1)], 1)
-
-
-async def _kept(server: Server, columns: Sequence[Share], present: Share) -> list[Share]:
-    """Return columns with zeros where the bit is 0, in one message. Rounds: 1."""
-    shape = present.shape
-    rows = concatenate(server, [one.reshape(1, *shape) for one in columns])
-    kept = await multiply(server, rows, present.reshape(1, *shape))
-    return [kept[i] for i in range(len(columns))]
-
-
-def _opposite(server: Server, bit: Share) -> Share:
-    return add_public(server, negate(server, bit), server.kernels.full((), 1, server.ring.dtype))
-
-
-def _columns(server: Server, shares: Sequence[Share]) -> list[Column]:
-    return [Column(one, server.ring.bits) for one in shares]
-
-
-def _alike(keys: Share, columns: Sequence[Share], what: str) -> None:
-    wrong = [one.shape for one in columns if one.shape != keys.shape]
-    if wrong or not columns:
-        found = ", ".join(map(str, wrong)) or "none"
-        raise InputError(f"{what}: found the shapes {found}; accepted: that of the keys, {keys.shape}")

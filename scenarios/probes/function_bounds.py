@@ -9,7 +9,7 @@ import numpy as np
 
 from mpcsim import InputError
 from protocols.domains import Ring
-from protocols.replicated3.functions import (
+from protocols.functions import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
     SQUARE_ROOT,
@@ -20,8 +20,8 @@ from protocols.replicated3.functions import (
     Polynomial,
     Sigmoid,
     Softmax,
-    division_plan,
 )
+from protocols.replicated3.functions import division_plan
 from protocols.replicated3.layers import Mean
 
 

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from protocols.domains.ring import Ring
-from protocols.replicated3.functions.division import divide, numerator_bits, reciprocal
-from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
-from protocols.replicated3.functions.precision import (
+from protocols.functions import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
     SQUARE_ROOT,
@@ -21,6 +19,8 @@ from protocols.replicated3.functions.precision import (
     Sigmoid,
     Softmax,
 )
+from protocols.replicated3.functions.division import divide, numerator_bits, reciprocal
+from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
 from protocols.replicated3.functions.roots import inverse_square_root, logarithm, square_root
 
 Exact = np.longdouble  # float64 has no bits to spare where results have 40

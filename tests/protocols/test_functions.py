@@ -15,10 +15,9 @@ from harness import WIDE, over, run
 
 from mpcsim import InputError
 from protocols.domains.ring import Ring
-from protocols.functions import best_line, iterations
+from protocols.functions import TARGET, best_line, iterations
 from protocols.replicated3.functions.division import divide, numerator_bits, reciprocal
 from protocols.replicated3.functions.exponentials import exponential, sigmoid, softmax
-from protocols.replicated3.functions.precision import TARGET
 from protocols.replicated3.functions.roots import inverse_square_root, logarithm, square_root
 from protocols.replicated3.sharings.server import Choices
 

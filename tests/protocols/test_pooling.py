@@ -8,9 +8,9 @@ from harness import COMPARISONS, NARROW, TOY, WIDE, Recorder, over, run, values_
 from mpcsim import InputError
 from protocols import kernels
 from protocols.domains.ring import Ring
+from protocols.functions import TARGET
 from protocols.replicated3.constructions.arithmetic import multiply_locally
 from protocols.replicated3.constructions.maximum import argmax
-from protocols.replicated3.functions.precision import TARGET
 from protocols.replicated3.layers import block
 from protocols.replicated3.layers.block import pool_and_relu_of_sum
 from protocols.replicated3.layers.pooling import Mean, average_pool2d, max_pool2d

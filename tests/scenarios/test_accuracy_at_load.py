@@ -8,7 +8,7 @@ import scenarios
 from mpcsim import InputError
 from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
-from protocols.replicated3.functions import LOGARITHM, TARGET, Polynomial, Sigmoid, Softmax
+from protocols.functions import LOGARITHM, TARGET, Polynomial, Sigmoid, Softmax
 from scenarios.probes.operations import OPERATIONS
 
 SHIPPED = Path(scenarios.__file__).parent

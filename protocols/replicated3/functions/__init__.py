@@ -12,40 +12,10 @@ from protocols.replicated3.functions.exponentials import (
     softmax,
     softmax_plan,
 )
-from protocols.replicated3.functions.precision import (
-    INVERSE_SQUARE_ROOT,
-    LOGARITHM,
-    SQUARE_ROOT,
-    TARGET,
-    WIDEST,
-    Bound,
-    Curve,
-    Division,
-    Exponential,
-    Plan,
-    Polynomial,
-    Sigmoid,
-    Softmax,
-    accept,
-    working,
-)
+from protocols.replicated3.functions.precision import working
 from protocols.replicated3.functions.roots import curve_plan, inverse_square_root, logarithm, square_root
 
 __all__ = [
-    "INVERSE_SQUARE_ROOT",
-    "LOGARITHM",
-    "SQUARE_ROOT",
-    "TARGET",
-    "WIDEST",
-    "Bound",
-    "Curve",
-    "Division",
-    "Exponential",
-    "Plan",
-    "Polynomial",
-    "Sigmoid",
-    "Softmax",
-    "accept",
     "curve_plan",
     "divide",
     "division_plan",

@@ -7,10 +7,11 @@ from functools import partial
 
 from mpcsim import InputError
 from protocols.domains import Ring
+from protocols.functions import WIDEST, Division, accept
 from protocols.replicated3.constructions import multiply_fixed, multiply_locally, truncate_product
 from protocols.replicated3.functions.goldschmidt import goldschmidt
 from protocols.replicated3.functions.normalise import leading_bit, look_up_place
-from protocols.replicated3.functions.precision import WIDEST, Division, accept, working
+from protocols.replicated3.functions.precision import working
 from protocols.replicated3.sharings import (
     Server,
     Share,

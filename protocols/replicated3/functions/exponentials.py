@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mpcsim import InputError
 from protocols.domains import Ring
+from protocols.functions import Exponential, Sigmoid, Softmax, Window, accept
 from protocols.replicated3.constructions import (
     deal_one_hot,
     look_up,
@@ -33,7 +34,7 @@ from protocols.replicated3.constructions import (
 from protocols.replicated3.functions.goldschmidt import goldschmidt
 from protocols.replicated3.functions.normalise import leading_bit, look_up_place
 from protocols.replicated3.functions.polynomial import constant
-from protocols.replicated3.functions.precision import Exponential, Sigmoid, Softmax, Window, accept, working
+from protocols.replicated3.functions.precision import working
 from protocols.replicated3.sharings import (
     Halves,
     Server,

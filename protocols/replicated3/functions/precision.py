@@ -1,46 +1,10 @@
-"""The ring in which a function computes, and the plans of `protocols.functions` that say which."""
+"""The ring in which a function computes; the plans that say which are `protocols.functions`'."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from protocols.functions import (
-    INVERSE_SQUARE_ROOT,
-    LOGARITHM,
-    SQUARE_ROOT,
-    TARGET,
-    WIDEST,
-    Bound,
-    Curve,
-    Division,
-    Exponential,
-    Plan,
-    Polynomial,
-    Sigmoid,
-    Softmax,
-    Window,
-    accept,
-)
 from protocols.replicated3.sharings import Server
-
-__all__ = [
-    "INVERSE_SQUARE_ROOT",
-    "LOGARITHM",
-    "SQUARE_ROOT",
-    "TARGET",
-    "WIDEST",
-    "Bound",
-    "Curve",
-    "Division",
-    "Exponential",
-    "Plan",
-    "Polynomial",
-    "Sigmoid",
-    "Softmax",
-    "Window",
-    "accept",
-    "working",
-]
 
 
 def working(server: Server, bits: int) -> Server:

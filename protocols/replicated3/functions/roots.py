@@ -10,19 +10,19 @@ from collections.abc import Callable
 from functools import partial
 
 from protocols.domains import Ring
-from protocols.functions import coefficients
-from protocols.replicated3.constructions import multiply_fixed, multiply_locally, truncate_product
-from protocols.replicated3.functions.normalise import leading_bit, look_up_place
-from protocols.replicated3.functions.polynomial import constant, polynomial
-from protocols.replicated3.functions.precision import (
+from protocols.functions import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
     SQUARE_ROOT,
     Curve,
     Polynomial,
     accept,
-    working,
+    coefficients,
 )
+from protocols.replicated3.constructions import multiply_fixed, multiply_locally, truncate_product
+from protocols.replicated3.functions.normalise import leading_bit, look_up_place
+from protocols.replicated3.functions.polynomial import constant, polynomial
+from protocols.replicated3.functions.precision import working
 from protocols.replicated3.sharings import (
     Server,
     Share,

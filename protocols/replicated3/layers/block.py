@@ -8,9 +8,10 @@ import numpy as np
 
 from mpcsim import InputError
 from protocols.domains import Words
+from protocols.layers import pooled_shape, windows
 from protocols.replicated3.constructions import Taken, rounded_locally, select, sign, tournament_with_levels
 from protocols.replicated3.layers.activation import relu_of_halves
-from protocols.replicated3.layers.pooling import Window, pooled_shape, windows
+from protocols.replicated3.layers.pooling import Window
 from protocols.replicated3.sharings import (
     BitHalves,
     Halves,
@@ -83,7 +84,7 @@ async def pool_and_relu_with_choices(
     else:
         shape = pooled_shape(sums.shape, window, stride or window)
         _check_apart(shape, window, stride or window)
-        entries = windows(server, sums, window, stride or window)
+        entries = windows(server.kernels, sums, window, stride or window)
     del sums
 
     async def third(server: Server, sums: Words) -> tuple[Share, Taken]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +9,10 @@ from numpy.typing import NDArray
 
 from mpcsim import InputError
 from protocols.domains import Ring, Words, word_type
+from protocols.functions import WIDEST, Bound, accept
+from protocols.layers import pooled_shape, windows
 from protocols.replicated3.constructions import Taken, tournament_with_levels, truncate_halves
-from protocols.replicated3.functions import WIDEST, Bound, accept, working
+from protocols.replicated3.functions import working
 from protocols.replicated3.sharings import (
     Halves,
     Server,
@@ -27,42 +28,6 @@ from protocols.replicated3.sharings import (
 Window = tuple[int, int]
 Padding = tuple[tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0))
-
-
-def window_positions(size: int, window: int, stride: int, before: int, after: int) -> int:
-    """Return how many windows fit along an axis."""
-    return (size + before + after - window) // stride + 1
-
-
-def windows(server: Server, x: Words, window: Window, stride: Window) -> Words:
-    """Return (entries of a window, windows) of an array (n, h, w, c): strided views, stacked."""
-    _, height, width, _ = x.shape
-    rows = window_positions(height, window[0], stride[0], 0, 0)
-    columns = window_positions(width, window[1], stride[1], 0, 0)
-    if rows < 1 or columns < 1:
-        raise InputError(f"a window of {window} does not fit in an input of {x.shape[1:3]}")
-    entries = [
-        x[
-            :,
-            i : i + stride[0] * (rows - 1) + 1 : stride[0],
-            j : j + stride[1] * (columns - 1) + 1 : stride[1],
-        ].reshape(-1)
-        for i in range(window[0])
-        for j in range(window[1])
-    ]
-    stacked: Words = server.kernels.stack(entries, 0)
-    return stacked
-
-
-def pooled_shape(shape: Sequence[int], window: Window, stride: Window) -> tuple[int, ...]:
-    """Return (n, rows of windows, columns of windows, channels)."""
-    n, height, width, channels = shape
-    return (
-        n,
-        window_positions(height, window[0], stride[0], 0, 0),
-        window_positions(width, window[1], stride[1], 0, 0),
-        channels,
-    )
 
 
 async def max_pool2d(
@@ -97,7 +62,7 @@ async def max_pool2d_with_choices(
         raise InputError(f"padding {padding} reaches over a window of {window}")
     x = _pad_with_least(server, x, padding)
     shape = pooled_shape(x.shape, window, stride)
-    a, b = (windows(server, words, window, stride) for words in (x.a, x.b))
+    a, b = (windows(server.kernels, words, window, stride) for words in (x.a, x.b))
 
     async def third(server: Server, x: Share) -> tuple[Share, Taken]:
         value = share_to_halves(server, x, server.ring.bits)
@@ -206,7 +171,9 @@ async def average_pool2d(
     places = window[0] * window[1]
     counts = np.full((1, 1, 1), places) if counts is None else np.asarray(counts)
     plan = mean_plan(ring, server.choices.accuracy, counts, places)
-    total = Share(*(k.sum(windows(server, part, window, stride), 0) for part in (padded.a, padded.b)))
+    total = Share(
+        *(k.sum(windows(server.kernels, part, window, stride), 0) for part in (padded.a, padded.b))
+    )
     if plan.shift == 0:
         return total.reshape(*shape)
     dtype, encoded = word_type(plan.bits), working(server, plan.bits).ring.encode_integers(plan.factors)
