@@ -15,8 +15,9 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/mpcsim run pomic_inference
 
+# A file's tests stay in one process: several share what a fixture of the file made.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

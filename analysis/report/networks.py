@@ -20,9 +20,9 @@ BANDWIDTHS = (
     "1 Mbit/s", "5 Mbit/s", "10 Mbit/s", "50 Mbit/s", "100 Mbit/s", "200 Mbit/s", "500 Mbit/s",
     "1 Gbit/s", "2 Gbit/s", "10 Gbit/s",
 )  # fmt: skip
-_MOST_STEPS = 25_000_000
-"""Operations that a grid may replay: some thirty seconds. A longer run gets a coarser grid."""
-_BYTES = 2300  # over TCP, that take as long as an operation
+_MOST_STEPS = 10_000_000
+"""Operations that a grid may replay: some twenty seconds. A longer run gets a coarser grid."""
+_BYTES = 250  # over TCP, that take as long as an operation: 10 ns a byte where nothing becomes periodic
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Choices:
 
     Attributes:
         grid: over the run's own transport.
-        other: over the other one, None where the network has none.
+        other: over the other one, None where the network has none or it would take too long.
         transport: the run's own.
     """
 
@@ -63,20 +63,28 @@ def _points(grid: Grid) -> list[list[Any]]:
 def choices(retiming: Retiming) -> Choices:
     """Retime a run over the report's grid, in which its own network is a point."""
     own = retiming.network
+    transport = "ideal" if own.transport == "tcp" else "tcp"
     step = 1
-    ops = retiming.structure.ops
-    steps = 2 * len(ops) + sum(op[3] for op in ops if op[0] == SEND) // _BYTES
-    while steps * _size(step) > _MOST_STEPS and step < len(LATENCIES):
+    while _steps(retiming, own.transport) * _size(step) > _MOST_STEPS and step < len(LATENCIES):
         step += 1
     latencies, latency = _values(LATENCIES[::step], own.latency, parse_time)
     bandwidths, bandwidth = _values(BANDWIDTHS[::step], own.bandwidth, _rate)
     axes = [Axis("network.latency", latencies), Axis("network.bandwidth", bandwidths)]
     points = combine(axes, zipped=False)
-    transport = "ideal" if own.transport == "tcp" else "tcp"
     other = None
-    with suppress(InputError):  # loss by the link law needs a timeout that TCP does not
-        other = retime_grid(retiming, axes, [point | {"network.transport": transport} for point in points])
+    if _steps(retiming, transport) * len(points) <= _MOST_STEPS:
+        with suppress(InputError):  # loss by the link law needs a timeout that TCP does not
+            over = [point | {"network.transport": transport} for point in points]
+            other = retime_grid(retiming, axes, over)
     return Choices(retime_grid(retiming, axes, points), other, own.transport, latency, bandwidth)
+
+
+def _steps(retiming: Retiming, transport: str) -> int:
+    """Return how many operations a point takes, or what takes as long."""
+    ops = retiming.structure.ops
+    if transport != "tcp":
+        return len(ops)
+    return len(ops) + sum(op[3] for op in ops if op[0] == SEND) // _BYTES
 
 
 def _size(step: int) -> int:

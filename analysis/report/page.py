@@ -207,11 +207,18 @@ def _explore(content: Content) -> str:
             '<div class="slider"><label for="transport">Transport</label>'
             f'<select id="transport">{options}</select></div>'
         )
-    own = "" if found["latency"] is not None and found["bandwidth"] is not None else (
-        "<p>The links of this run differ; the sliders give all links one latency and one bandwidth.</p>"
-    )  # fmt: skip
+    notes = []
+    if found["latency"] is None or found["bandwidth"] is None:
+        notes.append(
+            "The links of this run differ; the sliders give all links one latency and one bandwidth."
+        )
+    if found["other"] is None:
+        notes.append(
+            "The sliders keep to the transport of the run: over the other one its network is not defined, "
+            "or the grid would take minutes. <code>mpcsim retime --set network.transport=…</code> takes one."
+        )
     return (
-        f"{own}<div class='sliders'>{sliders}</div>"
+        f"{''.join(f'<p>{note}</p>' for note in notes)}<div class='sliders'>{sliders}</div>"
         '<p class="result" aria-live="polite"><strong id="makespan"></strong> '
         '<span id="compared"></span><br>bound by <span id="bound"></span></p>'
         '<p><code id="command"></code></p>'

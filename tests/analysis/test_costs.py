@@ -218,7 +218,9 @@ def test_the_prefix_network_has_the_ands_of_its_layers():
 
 
 def test_a_construction_without_a_formula_is_named():
-    with pytest.raises(NoFormula, match="comparison 'oracle'; there are formulas for table, masked"):
+    with pytest.raises(
+        NoFormula, match="comparison 'oracle'; there are formulas for masked, prefix, ripple, table"
+    ):
         signs.sign(Setting(comparison="oracle"), 8, 5)
 
 

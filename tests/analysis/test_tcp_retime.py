@@ -1,5 +1,7 @@
 """TCP on programs and networks of random shape: repeatable, in order, whole, retimed in both directions."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -36,7 +38,8 @@ KEYS = st.fixed_dictionaries(
     },
 )
 PLAIN = sorted(name for name, network in NETWORKS.items() if "overhead_bytes" not in network)
-EVERYWHERE = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = 200 if os.environ.get("MPCSIM_LONG") else 25
+EVERYWHERE = settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @given(

@@ -213,7 +213,7 @@ def test_an_array_travels_without_a_copy():
         np.ma.masked_array([1, 2]),
         [1, {"deep": print}],
     ],
-    ids=repr,
+    ids=["set", "object", "texts", "complex", "objects", "masked", "deep"],
 )
 def test_a_payload_that_cannot_travel_is_refused(payload):
     async def program(party):

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -146,10 +147,9 @@ def test_options_that_do_not_fit_are_refused(tmp_path):
 
 
 def hosts_file(folder, roles):
-    free = []
-    for _ in roles:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            free.append(listener.getsockname()[1])
+    with ExitStack() as held:  # all at once: a port that is given back may be given again
+        listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in roles]
+        free = [listener.getsockname()[1] for listener in listeners]
     lines = [f'{role} = "127.0.0.1:{port}"' for role, port in zip(roles, free, strict=True)]
     limits = '[limits]\nwait = "20 s"\nsilence = "3 s"\n'
     (folder / "hosts.toml").write_text("[parties]\n" + "\n".join(lines) + "\n" + limits)

@@ -278,11 +278,12 @@ def test_a_thousand_fuzzed_connections_do_not_disturb_a_run(tmp_path, tls):
 
     count = 1000 if os.environ.get("MPCSIM_LONG") else 250
 
-    over = threading.Event()
+    going, over = threading.Event(), threading.Event()
 
     async def program(party):
         rounds, go_on = 0, True
         while go_on:
+            going.set()
             party.send(1 - party.id, not over.is_set())
             go_on = await party.recv(1 - party.id) and not (party.id == 0 and over.is_set())
             party.send(1 - party.id, go_on)
@@ -295,6 +296,8 @@ def test_a_thousand_fuzzed_connections_do_not_disturb_a_run(tmp_path, tls):
     group.start()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for seed in range(count):
+        if seed == count // 2:  # half of them may come before the run has begun
+            assert going.wait(60)
         with group.dial(f"party{seed % 2}") as stream:
             stream.sendall(fuzzed(seed))
     over.set()

@@ -55,7 +55,7 @@ def _label(value: Any) -> str:
         return f"{value.comparison}{value.radix or ''}-{value.select}-{value.truncation}-{turned}"
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return str(value)
+    return value.__name__ if callable(value) else str(value)
 
 
 @dataclass(frozen=True)

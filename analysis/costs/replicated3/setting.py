@@ -34,7 +34,7 @@ def chosen(constructions: Mapping[str, Step], name: str, what: str) -> Step:
         NoFormula: there is none of that name.
     """
     if name not in constructions:
-        raise NoFormula(f"{what} {name!r}; there are formulas for {', '.join(constructions)}")
+        raise NoFormula(f"{what} {name!r}; there are formulas for {', '.join(sorted(constructions))}")
     return constructions[name]
 
 
