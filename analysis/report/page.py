@@ -214,8 +214,8 @@ def _explore(content: Content) -> str:
         )
     if found["other"] is None:
         notes.append(
-            "The sliders keep to the transport of the run: over the other one its network is not defined, "
-            "or the grid would take minutes. <code>mpcsim retime --set network.transport=…</code> takes one."
+            "The sliders keep to the transport of the run: over the other one its network is not defined, or "
+            "the grid takes minutes. A point: <code>mpcsim retime --set network.transport=…</code>"
         )
     return (
         f"{''.join(f'<p>{note}</p>' for note in notes)}<div class='sliders'>{sliders}</div>"
