@@ -214,7 +214,7 @@ def _explore(content: Content) -> str:
         )
     if found["other"] is None:
         notes.append(
-            "The sliders keep to the transport of the run: over the other one its network is not defined, or "
+            "The sliders keep to the run's transport: over the other one its network is not defined, or "
             "the grid takes minutes. A point: <code>mpcsim retime --set network.transport=…</code>"
         )
     return (
