@@ -15,9 +15,11 @@ from analysis.replay import Structure
 from benchmarks.fidelity.calibration import calibrate
 from benchmarks.fidelity.cases import MODES, PATTERNS, SCENARIOS, predict, structure
 from benchmarks.fidelity.namespaces import NotPossible
+from benchmarks.fidelity.processes import run_processes
 from benchmarks.fidelity.rig import Rig
 from mpcsim.units import NANOSECONDS, parse_bandwidth, parse_size, parse_time
 
+PROCESSES = "processes"  # the mode of scenarios as `mpcsim party`: they compute, on new connections
 _OPENING = 3  # bandwidth-delay products that open a window for the mode `warm`
 _TOLERANCE, _LEAST = 0.03, 0.0005
 
@@ -29,7 +31,7 @@ def _arguments() -> argparse.Namespace:
     add("--sizes", nargs="+", default=["10 B", "10 kB", "100 kB", "1 MB", "10 MB"], help="of patterns")
     add("--latencies", nargs="+", default=["10 ms", "88.5 ms"], help="one way")
     add("--bandwidths", nargs="+", default=["220 Mbit/s"])
-    add("--modes", nargs="+", choices=MODES, default=list(MODES))
+    add("--modes", nargs="+", choices=(*MODES, PROCESSES), default=list(MODES))
     add("--pause", default="5 s", help="before a run on the same connections (again)")
     add("--repeats", type=int, default=5)
     add("--json", action="store_true", help="a line of JSON for each row")
@@ -60,11 +62,21 @@ def _rows(
             yield {"latency": latency, "bandwidth": bandwidth, **calibrate(rig.space)}
             for number, (name, size) in enumerate(cases):
                 for mode in given.modes:
-                    ideal, predicted = predict(structures[number], latency, bandwidth, mode, pause)
+                    one = structures[number]
+                    if mode == PROCESSES:
+                        if name in PATTERNS:
+                            continue
+                        one = structure(name, compute=True)
+                    ideal, predicted = predict(one, latency, bandwidth, mode, pause)
                     rig.space.tune(mode == "warm")
                     rig.space.lateness()
                     seconds = pause / NANOSECONDS if mode == "again" else 0.5
-                    real = sorted(measure(rig, str(number), mode, seconds) for _ in range(given.repeats))
+                    real = sorted(
+                        run_processes(rig.space, name, one.roles)
+                        if mode == PROCESSES
+                        else measure(rig, str(number), mode, seconds)
+                        for _ in range(given.repeats)
+                    )
                     median = statistics.median(real)
                     trip = 2 * parse_time(latency) / NANOSECONDS
                     allowed = max(_TOLERANCE * predicted, _LEAST)
@@ -111,7 +123,7 @@ def main() -> int:
             (name, size) for name in given.which for size in (given.sizes if name in PATTERNS else [""])
         ]
         structures = [structure(name, parse_size(size) or 0 if size else 0) for name, size in cases]
-        with Rig(max(len(one.roles) for one in structures)) as rig:
+        with Rig(1 + max(len(one.roles) for one in structures)) as rig:  # one collects a record
             for row in _rows(rig, given, cases, structures):
                 if given.json:
                     print(json.dumps(row), flush=True)

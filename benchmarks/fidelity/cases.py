@@ -19,13 +19,14 @@ _END = 5  # of analysis.replay.structure
 PARTIES = 3
 
 
-def structure(name: str, size: int = 0) -> Structure:
-    """Return what a scenario, or a pattern of so many bytes, does."""
+def structure(name: str, size: int = 0, *, compute: bool = False) -> Structure:
+    """Return what a scenario, or a pattern of so many bytes, does, and what its code takes where asked."""
     if name in PATTERNS:
         run = simulate(_pattern(name, size), parties=PARTIES, seed=1, trace=True)
     else:
-        run = prepare(name, "engine.trace=true")()
-    return build(run.events or (), [party.role for party in run.per_party], measured=False)
+        more = ("engine.compute=measured",) if compute else ()
+        run = prepare(name, "engine.trace=true", *more)()
+    return build(run.events or (), [party.role for party in run.per_party], measured=compute)
 
 
 def _pattern(name: str, size: int) -> Callable[[Party], Any]:

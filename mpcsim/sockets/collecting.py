@@ -27,6 +27,7 @@ from mpcsim.sockets.wire import (
     dial,
 )
 
+_ALIVE = control(BEAT)
 _FOLLOW = 5.0  # seconds in which parties hand over what they have, once one of them failed
 _RANK = ("LinkLost", "PeerFailed")
 
@@ -45,6 +46,7 @@ class Collected:
         self._end, self._hosts = end, hosts
         self._links: dict[int, Link] = {}
         self._until = float("inf")
+        self._beaten = 0.0
 
     def collect(self, dead: Callable[[], Mapping[int, dict[str, Any]]] = dict) -> None:
         """Wait for all parts.
@@ -96,12 +98,26 @@ class Collected:
                 if id not in over and id not in self.parts and not self._reads(id):
                     over.add(id)
                     self._fail(problem)
+            self._beat()
             poll = select.poll()
             links = {link.number: link for link in self._links.values() if not link.closed}
             for number in links:
                 poll.register(number, select.POLLIN)
             for number, _ in poll.poll(20 if len(links) < len(everybody) else 200):
                 self._read(links[number])
+
+    def _beat(self) -> None:
+        """Say now and then that somebody collects, as parties end where nobody does; look who is silent."""
+        now, limits = time.monotonic(), self._hosts.limits
+        if now - self._beaten <= limits.beat:
+            return
+        self._beaten = now
+        for link in self._links.values():
+            if link.closed:
+                continue
+            link.beat(_ALIVE)
+            if now - link.heard > 2 * limits.silence and link.peer not in self.parts:
+                self._lose(link, link.lost(f"nothing came from it for {2 * limits.silence:g} s"))
 
     def _reads(self, id: int) -> bool:
         """Read what a party that ended has left; return whether its connection is still open."""
@@ -115,12 +131,15 @@ class Collected:
             link.read()
         except LinkLost as error:
             self._take(link)
-            link.close()
-            if link.peer not in self.parts:
-                self._fail(describe(error, link.role))
-                self.parts.setdefault(link.peer, {})
+            self._lose(link, error)
             return
         self._take(link)
+
+    def _lose(self, link: Link, error: LinkLost) -> None:
+        link.close()
+        if link.peer not in self.parts:
+            self._fail(describe(error, link.role))
+            self.parts.setdefault(link.peer, {})
 
     def _take(self, link: Link) -> None:
         came = link.reader.came

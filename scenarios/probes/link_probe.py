@@ -42,7 +42,7 @@ def link_probe(settings: LinkProbe) -> Program:
 
     async def program(party: Party) -> None:
         after, before = (party.id + 1) % _PARTIES, (party.id - 1) % _PARTIES
-        message = np.arange(probe.message_bytes).astype(np.uint8)
+        message = np.resize(np.arange(256, dtype=np.uint8), probe.message_bytes)
         for _ in range(probe.repeats):
             if party.id != 0:
                 message = await party.recv(before)

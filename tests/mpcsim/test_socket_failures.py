@@ -5,14 +5,16 @@ import random
 import struct
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from socket_parties import LENIENT, LIMITS, Group, barrier, settled  # noqa: F401
 
 from mpcsim.errors import DeadlockError, PartyError, RunError, UsageError
-from mpcsim.sockets.wire import certificates
-from mpcsim.sockets.wire.frames import ABORT, BEAT, FIN, HEAD_BYTES, LARGE, MESSAGE, PIECES, control
+from mpcsim.sockets import Where, run_processes
+from mpcsim.sockets.wire import Link, certificates
+from mpcsim.sockets.wire.frames import ABORT, BEAT, FIN, HEAD_BYTES, HELLO, LARGE, MESSAGE, PIECES, control
 
 pytestmark = [LENIENT, pytest.mark.usefixtures("settled")]
 
@@ -306,6 +308,46 @@ def test_a_thousand_fuzzed_connections_do_not_disturb_a_run(tmp_path, tls):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
     rounds = group.merged().outputs
     assert rounds["party0"] == rounds["party1"] > 1
+
+
+def test_a_run_that_is_longer_than_a_peer_may_be_silent_is_collected(tmp_path):
+    """Who collects the record has nothing to say while a run goes on, and must be heard all the same."""
+
+    async def program(party):
+        await party.sleep("4 s")
+        party.send(1 - party.id, party.id)
+        return await party.recv(1 - party.id)
+
+    group = Group(tmp_path, program, 2, limits=replace(LIMITS, collect=3.0)).start()
+    run = run_processes(group.program, group.scenario, Where(group.hosts, group.options))
+    group.join()
+    assert not group.errors, group.errors
+    assert run.finished
+    assert run.outputs == {"party0": 1, "party1": 0}
+
+
+def test_who_collects_does_not_wait_for_a_party_that_went_without_a_word(tmp_path):
+    """A cable was cut: the connection stays, and nothing comes."""
+
+    async def program(party):
+        await party.sleep("1 s")
+
+    group = Group(tmp_path, program, 1, limits=replace(LIMITS, silence=0.5))
+    cut = []
+
+    def greet():
+        stream, _ = group.listeners["party0"].accept()
+        cut.append(Link(stream, "@collector", -1, 1 << 20))
+        cut[0].await_frame(time.monotonic() + 5)
+        cut[0].put([control(HELLO, group.hello("party0", "@collector", None))])
+
+    threading.Thread(target=greet, daemon=True).start()
+    before = time.monotonic()
+    with pytest.raises(RunError, match=r"to party 0 \(party0\) is lost: nothing came from it for 1 s"):
+        run_processes(group.program, group.scenario, Where(group.hosts, group.options))
+    assert time.monotonic() - before < 5
+    cut[0].close()
+    group.join()
 
 
 def test_usage_errors_stay_what_they_are(tmp_path):
