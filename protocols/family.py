@@ -262,9 +262,16 @@ class Family(ABC):
     async def take(self, client: str, shape: Shape) -> Value:
         """Return the value of that shape that a client gives on the present channel."""
 
+    async def settle(self) -> None:  # noqa: B027  # most have nothing to do
+        """Have all that was computed verified, before anything is shown; may abort.
+
+        A workload awaits it before `show`, outside the channel of the result. `open` does it by itself. A
+        family of honest servers has nothing to verify.
+        """
+
     @abstractmethod
     def show(self, value: Value, client: str) -> None:
-        """Send a client what it needs to learn a value, on the present channel."""
+        """Send a client what it needs to learn a value, on the present channel; all is settled before."""
 
     @classmethod
     @abstractmethod

@@ -5,6 +5,13 @@ does it its own way. It may import `protocols.functions` and `protocols.family`.
 """
 
 from protocols.layers.block import block
-from protocols.layers.pooling import average_pool, max_pool, pooled_shape, positions, windows
+from protocols.layers.pooling import (
+    average_pool,
+    max_pool,
+    pooled_shape,
+    pooling_entries,
+    positions,
+    windows,
+)
 
-__all__ = ["average_pool", "block", "max_pool", "pooled_shape", "positions", "windows"]
+__all__ = ["average_pool", "block", "max_pool", "pooled_shape", "pooling_entries", "positions", "windows"]

@@ -83,6 +83,18 @@ async def max_pool(
     Raises:
         InputError: the window does not fit, or the padding reaches over the window.
     """
+    found, pooled = pooling_entries(me, x, window, stride, padding)
+    return me.reshape(await largest(me, found), pooled)
+
+
+def pooling_entries(
+    me: Family, x: Value, window: Window, stride: Window | None = None, padding: Padding = NO_PADDING
+) -> tuple[Value, Shape]:
+    """Return (entries of a window, windows), where padding never wins, and the pooled shape; local.
+
+    Raises:
+        InputError: the window does not fit, or the padding reaches over the window.
+    """
     if any(max(pad) >= size for pad, size in zip(padding, window, strict=True)):
         raise InputError(f"padding {padding} reaches over a window of {window}")
     k, shape = me.kernels, x.shape
@@ -92,8 +104,7 @@ async def max_pool(
         border = k.sub(k.full((), 1, me.ring.dtype), inside)
         least = me.ring.encode_integers(np.asarray(-(1 << (me.ring.value_bits - 1))))
         x = me.add(x, me.public(k.mul(border, least)))
-    found, pooled = entries(me, x, window, stride or window)
-    return me.reshape(await largest(me, found), pooled)
+    return entries(me, x, window, stride or window)
 
 
 @composite

@@ -157,6 +157,8 @@ class _Job:
                 first = self._batch(me, weights, 0, images)
                 later = (self._batch(me, weights, number) for number in range(1, len(self.batches)))
                 result = me.concatenate(await party.gather(first, *later))
+        with me.online():
+            await me.settle()
         with party.span("reveal"), party.channel("result"):
             me.show(result, HOSPITAL)
 

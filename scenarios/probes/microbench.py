@@ -167,6 +167,7 @@ class _Job:
         taken = me if self.operation.view else me.native
         with me.online(), nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
             result = await self.operation.protocol(taken, *values)
+        await me.settle()
         with party.channel("result"):
             if isinstance(result, Opened):  # all servers know
                 result = me.public(result.words)

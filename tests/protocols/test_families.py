@@ -75,6 +75,7 @@ def _run(family, program, shape, *arrays):
                 values.append(await me.take("client", one.shape))
         result = await program(me, *values)
         assert result.shape == shape
+        await me.settle()
         with party.channel("result"):
             me.show(result, "client")
 

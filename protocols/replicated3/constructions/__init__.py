@@ -3,7 +3,13 @@
 In flow shares; out flow shares. It may import the sharings.
 """
 
-from protocols.replicated3.constructions.adder import plus_others_bits, share_dealers_bits, sum_bits
+from protocols.replicated3.constructions.adder import (
+    join_neighbours,
+    plus_others_bits,
+    prefix_carries,
+    share_dealers_bits,
+    sum_bits,
+)
 from protocols.replicated3.constructions.arithmetic import (
     Padding,
     add_bias,
@@ -53,6 +59,7 @@ __all__ = [
     "inject",
     "is_negative",
     "is_zero",
+    "join_neighbours",
     "less_than",
     "look_up",
     "look_up_xor",
@@ -62,6 +69,7 @@ __all__ = [
     "multiply_fixed",
     "multiply_locally",
     "plus_others_bits",
+    "prefix_carries",
     "rounded_locally",
     "select",
     "share_dealers_bits",

@@ -7,6 +7,9 @@ arithmetic to Boolean shares).
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from protocols.replicated3.sharings import (
     BYTE,
     Bits,
@@ -21,6 +24,10 @@ from protocols.replicated3.sharings import (
     replace_planes,
     xor,
 )
+
+Conjoined = TypeVar("Conjoined", bound=Server)
+Conjoin = Callable[[Conjoined, Bits, Bits], Awaitable[Bits]]
+"""A protocol of a server and of two sets of planes that returns their ANDs."""
 
 
 async def carry_by_ripple(server: Server, x: Halves) -> Planes:
@@ -116,7 +123,7 @@ async def carry_of_digits(server: Server, generate: Bits, propagate: Bits) -> Pl
     `propagate` leaves the lowest digit out, whose P nobody needs. Rounds: ⌈log2 of the digits⌉.
     """
     while len(generate.a) > 2:
-        generate, propagate = await _join_neighbours(server, generate, propagate)
+        generate, propagate = await join_neighbours(server, generate, propagate)
     if len(generate.a) == 1:
         return bits_to_halves(server, generate[0])
     last = await and_to_halves(server, propagate[:1], generate[:1])
@@ -124,15 +131,17 @@ async def carry_of_digits(server: Server, generate: Bits, propagate: Bits) -> Pl
     return carry
 
 
-async def _join_neighbours(server: Server, generate: Bits, propagate: Bits) -> tuple[Bits, Bits]:
+async def join_neighbours(
+    server: Conjoined, generate: Bits, propagate: Bits, conjoin: Conjoin[Conjoined] = and_layer
+) -> tuple[Bits, Bits]:
     """Join neighbouring digits, lowest first: G = G_hi ⊕ P_hi ∧ G_lo, P = P_hi ∧ P_lo.
 
-    `propagate` leaves the lowest digit out, whose P nobody needs.
+    `propagate` leaves the lowest digit out, whose P nobody needs. `conjoin` is the protocol of the ANDs.
     """
     pairs, odd = divmod(len(generate.a), 2)
     high = propagate[0 : 2 * pairs : 2]  # P of digits 1, 3, 5, …
     low = join(server, [generate[0 : 2 * pairs : 2], propagate[1 : 2 * pairs - 1 : 2]])
-    products = await and_layer(server, join(server, [high, high[1:]]), low)
+    products = await conjoin(server, join(server, [high, high[1:]]), low)
     generated = [xor(server, generate[1 : 2 * pairs : 2], products[:pairs])]
     propagated = [products[pairs:]]
     if odd:
@@ -141,7 +150,9 @@ async def _join_neighbours(server: Server, generate: Bits, propagate: Bits) -> t
     return join(server, generated), join(server, propagated)
 
 
-async def prefix_carries(server: Server, generate: Bits, propagate: Bits) -> Bits:
+async def prefix_carries(
+    server: Conjoined, generate: Bits, propagate: Bits, conjoin: Conjoin[Conjoined] = and_layer
+) -> Bits:
     """Return the carries out of every prefix of digits, lowest first (Sklansky 1960).
 
     At level i the upper half of each block of 2^(i+1) digits takes the last prefix of its lower half:
@@ -156,7 +167,7 @@ async def prefix_carries(server: Server, generate: Bits, propagate: Bits) -> Bit
         moved = [upper[i] for i in inner]
         high = pick(server, propagate, upper + moved)
         low = [pick(server, generate, lower), pick(server, propagate, [lower[i] for i in inner])]
-        products = await and_layer(server, high, join(server, low))
+        products = await conjoin(server, high, join(server, low))
         carried = xor(server, pick(server, generate, upper), products[: len(upper)])
         generate = replace_planes(server, generate, upper, carried)
         propagate = replace_planes(server, propagate, moved, products[len(upper) :])

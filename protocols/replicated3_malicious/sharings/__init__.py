@@ -1,0 +1,26 @@
+"""Servers that believe no message, the ledger of what they claim, and two steps that all is made of.
+
+In flow shares of `protocols.replicated3.sharings`, whose local algebra serves here too; out flow shares,
+and claims. It may import `protocols.replicated3`.
+"""
+
+from protocols.replicated3_malicious.sharings.dealing import cross, cross_planes, deal, deal_planes
+from protocols.replicated3_malicious.sharings.ledger import Bilinear, Claim, Ledger, Map, Part, Rows
+from protocols.replicated3_malicious.sharings.server import BYTE, Checked, Shape, heard
+
+__all__ = [
+    "BYTE",
+    "Bilinear",
+    "Checked",
+    "Claim",
+    "Ledger",
+    "Map",
+    "Part",
+    "Rows",
+    "Shape",
+    "cross",
+    "cross_planes",
+    "deal",
+    "deal_planes",
+    "heard",
+]

@@ -1,0 +1,159 @@
+"""A server that believes no message: what cannot be one ends the run, what it says is kept for a proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, NoReturn, Self
+
+import numpy as np
+
+from mpcsim import Party, RecvTimeout
+from protocols.correlated import prf
+from protocols.domains import Ring, Words
+from protocols.replicated3.sharings import Choices, Server, Share
+from protocols.replicated3_malicious.sharings.ledger import Bilinear, Ledger, rows
+
+Shape = tuple[int, ...]
+BYTE = np.dtype(np.uint8)
+
+
+async def heard(party: Party, source: int | str, patience: str | None) -> Any:
+    """Return the next message of a party; abort where none comes in time, where there is a time."""
+    try:
+        return await (party.recv(source) if patience is None else party.recv(source, patience))
+    except RecvTimeout:
+        await party.abort(f"{source} is silent")
+
+
+@dataclass(frozen=True)
+class Checked(Server):
+    """One of the three servers, in one role.
+
+    Attributes:
+        ledger: its claims, and those that it will check.
+        patience: how long it waits for a message before it aborts; None: for ever.
+    """
+
+    ledger: Ledger = field(default_factory=lambda: Ledger(0), kw_only=True)
+    patience: str | None = field(default=None, kw_only=True)
+
+    @classmethod
+    async def enter(
+        cls,
+        party: Party,
+        ring: Ring,
+        names: tuple[str, str, str],
+        kernels: ModuleType,
+        patience: str | None,
+    ) -> Self:
+        """Agree on one key with each of the two others; see `Server.join`.
+
+        Whatever the one before says is its key: a key that it does not use itself shows in its proofs.
+        """
+        place = names.index(party.role)
+        own = party.secret("correlated randomness", prf.KEY_BYTES)
+        me = cls(
+            party, ring, (own, own), Choices(), place, kernels,
+            servers=names, ledger=Ledger(place), patience=patience,
+        )  # fmt: skip
+        with party.channel("keys"):
+            me.send(place + 2, own)
+            following = await me.recv(place + 1)
+        if not (isinstance(following, bytes) and len(following) == prf.KEY_BYTES):
+            await me.refuse("a key")
+        object.__setattr__(me, "keys", (own, following))
+        return me
+
+    # Messages
+
+    async def refuse(self, what: str) -> NoReturn:
+        """Abort: something is not as an honest party would have it."""
+        await self.party.abort(f"{what} is not as it should be")
+
+    async def heard(self, source: int | str) -> Any:
+        """Return the next message of a party; abort where none comes in time."""
+        return await heard(self.party, source, self.patience)
+
+    async def recv(self, role: int) -> Any:
+        """Await the next message of the server in that role."""
+        return await self.heard(self.servers[self._place(role)])
+
+    async def bytes_from(self, source: int | str, shapes: Sequence[Shape]) -> list[Words]:
+        """Return arrays of bytes of those shapes, one message; abort where it is anything else."""
+        payload = await self.heard(source)
+        parts = [payload] if len(shapes) == 1 else payload
+        fits = isinstance(parts, list) and len(parts) == len(shapes)
+        if not fits or not all(
+            isinstance(part, np.ndarray) and part.dtype == BYTE and part.shape == shape
+            for part, shape in zip(parts, shapes, strict=True)
+        ):
+            await self.refuse(f"the form of a message of {source}")
+        return list(parts)
+
+    async def words(self, role: int, shape: Shape, *bits: int) -> list[Words]:
+        """Return arrays of words of one shape and of so many bits each, which came in one message."""
+        sizes = [(-(-math.prod(shape) * one // 8),) for one in bits]
+        parts = await self.bytes_from(self.servers[self._place(role)], sizes)
+        k = self.kernels
+        return [k.unpack(part, one, shape, self.word(one)) for part, one in zip(parts, bits, strict=True)]
+
+    async def planes(self, role: int, shape: Shape) -> Words:
+        """Return planes of bits."""
+        (found,) = await self.bytes_from(self.servers[self._place(role)], [shape])
+        return found
+
+    def say(self, role: int, words: Sequence[Words], *bits: int) -> None:
+        """Send arrays of words, of so many bits each, in one message."""
+        self.send(role, *(self.kernels.pack(one, size) for one, size in zip(words, bits, strict=True)))
+
+    @staticmethod
+    def word(bits: int) -> np.dtype[Any]:
+        """Return the word type of values mod 2^bits."""
+        return np.dtype(np.uint32 if bits <= 32 else np.uint64)
+
+    # Claims
+
+    def claim(
+        self,
+        prover: int,
+        bits: int,
+        shape: Sequence[int],
+        *,
+        u: Callable[[], Sequence[Words]],
+        v: Callable[[], Sequence[Words]],
+        left: Callable[[], Words],
+        right: Callable[[], Words],
+    ) -> None:
+        """Note that Σ u · v = left + right mod 2^bits (0: of bits), which the server in a role proves.
+
+        Each is a function, called where this server knows it: u and `left` at role prover − 1, v and
+        `right` at role prover + 1, u and v at the prover.
+        """
+        place = self._place(prover)
+        part = self.ledger.part(place)
+        address = self.party.call(f"claim/{place}")
+        self.ledger.note(place, address, rows(part, bits, shape, u, v, left, right))
+
+    def claim_maps(self, prover: int, claim: Callable[[str], Bilinear]) -> None:
+        """Note a sum of bilinear maps that the server in a role proves."""
+        place = self._place(prover)
+        address = self.party.call(f"claim/{place}")
+        self.ledger.note(place, address, claim(self.ledger.part(place)))
+
+    def component(self, x: Share, j: int) -> Words:
+        """Return component j of a share, which this server must hold."""
+        held = (j - self.role) % 3
+        if held == 2:
+            raise AssertionError(f"server in role {self.role} does not hold component {j}")
+        return (x.a, x.b)[held]
+
+    def sharing(self, zero: Words | None, one: Words | None, two: Words | None) -> Share:
+        """Return a share of components, of which the third is not this server's to know."""
+        parts = (zero, one, two)
+        a, b = parts[self.role], parts[(self.role + 1) % 3]
+        if a is None or b is None:
+            raise AssertionError(f"server in role {self.role} lacks a component")
+        return Share(a, b)
