@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
+from typing import NamedTuple
 
 from analysis.costs.numbers import Number, greatest, part, plain
 from mpcsim import InputError
@@ -30,6 +31,22 @@ def _at_once(parties: int) -> Delay:
     return tuple(tuple(0 if i == j else None for j in range(parties)) for i in range(parties))
 
 
+class Claim(NamedTuple):
+    """Relations of one form that a server will have to prove.
+
+    Attributes:
+        prover: the server, or its role.
+        kind: "words", "bits" (count in bytes of planes) or "map".
+        count: relations; of a map, the length that a random combination of its relations leaves.
+        terms: products in each.
+    """
+
+    prover: int
+    kind: str
+    count: Number
+    terms: Number
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a step costs servers, or the roles of a construction.
@@ -37,10 +54,12 @@ class Cost:
     Attributes:
         sent: payload bytes that each sends.
         delay: longest chains of messages, [to][from]; without it, nobody waits.
+        claims: what is left to prove, of families that prove what they send.
     """
 
     sent: tuple[Number, ...] = (0,) * SERVERS
     delay: Delay = ()
+    claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.delay:
@@ -59,7 +78,7 @@ class Cost:
         delay = [list(row) for row in _at_once(parties)]
         for to, row in enumerate(self.delay):
             delay[to][:found] = row
-        return Cost((*self.sent, *[0] * (parties - found)), tuple(map(tuple, delay)))
+        return Cost((*self.sent, *[0] * (parties - found)), tuple(map(tuple, delay)), self.claims)
 
     @property
     def bytes(self) -> Number:
@@ -77,7 +96,8 @@ class Cost:
         parties = len(self.sent)
         place = [(i - t) % parties for i in range(parties)]
         sent = tuple(self.sent[i] for i in place)
-        return Cost(sent, tuple(tuple(self.delay[i][j] for j in place) for i in place))
+        claims = tuple(one._replace(prover=(one.prover + t) % parties) for one in self.claims)
+        return Cost(sent, tuple(tuple(self.delay[i][j] for j in place) for i in place), claims)
 
     def after(self, depths: Sequence[int]) -> tuple[int, ...]:
         """Return the depths of the servers at the end, given those at the start."""
@@ -173,7 +193,7 @@ def _then(first: Cost, second: Cost) -> Cost:
         tuple(_longest(row, [line[j] for line in first.delay]) for j in range(len(first.sent)))
         for row in second.delay
     )
-    return Cost(_added(first, second), delay)
+    return Cost(_added(first, second), delay, first.claims + second.claims)
 
 
 def _longest(later: Sequence[Number | None], earlier: Sequence[Number | None]) -> Number | None:
@@ -193,7 +213,7 @@ def _beside(one: Cost, other: Cost) -> Cost:
         tuple(_later(a, b) for a, b in zip(*rows, strict=True))
         for rows in zip(one.delay, other.delay, strict=True)
     )
-    return Cost(_added(one, other), delay)
+    return Cost(_added(one, other), delay, one.claims + other.claims)
 
 
 def _later(a: Number | None, b: Number | None) -> Number | None:

@@ -6,8 +6,6 @@ What the dealer sends is the phase `offline`, what the servers send is `online`.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from analysis.costs.algebra import Cost, sequence
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, one_hot_entries, packed, planes
@@ -24,11 +22,6 @@ def opening(setting: FamilySetting, online: Number, offline: Number | None = Non
     asked = offline is not None and setting.choice("dealing") == "on_demand"
     delay = ((0, 1, None), (1, 2 if asked else 0, reply), (None, 1 if asked else None, 0))
     return Cost((online, online, offline or 0), delay)
-
-
-def wider(setting: FamilySetting, bits: int) -> FamilySetting:
-    """Return the setting of a working ring."""
-    return replace(setting, l=max(setting.l, bits))
 
 
 def triple(setting: FamilySetting, x: Number, y: Number, out: Number) -> Cost:
@@ -54,11 +47,6 @@ def truncation(setting: FamilySetting, n: Number, shift: Number) -> Cost:
 def lift(setting: FamilySetting, n: Number, bits: int) -> Cost:
     """Price the same number in a ring of more bits."""
     return moved(setting, n, 0, bits) if bits > setting.l else NOTHING
-
-
-def fixed(setting: FamilySetting, n: Number, shift: Number) -> Cost:
-    """Price an elementwise product, rescaled."""
-    return sequence(triple(setting, n, n, n), truncation(setting, n, shift))
 
 
 def node(leaves: int, lowest: bool) -> tuple[int, int]:

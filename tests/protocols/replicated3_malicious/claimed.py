@@ -12,7 +12,6 @@ from protocols.family import Terms, bilinear
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
 from protocols.replicated3_malicious.sharings import Bilinear, Rows
 
-
 RING, CHOICES = Ring(), MaliciousChoices()
 
 

@@ -1,0 +1,9 @@
+"""Formulas of the family `replicated3_malicious`: what its steps send, and what they leave to prove.
+
+In flow the ring and the family's choices; out flow costs by server, with the claims that a proof is about.
+It may import `analysis.costs.written`, which prices the functions of all families.
+"""
+
+from analysis.costs.replicated3_malicious.catalogue import OPERATIONS
+
+__all__ = ["OPERATIONS"]

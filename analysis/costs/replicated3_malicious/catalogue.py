@@ -1,0 +1,155 @@
+"""Formulas by the names of the microbench, each with its source: what is sent before the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
+from analysis.costs.families import FamilySetting, Formula
+from analysis.costs.numbers import Number
+from analysis.costs.replicated3_malicious import steps
+from analysis.costs.written import Written
+
+_CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
+
+
+class Proven(Written):
+    """The functions over the steps of this family, whose roles rotate over thirds of a vector."""
+
+    def product(self, setting: FamilySetting, n: Number) -> Cost:
+        """Price products of two."""
+        return steps.product(n, setting.l)
+
+    def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
+        """Price the wraps of components that both their holders shift."""
+        return LOCAL if shift == 0 else rotated(lambda part: steps.wraps(part, setting.l, shift), n)
+
+    def lift(self, setting: FamilySetting, n: Number, bits: int) -> Cost:
+        """Price the wraps of components."""
+        if bits <= setting.l:
+            return LOCAL
+        return rotated(lambda part: steps.wraps(part, setting.l, bits - setting.l), n)
+
+    def sign(self, setting: FamilySetting, n: Number, bits: Number) -> Cost:
+        """Price a comparison by a tree."""
+        return rotated(lambda part: steps.sign(part, bits), n)
+
+    def numbers(self, setting: FamilySetting, n: Number, rows: int = 1) -> Cost:
+        """Price bits as numbers."""
+        return rotated(lambda part: steps.number(part, setting.l), rows * n)
+
+    def select(self, setting: FamilySetting, n: Number, known: int = 0) -> Cost:
+        """Price a bit times a number."""
+        return rotated(lambda part: steps.select(part, setting.l), n)
+
+    def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Price a tournament, each third from end to end in its rotation."""
+        return rotated(lambda part: tournament(part, entries, setting.V + 1, setting.l), n)
+
+
+WRITTEN = Proven()
+
+
+def tournament(n: Number, entries: int, compared: int, bits: Number) -> Cost:
+    """Pairs compete, in one rotation: a sign, then a selection of the difference."""
+    levels = []
+    while entries > 1:
+        pairs = entries // 2 * n
+        levels += [steps.sign(pairs, compared), steps.select(pairs, bits)]
+        entries -= entries // 2
+    return sequence(*levels)
+
+
+def argmax(setting: FamilySetting, n: Number, entries: int) -> Cost:
+    """Price a tournament of values and places, whose levels are joined."""
+    levels = []
+    while entries > 1:
+        pairs = entries // 2 * n
+        gap = WRITTEN.select(setting, pairs)
+        chosen = together(gap, gap) if entries > 2 else gap
+        levels += [WRITTEN.sign(setting, pairs, setting.V + 1), chosen]
+        entries -= entries // 2
+    return sequence(*levels)
+
+
+def relu(setting: FamilySetting, n: Number) -> Cost:
+    """Price a sign and a selection, in one rotation."""
+    return rotated(lambda part: sequence(steps.sign(part, setting.V), steps.select(part, setting.l)), n)
+
+
+def compare(setting: FamilySetting, n: Number) -> Cost:
+    """Price a sign and the bit as a number, in one rotation."""
+    return rotated(lambda part: sequence(steps.sign(part, setting.V + 1), steps.number(part, setting.l)), n)
+
+
+def _cut(setting: FamilySetting, product: Cost, n: Number) -> Cost:
+    return sequence(product, WRITTEN.truncation(setting, n, setting.f))
+
+
+def _product(
+    outputs: Callable[[Number], Number], inner: Callable[[Number], Number] | None = None, terms: int = 2
+) -> Callable[[FamilySetting, Number], Cost]:
+    """Return the formula of a fixed-point product: elementwise sums, or a map of that inner side."""
+
+    def cost(setting: FamilySetting, n: Number) -> Cost:
+        count = outputs(n)
+        sent = (
+            steps.product(count, setting.l, terms)
+            if inner is None
+            else steps.mapped(count, setting.l, [2 * inner(n)])
+        )
+        return _cut(setting, sent, count)
+
+    return cost
+
+
+def _reveal(setting: FamilySetting, n: Number) -> Cost:
+    return sequence(steps.compared(), steps.opened(n, setting.l))
+
+
+def _specific(
+    cost: Callable[[FamilySetting, Number], Cost], source: str, depends: tuple[str, ...]
+) -> Formula:
+    """Return a formula that holds for a ring in numbers: digits and plans are whole numbers."""
+    return Formula(cost, source, depends, general=False)
+
+
+_ARAKI = "Araki et al. 2016; Boyle et al. 2019"
+_DEALT = "malicious.md#truncation-by-dealing"
+_SIGN = "malicious.md#comparison"
+_ALL = "malicious.md; docs/constructions.md#accuracy"
+_RING, _VALUE, _CUT, _WHOLE = ("l",), ("l", "V"), ("l", "f"), ("l", "f", "V")
+
+OPERATIONS = {
+    "reveal": Formula(_reveal, "malicious.md#edges", _RING),
+    "mul": Formula(lambda s, n: steps.product(n, s.l), _ARAKI, _RING),
+    "mul_fixed": _specific(_product(lambda n: n), _DEALT, _CUT),
+    "dot": _specific(_product(lambda n: n, terms=2 * _CLASSES), _DEALT, _CUT),
+    "matmul": _specific(_product(lambda n: n**2, lambda n: n), _DEALT, _CUT),
+    "conv2d": _specific(
+        _product(lambda n: n**2 * _FILTERS, lambda n: _TAPS * _CHANNELS), _DEALT, _CUT
+    ),
+    "avgpool": _specific(lambda s, n: WRITTEN.truncation(s, n, 2), _DEALT, _CUT),
+    "trunc_exact": _specific(WRITTEN.exact_truncation, _SIGN, _WHOLE),
+    "compare": _specific(compare, _SIGN, _VALUE),
+    "equal": _specific(WRITTEN.equal, _SIGN, _VALUE),
+    "a2b": _specific(lambda s, n: rotated(lambda part: steps.all_bits(part, s.l), n), _SIGN, _RING),
+    "b2a": _specific(
+        lambda s, n: rotated(lambda part: steps.numbers_of_bits(part, s.l), n),
+        "malicious.md#conversions", _RING,
+    ),
+    "inject": Formula(lambda s, n: WRITTEN.select(s, n), "malicious.md#selection", _RING),
+    "select": Formula(lambda s, n: WRITTEN.select(s, n), "malicious.md#selection", _RING),
+    "relu": _specific(relu, _SIGN, _VALUE),
+    "maxpool": _specific(lambda s, n: WRITTEN.largest(s, n, 4), _SIGN, _VALUE),
+    "max": _specific(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _SIGN, _VALUE),
+    "argmax": _specific(lambda s, n: argmax(s, n, _CLASSES), _SIGN, _VALUE),
+    "div": _specific(WRITTEN.divide, _ALL, _WHOLE),
+    "reciprocal": _specific(WRITTEN.reciprocal, _ALL, _WHOLE),
+    "exp": _specific(WRITTEN.exponential, _ALL, _WHOLE),
+    "log": _specific(WRITTEN.logarithm, _ALL, _WHOLE),
+    "sqrt": _specific(lambda s, n: WRITTEN.root(s, n, "sqrt"), _ALL, _WHOLE),
+    "rsqrt": _specific(lambda s, n: WRITTEN.root(s, n, "rsqrt"), _ALL, _WHOLE),
+    "sigmoid": _specific(WRITTEN.sigmoid, _ALL, _WHOLE),
+    "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, _CLASSES), _ALL, _WHOLE),
+}  # fmt: skip
