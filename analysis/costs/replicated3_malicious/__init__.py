@@ -5,5 +5,6 @@ It may import `analysis.costs.written`, which prices the functions of all famili
 """
 
 from analysis.costs.replicated3_malicious.catalogue import OPERATIONS
+from analysis.costs.replicated3_malicious.network import network
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "network"]

@@ -44,7 +44,7 @@ def crossed_bits(n: Number, count: Number) -> Cost:
 
 
 def ands(n: Number, count: Number) -> Cost:
-    """A layer of ANDs: each server sends its summands to the one before, and proves them."""
+    """Price a layer of ANDs: each server sends its summands to the one before, and proves them."""
     size = planes(count, n)
     return claiming(to_the_one_before(size), *everybody("bits", size, 2))
 
@@ -89,13 +89,13 @@ def all_bits(n: Number, bits: int) -> Cost:
 
 
 def select(n: Number, bits: Number) -> Cost:
-    """A bit times a number mod 2^bits: β and βv are dealt, v − 2βv and β are crossed."""
+    """Price a bit times a number mod 2^bits: β and βv are dealt, v − 2βv and β are crossed."""
     deal = dealt(2 * packed(n, bits), Claim(0, "words", n, 1), Claim(0, "words", n, 2))
     return sequence(deal, crossed(n, bits, 2))
 
 
 def number(n: Number, bits: Number) -> Cost:
-    """A bit as a number mod 2^bits: β is dealt, and crossed with c."""
+    """Price a bit as a number mod 2^bits: β is dealt, and crossed with c."""
     return sequence(dealt(packed(n, bits), Claim(0, "words", n, 1)), crossed(n, bits, 1))
 
 
@@ -126,7 +126,7 @@ def product(n: Number, bits: Number, terms: Number = 2) -> Cost:
 
 
 def mapped(n: Number, bits: Number, lengths: Sequence[Number]) -> Cost:
-    """Price a layer of n outputs; a random combination of them is as long as the inner sides of its maps."""
+    """Price a layer of n outputs; a random combination of them is as long as its maps' inner sides."""
     claims = [one for length in lengths for one in everybody("map", length, 1)]
     return claiming(to_the_one_before(packed(n, bits)), *claims)
 

@@ -1,7 +1,7 @@
 """ReLU, the largest of several, and a linear layer's sums through both, on as few bits as values take.
 
 A layer's sums are shared mod 2^(k + f), k = value_bits + 1; both holders of a component round it, and what
-wraps is a multiple of 2^k. Values stay mod 2^k to the end, where what is left is lifted to the ring. Each
+wraps is a multiple of 2^k. Values stay mod 2^k until what is left of them is lifted to the ring. Each
 third of a vector goes from end to end in its own rotation of the roles: role 0 deals for the next step
 while the others finish the last.
 """
@@ -94,8 +94,10 @@ async def pool_and_relu_of_sum(
     Args:
         spans: names to attribute to: the sum, pooling, ReLU.
 
-    Rounds: 1, a comparison and a selection a level of the pooling and for ReLU, 2 for the lift, less what
-    role 0 deals ahead.
+    ReLU's sign is found beside the lift: a selection on all bits of the ring costs less than a round more.
+
+    Rounds: 1, a comparison and a selection a level of the pooling and for ReLU, less what role 0 deals
+    ahead; without ReLU 2 for the lift.
     """
     ring = server.ring
     bits, f = ring.value_bits + 1, ring.fraction_bits
@@ -113,10 +115,12 @@ async def pool_and_relu_of_sum(
             with server.party.span(spans[1], "max pooling"):
                 x = (await largest(server, x, bits)).reshape(1, -1)
         with server.party.span(spans[2], "relu" if relu else "lift"):
-            y = x[0]
-            if relu:
-                y = await positive(server, y, bits, ring.value_bits)
-            return await lift_third(server, y, bits)
+            if not relu:
+                return await lift_third(server, x[0], bits)
+            y, negative = await server.party.gather(
+                lift_third(server, x[0], bits), sign(server, x[0], ring.value_bits)
+            )
+            return await select(server, opposite(server, negative), y, ring.bits)
 
     return (await joined(server, third, entries.shape[1], lambda part: (entries[:, part],))).reshape(*shape)
 

@@ -1,18 +1,22 @@
 """Runs of the family whose ledgers are kept, and an oracle that checks claims in plain integers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mpcsim import simulate
+from mpcsim import Run, simulate
 from protocols import kernels
 from protocols.domains import Ring
 from protocols.family import Terms, bilinear
+from protocols.functions import equal, less_than, multiply, multiply_fixed, relu, truncate_exact
+from protocols.layers import max_pool
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
 from protocols.replicated3_malicious.sharings import Bilinear, Rows
 
 RING, CHOICES = Ring(), MaliciousChoices()
+RINGS = [RING, Ring(32, 8, 20), Ring(37, 5, 24), Ring(12, 2, 7)]
 
 
 class Kept(ReplicatedMalicious):
@@ -125,3 +129,108 @@ def _maps(own: Bilinear, left: Bilinear, right: Bilinear) -> int:
     rest = total - left.t - right.t
     assert not np.any(rest << np.uint64(64 - own.bits))
     return int(np.prod(own.shape))
+
+
+def places(run: Run) -> Iterator[tuple[int, int, int]]:
+    """Yield sender, receiver and number on the link of every message between servers."""
+    for source in range(3):
+        for to in range(3):
+            if source != to:
+                count = run.links[source, to].messages if (source, to) in run.links else 0
+                yield from ((source, to, number) for number in range(count))
+
+
+# Programs
+
+
+@dataclass(frozen=True)
+class Program:
+    """A small run of one operation, and what comes out of it."""
+
+    run: Callable[..., Any]
+    inputs: Callable[[np.random.Generator, int], list[Any]]
+    want: Callable[..., Any]
+    units: float = 0.0
+    shape: Callable[[int], tuple[int, ...]] = lambda size: (size,)
+
+
+def _vectors(count: int) -> Callable[[np.random.Generator, int], list[Any]]:
+    return lambda rng, size: [rng.integers(-7, 8, size) for _ in range(count)]
+
+
+def _scaled(ring: Ring, x: Any) -> Any:
+    return x / 2.0**ring.fraction_bits
+
+
+async def _dot(me: Any, x: Any, y: Any) -> Any:
+    return await multiply_fixed(me, me.stack([x, y], 1), me.stack([y, y], 1), kind="dot")
+
+
+async def _matmul(me: Any, x: Any, y: Any) -> Any:
+    column, row = me.reshape(x, (-1, 1)), me.reshape(y, (1, -1))
+    return await multiply(me, *(await _both(me, column, row)))
+
+
+async def _both(me: Any, column: Any, row: Any) -> Any:
+    found = await multiply_fixed(me, column, row, 0, kind="matmul")
+    return found, me.public(me.ring.encode_integers(np.ones(found.shape)))
+
+
+async def _conv(me: Any, x: Any, w: Any) -> Any:
+    z = await me.product("conv2d", x, w, (1, 1), ((1, 1), (1, 1)))
+    return await me.close(me.bias(z, me.cut(x, (slice(None), slice(None), slice(None), slice(0, 2))), 0), 0)
+
+
+def _convolved(ring: Ring, x: Any, w: Any) -> Any:
+    wide = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    rows, columns = x.shape[1:3]
+    total = sum(wide[:, i : i + rows, j : j + columns] @ w[i, j] for i in range(3) for j in range(3))
+    return total + x[..., :2]
+
+
+async def _bits(me: Any, x: Any) -> Any:
+    return await me.compose(await me.decompose(x))
+
+
+async def _algebra(me: Any, x: Any, y: Any) -> Any:
+    b, c = await me.negative(x), await me.negative(y)
+    both = await me.both(b, me.opposite(c))
+    return me.add(await me.to_value(me.xor(both, c)), await me.select(both, y))
+
+
+async def _widened(me: Any, x: Any) -> Any:
+    wide = me.widened(min(64, me.ring.bits + 8))
+    return me.narrow(await me.widen(x, wide), wide)
+
+
+async def _pool(me: Any, x: Any, y: Any) -> Any:
+    return me.reshape(await max_pool(me, me.reshape(me.stack([x, y]), (1, 2, -1, 1)), (2, 1)), (-1,))
+
+
+PROGRAMS = {
+    "multiply": Program(multiply, _vectors(2), lambda ring, x, y: x * y),
+    "multiply_fixed": Program(multiply_fixed, _vectors(2), lambda ring, x, y: _scaled(ring, x * y), 1.5),
+    "dot": Program(_dot, _vectors(2), lambda ring, x, y: _scaled(ring, x * y + y * y), 1.5),
+    "matmul": Program(
+        _matmul, _vectors(2), lambda ring, x, y: x[:, None] * y, shape=lambda size: (size, size)
+    ),
+    "conv2d": Program(
+        _conv,
+        lambda rng, size: [rng.integers(-1, 2, (1, 2, size, 3)), rng.integers(-1, 2, (3, 3, 3, 2))],
+        _convolved,
+        shape=lambda size: (1, 2, size, 2),
+    ),
+    "relu": Program(relu, _vectors(1), lambda ring, x: np.maximum(x, 0)),
+    "less_than": Program(less_than, _vectors(2), lambda ring, x, y: x < y),
+    "equal": Program(equal, _vectors(2), lambda ring, x, y: x == y),
+    "truncate_exact": Program(truncate_exact, _vectors(1), lambda ring, x: np.floor(_scaled(ring, x)), 0),
+    "bits": Program(_bits, _vectors(1), lambda ring, x: x),
+    "algebra": Program(
+        _algebra,
+        _vectors(2),
+        lambda ring, x, y: (((x < 0) & (y >= 0)) ^ (y < 0)) + np.where((x < 0) & (y >= 0), y, 0),
+    ),
+    "widened": Program(_widened, _vectors(1), lambda ring, x: x),
+    "max_pool": Program(_pool, _vectors(2), lambda ring, x, y: np.maximum(x, y)),
+}
+"""What every message of is tampered with."""

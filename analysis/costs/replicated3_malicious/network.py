@@ -1,0 +1,186 @@
+"""Formulas of a private inference: each layer's spans, the verification, and the clients' parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from analysis.costs import symbolic
+from analysis.costs.algebra import LOCAL, Cost, sequence, together
+from analysis.costs.families import FamilySetting, SpanCost
+from analysis.costs.numbers import Number, packed, part
+from analysis.costs.replicated3 import Setting, layers, operations, precision
+from analysis.costs.replicated3_malicious import catalogue, steps
+from analysis.costs.replicated3_malicious.catalogue import WRITTEN
+from scenarios.clear import windows
+from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+
+_SUMS = "malicious.md#sums-of-layers"
+_SIGN = "malicious.md#comparison"
+
+
+def blocks(plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
+    """Return the blocks of a network: sums of linear layers run through pooling and ReLU, pooling first."""
+    readers: dict[int, list[LayerPlan]] = {plan.index: [] for plan in plans}
+    for plan in plans:
+        for source in plan.sources:
+            readers.setdefault(source, []).append(plan)
+    found: list[layers.Block] = []
+    joined: set[int] = set()
+    waiting: dict[int, LayerPlan] = {}
+    for plan in plans:
+        following = readers[plan.index][0] if len(readers[plan.index]) == 1 else None
+        if plan.index in joined:
+            continue
+        if isinstance(plan.layer, Conv2D | Dense):
+            if not plan.relu and following and isinstance(following.layer, Add):
+                waiting[plan.index] = plan
+                found.append(_block(plan, images, lambda setting, n: LOCAL, "local"))
+                continue
+            linear = [plan]
+        else:
+            linear = [waiting[source] for source in plan.sources if source in waiting]
+        if linear:
+            pooling = following if following and layers.joins(following) else None
+            joined |= {pooling.index} if pooling else set()
+            found.append(_sums(plan, linear, pooling, images))
+        else:
+            found += _other(plan, images)
+    return found
+
+
+def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
+    """Return the blocks of a layer that reads shares and is not linear."""
+    if isinstance(plan.layer, MaxPooling2D):
+        entries = math.prod(plan.window)
+        return [_block(plan, images, lambda s, n: WRITTEN.largest(s, n, entries), _SIGN)]
+    if isinstance(plan.layer, AveragePooling2D):
+        counts = set(map(int, windows.counts(plan).flat))
+
+        def mean(setting: FamilySetting, n: Number) -> Cost:
+            return WRITTEN.truncation(setting, n, _mean_shift(setting, counts))
+
+        return [_block(plan, images, mean, "sums × 1/count")]
+    if isinstance(plan.layer, Add):
+        found = [_block(plan, images, lambda setting, n: LOCAL, "local")]
+        if plan.relu:
+            found.append(_block(plan, images, catalogue.relu, _SIGN, f"{plan.name}.relu"))
+        return found
+    return []
+
+
+def _mean_shift(setting: FamilySetting, counts: set[int]) -> int:
+    """Return the bits that a mean is cut by: its factor alone decides, within the ring."""
+    plain = Setting(l=setting.l, f=setting.f, V=setting.V)
+    return precision.mean(plain, counts).after
+
+
+def _block(
+    plan: LayerPlan,
+    images: int,
+    cost: Callable[[FamilySetting, Number], Cost],
+    source: str,
+    name: str | None = None,
+) -> layers.Block:
+    """Return a block of one span."""
+    return _of_one(name or plan.name, cost, images * math.prod(plan.output), source)
+
+
+def _of_one(
+    name: str, cost: Callable[[FamilySetting, Number], Cost], outputs: int, source: str
+) -> layers.Block:
+    """Return a block of one span by its name."""
+
+    def build(setting: Any, n: Number) -> list[layers.Stages]:
+        return [[(name, cost(setting, n))]]
+
+    return layers.Block(build, outputs, {name: source}, {})
+
+
+def _sums(
+    plan: LayerPlan, linear: Sequence[LayerPlan], pooling: LayerPlan | None, images: int
+) -> layers.Block:
+    """Return the block of sums of products and of what follows them."""
+    last = pooling or plan
+    entries = math.prod(last.window) if pooling else 1
+    every = images * math.prod(plan.output)
+    lengths = [2 * math.prod(one.kernel[:-1]) for one in linear if one.kernel is not None]
+    spans = (plan.name, last.name, f"{plan.name}.relu")
+    if pooling is None and not plan.relu:
+
+        def cut(setting: FamilySetting, n: Number) -> Cost:
+            return sequence(steps.mapped(n, setting.l, lengths), WRITTEN.truncation(setting, n, setting.f))
+
+        return _block(plan, images, cut, _SUMS)
+
+    def third(setting: FamilySetting, n: Number, sums: Cost) -> layers.Stages:
+        k = setting.V + 1
+        lift = steps.wraps(n, k, setting.l - k) if setting.l > k else LOCAL
+        stages = [(spans[0], sums)]
+        if entries > 1:
+            stages.append((spans[1], catalogue.tournament(n, entries, k, k)))
+        if not plan.relu:
+            return [*stages, (spans[2], lift)]
+        signed = together(lift, steps.sign(n, setting.V))
+        return [*stages, (spans[2], sequence(signed, steps.select(n, setting.l)))]
+
+    def build(setting: Any, n: Number) -> list[layers.Stages]:
+        """Return the thirds; the sums, which are sent together, belong to the first."""
+        count = every if n == images * math.prod(last.output) else entries * n
+        sums = steps.mapped(count, setting.V + 1 + setting.f, lengths)
+        silent = replace(sums, sent=(0, 0, 0), claims=())
+        sizes = [part(n, t, 3) for t in range(3)]
+        filled = [t for t, size in enumerate(sizes) if size != 0]
+        return [
+            [
+                (name, cost if name == spans[0] else cost.cast(t))
+                for name, cost in third(setting, sizes[t], sums if t == filled[0] else silent)
+            ]
+            for t in filled
+        ]
+
+    sources = dict.fromkeys(spans, _SIGN) | {spans[0]: _SUMS}
+    return layers.Block(build, images * math.prod(last.output), sources, {})
+
+
+def network(
+    setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
+) -> dict[str, SpanCost]:
+    """Return what each span sends, by server, hospital and owner."""
+    classes = plans[-1].output[0]
+    chains = {size: blocks(plans, size) for size in set(batches)}
+    if in_classes:
+        largest = partial(catalogue.argmax, entries=classes)
+        for size, chain in chains.items():
+            chain.append(_of_one("argmax", largest, size, "tournament with places"))
+    spans, whole = layers.follow_batches(setting, [chains[size] for size in batches])  # type: ignore[arg-type]  # blocks of this family
+    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    plain = Setting(l=setting.l)
+    hospital = sum(sum(operations.client_input(plain, (size, *plans[0].input))) for size in batches)
+    owner = sum(sum(operations.client_input(plain, shape)) for shape in weights)
+    found = {"sharing": SpanCost(1, (*[steps.KEY] * 3, hospital, owner), "1", _ARRAYS, _ARAKI)}
+    if len(batches) > 1:
+        one = spans["waiting"]
+        found["waiting"] = SpanCost(one.rounds, tuple(one.sent), _WAITING, "0", "flow shop")
+    for block in chains[batches[-1]]:
+        written = layers.formulas(setting, block, symbolic.n)  # type: ignore[arg-type]  # a block of this family
+        for name, source in block.sources.items():
+            if name in spans:
+                one, (rounds, size) = spans[name], written[name]
+                text = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
+                size_text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
+                found[name] = SpanCost(one.rounds, tuple(one.sent), text, size_text, source)
+    layers_text = "sum of the layers"
+    found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), layers_text, layers_text, "layers")
+    shown = sum(batches) * (1 if in_classes else classes)
+    size = packed(shown, setting.l) + steps.DIGEST
+    found["reveal"] = SpanCost(1, (size,) * 3, "1", "3·(⌈l·n/8⌉ + 32)", "malicious.md#edges")
+    return found
+
+
+_ARAKI = "Araki et al. 2016; PRF seeds"
+_ARRAYS = "3·16 + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"
+_WAITING = "(batches − 1)·max r_s over stages s, of the last batch"
