@@ -6,9 +6,10 @@ Whatever is sent is known to two servers: one sends it, the other vouches for it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -17,9 +18,10 @@ from mpcsim.units import parse_time
 from protocols.domains import Words, word_type
 from protocols.family import NO_PADDING, Family, Kind, Padding, Security, Shape, Terms
 from protocols.functions import check_room
+from protocols.replicated4 import bits as boolean
 from protocols.replicated4 import products, sharing
 from protocols.replicated4.seat import Seat
-from protocols.replicated4.sharing import Share, Sum
+from protocols.replicated4.sharing import Bits, Share, Sum, half
 
 
 class Replicated4Choices(BaseModel):
@@ -27,6 +29,9 @@ class Replicated4Choices(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    radix: Annotated[int, Field(strict=True, ge=1, le=8)] = Field(
+        default=4, description="bits of a digit in a comparison: fewer rounds, and with many more bytes"
+    )
     patience: str = Field(
         default="",
         description='how long a party waits for a message before it aborts, such as "5 s"; empty: for ever',
@@ -165,6 +170,53 @@ class Replicated4(Family):
         """Return the value as terms."""
         return products.as_sum(self.seat, x)
 
+    # Bits
+
+    async def negative(self, x: Share, bits: int | None = None) -> Bits:
+        """Return signs; see `bits.sign`."""
+        width = bits or self.ring.value_bits
+        return await boolean.sign(self.seat, half(self.seat, x.parts), width, self.choices.radix)
+
+    async def select(self, bit: Bits, x: Share) -> Share:
+        """Return bit · x; see `bits.select`."""
+        return await boolean.select(self.seat, bit, x)
+
+    def xor(self, bit: Bits, other: Bits) -> Bits:
+        """Return the exclusive or of the halves."""
+        return replace(bit, plane=self.kernels.xor(bit.plane, other.plane))
+
+    def opposite(self, bit: Bits) -> Bits:
+        """Return 1 − bit."""
+        return boolean.opposite(self.seat, bit)
+
+    async def both(self, bit: Bits, other: Bits) -> Bits:
+        """Return the conjunction; see `bits.conjunction`."""
+        return await boolean.conjunction(self.seat, bit, other)
+
+    async def to_value(self, bit: Bits) -> Share:
+        """Return the integers; see `bits.numbers`."""
+        return await boolean.numbers(self.seat, bit)
+
+    async def from_value(self, x: Share) -> Bits:
+        """Return the lowest bits of the halves; no message."""
+        mine = half(self.seat, x.parts).reshape(-1)
+        return Bits(x.shape, self.kernels.bit_planes(mine, 0, 1))
+
+    async def decompose(self, x: Share) -> Any:
+        """Return all bits; see `bits.decompose`."""
+        return x.shape, await boolean.decompose(self.seat, half(self.seat, x.parts).reshape(-1))
+
+    def pick(self, bits: Any, place: int) -> Bits:
+        """Return a plane."""
+        shape, planes = bits
+        return Bits(shape, planes[place].reshape(1, -1))
+
+    async def compose(self, bits: Any) -> Share:
+        """Return the numbers; see `bits.compose`."""
+        shape, planes = bits
+        found = await boolean.compose(self.seat, planes, math.prod(shape))
+        return found.apply(lambda part: part.reshape(shape))
+
     # Precision
 
     def widened(self, bits: int) -> Self:
@@ -179,7 +231,7 @@ class Replicated4(Family):
         """Return the same numbers in a wider ring; see `products.shifted`, by nothing."""
         if wide.ring.bits <= self.ring.bits:
             return x
-        return await products.shifted(self.seat, sharing.half(self.seat, x.parts), 0, wide.ring)
+        return await products.shifted(self.seat, half(self.seat, x.parts), 0, wide.ring)
 
     def narrow(self, x: Share, wide: Self) -> Share:
         """Return the lower bits of the components."""

@@ -10,7 +10,7 @@ starts one, so that all servers send alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -127,7 +127,7 @@ def _packed(me: Seat, joint: Joint, piece: _Piece, rest: Words) -> Words:
     return packed
 
 
-def _steps(joint: Joint, piece: _Piece, rows: Sequence[Any]) -> Iterator[tuple[Any, int]]:
+def _steps(joint: Joint, piece: _Piece, rows: Iterable[Any]) -> Iterator[tuple[Any, int]]:
     """Yield the rows of a piece of stairs with their bits."""
     for number, row in enumerate(rows):
         yield row, joint.bits - piece.first - number
@@ -155,7 +155,8 @@ def _unpacked(me: Seat, joint: Joint, piece: _Piece, payload: Any) -> Words:
     if joint.kind == "planes":
         if payload.shape != shape or payload.dtype != BYTE:
             raise ValueError(f"planes: {payload.shape} does not fit, {shape} does")
-        return payload
+        planes: Words = payload
+        return planes
     first, rows, n = 0, [], joint.shape[1]
     for _, width in _steps(joint, piece, range(piece.count)):
         size = k.pack(k.zeros((n,), joint.dtype), width).size

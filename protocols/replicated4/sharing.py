@@ -180,8 +180,8 @@ async def _outvoted(party: Party, sent: Sequence[Any], read: Callable[[Any], Wor
             try:
                 return read(words)
             except (ValueError, TypeError) as error:  # two holders may have agreed on it only if honest
-                await party.abort(f"two servers agree on what cannot be read: {error}")
-    await party.abort("no two of three servers agree on what is shown")
+                return await party.abort(f"two servers agree on what cannot be read: {error}")
+    return await party.abort("no two of three servers agree on what is shown")
 
 
 # Between the servers
