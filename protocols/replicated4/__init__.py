@@ -1,4 +1,4 @@
-"""The family `replicated4`: four servers on 3-out-of-4 replicated sharing, one of them malicious, with abort.
+"""The family `replicated4`: four servers on 3-out-of-4 replicated sharing, one of them malicious.
 
 In flow clients' numbers as components; out flow components to clients. What one server sends another knows
 too: it keeps a digest, and all digests are compared before anything is shown. It may import

@@ -53,7 +53,8 @@ async def ands(me: Seat, x: Parts, y: Parts) -> Parts:
 async def last_ands(me: Seat, x: Parts, y: Parts) -> Words:
     """Return this couple's halves of the conjunctions of shared planes. Rounds: 1. Bits: 4 an AND."""
     found = terms(me, me.kernels.and_, me.planes, x, y)
-    return me.kernels.xor(found.own, plane_half(me, await crossed_planes(me, found.crossed)))  # type: ignore[no-any-return]
+    words: Words = me.kernels.xor(found.own, plane_half(me, await crossed_planes(me, found.crossed)))
+    return words
 
 
 def plane_half(me: Seat, x: Parts) -> Words:
@@ -103,7 +104,7 @@ def _widths(bits: int, radix: int) -> list[int]:
 
 
 async def digits(me: Seat, flat: Words, widths: Sequence[int]) -> tuple[Parts, Parts]:
-    """Return shares of planes: where each digit's sum carries, and, but of the lowest, where it passes on."""
+    """Return shares of planes: where sums of digits carry, and, but of the lowest, where they pass on."""
     k, low, vectors = me.kernels, 0, []
     for width in widths:
         vectors.append(k.one_hot(k.bit_planes(flat, low, width), flat.size)[1:])
@@ -166,9 +167,9 @@ async def carry(me: Seat, generate: Parts, propagate: Parts) -> Words:
         lower = [2 * i for i in range(pairs)]
         high = cut(propagate, [i - 1 for i in upper])
         if count == 2:
-            return me.kernels.xor(
-                plane_half(me, cut(generate, upper)), await last_ands(me, high, cut(generate, lower))
-            )  # type: ignore[no-any-return]  # noqa: E501
+            passed = await last_ands(me, high, cut(generate, lower))
+            words: Words = me.kernels.xor(plane_half(me, cut(generate, upper)), passed)
+            return words
         joint = cut(high, slice(1, None))
         below = cut(propagate, [i - 1 for i in lower[1:]])
         found = await ands(me, joined(me, high, joint), joined(me, cut(generate, lower), below))
@@ -189,13 +190,13 @@ def bit_words(me: Seat, bit: Bits) -> Words:
 
 
 async def select(me: Seat, bit: Bits, x: Share) -> Share:
-    """Return bit · x, of one shape. With b = β + c − 2βc, u = βv and t = cw:
+    """Return bit · x, of one shape, by b = β + c − 2βc, and with u = βv and t = cw.
 
     b · x = u + t + (v − 2u) c + β (w − 2t), where v and w are shared already.
 
     Rounds: 2. Bits: 8l.
     """
-    k, ring = me.kernels, me.ring
+    k = me.kernels
     flat = {j: part.reshape(-1) for j, part in x.parts.items()}
     mine = bit_words(me, bit)
     (beta, c), (u, t) = await shared_words(me, mine, k.mul(mine, half(me, flat)))

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mpcsim import Party
-from mpcsim.units import parse_time
+from mpcsim.units import NANOSECONDS, parse_time
 from protocols.domains import Words, word_type
 from protocols.family import NO_PADDING, Family, Kind, Padding, Security, Shape, Terms
 from protocols.functions import check_room
@@ -44,9 +44,9 @@ class Replicated4Choices(BaseModel):
             raise ValueError('accepted is a time above zero, such as "5 s", or nothing')
         return text
 
-    def waits(self) -> str | None:
-        """Return the patience; None for ever."""
-        return self.patience or None
+    def waits(self) -> float | None:
+        """Return the patience in seconds; None for ever."""
+        return parse_time(self.patience) / NANOSECONDS if self.patience else None
 
 
 class Replicated4(Family):
@@ -144,7 +144,11 @@ class Replicated4(Family):
     # Computation
 
     def local(self, function: Callable[..., Words], *values: Any) -> Any:
-        """Return the function of every component, or of every term."""
+        """Return the function of every component, or of every term; a value among sums is its terms."""
+        if any(isinstance(one, Sum) for one in values):
+            values = tuple(
+                one if isinstance(one, Sum) else products.terms_of(self.seat, one) for one in values
+            )
         first, *others = values
         return first.apply(function, *others)
 
@@ -159,16 +163,13 @@ class Replicated4(Family):
         """Return terms; no message. See `products.product`."""
         return products.product(self.seat, kind, x, y, stride, padding)
 
-    async def close(self, z: Sum, shift: int | None = None) -> Share:
+    async def close(self, z: Sum | Share, shift: int | None = None) -> Share:
         """Return shares of the sum, cut; see `products.shared`, `products.shifted`."""
         by = self.ring.fraction_bits if shift is None else shift
         if by == 0:
-            return await products.shared(self.seat, z)
-        return await products.shifted(self.seat, await products.halved(self.seat, z), by, self.ring)
-
-    def as_sum(self, x: Share) -> Sum:
-        """Return the value as terms."""
-        return products.as_sum(self.seat, x)
+            return z if isinstance(z, Share) else await products.shared(self.seat, z)
+        mine = half(self.seat, z.parts) if isinstance(z, Share) else await products.halved(self.seat, z)
+        return await products.shifted(self.seat, mine, by, self.ring)
 
     # Bits
 

@@ -1,8 +1,8 @@
-"""Bilinear products, and what becomes of them: shares, halves of a number, numbers divided by a power of two.
+"""Bilinear products, and what becomes of them: shares, halves, quotients by a power of two.
 
-xy = (x_0 + x_1)(y_0 + y_1) + (x_2 + x_3)(y_2 + y_3) + Σ (x_i y_j + x_j y_i), i < 2 ≤ j: six terms, each known
-to a pair of servers. Source: Dalskov, Escudero, Keller 2021, §3.2, whose ten terms are added up where the
-same pair knows them.
+xy = (x_0 + x_1)(y_0 + y_1) + (x_2 + x_3)(y_2 + y_3) + Σ (x_i y_j + x_j y_i), i < 2 ≤ j: six terms, each
+known to a pair of servers. Source: Dalskov, Escudero, Keller 2021, §3.2, whose ten terms are added up where
+the same pair knows them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def product(me: Seat, kind: Kind, x: Share, y: Share, stride: tuple[int, int], p
     return terms(me, times, me.words, x.parts, y.parts)
 
 
-def as_sum(me: Seat, x: Share) -> Sum:
+def terms_of(me: Seat, x: Share) -> Sum:
     """Return a value as terms: the couples know all of it; no message."""
     zero = me.kernels.zeros(x.shape, me.ring.dtype)
     return Sum(half(me, x.parts), (zero, zero))

@@ -46,7 +46,7 @@ class Seat:
         common: a key of all four.
         names: roles of the servers.
         ledger: digests of what was sent jointly.
-        patience: how long it waits for a message; None for ever.
+        patience: seconds that it waits for a message; None for ever.
     """
 
     party: Party
@@ -57,11 +57,11 @@ class Seat:
     common: bytes
     names: tuple[str, ...]
     ledger: Ledger
-    patience: str | None = None
+    patience: float | None = None
 
     @classmethod
     async def join(
-        cls, party: Party, ring: Ring, kernels: ModuleType, names: tuple[str, ...], patience: str | None
+        cls, party: Party, ring: Ring, kernels: ModuleType, names: tuple[str, ...], patience: float | None
     ) -> Self:
         """Return the seat, keys set up: server i deals k_{i−1}, server 0 the common key too.
 
@@ -158,20 +158,23 @@ class Seat:
         """Return a server's message; abort where it is not to come."""
         return await heard(self.party, self.names[source], self.patience)
 
-    async def recv_if_any(self, source: int) -> Any:
-        """Return a server's message; None where it has aborted, or where patience ends."""
+    async def recv_if_any(self, source: int, steps: int = 1) -> Any:
+        """Return a server's message; None where it has aborted, or where patience ends.
+
+        An honest one may have waited for others `steps` − 1 times before it sent.
+        """
         try:
-            return await self.party.recv(self.names[source], self.patience)
+            return await self.party.recv(self.names[source], self.patience and steps * self.patience)
         except (PeerAborted, RecvTimeout):
             return None
 
 
-async def heard(party: Party, source: str, patience: str | None) -> Any:
+async def heard(party: Party, source: str, patience: float | None) -> Any:
     """Return a message, or abort once patience ends."""
     try:
         return await party.recv(source, patience)
     except RecvTimeout:
-        await party.abort(f"{source} sent nothing for {patience}")
+        await party.abort(f"{source} sent nothing for {patience:g} s")
 
 
 def _are_keys(found: Any, count: int) -> bool:

@@ -143,10 +143,19 @@ def show(me: Seat, x: Share, client: str) -> None:
 
 
 async def learn(
-    party: Party, ring: Ring, shape: Shape, kernels: ModuleType, names: Sequence[str], patience: str | None
+    party: Party,
+    ring: Ring,
+    shape: Shape,
+    kernels: ModuleType,
+    names: Sequence[str],
+    patience: float | None,
 ) -> Words:
-    """Return what the servers show to this client; of each component what two of three say."""
-    found = [await _told(party, name, patience) for name in names]
+    """Return what the servers show to this client; of each component what two of three say.
+
+    How long they compute it cannot know: it is patient with the last of the servers alone, who may have
+    waited for a cheat in each step of `settle`.
+    """
+    found = await _shown(party, names, patience)
     total: Words | None = None
     for j in range(4):
         sent = [found[(j + 3) % 4][0], found[(j + 2) % 4][1], found[(j + 1) % 4][2]]
@@ -156,13 +165,20 @@ async def learn(
     return total
 
 
-async def _told(party: Party, name: str, patience: str | None) -> Sequence[Any]:
-    """Return the three parts of a server's message; nothing where it has none."""
-    try:
-        found = await party.recv(name, patience)
-    except (PeerAborted, RecvTimeout):
-        found = None
-    return found if isinstance(found, list) and len(found) == 3 else (None, None, None)
+async def _shown(party: Party, names: Sequence[str], patience: float | None) -> list[Sequence[Any]]:
+    """Return the three parts of each server's message; nothing of one that has none."""
+    found: dict[int | str, Any] = {}
+    if patience is not None:
+        for source, message in await party.recv_quorum(names, len(names) - 1):
+            found[names[source]] = message
+    for name in names:
+        if name not in found:
+            try:
+                found[name] = await party.recv(name, patience and 7 * patience)
+            except (PeerAborted, RecvTimeout):
+                found[name] = None
+    told = [found[name] for name in names]
+    return [one if isinstance(one, list) and len(one) == 3 else (None, None, None) for one in told]
 
 
 async def _outvoted(party: Party, sent: Sequence[Any], read: Callable[[Any], Words]) -> Words:
@@ -199,7 +215,7 @@ async def reveal(me: Seat, x: Share) -> Words:
         to = (me.place + step) % 4
         packed = k.pack(x.parts[to], ring.bits)
         me.send(to, packed if step < 3 else digest(packed))
-    sent = [await me.recv_if_any((me.place - step) % 4) for step in (1, 2, 3)]
+    sent = [await me.recv_if_any((me.place - step) % 4, 4) for step in (1, 2, 3)]
     missing = await _outvoted(me.party, sent, lambda one: k.unpack(one, ring.bits, x.shape, ring.dtype))
     words = missing
     for part in x.parts.values():
@@ -222,12 +238,12 @@ async def settle(me: Seat) -> None:
     me.ledger.settled = True
     others = [(me.place + step) % 4 for step in (1, 2, 3)]
     with me.party.span("verification", "verification"):
-        told = await _exchanged(me, {to: me.ledger.told(to) for to in others})
+        told = await _exchanged(me, {to: me.ledger.told(to) for to in others}, 1)
         good = all(me.ledger.agrees(source, told[source]) for source in others)
         verdict = b"\1" if good else b"\0"
-        said = await _exchanged(me, dict.fromkeys(others, verdict)) | {me.place: verdict}
-        heard_said = bytes(said[j] == b"\1" for j in range(4))
-        echoes = await _exchanged(me, dict.fromkeys(others, heard_said))
+        said = await _exchanged(me, dict.fromkeys(others, verdict), 2) | {me.place: verdict}
+        heard_said = bytes(isinstance(said[j], bytes) and said[j] == b"\1" for j in range(4))
+        echoes = await _exchanged(me, dict.fromkeys(others, heard_said), 3)
         for j in range(4):
             votes = [heard_said[j]] * (3 if j == me.place else 1)
             votes += [_vote(echoes[one], j) for one in others if j not in (one, me.place)]
@@ -239,8 +255,8 @@ def _vote(echo: Any, j: int) -> int:
     return int(isinstance(echo, bytes) and len(echo) == 4 and echo[j] == 1)
 
 
-async def _exchanged(me: Seat, messages: dict[int, bytes]) -> dict[int, Any]:
+async def _exchanged(me: Seat, messages: dict[int, bytes], step: int) -> dict[int, Any]:
     """Send each other server a message, and return theirs; None of whom nothing is to come from."""
     for to, message in messages.items():
         me.send(to, message)
-    return {source: await me.recv_if_any(source) for source in messages}
+    return {source: await me.recv_if_any(source, step) for source in messages}

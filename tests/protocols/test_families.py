@@ -28,7 +28,13 @@ EXACT = {
     "group_sums", "group_max", "join",
 }  # fmt: skip
 ON_TABLES = ("shuffle", "sort", "topk", "group_sums", "group_max", "join")
-LACKS = {"plain": ON_TABLES, "dealer2": ON_TABLES, "replicated3": (), "replicated3_malicious": ON_TABLES}
+LACKS = {
+    "plain": ON_TABLES,
+    "dealer2": ON_TABLES,
+    "replicated3": (),
+    "replicated3_malicious": ON_TABLES,
+    "replicated4": ON_TABLES,
+}
 """What families do not offer, by name: no more, and no less."""
 TARGET = 4.0  # units 2^−f, relative to max(1, |result|)
 

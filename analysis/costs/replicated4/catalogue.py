@@ -4,42 +4,124 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.costs.algebra import Cost, sequence
+from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
 from analysis.costs.replicated4 import steps
+from analysis.costs.written import Written
 
-_FILTERS = 8
+_CLASSES, _FILTERS = 10, 8
 
-_FOUR = "Dalskov, Escudero, Keller 2021, §3"
+_PAIRS = "Dalskov, Escudero, Keller 2021, §3"
 _CUTTING = "Dalskov et al. 2021; constructions.md#four-servers"
+_BITS = "constructions.md#four-servers; Sklansky 1960"
+_PLACES = "constructions.md#four-servers; constructions.md#accuracy"
 
 
-def truncation(setting: FamilySetting, n: Number, shift: Number) -> Cost:
-    """Price a value over 2^shift; nothing for nothing."""
-    return steps.shifted(setting, n, shift, setting.l) if shift else steps.NOTHING
+class Joint(Written):
+    """The functions over the steps of this family."""
+
+    def product(self, setting: FamilySetting, n: Number) -> Cost:
+        """Price halves of products, which are cut next."""
+        return steps.halved(setting, n)
+
+    def fixed(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
+        """Price products over 2^shift."""
+        return steps.rescaled(setting, n, shift)
+
+    def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
+        """Price a shift."""
+        return steps.truncation(setting, n, shift)
+
+    def lift(self, setting: FamilySetting, n: Number, bits: int) -> Cost:
+        """Price a shift by nothing, into more bits."""
+        return steps.shifted(setting, n, 0, bits) if bits > setting.l else steps.NOTHING
+
+    def sign(self, setting: FamilySetting, n: Number, bits: Number) -> Cost:
+        """Price a comparison."""
+        return steps.sign(setting, n, bits)
+
+    def numbers(self, setting: FamilySetting, n: Number, rows: int = 1) -> Cost:
+        """Price bits as numbers, all rows as one."""
+        return steps.numbers(setting, rows * n)
+
+    def select(self, setting: FamilySetting, n: Number, known: int = 0) -> Cost:
+        """Price a selection."""
+        return steps.select(setting, n)
+
+    def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Pairs compete; the winner is the second and, where it is not less, the difference."""
+        levels = []
+        while entries > 1:
+            pairs = entries // 2 * n
+            levels += [steps.sign(setting, pairs, setting.V + 1), steps.select(setting, pairs)]
+            entries -= entries // 2
+        return sequence(steps.NOTHING, *levels)
 
 
-def rescaled(setting: FamilySetting, n: Number, shift: Number) -> Cost:
-    """Price n outputs of a bilinear product, over 2^shift."""
-    if shift == 0:
-        return steps.product(setting, n)
-    return sequence(steps.halved(setting, n), truncation(setting, n, shift))
+WRITTEN = Joint()
+
+
+def compare(setting: FamilySetting, n: Number) -> Cost:
+    """Price the sign of a difference, as a number."""
+    return sequence(steps.sign(setting, n, setting.V + 1), steps.numbers(setting, n))
+
+
+def relu(setting: FamilySetting, n: Number) -> Cost:
+    """Price a sign and a selection."""
+    return sequence(steps.sign(setting, n, setting.V), steps.select(setting, n))
+
+
+def argmax(setting: FamilySetting, n: Number, entries: int) -> Cost:
+    """Pairs compete; beside the difference the gap of places is chosen, and in the end that alone."""
+    levels = []
+    while entries > 1:
+        pairs = entries // 2 * n
+        one = steps.select(setting, pairs)
+        chosen = together(one, one) if entries > 2 else one
+        levels += [steps.sign(setting, pairs, setting.V + 1), chosen]
+        entries -= entries // 2
+    return sequence(steps.NOTHING, *levels)
+
+
+def _specific(
+    cost: Callable[[FamilySetting, Number], Cost], source: str, depends: tuple[str, ...]
+) -> Formula:
+    """Return a formula that holds for a ring in numbers: digits and plans are whole numbers."""
+    return Formula(cost, source, depends, general=False)
 
 
 def _fixed(outputs: Callable[[Number], Number]) -> Formula:
-    def cost(setting: FamilySetting, n: Number) -> Cost:
-        return rescaled(setting, outputs(n), setting.f)
+    return _specific(lambda s, n: steps.rescaled(s, outputs(n), s.f), _CUTTING, ("l", "f"))
 
-    return Formula(cost, _CUTTING, ("l", "f"), general=False)
 
+_RING, _SIGN, _ALL = ("l",), ("l", "V", "radix"), ("l", "f", "V", "radix")
 
 OPERATIONS = {
-    "reveal": Formula(steps.opened, "constructions.md#four-servers; Lamport et al. 1982", ("l",)),
-    "mul": Formula(steps.product, _FOUR, ("l",)),
+    "reveal": Formula(steps.opened, "constructions.md#four-servers; Lamport et al. 1982", _RING),
+    "mul": Formula(steps.product, _PAIRS, _RING),
     "mul_fixed": _fixed(lambda n: n),
     "dot": _fixed(lambda n: n),
     "matmul": _fixed(lambda n: n**2),
     "conv2d": _fixed(lambda n: n**2 * _FILTERS),
-    "avgpool": Formula(lambda s, n: steps.shifted(s, n, 2, s.l), _CUTTING, ("l",), general=False),
-}
+    "avgpool": _specific(lambda s, n: steps.truncation(s, n, 2), _CUTTING, _RING),
+    "trunc_exact": _specific(WRITTEN.exact_truncation, _BITS, _ALL),
+    "compare": _specific(compare, _BITS, _SIGN),
+    "equal": _specific(WRITTEN.equal, _BITS, _SIGN),
+    "a2b": _specific(steps.to_bits, _BITS, _RING),
+    "b2a": _specific(steps.from_bits, "Demmler et al. 2015; constructions.md#four-servers", _RING),
+    "inject": Formula(steps.select, "constructions.md#four-servers", _RING),
+    "select": Formula(steps.select, "constructions.md#four-servers", _RING),
+    "relu": _specific(relu, _BITS, _SIGN),
+    "maxpool": _specific(lambda s, n: WRITTEN.largest(s, n, 4), _BITS, _SIGN),
+    "max": _specific(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _BITS, _SIGN),
+    "argmax": _specific(lambda s, n: argmax(s, n, _CLASSES), _BITS, _SIGN),
+    "div": _specific(WRITTEN.divide, _PLACES, _ALL),
+    "reciprocal": _specific(WRITTEN.reciprocal, _PLACES, _ALL),
+    "exp": _specific(WRITTEN.exponential, _PLACES, _ALL),
+    "log": _specific(WRITTEN.logarithm, _PLACES, _ALL),
+    "sqrt": _specific(lambda s, n: WRITTEN.root(s, n, "sqrt"), _PLACES, _ALL),
+    "rsqrt": _specific(lambda s, n: WRITTEN.root(s, n, "rsqrt"), _PLACES, _ALL),
+    "sigmoid": _specific(WRITTEN.sigmoid, _PLACES, _ALL),
+    "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, _CLASSES), _PLACES, _ALL),
+}  # fmt: skip

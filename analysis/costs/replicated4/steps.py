@@ -1,14 +1,14 @@
-"""What the steps of four servers cost, from docs/constructions.md, "Four servers", apart from the protocols.
+"""What the steps of four servers cost, from docs/constructions.md, apart from the protocols.
 
-A pair of servers that knows a number sends a third as many bits. The couples {0, 1} and {2, 3} send to 2 and
-to 0, either of a couple half; of the other pairs 0 starts one, to 3, 1 one to 2, 2 one to 0, 3 one to 1.
+A pair of servers that knows a number sends a third as many bits. The couples {0, 1} and {2, 3} send to 2
+and to 0, either of a couple half. Of the other pairs 0 starts one, to 3; 1, to 2; 2, to 0; 3, to 1.
 """
 
 from __future__ import annotations
 
 from analysis.costs.algebra import Cost, messages, sequence, together
 from analysis.costs.families import FamilySetting
-from analysis.costs.numbers import Number, ceil_div, packed
+from analysis.costs.numbers import Number, ceil_div, packed, planes
 
 SERVERS = 4
 NOTHING = Cost((0,) * SERVERS)
@@ -17,7 +17,7 @@ DIGEST, VERDICT, KEY = 16, 1, 16
 
 
 def coupled(first: Number, rest: Number) -> Cost:
-    """Both couples share what they know: servers 0 and 2 send the first part, 1 and 3 what is left, if any."""
+    """Both couples share what they know: servers 0 and 2 send a first part, 1 and 3 the rest, if any."""
     last = [] if isinstance(rest, int) and rest == 0 else [(1, 2, rest), (3, 0, rest)]
     return messages((0, 2, first), (2, 0, first), *last, parties=SERVERS)
 
@@ -41,6 +41,18 @@ def product(setting: FamilySetting, n: Number) -> Cost:
 def halved(setting: FamilySetting, n: Number) -> Cost:
     """Price halves of a product: the four terms that no couple knows."""
     return crossed(packed(n, setting.l))
+
+
+def truncation(setting: FamilySetting, n: Number, shift: Number) -> Cost:
+    """Price a value over 2^shift; nothing for nothing."""
+    return NOTHING if shift == 0 else shifted(setting, n, shift, setting.l)
+
+
+def rescaled(setting: FamilySetting, n: Number, shift: Number) -> Cost:
+    """Price n outputs of a bilinear product, over 2^shift."""
+    if shift == 0:
+        return product(setting, n)
+    return sequence(halved(setting, n), truncation(setting, n, shift))
 
 
 def shifted(setting: FamilySetting, n: Number, shift: Number, out: Number) -> Cost:
@@ -68,3 +80,74 @@ def opened(setting: FamilySetting, n: Number) -> Cost:
     sizes = {1: size, 2: size, 3: DIGEST}
     sent = [(i, (i + step) % SERVERS, sizes[step]) for i in range(SERVERS) for step in sizes]
     return sequence(settled(), messages(*sent, parties=SERVERS))
+
+
+# Bits
+
+
+def own_planes(n: Number, rows: int) -> Cost:
+    """Price planes of each couple's: either sends half of the rows."""
+    half = -(-rows // 2)
+    return coupled(planes(half, n), planes(rows - half, n))
+
+
+def ands(n: Number, rows: int) -> Cost:
+    """Price conjunctions of shared bits: six terms."""
+    return together(own_planes(n, rows), crossed(planes(rows, n)))
+
+
+def widths(bits: int, radix: int) -> list[int]:
+    """Return the bits of the digits of a number, the last of which has what is left."""
+    return [radix] * (bits // radix) + ([bits % radix] if bits % radix else [])
+
+
+def sign(setting: FamilySetting, n: Number, bits: int) -> Cost:
+    """Price one-hot digits of both couples, their sums' carries, and a tree whose last node is halved."""
+    if bits == 1:
+        return NOTHING
+    digits = widths(bits - 1, setting.choice("radix"))
+    left = len(digits)
+    costs = [
+        own_planes(n, sum(2**width - 1 for width in digits)),
+        crossed(planes(2 * left - 1, n)),
+    ]
+    while left > 1:
+        pairs = left // 2
+        costs.append(crossed(planes(1, n)) if left == 2 else ands(n, 2 * pairs - 1))
+        left -= pairs
+    return sequence(*costs)
+
+
+def select(setting: FamilySetting, n: Number) -> Cost:
+    """Price a bit and its product with the own half, of each couple, then the cross terms."""
+    mine = own(n, setting.l)
+    return sequence(together(mine, mine), crossed(packed(n, setting.l)))
+
+
+def numbers(setting: FamilySetting, n: Number) -> Cost:
+    """Price a bit of each couple, then the cross terms."""
+    return sequence(own(n, setting.l), crossed(packed(n, setting.l)))
+
+
+def to_bits(setting: FamilySetting, n: Number) -> Cost:
+    """Price l − 1 lower bits of each couple, carries where they start, and Sklansky's network.
+
+    At distance s a block of places from an odd multiple of s on takes in the place below it; all but the
+    lowest such block pass on too.
+    """
+    count = setting.l - 1
+    costs, distance = [own_planes(n, count), crossed(planes(count, n))], 1
+    while distance < count:
+        rows = 0
+        for block in range(distance, count, 2 * distance):
+            rows += min(distance, count - block) * (1 if block == distance else 2)
+        costs.append(ands(n, rows))
+        distance *= 2
+    return sequence(*costs)
+
+
+def from_bits(setting: FamilySetting, n: Number) -> Cost:
+    """Price bit j of each couple mod 2^(l − 1 − j), either sends half; then a sum of six terms."""
+    sizes = [packed(n, bits) for bits in range(setting.l - 1, 0, -1)]
+    half = -(-len(sizes) // 2)
+    return sequence(coupled(sum(sizes[:half]), sum(sizes[half:])), product(setting, n))
