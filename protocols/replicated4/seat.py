@@ -22,6 +22,8 @@ from protocols.family import Shape
 from protocols.kernels import shapes
 from protocols.replicated4.ledger import Address, Ledger
 
+SERVERS = 4
+LAST = SERVERS - 1
 BYTE = np.dtype(np.uint8)
 Parts = dict[int, Words]
 """Components by their number, those that a server holds."""

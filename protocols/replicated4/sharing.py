@@ -17,7 +17,10 @@ from mpcsim import Party, PeerAborted, RecvTimeout
 from protocols.correlated import prf
 from protocols.domains import Ring, Words
 from protocols.family import Shape
-from protocols.replicated4.seat import Parts, Seat, digest
+from protocols.replicated4.seat import LAST, SERVERS, Parts, Seat, digest
+
+_NOTHING = (None, None, None)
+"""What a server says of three components that has no message."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def half(me: Seat, x: Parts) -> Words:
 def public(me: Seat, words: Words) -> Share:
     """Return the shares of numbers that all servers know: component 0."""
     zero = me.kernels.zeros(words.shape, words.dtype)
-    return Share({j: words if j == 0 else zero for j in range(4) if j != me.place})
+    return Share({j: words if j == 0 else zero for j in range(SERVERS) if j != me.place})
 
 
 # Clients
@@ -85,7 +88,7 @@ def give(party: Party, ring: Ring, words: Words, kernels: ModuleType, names: Seq
 
     Bits: 3l a number, and nine seeds. Rounds: 1.
     """
-    seeds = [party.secret(f"share/{party.call('share')}/{j}", prf.KEY_BYTES) for j in range(3)]
+    seeds = [party.secret(f"share/{party.call('share')}/{j}", prf.KEY_BYTES) for j in range(LAST)]
     rest = words
     for seed in seeds:
         rest = kernels.sub(rest, _grown(seed, ring, words.shape, kernels))
@@ -97,7 +100,7 @@ def give(party: Party, ring: Ring, words: Words, kernels: ModuleType, names: Seq
 async def take(me: Seat, client: str, shape: Shape) -> Share:
     """Return the shares that a client sent; what two servers were both given, each notes for the other."""
     message = await me.party.recv(client, me.patience)
-    places = [j for j in range(4) if j != me.place]
+    places = [j for j in range(SERVERS) if j != me.place]
     address = me.address("taken")
     parts = {}
     try:
@@ -113,7 +116,7 @@ async def take(me: Seat, client: str, shape: Shape) -> Share:
 
 
 def _component(me: Seat, j: int, sent: Any, shape: Shape) -> Words:
-    if j == 3:
+    if j == LAST:
         if not isinstance(sent, np.ndarray):
             raise ValueError("component 3 is no array")
         words: Words = me.kernels.unpack(sent, me.ring.bits, shape, me.ring.dtype)
@@ -135,7 +138,7 @@ def show(me: Seat, x: Share, client: str) -> None:
     Bits: 8l a number, and four digests. Rounds: 1.
     """
     k, ring = me.kernels, me.ring
-    masks = [me.common_mask(f"show {j}", x.shape) for j in range(3)]
+    masks = [me.common_mask(f"show {j}", x.shape) for j in range(LAST)]
     last = k.neg(k.add(k.add(masks[0], masks[1]), masks[2]))
     packed = {j: k.pack(k.add(part, [*masks, last][j]), ring.bits) for j, part in x.parts.items()}
     one, two, three = ((me.place + step) % 4 for step in (1, 2, 3))
@@ -157,7 +160,7 @@ async def learn(
     """
     found = await _shown(party, names, patience)
     total: Words | None = None
-    for j in range(4):
+    for j in range(SERVERS):
         sent = [found[(j + 3) % 4][0], found[(j + 2) % 4][1], found[(j + 1) % 4][2]]
         words = await _outvoted(party, sent, lambda one: kernels.unpack(one, ring.bits, shape, ring.dtype))
         total = words if total is None else kernels.add(total, words)
@@ -178,7 +181,7 @@ async def _shown(party: Party, names: Sequence[str], patience: float | None) -> 
             except (PeerAborted, RecvTimeout):
                 found[name] = None
     told = [found[name] for name in names]
-    return [one if isinstance(one, list) and len(one) == 3 else (None, None, None) for one in told]
+    return [one if isinstance(one, list) and len(one) == len(_NOTHING) else _NOTHING for one in told]
 
 
 async def _outvoted(party: Party, sent: Sequence[Any], read: Callable[[Any], Words]) -> Words:
@@ -242,9 +245,9 @@ async def settle(me: Seat) -> None:
         good = all(me.ledger.agrees(source, told[source]) for source in others)
         verdict = b"\1" if good else b"\0"
         said = await _exchanged(me, dict.fromkeys(others, verdict), 2) | {me.place: verdict}
-        heard_said = bytes(isinstance(said[j], bytes) and said[j] == b"\1" for j in range(4))
+        heard_said = bytes(isinstance(said[j], bytes) and said[j] == b"\1" for j in range(SERVERS))
         echoes = await _exchanged(me, dict.fromkeys(others, heard_said), 3)
-        for j in range(4):
+        for j in range(SERVERS):
             votes = [heard_said[j]] * (3 if j == me.place else 1)
             votes += [_vote(echoes[one], j) for one in others if j not in (one, me.place)]
             if sum(votes) < 2:
