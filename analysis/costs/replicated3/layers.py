@@ -273,7 +273,7 @@ def _through(setting: Setting, chain: Sequence[Block], depths: Depths, spans: di
         states = [depths for _ in strands]
         for steps in zip(*strands, strict=True):  # the thirds' costs of one span
             entered = max(map(max, states))
-            span = spans.setdefault(steps[0][0], Span())
+            span = spans.setdefault(steps[0][0], Span(sent=[0] * len(depths)))
             states = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
             span.rounds += max(map(max, states)) - entered
             span.sent = [sum(each) for each in zip(span.sent, *(c.sent for _, c in steps), strict=True)]
@@ -282,10 +282,12 @@ def _through(setting: Setting, chain: Sequence[Block], depths: Depths, spans: di
 
 
 def _sent(spans: dict[str, Span]) -> list[int]:
-    return [sum(span.sent[i] for span in spans.values()) for i in range(SERVERS)]
+    return [sum(sent) for sent in zip(*(span.sent for span in spans.values()), strict=True)]
 
 
-def follow_batches(setting: Setting, chains: Sequence[Sequence[Block]]) -> tuple[dict[str, Span], Span]:
+def follow_batches(
+    setting: Setting, chains: Sequence[Sequence[Block]], servers: int = SERVERS
+) -> tuple[dict[str, Span], Span]:
     """Run the depths of batches through a network in which each block holds one batch at a time.
 
     A batch enters a stage, a block that sends, at the greater of its own depth and that at which the batch
@@ -295,11 +297,11 @@ def follow_batches(setting: Setting, chains: Sequence[Sequence[Block]]) -> tuple
 
     Source: first principles (permutation flow shop without buffers).
     """
-    start: Depths = (0,) * SERVERS
-    found: dict[str, Span] = {"waiting": Span()}
+    start: Depths = (0,) * servers
+    found: dict[str, Span] = {"waiting": Span(sent=[0] * servers)}
     left: list[Depths] = []  # of the batch before: the depths on entering each stage, and at its end
     for chain in chains:
-        spans: dict[str, Span] = {"waiting": Span()}
+        spans: dict[str, Span] = {"waiting": Span(sent=[0] * servers)}
         depths, entries = start, list[Depths]()
         for place, stage in enumerate(_stages(setting, chain)):
             ready = max(depths)
@@ -310,7 +312,7 @@ def follow_batches(setting: Setting, chains: Sequence[Sequence[Block]]) -> tuple
             depths = _through(setting, stage, depths, spans)
         left = [*entries, depths]
         for name, span in spans.items():
-            before = found.get(name, Span())
+            before = found.get(name, Span(sent=[0] * servers))
             found[name] = Span(span.rounds, [a + b for a, b in zip(before.sent, span.sent, strict=True)])
     return found, Span(max(depths), _sent(found))
 

@@ -4,5 +4,6 @@ In flow the ring; out flow costs by server. It may import what is beside it in `
 """
 
 from analysis.costs.replicated4.catalogue import OPERATIONS
+from analysis.costs.replicated4.network import network
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "network"]

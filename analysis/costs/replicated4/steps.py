@@ -69,6 +69,11 @@ def everybody(size: Number) -> Cost:
     return messages(*pairs, parties=SERVERS)
 
 
+def keys() -> tuple[int, ...]:
+    """Return what each server sends to set up keys: one to two others; server 0 a common one to all."""
+    return (2 * KEY + (SERVERS - 1) * KEY, *[2 * KEY] * (SERVERS - 1))
+
+
 def settled() -> Cost:
     """Price digests, verdicts, and what each heard of the four verdicts."""
     return sequence(everybody(DIGEST), everybody(VERDICT), everybody(SERVERS * VERDICT))
