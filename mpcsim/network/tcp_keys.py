@@ -16,8 +16,8 @@ from mpcsim.network.jitter import Time
 from mpcsim.units import parse_size, parse_time
 
 UNLIMITED: Literal["unlimited"] = "unlimited"
-_PAYLOAD_SENT, _PAYLOAD_RECEIVED = (70, 100), (65, 100)
-"""Shares of tcp_wmem and tcp_rmem that hold payload, as measured on Linux 6.18; the rest is overhead."""
+_RECEIVED, _WHOLE = 65, 100
+"""The share of tcp_rmem that holds payload, as measured on Linux 6.18; the rest is overhead."""
 _LEAST_BUFFER = 4096  # bytes: Linux's own least
 
 
@@ -48,8 +48,8 @@ class TcpTable(BaseModel):
         restart: the window falls back after idling (RFC 2861; Linux's tcp_slow_start_after_idle).
         unused_window: the part of a window that nobody uses decays (RFC 2861).
         hystart: slow start ends where acknowledgements tell of a queue (Linux's cubic, RFC 9406).
-        send_buffer, receive_buffer: tcp_wmem, of which 70 % hold payload, and tcp_rmem, of which 65 %;
-            "unlimited": no limit.
+        send_buffer: tcp_wmem, which holds payload and what describes each burst; "unlimited": no limit.
+        receive_buffer: tcp_rmem, of which 65 % hold payload; "unlimited": no limit.
         receive_growth: the receive window starts at 64 KiB and grows with what is received.
         delayed_ack: how long a lone segment's acknowledgement waits; "0 ms": not at all.
         ack_bytes: of an acknowledgement on the uplink, one for two segments; 0: they take no room there.
@@ -68,8 +68,8 @@ class TcpTable(BaseModel):
     restart: bool = True
     unused_window: bool = True
     hystart: bool = True
-    send_buffer: Size = "4 MB"
-    receive_buffer: Size = "6 MB"
+    send_buffer: Size = "4.194304 MB"
+    receive_buffer: Size = "6.291456 MB"
     receive_growth: bool = True
     delayed_ack: Time = "40 ms"
     ack_bytes: Annotated[int, Field(ge=0, le=2**16)] = 52
@@ -114,7 +114,7 @@ class Rules(NamedTuple):
     restart: bool
     unused: bool
     hystart: bool
-    send_window: int | None
+    send_buffer: int | None
     receive_window: int | None
     receive_growth: bool
     delayed_ack: int
@@ -126,7 +126,7 @@ class Rules(NamedTuple):
     @property
     def clocked(self) -> bool:
         """Whether acknowledgements have an effect."""
-        limits = (self.initial, self.send_window, self.receive_window)
+        limits = (self.initial, self.send_buffer, self.receive_window)
         return bool(self.ack_bytes) or any(limit is not None for limit in limits)
 
     def segments(self, size: int) -> int:
@@ -155,8 +155,8 @@ def rules(table: TcpTable) -> Rules:
         restart=given["restart"],
         unused=given["unused_window"],
         hystart=given["hystart"],
-        send_window=_payload(given["send_buffer"], _PAYLOAD_SENT),
-        receive_window=_payload(given["receive_buffer"], _PAYLOAD_RECEIVED),
+        send_buffer=parse_size(given["send_buffer"]),
+        receive_window=_received(given["receive_buffer"]),
         receive_growth=given["receive_growth"],
         delayed_ack=parse_time(given["delayed_ack"]),
         ack_bytes=given["ack_bytes"],
@@ -170,7 +170,6 @@ def _limit(value: int | str) -> int | None:
     return None if isinstance(value, str) else value
 
 
-def _payload(buffer: str, share: tuple[int, int]) -> int | None:
+def _received(buffer: str) -> int | None:
     size = parse_size(buffer)
-    part, whole = share
-    return None if size is None else size * part // whole
+    return None if size is None else size * _RECEIVED // _WHOLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -23,7 +24,7 @@ class Agenda:
         self._events: list[steady.Event] = []
         self._planned: set[int] = set()
         self._serial = 0
-        self._round: steady.Round | None = None
+        self._rounds: deque[steady.Round] = deque(maxlen=steady.MOST_TRIPS)
         self._jump: steady.Jump | None = None
         self.events = 0
 
@@ -45,18 +46,27 @@ class Agenda:
             callback(due, *args)
 
     def _look(self, now: int, connection: Connection) -> None:
-        """Go through what is left of a message at once, where a round trip was like the one before."""
-        before, self._round = self._round, steady.look(now, connection, self._events)
-        if self._round is None or before is None or self._jump is not None:
+        """Go through what is left of a message at once, where all is as it was some round trips ago."""
+        found = steady.look(now, connection, self._events)
+        if found is None:
+            self._rounds.clear()
             return
-        jump = steady.rounds(before, self._round, connection)
-        if jump is not None:
-            self._jump = jump
-            self._shift(jump, 0, jump.rounds)
+        if self._rounds and self._rounds[-1].held != found.held:
+            self._rounds.clear()
+        earlier = list(self._rounds)
+        self._rounds.append(found)
+        if self._jump is not None:
+            return
+        for trips, before in enumerate(reversed(earlier), 1):
+            jump = steady.periods(before, found, trips, connection)
+            if jump is not None:
+                self._jump = jump
+                self._shift(jump, 0, jump.periods)
+                return
 
     def _shift(self, jump: steady.Jump, passed: int, count: int) -> None:
-        """Bring a steady state from after so many round trips to after so many."""
-        self._round = None
+        """Bring a steady state from after so many periods to after so many."""
+        self._rounds.clear()
         self._events = steady.shift(jump, passed, count, self._events)
         heapify(self._events)
         for when, *_ in self._events:
@@ -65,12 +75,12 @@ class Agenda:
                 self._clock.at(when, self._run, when)
 
     def _land(self, now: int) -> None:
-        """Take back the round trips of a steady state that have not passed."""
+        """Take back the periods of a steady state that have not passed."""
         jump = self._jump
         if jump is None:
             return
-        passed = min((now - jump.start) // jump.period, jump.rounds)
-        if passed < jump.rounds:
-            self._shift(jump, jump.rounds, passed)
+        passed = min((now - jump.start) // jump.period, jump.periods)
+        if passed < jump.periods:
+            self._shift(jump, jump.periods, passed)
         self._jump = None
         self._run(now - 1)

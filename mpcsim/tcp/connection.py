@@ -15,6 +15,9 @@ PATIENCE_DEVICE = (
 )
 LEAST_BURST = 2  # segments of a burst that a round trip can wait for (Linux's tcp_min_tso_segs)
 _PACING_SLOW_START, _PACING = 200, 120  # percent of a window a round trip (tcp_pacing_ss_ratio)
+_LARGEST_BURST = 45  # segments of what the kernel takes or hands on at once: 64 KiB
+_DESCRIPTION = 845  # bytes of the send buffer that describe a burst (measured, Linux 6.18)
+_HEADROOM, _BESIDE = 524, 256  # of a segment, as tcp_sndbuf_expand counts; their sum is a power of two
 _PACING_SHIFT = 10  # a burst takes a second by 2 to this at the rate of pacing (sk_pacing_shift)
 
 
@@ -159,7 +162,11 @@ class Connection:
         law, line: of the link; the sender's uplink.
         back, back_law: the receiver's uplink, which acknowledgements take, and the link back.
         queue: messages that are not wholly sent; the first by `begun` bytes.
-        written, following, una: bytes of the stream that were handed over, sent, acknowledged.
+        written, taken, following, una: bytes of the stream that the program has written, and that the
+            kernel has taken, sent, and heard to have come.
+        full: whether the program waits for room in the send buffer.
+        buffer: what that has grown to (Linux's tcp_sndbuf_expand), in bytes of memory.
+        flown: bytes that were under way at most, since the last round trip was looked at.
         under_way: segments sent, not known to have come and not taken for lost.
         leaving: (when it has left, bytes) of what is in the device's queue.
         pending: bursts that have come and are not acknowledged.
@@ -173,7 +180,9 @@ class Connection:
         self.stream = None if law.constant else Stream(seed, f"network/{ends[0]}/{ends[1]}")
         self.queue: deque[Message] = deque()
         self.begun = 0
-        self.written = self.following = self.una = 0
+        self.written = self.taken = self.following = self.una = 0
+        self.full = False
+        self.buffer = self.flown = 0
         self.under_way = 0
         base = law.latency_ns + back_law.latency_ns
         self.window = Window(rules)
@@ -186,7 +195,9 @@ class Connection:
         self.woken = False
         rate = law.bits_per_second
         two = 2 * rules.wire(rules.segment)
-        self._burst = rules.burst
+        self._burst, self._segment = rules.burst, rules.segment
+        self._most = rules.send_buffer
+        self._memory = (1 << (rules.segment + _HEADROOM - 1).bit_length()) + _BESIDE
         self._segment_ns = 0 if rate is None else transmission_ns(two // 2, rate)
         self.device = None
         if rules.burst is not None and rate is not None and rules.router is None:
@@ -216,21 +227,68 @@ class Connection:
     def turn(self, now: int) -> int | None:
         """Return how many segments a burst may have; None: any number.
 
-        What Linux's tcp_tso_autosize allows: what passes in 1/1024 s at the rate of pacing, which is twice
-        the window a round trip in slow start and 1.2 times it afterwards; two at least. Where the window
-        limits, the first burst on an uplink that was idle has two: their acknowledgement opens it again.
+        What pacing allows, but where the window limits, the first burst on an uplink that was idle has
+        two: their acknowledgement opens it again.
         """
-        most, window = self._burst, self.window
-        if most is None or window.size is None:
+        most, size = self._burst, self.window.size
+        if most is None or size is None:
             return most
-        ratio = _PACING_SLOW_START if window.doubles else _PACING
-        trip = max(self.round_trip.smoothed, 1)
-        least = min(LEAST_BURST, most)
-        turn = max(min(window.size * ratio * 10**7 // (trip << _PACING_SHIFT), most), least)
-        left = window.size - self.under_way
+        turn = min(self._paced(size), most)
+        left = size - self.under_way
         if (left <= 2 * turn or not self.under_way) and now - self.line.free > turn * self._segment_ns:
-            return least
+            return min(LEAST_BURST, turn)
         return turn
+
+    def _paced(self, size: int) -> int:
+        """Return how many segments pacing puts into a burst, for a window.
+
+        What Linux's tcp_tso_autosize allows: what passes in 1/1024 s at the rate of pacing, which is twice
+        the window a round trip in slow start and 1.2 times it afterwards; two at least, 64 KiB at most.
+        """
+        ratio = _PACING_SLOW_START if self.window.doubles else _PACING
+        trip = max(self.round_trip.smoothed, 1)
+        return min(max(size * ratio * 10**7 // (trip << _PACING_SHIFT), LEAST_BURST), _LARGEST_BURST)
+
+    def take(self) -> None:
+        """Take from the program what the send buffer holds, in pieces of 64 KiB.
+
+        Memory is counted as Linux does (sk_wmem_queued): payload, and what describes each piece. While
+        there is less of it than the buffer holds, a piece more is taken (tcp_sendmsg); a program that has
+        to wait goes on when a third of the buffer is free (sk_stream_write_space).
+        """
+        most = self._grown()
+        if most is None:
+            self.taken = self.written
+            return
+        burst = _LARGEST_BURST * self._segment
+        whole = burst + _DESCRIPTION
+        used = self._described(self.following - self.una) + (self.taken - self.following) * whole // burst
+        if used < most and not (self.full and 3 * used > 2 * most):
+            self.taken = min(self.written, self.taken + -(-(most - used) // whole) * burst)
+            self.full = self.taken < self.written
+
+    def holds_back(self) -> bool:
+        """Whether the send buffer may run empty where as much is under way as since the last call."""
+        flown, self.flown = self.flown, self.following - self.una
+        most = self._grown()
+        if most is None or not self.full:
+            return False
+        piece = _LARGEST_BURST * self._segment + _DESCRIPTION
+        return 3 * (self._described(flown) + piece) > 2 * most
+
+    def _described(self, flying: int) -> int:
+        """Return the memory of bytes that are under way."""
+        size = self.window.size
+        burst = (_LARGEST_BURST if size is None else self._paced(size)) * self._segment
+        return flying + _DESCRIPTION * flying // burst
+
+    def _grown(self) -> int | None:
+        """Return how much memory the send buffer has: twice the window's, up to its key."""
+        size, most = self.window.size, self._most
+        if size is None or most is None:
+            return most
+        self.buffer = min(max(self.buffer, 2 * size * self._memory), most)
+        return self.buffer
 
     def losses(self, now: int) -> tuple[int, int]:
         """Return the time that windows and restarts have held something back until now."""

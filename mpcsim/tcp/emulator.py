@@ -156,16 +156,22 @@ class TcpEmulator(Agenda):
             segments = left if segments is None else min(left, segments)
         room = connection.written if segments is None else segments * rules.segment
         waiting = connection.written - connection.following
-        for limit in (rules.send_window, connection.offered):
-            if limit is not None:
-                free = limit - (connection.following - connection.una)
-                if free < waiting:  # whole turns, or what there is where nothing is under way
-                    if segments is not None and connection.under_way and free < segments * rules.segment:
-                        return -1
-                    free = free // rules.segment * rules.segment or (not connection.under_way) * free
-                if free <= 0:
+        connection.take()
+        free = connection.taken - connection.following
+        if free < waiting:
+            free = free // rules.segment * rules.segment or (not connection.under_way) * free
+        if free <= 0:
+            return -1
+        room = min(room, free)
+        if connection.offered is not None:
+            free = connection.offered - (connection.following - connection.una)
+            if free < waiting:  # whole turns, or what there is where nothing is under way
+                if segments is not None and connection.under_way and free < segments * rules.segment:
                     return -1
-                room = min(room, free)
+                free = free // rules.segment * rules.segment or (not connection.under_way) * free
+            if free <= 0:
+                return -1
+            room = min(room, free)
         return room
 
     def _is_full(self, now: int, connection: Connection) -> bool:
@@ -207,6 +213,7 @@ class TcpEmulator(Agenda):
         size = room - left
         burst = Burst(connection.following, size, self.rules.segments(size), ends)
         connection.following += size
+        connection.flown = max(connection.flown, connection.following - connection.una)
         if connection.lossy:
             burst.why = why
             recovery.launch(self, now, connection, burst)

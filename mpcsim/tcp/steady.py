@@ -1,9 +1,11 @@
-"""Steady states by arithmetic: a connection that is alone does the same in each round trip, to the end.
+"""Steady states by arithmetic: a connection that is alone does the same again and again, to the end.
 
-Once a round trip the whole state of such a connection is set beside that of the round trip before, with
-times counted from now and places counted from what is acknowledged. Where the two are equal, so are all
-that follow, to the nanosecond: so many of them as the message has left are gone through at once, by adding
-to times and places. If something else is sent meanwhile, those that have not passed yet are taken back.
+Once a round trip the whole state of such a connection is set beside those of the last few, with times
+counted from now and places counted from what is acknowledged. Where it is equal to one of them, what
+happened in between happens again, to the nanosecond: as many of these periods as the message has left are
+gone through at once, by adding to times and places. (Where a buffer limits, a period takes several round
+trips, as it is filled by thirds.) If something else is sent meanwhile, the periods that have not passed
+yet are taken back.
 """
 
 from __future__ import annotations
@@ -14,36 +16,44 @@ from typing import Any, NamedTuple
 from mpcsim.tcp.connection import Burst, Connection
 
 LEAST = 2**20  # bytes that a message must have left
+MOST_TRIPS = 6  # round trips that a period may take
 Event = tuple[int, int, Callable[..., None], tuple[Any, ...]]
 
 
 class Round(NamedTuple):
-    """The state after a round trip."""
+    """The state after a round trip.
+
+    Attributes:
+        held: whether the send buffer may have held something back.
+    """
 
     signature: tuple[Any, ...]
+    held: bool
     now: int
     una: int
     lost_time: tuple[int, int]
 
 
 class Jump(NamedTuple):
-    """Round trips that are gone through at once.
+    """Periods that are gone through at once.
 
     Attributes:
         start: when they begin.
         period, size: of one of them, in time and bytes.
+        trips: the round trips in one.
         lost_time: what windows and restarts cost in one.
         variation: of the round-trip time, at the start.
-        rounds: how many.
+        periods: how many.
     """
 
     connection: Connection
     start: int
     period: int
     size: int
+    trips: int
     lost_time: tuple[int, int]
     variation: int
-    rounds: int
+    periods: int
 
 
 def look(now: int, connection: Connection, events: list[Event]) -> Round | None:
@@ -56,7 +66,8 @@ def look(now: int, connection: Connection, events: list[Event]) -> Round | None:
     if not _is_alone(connection, events):
         return None
     lost = (connection.lost_time[0], connection.lost_time[1])
-    return Round(_signature(now, connection, events), now, connection.una, lost)
+    held = connection.holds_back()
+    return Round(_signature(now, connection, events, held), held, now, connection.una, lost)
 
 
 def _is_alone(connection: Connection, events: list[Event]) -> bool:
@@ -74,7 +85,7 @@ def _bursts(args: tuple[Any, ...]) -> list[Burst]:
     return [what] if isinstance(what, Burst) else what
 
 
-def _signature(now: int, connection: Connection, events: list[Event]) -> tuple[Any, ...]:
+def _signature(now: int, connection: Connection, events: list[Event], held: bool) -> tuple[Any, ...]:
     una = connection.una
     due = [
         (
@@ -86,7 +97,8 @@ def _signature(now: int, connection: Connection, events: list[Event]) -> tuple[A
         for when, _, callback, args in sorted(events, key=lambda event: event[:2])
     ]
     return (
-        due, connection.following - una, connection.under_way, connection.offered, connection.woken,
+        due, connection.taken - una if held else None, connection.following - una,
+        connection.under_way, connection.offered, connection.woken,
         connection.line.free - now, max(connection.back.free - now, 0), connection.leaving_bytes,
         [(when - now, size) for when, size in connection.leaving],
         None if connection.blocked is None else (connection.blocked[0] - now, connection.blocked[1]),
@@ -95,22 +107,22 @@ def _signature(now: int, connection: Connection, events: list[Event]) -> tuple[A
     )  # fmt: skip
 
 
-def rounds(earlier: Round, later: Round, connection: Connection) -> Jump | None:
-    """Return the round trips like the last one that are left, but for two; None where there are none."""
+def periods(earlier: Round, later: Round, trips: int, connection: Connection) -> Jump | None:
+    """Return the periods that are left, but for two, where one ends now that began so many trips before."""
     variation = connection.round_trip.variation
     if earlier.signature != later.signature or variation is None:
         return None
     size, period = later.una - earlier.una, later.now - earlier.now
-    rest = connection.queue[0].size - connection.begun
+    rest = connection.written - (connection.taken if later.held else connection.following)
     count = rest // size - 2 if size > 0 and period > 0 else 0
     if count <= 0:
         return None
     lost = (later.lost_time[0] - earlier.lost_time[0], later.lost_time[1] - earlier.lost_time[1])
-    return Jump(connection, later.now, period, size, lost, variation, count)
+    return Jump(connection, later.now, period, size, trips, lost, variation, count)
 
 
 def shift(jump: Jump, passed: int, count: int, events: list[Event]) -> list[Event]:
-    """Bring a connection from after `passed` of its round trips to after `count`; return its events."""
+    """Bring a connection from after `passed` of its periods to after `count`; return its events."""
     more, connection = count - passed, jump.connection
     time, place = more * jump.period, more * jump.size
     moved: set[int] = set()
@@ -124,6 +136,8 @@ def shift(jump: Jump, passed: int, count: int, events: list[Event]) -> list[Even
             moved.add(id(burst))
             _move(burst, time, place)
     connection.begun += place
+    if connection.full:
+        connection.taken = min(connection.taken + place, connection.written)
     connection.following += place
     connection.una += place
     connection.line.free += time
@@ -138,7 +152,7 @@ def shift(jump: Jump, passed: int, count: int, events: list[Event]) -> list[Even
     for kind in (0, 1):
         connection.lost_time[kind] += more * jump.lost_time[kind]
     connection.window.shift(time, place)
-    connection.round_trip.shift(place, jump.variation, count)
+    connection.round_trip.shift(place, jump.variation, count * jump.trips)
     connection.offer.shift(time)
     return [(when + time, serial, callback, args) for when, serial, callback, args in events]
 

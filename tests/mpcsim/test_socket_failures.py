@@ -285,7 +285,8 @@ def test_a_thousand_fuzzed_connections_do_not_disturb_a_run(tmp_path, tls):
     async def program(party):
         rounds, go_on = 0, True
         while go_on:
-            going.set()
+            if rounds:
+                going.set()
             party.send(1 - party.id, not over.is_set())
             go_on = await party.recv(1 - party.id) and not (party.id == 0 and over.is_set())
             party.send(1 - party.id, go_on)

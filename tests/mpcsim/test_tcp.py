@@ -112,11 +112,36 @@ def test_the_part_of_a_window_that_is_not_used_decays():
     assert kept.size == 40
 
 
-@pytest.mark.parametrize(("key", "size"), [("send_buffer", "21 kB"), ("receive_buffer", "23 kB")])
-def test_a_buffer_limits_a_connection_to_its_size_a_round_trip(key, size):
-    """70 % of 21 kB hold ten segments, and 65 % of 23 kB: ten each 21 ms."""
-    tcp = HEADERS | {key: size, "burst": 1}
+def test_a_receive_buffer_limits_a_connection_to_its_size_a_round_trip():
+    """65 % of 23 kB hold ten segments: ten each 21 ms."""
+    tcp = HEADERS | {"receive_buffer": "23 kB", "burst": 1}
     assert arrivals([(0, 0, 1, 40 * M)], tcp) == [3 * 21 + 10 + 10]
+
+
+def test_a_send_buffer_takes_pieces_of_45_segments_when_a_third_is_free():
+    """14 of 21 kB hold nine segments: the first piece is down to them at 36 + 20 ms, the second 56 later."""
+    tcp = HEADERS | {"send_buffer": "21 kB", "burst": 1}
+    assert arrivals([(0, 0, 1, 45 * M)], tcp) == [45 + 10]
+    assert arrivals([(0, 0, 1, 90 * M)], tcp) == [56 + 45 + 10]
+    assert arrivals([(0, 0, 1, 100 * M)], tcp) == [56 + 56 + 10 + 10]
+
+
+def test_a_send_buffer_grows_with_the_window():
+    """Linux had 46080, 368640 and 4194304 bytes for windows of 10, 80 and 1280 (`ss -m`, MSS 1448)."""
+    clock = VirtualClock()
+    emulator = emulate(Network("250 ms", "220 Mbit/s", transport="tcp"), ["a", "b"], clock, 1)
+    emulator.submit(0, 0, 1, 10**7, lambda: None, ())
+    one, found = emulator.connection(0, 1), {}
+
+    def look():
+        found[one.window.size] = one.buffer
+        if clock.now < 4 * 10**9:
+            clock.at(clock.now + 10**8, look)
+
+    clock.at(10**8, look)
+    clock.run()
+    clock.close()
+    assert (found[10], found[80], found[1280]) == (46080, 368640, 4194304)
 
 
 def test_the_receive_window_starts_at_64_kib_and_keeps_ahead_of_what_comes():
@@ -153,6 +178,8 @@ def test_connections_take_turns_on_an_uplink():
         (50_000, 10, 10, 0.0612), (300_000, 10, 10, 0.2683), (300_000, 10, 50, 0.1077),
         (10**6, 40, 10, 1.0304), (10**6, 10, 220, 0.1355), (300_000, 88.5, 220, 0.8024),
         (10**7, 250, 50, 5.3860), (10**8, 88.5, 220, 7.5848), (10**8, 250, 100, 21.4592),
+        (2 * 10**7, 150, 220, 4.1540), (4 * 10**7, 150, 220, 6.2851),
+        (2 * 10**7, 250, 220, 6.8655), (4 * 10**7, 250, 220, 10.4298),
     ],
 )  # fmt: skip
 def test_a_lone_message_takes_what_it_took_a_kernel(size, latency, bandwidth, seconds):
@@ -322,7 +349,7 @@ def test_a_profile_sets_what_the_table_does_not():
     warm = rules(TcpTable(profile="warm", restart=True))
     assert warm.restart
     assert not warm.unused
-    assert warm.send_window is None
+    assert warm.send_buffer is None
     assert rules(TcpTable()) == rules(TcpTable(profile="linux"))
 
 
