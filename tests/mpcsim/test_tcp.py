@@ -119,7 +119,7 @@ def test_a_receive_buffer_limits_a_connection_to_its_size_a_round_trip():
 
 
 def test_a_send_buffer_takes_pieces_of_45_segments_when_a_third_is_free():
-    """14 of 21 kB hold nine segments: the first piece is down to them at 36 + 20 ms, the second 56 later."""
+    """14 of 21 kB hold nine segments: down to them a first piece is at 56 ms, a second 56 later."""
     tcp = HEADERS | {"send_buffer": "21 kB", "burst": 1}
     assert arrivals([(0, 0, 1, 45 * M)], tcp) == [45 + 10]
     assert arrivals([(0, 0, 1, 90 * M)], tcp) == [56 + 45 + 10]
