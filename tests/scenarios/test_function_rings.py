@@ -18,7 +18,7 @@ RINGS = [
 USUAL = {(32, 8, 20), (32, 13, 18), (64, 16, 31), (64, 24, 32)}
 
 
-@pytest.mark.parametrize("family", ["plain", "replicated3", "dealer2"])
+@pytest.mark.parametrize("family", ["plain", "replicated3", "dealer2", "replicated4"])
 @pytest.mark.parametrize("ring", RINGS, ids=str)
 def test_a_function_is_accurate_or_refused(family, ring):
     bits, fraction_bits, value_bits = ring
