@@ -1,4 +1,4 @@
-"""Protocols of the engine alone: broadcast, threshold signing, two parties without a dealer."""
+"""Examples: broadcast, threshold signing, two parties without a dealer, four servers and a cheat."""
 
 import json
 from pathlib import Path
@@ -121,3 +121,20 @@ def test_a_garbled_circuit_costs_its_formula(run, settings):
     assert found["output"]["equal"] is True
     if not settings:  # AES-128 by half gates: 2 · 128 bits for each of 6400 gates
         assert found["phases"]["circuit"]["payload_bytes"] == 6400 * 32 + 128 * 16 + 2 * 16
+
+
+def test_four_servers_abort_where_one_alters_what_it_sends(run):
+    status, found, _ = run("four_servers/relu")
+    assert status == 0
+    assert found["outcomes"].pop("server2")
+    assert set(found["outcomes"].values()) == {"aborted"}
+
+
+def test_a_server_that_lies_to_the_client_is_outvoted(run, tmp_path):
+    text = (EXAMPLES / "four_servers" / "relu.toml").read_text().replace('expect = "abort"\n', "")
+    file = EXAMPLES / "four_servers" / "cheats.py"
+    (tmp_path / "s.toml").write_text(text.replace("cheats.py:alters", f"{file}:lies_to_the_client"))
+    status, found, _ = run(tmp_path / "s")
+    assert status == 0
+    assert set(found["outcomes"].values()) == {"finished"}
+    assert found["output"]["max_error"] == 0
