@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -29,7 +29,7 @@ class Replicated4Choices(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    radix: Annotated[int, Field(strict=True, ge=1, le=8)] = Field(
+    radix: Literal[1, 2, 4, 8] = Field(
         default=4, description="bits of a digit in a comparison: fewer rounds, and with many more bytes"
     )
     patience: str = Field(
