@@ -7,6 +7,7 @@ stay NumPy), so that a twin with the same names, which knows shapes alone, can t
 - *planes*: uint8 arrays (bits, ⌈n/8⌉); bit i mod 8 of byte ⌊i/8⌋ of a plane belongs to value i,
   and the bits after value n − 1 are zero.
 - *residues*: uint8 arrays of values modulo a prime p ≤ 251.
+- *elements* of a field: see `fields`.
 
 Inputs may be read-only and need not be contiguous; results are new and C-contiguous. The loops are
 compiled when first imported on a machine and come from Numba's cache after that: a run never waits
@@ -40,6 +41,23 @@ from protocols.kernels.elementwise import (
     xor_all,
     zeros,
 )
+from protocols.kernels.fields import (
+    binary_matmul,
+    binary_mul,
+    mersenne_add,
+    mersenne_conv2d,
+    mersenne_integers,
+    mersenne_limbs,
+    mersenne_low,
+    mersenne_matmul,
+    mersenne_mul,
+    mersenne_neg,
+    mersenne_of_limbs,
+    mersenne_shift,
+    mersenne_sub,
+    mersenne_sum,
+    mersenne_words,
+)
 from protocols.kernels.lookup import exponential_dot, permuted_dot_xor, product_of_tables, rounded
 from protocols.kernels.orders import as_order, inverted, order_of, permuted, sums_before, turned
 from protocols.kernels.products import (
@@ -62,6 +80,8 @@ __all__ = [
     "any_zero",
     "as_order",
     "astype",
+    "binary_matmul",
+    "binary_mul",
     "bit_planes",
     "blind",
     "compare_digits",
@@ -81,6 +101,19 @@ __all__ = [
     "low_bits",
     "matmul",
     "matmul3",
+    "mersenne_add",
+    "mersenne_conv2d",
+    "mersenne_integers",
+    "mersenne_limbs",
+    "mersenne_low",
+    "mersenne_matmul",
+    "mersenne_mul",
+    "mersenne_neg",
+    "mersenne_of_limbs",
+    "mersenne_shift",
+    "mersenne_sub",
+    "mersenne_sum",
+    "mersenne_words",
     "mul",
     "neg",
     "one_hot",

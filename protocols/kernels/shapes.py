@@ -333,6 +333,73 @@ def rounded(x: npt.NDArray[np.float64], bits: int, dtype: npt.DTypeLike) -> Word
     return _shaped(x.shape, dtype)
 
 
+# Finite fields
+
+
+def mersenne_add(a: Words, b: Words) -> Words:
+    return _broadcast(a, b)
+
+
+def mersenne_neg(a: Words) -> Words:
+    return _like(a)
+
+
+def mersenne_sub(a: Words, b: Words) -> Words:
+    return _broadcast(a, b)
+
+
+def mersenne_mul(a: Words, b: Words) -> Words:
+    return _broadcast(a, b)
+
+
+def mersenne_matmul(a: Words, b: Words) -> Words:
+    return matmul(a, b)
+
+
+def mersenne_sum(a: Words, axis: int) -> Words:
+    return sum(a, axis)
+
+
+def mersenne_conv2d(x: Words, w: Words, stride: Pair, padding: tuple[Pair, Pair]) -> Words:
+    return conv2d(x, w, stride, padding)
+
+
+def mersenne_integers(words: Words, dtype: npt.DTypeLike) -> Words:
+    return _shaped(words.shape, dtype)
+
+
+def mersenne_words(a: Words) -> Words:
+    return _shaped(a.shape, np.uint64)
+
+
+def mersenne_shift(a: Words, bits: int) -> Words:
+    expect("bits of a shift", 0 < bits < 64, True)
+    return _like(a)
+
+
+def mersenne_low(a: Words, bits: int) -> Words:
+    return _like(a)
+
+
+def mersenne_limbs(a: Words) -> Words:
+    return _shaped((a.itemsize // 8, a.size), np.uint64)
+
+
+def mersenne_of_limbs(limbs: Words, shape: Sequence[int], dtype: npt.DTypeLike) -> Words:
+    out = _shaped(shape, dtype)
+    expect("limbs", limbs.shape, (out.itemsize // 8, out.size))
+    return out
+
+
+def binary_mul(a: Bytes, b: Bytes, bits: int) -> Bytes:
+    return _broadcast(a, b)
+
+
+def binary_matmul(a: Bytes, b: Bytes, bits: int) -> Bytes:
+    expect("matrices", b.shape, (a.shape[1], b.shape[1]))
+    return _shaped((a.shape[0], b.shape[1]), _BYTE)
+
+
 # Matrix products and convolutions
 
 

@@ -34,6 +34,7 @@ LACKS = {
     "replicated3": (),
     "replicated3_malicious": ON_TABLES,
     "replicated4": ON_TABLES,
+    "shamir": ON_TABLES,
 }
 """What families do not offer, by name: no more, and no less."""
 TARGET = 4.0  # units 2^−f, relative to max(1, |result|)

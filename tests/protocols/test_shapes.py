@@ -16,6 +16,7 @@ from mpcsim import Network, Party, simulate
 from mpcsim.metering.frames import seal
 from mpcsim.scenario import load_scenario, workload
 from protocols import kernels
+from protocols.domains import LIMBS, as_elements
 from protocols.domains.ring import Ring
 from protocols.kernels import shapes
 from protocols.replicated3 import Replicated3
@@ -54,6 +55,10 @@ def w32(*shape):
     return of(U32, *shape)
 
 
+def pairs(*shape):
+    return as_elements(np.arange(int(np.prod(shape))).reshape(shape) % 2, LIMBS)
+
+
 def u8(*shape):
     return of(U8, *shape)
 
@@ -70,7 +75,42 @@ def uniform(value):
 ONE, NONE = (1, 1), ((0, 0), (0, 0))
 SAME, BORDER = ((1, 1), (1, 1)), ((1, 0), (2, 1))
 # Arguments that fit and arguments that do not, by kernel.
+_ELEMENTWISE = [
+    (pairs(3, 1), pairs(2)),
+    (w64(3), w64()),
+    (pairs(2, 0), pairs(2, 1)),
+    (pairs(3), pairs(2)),
+]
 CASES = {
+    "mersenne_add": _ELEMENTWISE,
+    "mersenne_sub": _ELEMENTWISE,
+    "mersenne_mul": _ELEMENTWISE,
+    "mersenne_neg": [(pairs(2, 3),), (w64(),)],
+    "mersenne_sum": [(pairs(2, 3), 1), (w64(2, 0, 3), 1), (pairs(4), 0), (pairs(4), 1)],
+    "mersenne_matmul": [
+        (pairs(2, 3), pairs(3, 4)),
+        (w64(2, 5, 3), w64(3, 2)),
+        (pairs(2, 3), pairs(2, 3)),
+        (w64(0, 3), w64(3, 2)),
+    ],
+    "mersenne_conv2d": [
+        (pairs(2, 5, 6, 3), pairs(3, 3, 3, 4), (1, 1), ((1, 1), (1, 1))),
+        (w64(1, 5, 6, 3), w64(3, 2, 3, 4), (2, 1), ((0, 1), (1, 0))),
+        (w64(1, 5, 6, 3), w64(3, 2, 2, 4), (2, 1), ((0, 1), (1, 0))),
+    ],
+    "mersenne_integers": [(w64(2, 3), LIMBS), (w64(), U64)],
+    "mersenne_words": [(pairs(2, 3),), (w64(4),)],
+    "mersenne_shift": [(pairs(2, 3), 5), (w64(4), 60), (w64(4), 0), (pairs(4), 64)],
+    "mersenne_low": [(pairs(2, 3), 127), (pairs(2, 3), 50), (w64(4), 61)],
+    "mersenne_limbs": [(pairs(2, 3),), (w64(4),), (pairs(0),)],
+    "mersenne_of_limbs": [
+        (w64(2, 6), (2, 3), LIMBS),
+        (w64(1, 6), (6,), U64),
+        (w64(2, 6), (6,), U64),
+        (w64(2, 5), (6,), LIMBS),
+    ],
+    "binary_mul": [(u8(3, 1), u8(2), 2), (u8(0), u8(1), 8), (u8(3), u8(2), 2)],
+    "binary_matmul": [(u8(2, 3), u8(3, 4), 3), (u8(2, 3), u8(2, 3), 3)],
     "add": [
         (w64(3, 1), w64(2)),
         (w32(3), 5),

@@ -1,0 +1,8 @@
+"""Formulas of the family `shamir`: n servers of whom t may collude, values mod a prime, bits in GF(2^w).
+
+In flow ring, parties and choices; out flow costs of all servers. It may import `analysis.costs.written`.
+"""
+
+from analysis.costs.shamir.catalogue import OPERATIONS
+
+__all__ = ["OPERATIONS"]

@@ -1,0 +1,186 @@
+"""Arithmetic in finite fields: mod the Mersenne primes 2^61 − 1 and 2^127 − 1, and in GF(2^w).
+
+An element mod 2^61 − 1 is a uint64, one mod 2^127 − 1 a pair of them, `LIMBS`; below the prime. An element
+of GF(2^w) is a byte, a polynomial's coefficients.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.domains import LIMBS, BinaryField, as_elements
+from protocols.kernels import _field_loops as loops
+from protocols.kernels._compiled import Bytes, contiguous, expect
+
+Words = npt.NDArray[Any]
+"""Elements of a field."""
+
+
+def _flat(a: Any) -> npt.NDArray[np.uint64]:
+    """Return elements as words: (n) or, of two limbs, (n, 2)."""
+    a = contiguous(a)
+    return a.reshape(-1).view(np.uint64).reshape(-1, 2) if a.dtype == LIMBS else a.reshape(-1)  # type: ignore[no-any-return]
+
+
+def _pair(a: Words, b: Words) -> tuple[Any, Any, Any]:
+    """Return both, broadcast and flat, and room for what they give."""
+    expect("elements", a.dtype, b.dtype)
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    out = np.empty(shape, a.dtype)
+    return _flat(np.broadcast_to(a, shape)), _flat(np.broadcast_to(b, shape)), out
+
+
+def mersenne_add(a: Words, b: Words) -> Words:
+    """Return a + b, with broadcasting."""
+    x, y, out = _pair(a, b)
+    (loops.add_pairs if a.dtype == LIMBS else loops.add_small)(x, y, _flat(out))
+    return out  # type: ignore[no-any-return]
+
+
+def mersenne_neg(a: Words) -> Words:
+    """Return −a."""
+    x = _flat(a)
+    top = np.array([2**64 - 1, 2**63 - 1] if a.dtype == LIMBS else loops.SMALL, np.uint64)
+    turned = (x ^ top).reshape(-1)  # p − a, where zero is p
+    found = turned.view(a.dtype).reshape(a.shape)
+    return mersenne_add(found, np.zeros((), a.dtype))
+
+
+def mersenne_sub(a: Words, b: Words) -> Words:
+    """Return a − b, with broadcasting."""
+    return mersenne_add(a, mersenne_neg(b))
+
+
+def mersenne_mul(a: Words, b: Words) -> Words:
+    """Return a · b, with broadcasting."""
+    x, y, out = _pair(a, b)
+    (loops.mul_pairs if a.dtype == LIMBS else loops.mul_small)(x, y, _flat(out))
+    return out  # type: ignore[no-any-return]
+
+
+def mersenne_matmul(a: Words, b: Words) -> Words:
+    """Return a (…, m, k) times b (k, n), as (…, m, n)."""
+    *leading, terms = a.shape
+    expect("matrices", b.shape, (terms, b.shape[-1]))
+    expect("elements", a.dtype, b.dtype)
+    rows, columns = math.prod(leading), b.shape[1]
+    out = np.empty((*leading, columns), a.dtype)
+    if a.dtype == LIMBS:
+        sizes = (rows, terms, 2), (terms, columns, 2), (rows, columns, 2)
+        x, y, z = (_flat(one).reshape(size) for one, size in zip((a, b, out), sizes, strict=True))
+        loops.matmul_pairs(x, y, z)
+    else:
+        flat = contiguous(a).reshape(rows, terms)
+        loops.matmul_small(flat, contiguous(b), out.reshape(rows, columns))
+    return out
+
+
+def mersenne_sum(a: Words, axis: int) -> Words:
+    """Return the sum over an axis."""
+    moved = np.moveaxis(a, axis, 0)
+    if not len(moved):
+        return np.zeros(moved.shape[1:], a.dtype)
+    ones = mersenne_integers(np.ones((1, len(moved)), np.uint64), a.dtype)
+    return mersenne_matmul(ones, contiguous(moved).reshape(len(moved), -1)).reshape(moved.shape[1:])
+
+
+def mersenne_conv2d(
+    x: Words, w: Words, stride: tuple[int, int], padding: tuple[tuple[int, int], tuple[int, int]]
+) -> Words:
+    """Return the convolution of x (NHWC) with w (kh, kw, Cin, Cout), as NHWC."""
+    kh, kw, channels, filters = w.shape
+    expect("images", x.shape, (*x.shape[:3], channels))
+    padded = np.zeros(
+        (len(x), *(size + sum(pad) for size, pad in zip(x.shape[1:3], padding, strict=True)), channels),
+        x.dtype,
+    )
+    (top, _), (left, _) = padding
+    padded[:, top : top + x.shape[1], left : left + x.shape[2]] = x
+    view = np.lib.stride_tricks.sliding_window_view(padded, (kh, kw), (1, 2))
+    patches = view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
+    shape = patches.shape[:3]
+    flat = patches.reshape(math.prod(shape), kh * kw * channels)
+    return mersenne_matmul(flat, contiguous(w).reshape(-1, filters)).reshape(*shape, filters)
+
+
+def mersenne_integers(words: Words, dtype: npt.DTypeLike) -> Words:
+    """Return integers, in two's complement of 64 bits, as elements of the field of that dtype."""
+    return as_elements(contiguous(words).astype(np.uint64).view(np.int64), np.dtype(dtype))
+
+
+def mersenne_words(a: Words) -> Words:
+    """Return the lower 64 bits, in two's complement, of the integers in (−p/2, p/2) that elements are."""
+    if a.dtype == LIMBS:
+        low: Words = a["low"] + (a["high"] >> np.uint64(62))
+        return contiguous(low)
+    return np.where(a >> np.uint64(60), a - np.uint64(loops.SMALL), a)
+
+
+def mersenne_shift(a: Words, bits: int) -> Words:
+    """Return the signed integers that elements are, over 2^bits, 0 < bits < 64, to the nearest."""
+    expect("bits of a shift", 0 < bits < 64, True)
+    if a.dtype == LIMBS:
+        out = np.empty(a.shape, LIMBS)
+        loops.shift_pairs(_flat(a), bits, _flat(out))
+        return out
+    signed = mersenne_words(a).view(np.int64)
+    moved = (signed + (np.int64(1) << np.int64(min(bits, 62) - 1))) >> np.int64(min(bits, 62))
+    return mersenne_integers(moved.view(np.uint64), a.dtype)
+
+
+def mersenne_low(a: Words, bits: int) -> Words:
+    """Return words as elements of their lowest bits: of all of the prime's, p itself is zero."""
+    if a.dtype == LIMBS:
+        out = np.empty(a.shape, LIMBS)
+        out["low"] = a["low"] & np.uint64((1 << min(bits, 64)) - 1)
+        out["high"] = a["high"] & np.uint64((1 << max(bits - 64, 0)) - 1)
+        return mersenne_add(out, np.zeros((), LIMBS)) if bits == 127 else out
+    low = a & np.uint64((1 << bits) - 1)
+    return mersenne_add(low, np.zeros((), a.dtype)) if bits == 61 else low
+
+
+def mersenne_limbs(a: Words) -> Words:
+    """Return elements as they travel: (limbs, n) words."""
+    flat = a.reshape(-1)
+    return np.stack([flat["low"], flat["high"]]) if a.dtype == LIMBS else contiguous(flat).reshape(1, -1)
+
+
+def mersenne_of_limbs(limbs: Words, shape: Sequence[int], dtype: npt.DTypeLike) -> Words:
+    """Return what `mersenne_limbs` sent."""
+    out = np.empty(math.prod(shape), dtype)
+    expect("limbs", limbs.shape, (2 if out.dtype == LIMBS else 1, out.size))
+    if out.dtype == LIMBS:
+        out["low"], out["high"] = limbs
+    else:
+        out[:] = limbs[0]
+    return out.reshape(tuple(shape))
+
+
+# GF(2^w)
+
+
+@functools.cache
+def _table(bits: int) -> Bytes:
+    """Return all products, of a and b at a · 2^w + b."""
+    times, size = BinaryField(bits).times, 1 << bits
+    return np.array([times(a, b) for a in range(size) for b in range(size)], np.uint8)
+
+
+def binary_mul(a: Bytes, b: Bytes, bits: int) -> Bytes:
+    """Return a · b in GF(2^bits), with broadcasting."""
+    x, y = (contiguous(one) for one in np.broadcast_arrays(a, b))
+    out = np.empty(x.shape, np.uint8)
+    loops.mul_binary(_table(bits), x.reshape(-1), y.reshape(-1), bits, out.reshape(-1))
+    return out
+
+
+def binary_matmul(a: Bytes, b: Bytes, bits: int) -> Bytes:
+    """Return a (m, k) times b (k, n) in GF(2^bits)."""
+    expect("matrices", b.shape, (a.shape[1], b.shape[1]))
+    out = np.empty((a.shape[0], b.shape[1]), np.uint8)
+    loops.matmul_binary(_table(bits), contiguous(a), contiguous(b), bits, out)
+    return out
