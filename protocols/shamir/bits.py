@@ -63,7 +63,7 @@ async def two(me: Server, addends: Sequence[Words]) -> tuple[Words, Words]:
     k, numbers = me.kernels, list(addends)
     while len(numbers) > 2:
         threes = len(numbers) // 3
-        a, b, c = (k.stack(numbers[place : 3 * threes : 3], 0) for place in range(3))
+        a, b, c = (k.stack(numbers[place : 3 * threes : 3], 0) for place in (0, 1, 2))
         total = k.xor(k.xor(a, b), c)
         x, y, z = (part[:, :-1] for part in (k.xor(a, c), k.xor(b, c), c))
         carries = k.xor(await both(me, x, y), z)

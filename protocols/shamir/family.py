@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
-from typing import Any, ClassVar, Literal, Self
-
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, ClassVar, Self
 
 from mpcsim import InputError, Party
 from protocols.correlated import prf
@@ -27,45 +23,18 @@ from protocols.family import (
 )
 from protocols.functions import check_room
 from protocols.shamir import bits as boolean
+from protocols.shamir.agreed import ShamirChoices, as_given, as_shared, field_of, multiplication_of
 from protocols.shamir.arithmetic import Bytes, Numbers, flat
 from protocols.shamir.bits import Bits
 from protocols.shamir.integers import truncated
 from protocols.shamir.points import at_zero, interpolation, points
-from protocols.shamir.products import cheaper, reduced
-from protocols.shamir.server import FEW, Server, Set, binary_field, reveal, sets_of
+from protocols.shamir.products import reduced
+from protocols.shamir.server import Server, Set, binary_field, reveal, sets_of
 
 _SHARE = bytes(12)
 """Where a client's key is read: each is used once."""
 _WHOLE = frozenset(("reveal", "mul", "multiply"))
 """What needs no room beside the prime for masks."""
-
-
-class ShamirChoices(BaseModel):
-    """The `[protocol]` table of this family."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prime: Literal[61, 127] = Field(default=127, description="values are mod 2^61 − 1 or 2^127 − 1")
-    kappa: int = Field(
-        default=40,
-        ge=1,
-        le=100,
-        description="statistical security: masks have so many bits more than what they hide",
-    )
-    multiplication: Literal["auto", "grr", "dn"] = Field(
-        default="auto",
-        description='"grr": shares are dealt again, one round; "dn": a king opens masked products, two '
-        'rounds, 2(n − 1) elements; "auto": what sends less',
-    )
-    doubles: Literal["auto", "drawn", "extracted"] = Field(
-        default="auto",
-        description='double sharings of "dn": "drawn" from keys of all sets of n − t servers; "extracted" '
-        'by a hyper-invertible matrix from what all deal; "auto": drawn where there are few sets',
-    )
-    truncation: Literal["probabilistic", "exact"] = Field(
-        default="probabilistic",
-        description='"probabilistic": off by (t + 1) / 2 units at most; "exact": rounded down, by carries',
-    )
 
 
 @dataclass(frozen=True)
@@ -98,8 +67,8 @@ class Shamir(Family):
         super().__init__(party, terms)
         roster = terms.roster
         n, t = len(roster.servers), roster.threshold
-        multiplication, extracts = _chosen(terms)
-        numbers = Numbers(terms.kernels, _field(terms))
+        multiplication, extracts = multiplication_of(terms)
+        numbers = Numbers(terms.kernels, field_of(terms))
         binary = Bytes(terms.kernels, binary_field(n, t, extracts))
         self.server = Server(
             party,
@@ -176,7 +145,7 @@ class Shamir(Family):
             InputError: it is one of these.
         """
         super().check(terms, function, **arguments)
-        field = _field(terms)
+        field = field_of(terms)
         if function in _WHOLE:
             return
         field.hold(field.value_bits + field.fraction_bits + 1, f"a product in {function}")
@@ -192,8 +161,8 @@ class Shamir(Family):
         """
         names, t = terms.roster.servers, terms.roster.threshold
         place, n = names.index(party.role), len(names)
-        _, extracts = _chosen(terms)
-        groups: tuple[Set, ...] = () if extracts or _chosen(terms)[0] == "grr" else sets_of(n, t)
+        multiplication, extracts = multiplication_of(terms)
+        groups: tuple[Set, ...] = () if extracts or multiplication == "grr" else sets_of(n, t)
         pairs, sets = {place: party.secret("own key", prf.KEY_BYTES)}, {}
         with party.channel("keys"), party.phase("offline"):
             for other in range(place + 1, n):
@@ -221,7 +190,7 @@ class Shamir(Family):
         of, n = me.numbers, size_of(words.shape)
         channel, call = party.call("share")
         secret = party.secret("shares", prf.KEY_BYTES)
-        known = [flat(_elements(terms, words))]
+        known = [flat(as_shared(terms, words))]
         for place in range(me.t):
             key = prf.expand(secret, prf.nonce(channel, f"share {place}", call), prf.KEY_BYTES).tobytes()
             party.send(me.names[place], key)
@@ -260,11 +229,11 @@ class Shamir(Family):
     @classmethod
     async def learn(cls, party: Party, terms: Terms, shape: Shape) -> Words:
         """Return the sum of what t + 1 servers send."""
-        of, n = Numbers(terms.kernels, _field(terms)), size_of(shape)
+        of, n = Numbers(terms.kernels, field_of(terms)), size_of(shape)
         found = of.zeros(n)
         for server in terms.roster.servers[: terms.roster.threshold + 1]:
             found = of.add(found, of.unpacked(await party.recv(server), n))
-        return _words(terms, found).reshape(shape)
+        return as_given(terms, found).reshape(shape)
 
     async def open(self, value: Words) -> Words:
         """Return the numbers; see `server.reveal`. Rounds: 1. Elements: n t a value."""
@@ -283,9 +252,9 @@ class Shamir(Family):
     @classmethod
     def together(cls, terms: Terms, values: Sequence[Words]) -> Words:
         """Return what the shares of the first t + 1 servers say."""
-        of, shape = Numbers(terms.kernels, _field(terms)), values[0].shape
+        of, shape = Numbers(terms.kernels, field_of(terms)), values[0].shape
         found = of.combined(at_zero(of.field, len(values)), [flat(one) for one in values])
-        return _words(terms, found).reshape(shape)
+        return as_given(terms, found).reshape(shape)
 
     # Computation
 
@@ -371,38 +340,3 @@ class Shamir(Family):
         """Return the numbers; see `bits.composed`."""
         shape, planes = bits
         return (await boolean.composed(self.server, planes)).reshape(shape)
-
-
-def _chosen(terms: Terms) -> tuple[str, bool]:
-    """Return the multiplication, and whether double sharings are extracted."""
-    n, t = len(terms.roster.servers), terms.roster.threshold
-    choices = terms.choices
-    found = cheaper(n, t) if choices.multiplication == "auto" else choices.multiplication
-    few = comb(n, t) <= FEW if choices.doubles == "auto" else choices.doubles == "drawn"
-    return found, found == "dn" and not few
-
-
-def _field(terms: Terms) -> PrimeField:
-    """Return the field of the values, and the bits that it leaves beside κ and the carries of masks."""
-    ring, choices = terms.ring, terms.choices
-    carries = terms.roster.threshold.bit_length()  # ⌈log2(t + 1)⌉
-    bits = min(64, choices.prime - 1 - choices.kappa - carries)
-    return PrimeField(bits, ring.fraction_bits, ring.value_bits, choices.prime, choices.kappa)
-
-
-def _elements(terms: Terms, words: Words) -> Words:
-    """Return clients' numbers, signed mod 2^l, as elements."""
-    k, ring = terms.kernels, terms.ring
-    wide = k.astype(words, np.dtype(np.uint64))
-    if ring.bits < 64:
-        half = k.full((), 1 << (ring.bits - 1), np.dtype(np.uint64))
-        wide = k.sub(k.low_bits(k.add(wide, half), ring.bits), half)
-    found: Words = k.mersenne_integers(wide, _field(terms).dtype)
-    return found
-
-
-def _words(terms: Terms, found: Words) -> Words:
-    """Return elements as numbers mod 2^l."""
-    k, ring = terms.kernels, terms.ring
-    words: Words = k.astype(k.low_bits(k.mersenne_words(found), ring.bits), ring.dtype)
-    return words
