@@ -71,6 +71,13 @@ from protocols.kernels.products import (
 )
 from protocols.kernels.residues import pack_mod, uniform_mod, uniform_mod_words, unpack_mod
 from protocols.kernels.tables import and3, one_hot, table_lookup
+from protocols.kernels.trees import (
+    deal_bit_trees,
+    deal_word_trees,
+    tree_sizes,
+    walk_bit_trees,
+    walk_word_trees,
+)
 from protocols.kernels.windows import scatter_windows
 
 __all__ = [
@@ -90,7 +97,9 @@ __all__ = [
     "conv2d3",
     "conv2d3_input_gradient",
     "conv2d3_weight_gradient",
+    "deal_bit_trees",
     "deal_digits",
+    "deal_word_trees",
     "digit_entries",
     "expand_words",
     "exponential_dot",
@@ -137,11 +146,14 @@ __all__ = [
     "sums_before",
     "table_lookup",
     "take",
+    "tree_sizes",
     "turned",
     "uniform_mod",
     "uniform_mod_words",
     "unpack",
     "unpack_mod",
+    "walk_bit_trees",
+    "walk_word_trees",
     "where",
     "xor",
     "xor_all",

@@ -27,11 +27,12 @@ from protocols.kernels.orders import Order
 from protocols.kernels.products import Pair
 from protocols.kernels.residues import packed_size
 from protocols.kernels.residues import uniform_mod_words as uniform_mod_words
+from protocols.kernels.trees import tree_sizes as tree_sizes
 
 Shape = tuple[int, ...]
 
 _ZERO = bytes(16)  # what every array of this module shows; immutable, so that sending copies nothing
-_BYTE, _REAL = np.dtype(np.uint8), np.dtype(np.float64)
+_BYTE, _WORD, _REAL = np.dtype(np.uint8), np.dtype(np.uint64), np.dtype(np.float64)
 
 
 def _shaped(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -398,6 +399,43 @@ def binary_mul(a: Bytes, b: Bytes, bits: int) -> Bytes:
 def binary_matmul(a: Bytes, b: Bytes, bits: int) -> Bytes:
     expect("matrices", b.shape, (a.shape[1], b.shape[1]))
     return _shaped((a.shape[0], b.shape[1]), _BYTE)
+
+
+# Trees of comparison keys
+
+
+def deal_bit_trees(roots: Words, alpha: Words, bits: int, constant: Words) -> tuple[Words, Bytes]:
+    n, (levels, entries) = alpha.size, tree_sizes(bits, 1)
+    expect("roots", roots.shape, (2, 2, n))
+    return _shaped((levels, 2, n), _WORD), _shaped((levels + entries, _plane_bytes(n)), _BYTE)
+
+
+def deal_word_trees(
+    roots: Words, alpha: Words, bits: int, width: int, beta: Words, constant: Words
+) -> tuple[Words, Words]:
+    n, (levels, entries) = alpha.size, tree_sizes(bits, width * len(beta))
+    expect("roots", roots.shape, (2, 2, n))
+    expect("constants", constant.shape, beta.shape)
+    return _shaped((levels, 2, n), _WORD), _shaped((levels + entries, *beta.shape), _WORD)
+
+
+def walk_bit_trees(party: int, root: Words, x: Words, bits: int, seeds: Words, planes: Bytes) -> Bytes:
+    (points, n), (levels, entries) = x.shape, tree_sizes(bits, 1)
+    expect("a root", root.shape, (2, n))
+    expect("correction words", seeds.shape, (levels, 2, n))
+    expect("planes", planes.shape, (levels + entries, _plane_bytes(n)))
+    return _shaped((points, _plane_bytes(n)), _BYTE)
+
+
+def walk_word_trees(
+    party: int, root: Words, x: Words, bits: int, width: int, seeds: Words, sums: Words
+) -> Words:
+    (points, n), (_, many, _) = x.shape, sums.shape
+    levels, entries = tree_sizes(bits, width * many)
+    expect("a root", root.shape, (2, n))
+    expect("correction words", seeds.shape, (levels, 2, n))
+    expect("words", sums.shape, (levels + entries, many, n))
+    return _shaped((many, points, n), _WORD)
 
 
 # Matrix products and convolutions

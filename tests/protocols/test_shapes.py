@@ -238,6 +238,26 @@ CASES = {
         (*[w64(2, 4, 3, 4)] * 2, *[w64(3, 3, 5, 4)] * 2, (5, 6), (2, 2), ((1, 1), (1, 0))),
         (*[w64(2, 3, 3, 4)] * 2, *[w64(3, 3, 5, 2)] * 2, (5, 6), (2, 2), ((1, 1), (1, 0))),
     ],
+    "tree_sizes": [(30, 1), (3, 1), (63, 128), (0, 64)],
+    "deal_bit_trees": [
+        (w64(2, 2, 9), w32(9), 30, w64(9)),
+        (w64(2, 2, 9), w64(9), 3, w64(9)),
+        (w64(2, 9), w64(9), 3, w64(9)),
+    ],
+    "deal_word_trees": [
+        (w64(2, 2, 9), w64(9), 30, 64, w64(2, 9), w64(2, 9)),
+        (w64(2, 2, 9), w64(9), 30, 32, w32(1, 9), w32(1, 9)),
+        (w64(2, 2, 9), w64(9), 30, 32, w32(1, 9), w32(2, 9)),
+    ],
+    "walk_bit_trees": [
+        (1, w64(2, 9), w64(4, 9), 30, w64(22, 2, 9), u8(278, 2)),
+        (0, w64(2, 9), w32(1, 9), 2, w64(0, 2, 9), u8(4, 2)),
+        (0, w64(2, 9), w64(1, 9), 30, w64(22, 2, 9), u8(277, 2)),
+    ],
+    "walk_word_trees": [
+        (1, w64(2, 9), w64(4, 9), 30, 64, w64(29, 2, 9), w64(31, 2, 9)),
+        (1, w64(2, 9), w64(4, 9), 30, 64, w64(28, 2, 9), w64(31, 2, 9)),
+    ],
     "scatter_windows": [
         (w64(4, 2 * 3 * 3 * 5), (2, 4, 5, 5), (2, 2), ONE),
         (w64(4, 7), (1, 4, 4, 1), (2, 2), (2, 2)),
@@ -263,7 +283,7 @@ def _outcome(function, arguments):
         result = function(*arguments)
     except (ValueError, IndexError, OverflowError) as error:
         return next(kind for kind in (ValueError, IndexError, OverflowError) if isinstance(error, kind))
-    if isinstance(result, int):
+    if isinstance(result, int) or (isinstance(result, tuple) and isinstance(result[0], int)):
         return result
     return [(a.shape, a.dtype) for a in (result if isinstance(result, tuple) else [result])]
 
