@@ -90,12 +90,16 @@ class Actor:
 
     # Correlated randomness
 
-    def mask(self, purpose: str, shape: Shape, dtype: np.dtype[Any] | None = None) -> Words:
-        """Return this server's part of fresh uniform words, or the dealer's whole; bytes are over XOR."""
+    def drawn(self, purpose: str, shape: Shape, dtype: np.dtype[Any]) -> list[Words]:
+        """Return fresh uniform words of each key: a server's own, or the dealer's of both servers."""
         channel, call = self.party.call(purpose)
         address = prf.nonce(channel, purpose, call)
+        return [self.tools.expand_words(key, address, shape, dtype) for key in self.keys]
+
+    def mask(self, purpose: str, shape: Shape, dtype: np.dtype[Any] | None = None) -> Words:
+        """Return this server's part of fresh uniform words, or the dealer's whole; bytes are over XOR."""
         dtype = dtype or self.ring.dtype
-        drawn: list[Words] = [self.tools.expand_words(key, address, shape, dtype) for key in self.keys]
+        drawn = self.drawn(purpose, shape, dtype)
         if self.role != DEALER:
             return drawn[0]
         whole: Words = (self.tools.xor if dtype == BYTE else self.tools.add)(*drawn)
@@ -146,15 +150,44 @@ class Actor:
             self.shelf.put(self._address(purpose), received)
         return self._unpacked(pieces, received)
 
+    async def handed(
+        self, purpose: str, pieces: Sequence[Piece], make: Callable[[ModuleType], Iterable[Words]]
+    ) -> list[Words]:
+        """Return what the dealer makes, to both servers alike, each of whom it must tell nothing alone.
+
+        Bits: twice those of the pieces, offline. Depth: 1 where the dealer runs ahead; on demand both ask.
+        """
+        servers, dealer = self.names[:DEALER], self.names[DEALER]
+        if self.dealing == "stored":
+            return self._kept(purpose, pieces)
+        with self.party.phase("offline"):
+            if self.role == DEALER:
+                if self.dealing == "on_demand":
+                    for server in servers:
+                        await self.party.recv(server)
+                sent = [
+                    whole if piece.boolean else self.tools.pack(whole, piece.bits)
+                    for piece, whole in zip(pieces, make(self.tools), strict=True)
+                ]
+                for server in servers:
+                    self.party.send(server, sent)
+                return [shapes.zeros(piece.shape, piece.dtype) for piece in pieces]
+            if self.dealing == "on_demand":
+                self.party.send(dealer, b"")
+            received = await self.party.recv(dealer)
+        if self.shelf is not None:
+            self.shelf.put(self._address(purpose), received)
+        return self._unpacked(pieces, received)
+
     def _unpacked(self, pieces: Sequence[Piece], received: Sequence[Words]) -> list[Words]:
-        """Return server 1's parts from what it received."""
+        """Return a server's words from what it received."""
         return [
             part if piece.boolean else self.kernels.unpack(part, piece.bits, piece.shape, piece.dtype)
             for piece, part in zip(pieces, received, strict=True)
         ]
 
     def _address(self, purpose: str) -> str:
-        """Return where server 1 keeps what is dealt in this call."""
+        """Return where a server keeps what is dealt in this call."""
         channel, call = self.party.call(f"kept {purpose}")
         return f"{purpose} {call} on {channel}"
 

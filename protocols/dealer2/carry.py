@@ -17,7 +17,7 @@ from types import ModuleType
 import numpy as np
 
 from protocols.dealer2.actor import Actor, Part, planes
-from protocols.dealer2.bits import Bits, Monomial, Opened, flipped, polynomials
+from protocols.dealer2.bits import Monomial, Opened, flipped, polynomials
 from protocols.domains import Words
 
 
@@ -25,12 +25,6 @@ def digit_widths(bits: int, radix: int) -> list[int]:
     """Return the widths of the digits of a number, from the lowest: the last has what is left."""
     whole, rest = divmod(bits, radix)
     return [radix] * whole + ([rest] if rest else [])
-
-
-async def sign(me: Actor, x: Words, bits: int, radix: int, arity: int) -> Bits:
-    """Return the bits that are 1 where x < 0, of signed x of `bits` bits; see `below`."""
-    found, opened = await below(me, x, [0], bits, radix, arity)
-    return Bits(x.shape, found[0], opened)
 
 
 async def below(

@@ -34,17 +34,11 @@ _SHARE = bytes(12)
 """Where a client's key is read: each is used once."""
 
 
-class Dealer2Choices(BaseModel):
-    """The `[protocol]` table of this family."""
+class DealtChoices(BaseModel):
+    """What every family with a dealer lets one choose: when and where it deals, how products are rescaled."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    radix: Literal[1, 2, 3, 4, 6, 8] = Field(
-        default=4, description="bits of a digit whose one-hot vector is dealt for a comparison"
-    )
-    arity: Literal[2, 3, 4, 8] = Field(
-        default=4, description="digits that a node of the comparison's tree joins at once"
-    )
     dealing: Literal["ahead", "on_demand"] = Field(
         default="ahead", description="whether the dealer runs ahead, or is asked for each piece"
     )
@@ -60,6 +54,17 @@ class Dealer2Choices(BaseModel):
     )
 
 
+class Dealer2Choices(DealtChoices):
+    """The `[protocol]` table of this family."""
+
+    radix: Literal[1, 2, 3, 4, 6, 8] = Field(
+        default=4, description="bits of a digit whose one-hot vector is dealt for a comparison"
+    )
+    arity: Literal[2, 3, 4, 8] = Field(
+        default=4, description="digits that a node of the comparison's tree joins at once"
+    )
+
+
 class Dealer2(Family):
     """A view: a server's, or the dealer's, whose values are shapes alone.
 
@@ -67,7 +72,7 @@ class Dealer2(Family):
     """
 
     name = "dealer2"
-    Choices = Dealer2Choices
+    Choices: ClassVar[type[BaseModel]] = Dealer2Choices
     counts = (2, 2, 2)
     helper_roles = ("dealer",)
     phases: ClassVar[tuple[str, ...]] = ("offline", "online")
@@ -244,10 +249,19 @@ class Dealer2(Family):
 
     # Bits
 
+    async def below(
+        self, x: Words, limits: Sequence[int], bits: int
+    ) -> tuple[Words, boolean.Opened | None]:
+        """Return planes (limits, ⌈n/8⌉) of [x < L], of signed x − L of `bits` bits; see `carry.below`.
+
+        What a family that compares otherwise does its own way.
+        """
+        return await carry.below(self.actor, x, limits, bits, self.choices.radix, self.choices.arity)
+
     async def negative(self, x: Words, bits: int | None = None) -> Bits:
-        """Return signs; see `carry.sign`."""
-        width = bits or self.ring.value_bits
-        return await carry.sign(self.actor, x, width, self.choices.radix, self.choices.arity)
+        """Return signs; see `below`."""
+        found, opened = await self.below(x, [0], bits or self.ring.value_bits)
+        return Bits(x.shape, found[0], opened)
 
     async def select(self, bit: Bits, x: Words) -> Words:
         """Return bit · x; see `products.select`."""
@@ -289,11 +303,10 @@ class Dealer2(Family):
         return (await conversion.compose(self.actor, planes, n)).reshape(shape)
 
     async def steps(self, x: Words, limits: Sequence[int], bits: int) -> Words:
-        """Return where limits are reached, (limits, *shape): x is opened once; see `carry.below`."""
-        choices, n = self.choices, x.size
-        found, _ = await carry.below(self.actor, x, limits, bits, choices.radix, choices.arity)
+        """Return where limits are reached, (limits, *shape): x is opened once; see `below`."""
+        found, _ = await self.below(x, limits, bits)
         reached = boolean.flipped(self.actor, found)
-        return (await boolean.numbers(self.actor, reached, n)).reshape(len(limits), *x.shape)
+        return (await boolean.numbers(self.actor, reached, x.size)).reshape(len(limits), *x.shape)
 
     async def meet(self) -> None:
         """Have all three know of each other's work so far: by way of the dealer, so that none is ahead."""
@@ -330,12 +343,11 @@ class Dealer2(Family):
 
 def _agreed(terms: Terms) -> dict[str, Any]:
     """Return what a store is dealt for; its scenario shows in the pieces."""
-    ring, choices = terms.ring, terms.choices
-    return {
+    ring = terms.ring
+    agreed = {
         "ring.bits": ring.bits,
         "ring.fraction_bits": ring.fraction_bits,
         "ring.value_bits": ring.value_bits,
-        "protocol.radix": choices.radix,
-        "protocol.arity": choices.arity,
-        "protocol.truncation": choices.truncation,
     }
+    chosen = terms.choices.model_dump(exclude={"dealing", "keep", "stored"})
+    return agreed | {f"protocol.{key}": value for key, value in chosen.items()}

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protocols.family import Family, Value, composite
+
+
+@composite
+async def where_positive(me: Family, x: Value, bits: int, chosen: Sequence[Value]) -> list[Value]:
+    """Return each of the chosen, of x's shape, where signed x of `bits` bits is not negative, else 0.
+
+    Rounds: those of a sign, and of selections side by side.
+    """
+    bit = me.opposite(await me.negative(x, bits))
+    if len(chosen) == 1:
+        return [await me.select(bit, chosen[0])]
+    return list(await me.party.gather(*(me.select(bit, one) for one in chosen)))
 
 
 @composite
 async def relu(me: Family, x: Value) -> Value:
     """Return max(x, 0), elementwise. Rounds: those of a sign and a selection."""
-    return await me.select(me.opposite(await me.negative(x)), x)
+    (found,) = await where_positive(me, x, me.ring.value_bits, [x])
+    return found
 
 
 @composite
@@ -57,8 +72,7 @@ async def largest(me: Family, x: Value) -> Value:
         paired = entries - entries % 2
         first, second = me.cut(x, slice(0, paired, 2)), me.cut(x, slice(1, paired, 2))
         difference = me.subtract(first, second)
-        less = await me.negative(difference, me.ring.value_bits + 1)
-        gain = await me.select(me.opposite(less), difference)
+        (gain,) = await where_positive(me, difference, me.ring.value_bits + 1, [difference])
         x = me.concatenate([me.add(second, gain), me.cut(x, slice(paired, None))])
     return me.cut(x, 0)
 
@@ -74,9 +88,8 @@ async def argmax(me: Family, x: Value) -> Value:
         even, odd = slice(0, paired, 2), slice(1, paired, 2)
         difference = me.subtract(me.cut(x, even), me.cut(x, odd))
         gap = me.subtract(me.cut(place, even), me.cut(place, odd))
-        first = me.opposite(await me.negative(difference, me.ring.value_bits + 1))
-        chosen = [me.select(first, gap), *([me.select(first, difference)] if entries > 2 else [])]
-        step, *gain = await me.party.gather(*chosen)
+        chosen = [gap, difference] if entries > 2 else [gap]
+        step, *gain = await where_positive(me, difference, me.ring.value_bits + 1, chosen)
         left = slice(paired, None)
         place = me.concatenate([me.add(me.cut(place, odd), step), me.cut(place, left)])
         if not gain:

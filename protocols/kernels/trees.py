@@ -6,11 +6,11 @@ seed, so that what they add from there on cancels. The lowest levels are one tab
 (early termination): a leaf is expanded into all their outputs.
 
 Outputs are bits over XOR, or words mod 2^64, m of them at once. A *seed* is two words, rows of an array
-(2, …), whose two lowest bits are no part of it: in a correction word they are those of the control bits, in what
-a seed expands to the control bit and an output. So seeds have 126 bits.
+(2, …), whose two lowest bits are no part of it: in a correction word they are those of the control bits, in
+what a seed expands to the control bit and an output. So seeds have 126 bits.
 
-Source: Boyle et al. 2021 (ePrint 2020/1392), figure 1; early termination Boyle, Gilboa, Ishai 2016, §3.2.1. The
-constant K costs nothing: the sum along α's path starts at −K.
+Source: Boyle et al. 2021 (ePrint 2020/1392), figure 1; early termination Boyle, Gilboa, Ishai 2016,
+§3.2.1. The constant K costs nothing: the sum along α's path starts at −K.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class _Both:
         """
         kept = [hashed(_tweaked(seed, turn), _EXPAND) for seed in self.seeds]
         lost = [hashed(_tweaked(seed, turn ^ _ONE), _EXPAND) for seed in self.seeds]
-        np.bitwise_xor(*lost, out=word)
+        np.bitwise_xor(lost[0], lost[1], out=word)
         leave = word[0] & _ONE
         stay = (kept[0][0] ^ kept[1][0] ^ _ONE) & _ONE
         word[0] &= ~_FLAGS
@@ -269,7 +269,9 @@ def _low(x: Words, bits: int) -> _Array:
 
 def _ones_below(count: _Array, words: int) -> _Array:
     """Return (words, n): the bits from the lowest on of which `count` are ones."""
-    left = [np.clip(count.astype(np.int64) - 64 * number, 0, 64).astype(np.uint64) for number in range(words)]
+    left = [
+        np.clip(count.astype(np.int64) - 64 * number, 0, 64).astype(np.uint64) for number in range(words)
+    ]
     full = np.uint64(2**64 - 1)
     return np.stack([np.where(one == 64, full, (_ONE << (one & np.uint64(63))) - _ONE) for one in left])
 

@@ -92,9 +92,7 @@ def gen(outputs, roots, alpha, bits, levels, beta, constant):
             (sign, values[1][lose]), (-sign, values[0][lose]), (-sign, total),
             (sign, beta if keep else nothing),
         )  # fmt: skip
-        total = outputs.combine(
-            (1, total), (-1, values[1][keep]), (1, values[0][keep]), (sign, value)
-        )
+        total = outputs.combine((1, total), (-1, values[1][keep]), (1, values[0][keep]), (sign, value))
         turns = [of[0][side][1] ^ of[1][side][1] ^ (side == keep) for side in (0, 1)]
         words.append((correction, turns, value))
         for party in (0, 1):
@@ -216,6 +214,7 @@ def test_wide_numbers_compare_over_many_strips(bits, points):
 @pytest.mark.parametrize("width", [1, 32, 64, 128, 192])
 def test_the_lowest_levels_are_a_table_where_that_is_the_smallest_key(width):
     for bits in range(40):
+
         def size(levels):
             return levels * (128 + width) + width * (1 << (bits - levels))
 
