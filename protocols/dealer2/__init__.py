@@ -2,7 +2,8 @@
 
 In flow clients' numbers as parts; out flow parts of results. The dealer knows the servers' keys and no
 value: what is dealt is the phase `offline`. What is offered besides is for families of the same kind. It
-may import `protocols.functions` and what is below it: `protocols.family`, `protocols.kernels`, `protocols.correlated`, `protocols.domains`.
+may import `protocols.functions` and what is below it: `protocols.family`, `protocols.kernels`,
+`protocols.correlated`, `protocols.domains`.
 """
 
 from protocols.dealer2.actor import Actor, Part, Piece, planes

@@ -35,7 +35,7 @@ _SHARE = bytes(12)
 
 
 class DealtChoices(BaseModel):
-    """What every family with a dealer lets one choose: when and where it deals, how products are rescaled."""
+    """What families with a dealer let one choose: when and where it deals, how products are rescaled."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

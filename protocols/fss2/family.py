@@ -19,7 +19,7 @@ class Fss2Choices(DealtChoices):
 
     form: Literal["key", "spline"] = Field(
         default="key",
-        description='"key": a comparison gives a bit, and a selection by it is a round of its own; "spline": '
+        description='"key": a comparison gives a bit, a selection by it is a round of its own; "spline": '
         "keys carry the products too, one round in all, and are more than twice as long",
     )
 
@@ -72,9 +72,11 @@ class Splines(Fss2):
     async def less_than(self, x: Words, y: Words) -> Words:
         """Return the integer 1 where x < y: where x − y does not reach 0."""
         (found,) = await self.steps(self.subtract(x, y), [0], self.ring.value_bits + 1)
-        return self.add_public(self.negate(found), self.constant(1, 0))
+        less: Words = self.add_public(self.negate(found), self.constant(1, 0))
+        return less
 
     async def equal(self, x: Words, y: Words) -> Words:
         """Return the integer 1 where x = y: where x − y reaches 0, less where it reaches 1."""
         zero, one = await self.steps(self.subtract(x, y), [0, 1], self.ring.value_bits + 1)
-        return self.subtract(zero, one)
+        same: Words = self.subtract(zero, one)
+        return same

@@ -1,8 +1,8 @@
 """Comparisons by dealt keys: x + r is opened, and each server evaluates its key at what it sees.
 
-With c = x + r mod 2^k: [x < 0] = top(c) ⊕ top(r) ⊕ [c' < r'], primes for the lower k − 1 bits. What is dealt is
-a key of the function top(r) ⊕ [c' < r'] of c': its two roots come from the servers' own keys, its correction
-words from the dealer, to both alike. c − L is public too, so that one key serves any number of limits L.
+With c = x + r mod 2^k: [x < 0] = top(c) ⊕ top(r) ⊕ [c' < r'], primes for the lower k − 1 bits. What is
+dealt is a key of the function top(r) ⊕ [c' < r'] of c': its two roots come from the servers' own keys, its
+correction words from the dealer, to both alike. c − L is public too: one key serves any number of limits.
 
 Source: Boyle et al. 2021 (ePrint 2020/1392), §3 and §4; docs/constructions.md#comparison-keys.
 """
@@ -119,7 +119,8 @@ async def _words_key(
         constant = tools.stack([tools.mul(top, one) for one in times], 0)
         payload = tools.stack([tools.mul(sign, one) for one in times], 0)
         both = tools.stack(roots, 0)
-        return tools.deal_word_trees(both, r, low_bits, ring.bits, payload, constant)  # type: ignore[no-any-return]
+        dealt: tuple[Words, Words] = tools.deal_word_trees(both, r, low_bits, ring.bits, payload, constant)
+        return dealt
 
     words = Piece((levels + entries, many, n), _WORD, ring.bits)
     seeds, outputs = await me.handed("spline", [_seeds(levels, n), words], make)
@@ -132,7 +133,7 @@ async def _words_key(
 
 
 def _signed(me: Actor, top: Words, words: Words) -> Words:
-    """Return (1 − 2 top) · words: those of the sign where c's top bit is 0, of its opposite where it is 1."""
+    """Return (1 − 2 top) · words: what u, which lacks c's top bit, makes of them."""
     k = me.kernels
     found: Words = k.mul(k.sub(k.full((), 1, me.ring.dtype), k.shift_left(top, 1)), words)
     return found

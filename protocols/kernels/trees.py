@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from protocols.correlated.fixed_key import hashed
+from protocols.correlated import hashed
 from protocols.kernels._compiled import Bytes, Words, expect
 from protocols.kernels.bits import bit_planes, from_planes
 
@@ -187,7 +187,8 @@ class _Both:
 
     def sign(self) -> _Array:
         """Return (−1)^t of party 1."""
-        return _ONE - (self.control[1] << _ONE)
+        sign: _Array = _ONE - (self.control[1] << _ONE)
+        return sign
 
     def words(self, turn: _Array, many: int) -> _Array:
         """Return the words (2, many, n) that both add at a child."""
@@ -201,7 +202,8 @@ class _Both:
         """Go to α's child, and write the correction word.
 
         Returns:
-            The XOR of both parties' first words, whose second bits are outputs: of that child, of the other.
+            The XOR of both parties' first words, whose second bits are outputs: of that child, and of
+            the other.
         """
         kept = [hashed(_tweaked(seed, turn), _EXPAND) for seed in self.seeds]
         lost = [hashed(_tweaked(seed, turn ^ _ONE), _EXPAND) for seed in self.seeds]
@@ -237,7 +239,7 @@ class _One:
     def step(self, turn: _Array, word: _Array) -> _Array:
         """Go to a child; return the words whose second bits are its outputs."""
         own = hashed(_tweaked(self.seed, turn), _EXPAND)
-        output = own[0].copy()
+        output: _Array = own[0].copy()
         own ^= self.control & word
         flag = output ^ (self.control & (word[0] >> turn))
         self.seed, self.control = own, -(flag & _ONE)

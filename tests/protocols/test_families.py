@@ -31,6 +31,7 @@ ON_TABLES = ("shuffle", "sort", "topk", "group_sums", "group_max", "join")
 LACKS = {
     "plain": ON_TABLES,
     "dealer2": ON_TABLES,
+    "fss2": ON_TABLES,
     "replicated3": (),
     "replicated3_malicious": ON_TABLES,
     "replicated4": ON_TABLES,

@@ -1,4 +1,4 @@
-"""Keys of comparison functions against an oracle in plain integers, one value at a time, as the paper writes it."""
+"""Keys of comparison functions against an oracle in plain integers, as the paper writes it."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ class Numbers:
 
 
 def gen(outputs, roots, alpha, bits, levels, beta, constant):
-    """Gen^< of Boyle et al. 2021, figure 1, with a constant: correction words of levels, and of the leaf."""
+    """Gen^< of Boyle et al. 2021, figure 1, with a constant: words of the levels, table of the leaf."""
     seeds, control, total = [root & ~3 for root in roots], [0, 1], outputs.combine((-1, constant))
     nothing, words = [0] * outputs.many, []
     for level in range(levels):
@@ -176,8 +176,8 @@ def test_bits_are_the_oracles_to_the_last_word(bits, n, points, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    bits=st.integers(0, 20), n=st.integers(1, 9), many=st.integers(1, 3), width=st.sampled_from([64, 37, 32]),
-    seed=st.integers(0, 99),
+    bits=st.integers(0, 20), n=st.integers(1, 9), many=st.integers(1, 3),
+    width=st.sampled_from([64, 37, 32]), seed=st.integers(0, 99),
 )  # fmt: skip
 def test_words_are_the_oracles_to_the_last_word(bits, n, many, width, seed):
     roots, alpha, x = _inputs(bits, n, 5, seed)
@@ -214,10 +214,7 @@ def test_wide_numbers_compare_over_many_strips(bits, points):
 @pytest.mark.parametrize("width", [1, 32, 64, 128, 192])
 def test_the_lowest_levels_are_a_table_where_that_is_the_smallest_key(width):
     for bits in range(40):
-
-        def size(levels):
-            return levels * (128 + width) + width * (1 << (bits - levels))
-
         levels, entries = tree_sizes(bits, width)
         assert entries == 1 << (bits - levels)
-        assert size(levels) == min(size(other) for other in range(bits + 1))
+        sizes = [depth * (128 + width) + width * (1 << (bits - depth)) for depth in range(bits + 1)]
+        assert sizes[levels] == min(sizes)

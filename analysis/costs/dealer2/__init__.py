@@ -4,9 +4,11 @@ In flow the ring and the family's choices; out flow costs of the three parties. 
 `analysis.costs.replicated3.precision`, the widths of functions.
 """
 
-from analysis.costs.dealer2.catalogue import OPERATIONS
+from analysis.costs.dealer2.catalogue import OPERATIONS, SHARED, comparing
+from analysis.costs.dealer2.functions import Dealt
+from analysis.costs.dealer2.steps import NOTHING
 
-__all__ = ["OPERATIONS", "PHASES"]
+__all__ = ["NOTHING", "OPERATIONS", "PHASES", "SHARED", "Dealt", "comparing"]
 
 PHASES = {"offline": (2,), "online": (0, 1)}
 """Who sends in each: the dealer, and the servers."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from analysis.costs.algebra import Cost, sequence
 from analysis.costs.dealer2 import functions
+from analysis.costs.dealer2.functions import DIGITS, Dealt
 from analysis.costs.dealer2.steps import opening, select, triple, truncation
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number, packed
@@ -13,8 +14,6 @@ from analysis.costs.numbers import Number, packed
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
 _DEALT = ("l", "dealing")
 _CUT = ("l", "f", "dealing", "truncation")
-_SIGN = ("l", "V", "radix", "arity", "dealing")
-_ALL = ("l", "f", "V", "radix", "arity", "dealing", "truncation")
 
 _TRIPLE = "Beaver 1991"
 _CUTTING = "Beaver 1991; Dalskov et al. 2020; constructions.md#two-servers-and-a-dealer"
@@ -32,14 +31,7 @@ def _product(
     return cost
 
 
-def _specific(
-    cost: Callable[[FamilySetting, Number], Cost], source: str, depends: tuple[str, ...]
-) -> Formula:
-    """Return a formula that holds for a ring in numbers: digits and plans are whole numbers."""
-    return Formula(cost, source, depends, general=False)
-
-
-OPERATIONS = {
+SHARED = {
     "reveal": Formula(lambda s, n: opening(s, packed(n, s.l)), "additive sharing", ("l",)),
     "mul": Formula(lambda s, n: triple(s, n, n, n), _TRIPLE, _DEALT),
     "mul_fixed": Formula(_product(lambda n: n, lambda n: n, lambda n: n), _CUTTING, _CUT),
@@ -51,24 +43,50 @@ OPERATIONS = {
         ),
         _CUTTING, _CUT,
     ),
-    "avgpool": _specific(lambda s, n: truncation(s, n, 2), _CUTTING, _CUT),
-    "trunc_exact": _specific(functions.WRITTEN.exact_truncation, _COMPARED, _ALL),
-    "compare": _specific(functions.compare, _COMPARED, _SIGN),
-    "equal": _specific(functions.WRITTEN.equal, _COMPARED, _SIGN),
-    "a2b": _specific(functions.to_bits, "Escudero et al. 2020; Sklansky 1960", _DEALT),
-    "b2a": _specific(functions.from_bits, "Rotaru, Wood 2019", _DEALT),
+    "avgpool": Formula(lambda s, n: truncation(s, n, 2), _CUTTING, _CUT, general=False),
+    "a2b": Formula(functions.to_bits, "Escudero et al. 2020; Sklansky 1960", _DEALT, general=False),
+    "b2a": Formula(functions.from_bits, "Rotaru, Wood 2019", _DEALT, general=False),
     "inject": Formula(lambda s, n: select(s, n), "Rotaru, Wood 2019; Beaver 1991", _DEALT),
     "select": Formula(lambda s, n: select(s, n), "Rotaru, Wood 2019; Beaver 1991", _DEALT),
-    "relu": _specific(functions.relu, _COMPARED, _SIGN),
-    "maxpool": _specific(lambda s, n: functions.largest(s, n, 4), _COMPARED, _SIGN),
-    "max": _specific(lambda s, n: functions.largest(s, n, _CLASSES), _COMPARED, _SIGN),
-    "argmax": _specific(lambda s, n: functions.argmax(s, n, _CLASSES), _COMPARED, _SIGN),
-    "div": _specific(functions.WRITTEN.divide, _PLACES, _ALL),
-    "reciprocal": _specific(functions.WRITTEN.reciprocal, _PLACES, _ALL),
-    "exp": _specific(functions.WRITTEN.exponential, _PLACES, _ALL),
-    "log": _specific(functions.WRITTEN.logarithm, _PLACES, _ALL),
-    "sqrt": _specific(lambda s, n: functions.WRITTEN.root(s, n, "sqrt"), _PLACES, _ALL),
-    "rsqrt": _specific(lambda s, n: functions.WRITTEN.root(s, n, "rsqrt"), _PLACES, _ALL),
-    "sigmoid": _specific(functions.WRITTEN.sigmoid, _PLACES, _ALL),
-    "softmax": _specific(lambda s, n: functions.WRITTEN.softmax(s, n, _CLASSES), _PLACES, _ALL),
 }  # fmt: skip
+"""What compares nothing."""
+
+
+def comparing(
+    priced: Callable[[FamilySetting], Dealt], choices: tuple[str, ...], signs: str, reals: str
+) -> dict[str, Formula]:
+    """Return the formulas of what compares, for a ring in numbers: digits and plans are whole numbers.
+
+    Args:
+        priced: what prices comparisons, by setting.
+        choices: the keys of `[protocol]` that they depend on.
+        signs: the source of comparisons.
+        reals: the source of functions of reals.
+    """
+    sign, every = ("l", "V", *choices), ("l", "f", "V", *choices, "truncation")
+
+    def of(
+        cost: Callable[[Dealt, FamilySetting, Number], Cost], source: str, depends: tuple[str, ...]
+    ) -> Formula:
+        return Formula(lambda s, n: cost(priced(s), s, n), source, depends, general=False)
+
+    return {
+        "trunc_exact": of(lambda p, s, n: p.exact_truncation(s, n), signs, every),
+        "compare": of(lambda p, s, n: p.compare(s, n), signs, sign),
+        "equal": of(lambda p, s, n: p.equal(s, n), signs, sign),
+        "relu": of(lambda p, s, n: p.relu(s, n), signs, sign),
+        "maxpool": of(lambda p, s, n: p.largest(s, n, 4), signs, sign),
+        "max": of(lambda p, s, n: p.largest(s, n, _CLASSES), signs, sign),
+        "argmax": of(lambda p, s, n: p.argmax(s, n, _CLASSES), signs, sign),
+        "div": of(lambda p, s, n: p.divide(s, n), reals, every),
+        "reciprocal": of(lambda p, s, n: p.reciprocal(s, n), reals, every),
+        "exp": of(lambda p, s, n: p.exponential(s, n), reals, every),
+        "log": of(lambda p, s, n: p.logarithm(s, n), reals, every),
+        "sqrt": of(lambda p, s, n: p.root(s, n, "sqrt"), reals, every),
+        "rsqrt": of(lambda p, s, n: p.root(s, n, "rsqrt"), reals, every),
+        "sigmoid": of(lambda p, s, n: p.sigmoid(s, n), reals, every),
+        "softmax": of(lambda p, s, n: p.softmax(s, n, _CLASSES), reals, every),
+    }
+
+
+OPERATIONS = SHARED | comparing(lambda _: DIGITS, ("radix", "arity", "dealing"), _COMPARED, _PLACES)

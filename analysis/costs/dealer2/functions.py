@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.dealer2 import steps
-from analysis.costs.dealer2.steps import numbers, opening, select, sign
+from analysis.costs.dealer2.steps import opening
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, packed, planes, staircase
 from analysis.costs.written import Written
@@ -28,33 +28,55 @@ class Dealt(Written):
         """Price a shift by nothing."""
         return steps.lift(setting, n, bits)
 
-    def sign(self, setting: FamilySetting, n: Number, bits: Number) -> Cost:
-        """Price a comparison."""
-        return sign(setting, n, bits)
+    def sign(self, setting: FamilySetting, n: Number, bits: Number, limits: int = 1) -> Cost:
+        """Price comparisons with so many public limits, after one opening."""
+        return steps.sign(setting, n, bits, limits)
 
     def numbers(self, setting: FamilySetting, n: Number, rows: int = 1) -> Cost:
         """Price dealt bits."""
-        return numbers(setting, n, rows)
+        return steps.numbers(setting, n, rows)
 
     def select(self, setting: FamilySetting, n: Number, known: int = 0) -> Cost:
         """Price a selection of what the comparison has opened."""
-        return select(setting, n, known)
-
-    def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
-        """Price a tournament."""
-        return largest(setting, n, entries)
+        return steps.select(setting, n, known)
 
     def places(self, setting: FamilySetting, n: Number, limits: int, bits: int) -> Cost:
         """Price comparisons with public limits, as numbers."""
-        return sequence(sign(setting, n, bits, limits), numbers(setting, n, limits))
+        return sequence(self.sign(setting, n, bits, limits), self.numbers(setting, n, limits))
+
+    def where_positive(self, setting: FamilySetting, n: Number, bits: int, own: int, others: int) -> Cost:
+        """Price a sign, then selections: of the same number (0 or 1), `bits` of it open; of others."""
+        chosen = [self.select(setting, n)] * others + [self.select(setting, n, bits)] * own
+        return sequence(self.sign(setting, n, bits), together(*chosen))
+
+    def compare(self, setting: FamilySetting, n: Number) -> Cost:
+        """Price the sign of a difference, as a number."""
+        return sequence(self.sign(setting, n, setting.V + 1), self.numbers(setting, n))
+
+    def relu(self, setting: FamilySetting, n: Number) -> Cost:
+        """Price a number where it is not negative."""
+        return self.where_positive(setting, n, setting.V, 1, 0)
+
+    def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Pairs compete; the winner is the second and, where it is not less, the difference."""
+        levels = []
+        while entries > 1:
+            levels.append(self.where_positive(setting, entries // 2 * n, setting.V + 1, 1, 0))
+            entries -= entries // 2
+        return sequence(steps.NOTHING, *levels)
+
+    def argmax(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Price the same; beside the difference the gap of places is chosen, and in the end that alone."""
+        levels = []
+        while entries > 1:
+            own = int(entries > 2)
+            levels.append(self.where_positive(setting, entries // 2 * n, setting.V + 1, own, 1))
+            entries -= entries // 2
+        return sequence(steps.NOTHING, *levels)
 
 
-WRITTEN = Dealt()
-
-
-def compare(setting: FamilySetting, n: Number) -> Cost:
-    """Price the sign of a difference, as a number."""
-    return sequence(sign(setting, n, setting.V + 1), numbers(setting, n))
+DIGITS = Dealt()
+"""Comparisons by dealt digits."""
 
 
 def to_bits(setting: FamilySetting, n: Number) -> Cost:
@@ -83,30 +105,3 @@ def to_bits(setting: FamilySetting, n: Number) -> Cost:
 def from_bits(setting: FamilySetting, n: Number) -> Cost:
     """Price a dealt bit for each bit j, as a number mod 2^(l − j)."""
     return opening(setting, planes(setting.l, n), staircase(n, setting.l + 1))
-
-
-def relu(setting: FamilySetting, n: Number) -> Cost:
-    """Price a sign, then a selection of the same number, whose lower V bits are open."""
-    return sequence(sign(setting, n, setting.V), select(setting, n, setting.V))
-
-
-def largest(setting: FamilySetting, n: Number, entries: int) -> Cost:
-    """Pairs compete; the winner is the second and, where it is not less, the difference."""
-    levels, known = [], setting.V + 1
-    while entries > 1:
-        pairs = entries // 2 * n
-        levels += [sign(setting, pairs, known), select(setting, pairs, known)]
-        entries -= entries // 2
-    return sequence(*levels)
-
-
-def argmax(setting: FamilySetting, n: Number, entries: int) -> Cost:
-    """Price the same; beside the difference the gap of places is chosen, and in the end that alone."""
-    levels, known = [], setting.V + 1
-    while entries > 1:
-        pairs = entries // 2 * n
-        gap = select(setting, pairs)
-        chosen = together(gap, select(setting, pairs, known)) if entries > 2 else gap
-        levels += [sign(setting, pairs, known), chosen]
-        entries -= entries // 2
-    return sequence(*levels)
