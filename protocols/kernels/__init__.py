@@ -30,6 +30,7 @@ from protocols.kernels.elementwise import (
     one_hot_words,
     pad,
     positions,
+    scatter_windows,
     shift_left,
     shift_right,
     stack,
@@ -78,7 +79,6 @@ from protocols.kernels.trees import (
     walk_bit_trees,
     walk_word_trees,
 )
-from protocols.kernels.windows import scatter_windows
 
 __all__ = [
     "add",

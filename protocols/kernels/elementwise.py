@@ -1,4 +1,4 @@
-"""Elementwise ring arithmetic and the shaping of arrays, by NumPy."""
+"""Elementwise ring arithmetic and the shaping of arrays, by NumPy; windows put back where they came from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from protocols.kernels._compiled import Item, Words, contiguous
 
 Operand = Words | int
+Pair = tuple[int, int]
 
 
 def add(a: Operand, b: Operand) -> Words:
@@ -130,3 +131,21 @@ def one_hot_words(index: Words, entries: int, dtype: npt.DTypeLike) -> Words:
     rows = np.arange(entries, dtype=index.dtype).reshape(-1, 1)
     words: Words = (rows == index.reshape(1, -1)).astype(dtype)
     return words
+
+
+def scatter_windows(entries: Words, shape: Sequence[int], window: Pair, stride: Pair) -> Words:
+    """Return images (n, h, w, c) that sum what windows hold at each of their places.
+
+    entries is (places of a window, n · rows · columns · c), places row by row; places that no window
+    covers hold zero. It is the transpose of cutting windows out.
+    """
+    n, height, width, channels = shape
+    rows = (height - window[0]) // stride[0] + 1
+    columns = (width - window[1]) // stride[1] + 1
+    images = np.zeros(shape, entries.dtype)
+    places = entries.reshape(*window, n, rows, columns, channels)
+    for i in range(window[0]):
+        for j in range(window[1]):
+            down = slice(i, i + stride[0] * (rows - 1) + 1, stride[0])
+            images[:, down, j : j + stride[1] * (columns - 1) + 1 : stride[1]] += places[i, j]
+    return images
