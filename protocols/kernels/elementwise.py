@@ -1,4 +1,4 @@
-"""Elementwise ring arithmetic and the shaping of arrays, by NumPy; windows put back where they came from."""
+"""Elementwise ring arithmetic and the shaping of arrays, by NumPy; windows put back in their places."""
 
 from collections.abc import Sequence
 from typing import Any
