@@ -210,6 +210,27 @@ async def select(me: Seat, bit: Bits, x: Share) -> Share:
     return Share({j: part.reshape(x.shape) for j, part in found.items()})
 
 
+async def select_half(me: Seat, bit: Bits, mine: Words, bits: int) -> Words:
+    """Return this couple's half of bit · x mod 2^bits, from its half of x, a vector.
+
+    As `select`, but u and t stay with their couples, and v − 2u and w − 2t are shared.
+
+    Rounds: 2. Bits: 8 · bits.
+    """
+    k, dtype = me.kernels, mine.dtype
+    chosen = k.from_planes(bit.plane.reshape(1, -1), mine.size, dtype)
+    kept = k.mul(chosen, mine)
+    rest = k.sub(mine, k.shift_left(kept, 1))
+    found = await spread(
+        me, *(joint for one in (chosen, rest) for joint in own(me, "words", one, dtype, bits))
+    )
+    (beta, c), (v, w) = couples(*found[:2]), couples(*found[2:])
+    both = crossed(me, me.words, (v, c), (beta, w))
+    shares = total(me.words, await spread(me, *crossing(me, "words", both, dtype, bits)))
+    words: Words = k.add(kept, half(me, shares))
+    return words
+
+
 async def numbers(me: Seat, bit: Bits) -> Share:
     """Return the integers 0 and 1 of bits, β + c − 2βc. Rounds: 2. Bits: 6l."""
     k = me.kernels

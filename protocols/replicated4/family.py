@@ -7,7 +7,7 @@ Whatever is sent is known to two servers: one sends it, the other vouches for it
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from mpcsim import Party
 from mpcsim.units import NANOSECONDS, parse_time
 from protocols.domains import Words, word_type
-from protocols.family import NO_PADDING, Family, Kind, Padding, Security, Shape, Terms
+from protocols.family import NO_PADDING, Family, Kind, Linear, Padding, Pooling, Security, Shape, Terms
 from protocols.functions import check_room
 from protocols.replicated4 import bits as boolean
 from protocols.replicated4 import products, sharing
+from protocols.replicated4.block import block
 from protocols.replicated4.seat import Seat
 from protocols.replicated4.sharing import Bits, Share, Sum, half
 
@@ -168,8 +169,12 @@ class Replicated4(Family):
         by = self.ring.fraction_bits if shift is None else shift
         if by == 0:
             return z if isinstance(z, Share) else await products.shared(self.seat, z)
-        mine = half(self.seat, z.parts) if isinstance(z, Share) else await products.halved(self.seat, z)
-        return await products.shifted(self.seat, mine, by, self.ring)
+        bits = self.ring.bits
+        if isinstance(z, Share):
+            mine = half(self.seat, z.parts)
+        else:
+            mine = await products.halved(self.seat, z, bits)
+        return await products.shifted(self.seat, mine, bits, by, self.ring)
 
     # Bits
 
@@ -218,6 +223,35 @@ class Replicated4(Family):
         found = await boolean.compose(self.seat, planes, math.prod(shape))
         return found.apply(lambda part: part.reshape(shape))
 
+    # What is better done on halves, as `protocols.layers` names it
+
+    async def block(
+        self,
+        linear: Sequence[Linear],
+        shares: Sequence[Share],
+        name: str,
+        op: str,
+        relu: bool,
+        pooling: Pooling | None,
+    ) -> Share:
+        """Return relu(maxpool(the sum of linear layers and values)); see `block.block`."""
+        sums = [await self._sum(one) for one in linear]
+        z = sums[0]
+        for other in sums[1:]:
+            z = self.plus(z, other)
+        for share in shares:
+            z = self.bias(z, share)
+        if not relu and pooling is None:
+            with self.party.span(name, op):
+                return await self.close(z)
+        return await block(self.seat, z, name, op, relu, pooling, self.choices.radix)
+
+    async def _sum(self, one: Linear) -> Sum:
+        with self.party.span(one.name, one.op):
+            z = await self.product(one.kind, one.x, one.kernel, one.stride, one.padding)
+            found: Sum = z if one.bias is None else self.bias(z, one.bias)
+            return found
+
     # Precision
 
     def widened(self, bits: int) -> Self:
@@ -232,7 +266,7 @@ class Replicated4(Family):
         """Return the same numbers in a wider ring; see `products.shifted`, by nothing."""
         if wide.ring.bits <= self.ring.bits:
             return x
-        return await products.shifted(self.seat, half(self.seat, x.parts), 0, wide.ring)
+        return await products.shifted(self.seat, half(self.seat, x.parts), self.ring.bits, 0, wide.ring)
 
     def narrow(self, x: Share, wide: Self) -> Share:
         """Return the lower bits of the components."""

@@ -51,10 +51,13 @@ async def shared(me: Seat, z: Sum) -> Share:
     return Share(total(me.words, await spread(me, *joints)))
 
 
-async def halved(me: Seat, z: Sum) -> Words:
-    """Return this couple's half of a sum: what it knows, and shares of the rest. Rounds: 1. Bits: 4l."""
-    ring, k = me.ring, me.kernels
-    joints = crossing(me, "words", z.crossed, ring.dtype, ring.bits)
+async def halved(me: Seat, z: Sum, bits: int) -> Words:
+    """Return this couple's half of a sum mod 2^bits: what it knows, and shares of the rest.
+
+    Rounds: 1. Bits: 4 · bits a number.
+    """
+    k = me.kernels
+    joints = crossing(me, "words", z.crossed, z.own.dtype, bits)
     crossed = total(me.words, await spread(me, *joints))
     words: Words = k.add(z.own, half(me, crossed))
     return words
@@ -72,26 +75,27 @@ def crossed(me: Seat, algebra: Algebra, *factors: tuple[Parts, Parts]) -> tuple[
     return found[0], found[1]
 
 
-async def shifted(me: Seat, own_half: Words, shift: int, out: Ring) -> Share:
-    """Return shares, mod 2^L of `out`, of x / 2^shift, off by less than one unit; |x| < 2^(l−2).
+async def shifted(me: Seat, own_half: Words, bits: int, shift: int, out: Ring) -> Share:
+    """Return shares, mod 2^L of `out`, of x / 2^shift, off by less than one unit; |x| < 2^(l−2), l = bits.
 
-    With 2^(l−2) − 2^s added x is not negative, so v + w wraps mod 2^l exactly where v's or w's top bit is
-    set. Each couple shifts its half and takes 2^(l−s) from it where its top bit is set; where both are,
-    that was once too often. 2^s − 1 more makes up for what the two shifts cut off.
+    With 2^(l−2) − 2^s added (2^(l−2) where s = 0) x is not negative, so v + w wraps mod 2^l exactly where
+    v's or w's top bit is set. Each couple shifts its half and takes 2^(l−s) from it where its top bit is
+    set; where both are, that was once too often. 2^s − 1 more makes up for what the two shifts cut off.
 
     Rounds: 2. Bits: 2L + 6 max(0, L − l + s).
     Source: the wrap argument of SecureML (2017), made exact, on halves that couples know; ours.
     """
-    k, bits = me.kernels, me.ring.bits
+    k, dtype = me.kernels, own_half.dtype
     if not 0 <= shift <= bits - 2:
         raise AssertionError(f"a shift by {shift} in a ring of {bits} bits")
     low = me.place < 2
-    added = (1 << (bits - 2)) - 1  # 2^(l−2) − 2^s, and 2^s − 1
-    raised = k.add(own_half, k.full((), added if low else 0, me.ring.dtype))
+    offset = (1 << (bits - 2)) - (1 << shift if shift else 0)
+    added = offset + (1 << shift) - 1
+    raised = k.add(own_half, k.full((), added if low else 0, dtype))
     few = max(0, out.bits - bits + shift)
     top = k.astype(k.shift_right(raised, bits - 1, bits), out.dtype)
     moved = k.astype(k.shift_right(raised, shift, bits), out.dtype)
-    moved = k.sub(moved, k.full((), (1 << (bits - 2 - shift)) - 1 if low else 0, out.dtype))
+    moved = k.sub(moved, k.full((), offset >> shift if low else 0, out.dtype))
     if not few:
         return Share(total(me.words, await spread(me, *own(me, "words", moved, out.dtype, out.bits))))
     moved = k.sub(moved, k.shift_left(top, bits - shift))

@@ -23,7 +23,7 @@ class Joint(Written):
 
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price halves of products, which are cut next."""
-        return steps.halved(setting, n)
+        return steps.halved(n, setting.l)
 
     def fixed(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price products over 2^shift."""
@@ -35,7 +35,7 @@ class Joint(Written):
 
     def lift(self, setting: FamilySetting, n: Number, bits: int) -> Cost:
         """Price a shift by nothing, into more bits."""
-        return steps.shifted(setting, n, 0, bits) if bits > setting.l else steps.NOTHING
+        return steps.shifted(n, setting.l, 0, bits) if bits > setting.l else steps.NOTHING
 
     def sign(self, setting: FamilySetting, n: Number, bits: Number) -> Cost:
         """Price a comparison."""
@@ -47,16 +47,11 @@ class Joint(Written):
 
     def select(self, setting: FamilySetting, n: Number, known: int = 0) -> Cost:
         """Price a selection."""
-        return steps.select(setting, n)
+        return steps.select(n, setting.l)
 
     def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
         """Pairs compete; the winner is the second and, where it is not less, the difference."""
-        levels = []
-        while entries > 1:
-            pairs = entries // 2 * n
-            levels += [steps.sign(setting, pairs, setting.V + 1), steps.select(setting, pairs)]
-            entries -= entries // 2
-        return sequence(steps.NOTHING, *levels)
+        return steps.tournament(setting, n, entries, setting.l)
 
 
 WRITTEN = Joint()
@@ -69,7 +64,7 @@ def compare(setting: FamilySetting, n: Number) -> Cost:
 
 def relu(setting: FamilySetting, n: Number) -> Cost:
     """Price a sign and a selection."""
-    return sequence(steps.sign(setting, n, setting.V), steps.select(setting, n))
+    return sequence(steps.sign(setting, n, setting.V), steps.select(n, setting.l))
 
 
 def argmax(setting: FamilySetting, n: Number, entries: int) -> Cost:
@@ -77,7 +72,7 @@ def argmax(setting: FamilySetting, n: Number, entries: int) -> Cost:
     levels = []
     while entries > 1:
         pairs = entries // 2 * n
-        one = steps.select(setting, pairs)
+        one = steps.select(pairs, setting.l)
         chosen = together(one, one) if entries > 2 else one
         levels += [steps.sign(setting, pairs, setting.V + 1), chosen]
         entries -= entries // 2
@@ -110,8 +105,8 @@ OPERATIONS = {
     "equal": _specific(WRITTEN.equal, _BITS, _SIGN),
     "a2b": _specific(steps.to_bits, _BITS, _RING),
     "b2a": _specific(steps.from_bits, "Demmler et al. 2015; constructions.md#four-servers", _RING),
-    "inject": Formula(steps.select, "constructions.md#four-servers", _RING),
-    "select": Formula(steps.select, "constructions.md#four-servers", _RING),
+    "inject": Formula(lambda s, n: steps.select(n, s.l), "constructions.md#four-servers", _RING),
+    "select": Formula(lambda s, n: steps.select(n, s.l), "constructions.md#four-servers", _RING),
     "relu": _specific(relu, _BITS, _SIGN),
     "maxpool": _specific(lambda s, n: WRITTEN.largest(s, n, 4), _BITS, _SIGN),
     "max": _specific(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _BITS, _SIGN),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from analysis.costs import symbolic
-from analysis.costs.algebra import Cost
+from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3 import Setting, layers, precision
@@ -18,6 +18,7 @@ from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, 
 
 _SUMS = "Dalskov et al. 2021; constructions.md#four-servers"
 _SIGN = "constructions.md#signs-of-halves"
+_BLOCK = "constructions.md#blocks-on-halves"
 _SHOWN = "constructions.md#four-servers"
 Price = Callable[[FamilySetting, Number], Cost]
 Span = tuple[str, Price, Sequence[int], str]
@@ -68,16 +69,40 @@ def _block(
 def _spans(plan: LayerPlan, sums: bool, pooling: LayerPlan | None) -> Iterator[Span]:
     """Yield name, price, outputs and source of what a layer does, with the pooling that joins it."""
     last = pooling or plan
-    if sums:
+    entries = math.prod(last.window) if isinstance(last.layer, MaxPooling2D) else 1
+    if not sums:
+        if isinstance(plan.layer, AveragePooling2D):
+            counts = set(map(int, windows.counts(plan).flat))
+            yield plan.name, lambda s, n: steps.truncation(s, n, _mean_shift(s, counts)), plan.output, _SUMS
+        if entries > 1 or isinstance(plan.layer, MaxPooling2D):
+            yield plan.name, lambda s, n: WRITTEN.largest(s, n, entries), plan.output, _SIGN
+        if plan.relu:
+            yield f"{plan.name}.relu", catalogue.relu, plan.output, _SIGN
+        return
+    if not plan.relu and pooling is None:
         yield plan.name, lambda s, n: steps.rescaled(s, n, s.f), plan.output, _SUMS
-    elif isinstance(plan.layer, AveragePooling2D):
-        counts = set(map(int, windows.counts(plan).flat))
-        yield plan.name, lambda s, n: steps.truncation(s, n, _mean_shift(s, counts)), plan.output, _SUMS
-    if isinstance(last.layer, MaxPooling2D):
-        entries = math.prod(last.window)
-        yield last.name, lambda s, n: WRITTEN.largest(s, n, entries), last.output, _SIGN
+        return
+    yield plan.name, lambda s, n: steps.halved(n, s.V + 1 + s.f), plan.output, _BLOCK
+    if pooling is not None:
+
+        def pooled(setting: FamilySetting, n: Number) -> Cost:
+            most = steps.tournament(setting, n, entries, setting.V + 1)
+            return most if plan.relu else sequence(most, _lifted(setting, n))
+
+        yield pooling.name, pooled, pooling.output, _BLOCK
     if plan.relu:
-        yield f"{plan.name}.relu", catalogue.relu, last.output, _SIGN
+        yield f"{plan.name}.relu", _activated, last.output, _BLOCK
+
+
+def _lifted(setting: FamilySetting, n: Number) -> Cost:
+    """Price halves mod 2^(V + 1) as shares mod 2^l."""
+    return steps.shifted(n, setting.V + 1, 0, setting.l)
+
+
+def _activated(setting: FamilySetting, n: Number) -> Cost:
+    """Price the lift beside the sign, and the selection."""
+    signed = together(_lifted(setting, n), steps.sign(setting, n, setting.V))
+    return sequence(signed, steps.select(n, setting.l))
 
 
 def _mean_shift(setting: FamilySetting, counts: set[int]) -> int:

@@ -38,26 +38,26 @@ def product(setting: FamilySetting, n: Number) -> Cost:
     return together(own(n, setting.l), crossed(packed(n, setting.l)))
 
 
-def halved(setting: FamilySetting, n: Number) -> Cost:
-    """Price halves of a product: the four terms that no couple knows."""
-    return crossed(packed(n, setting.l))
+def halved(n: Number, bits: Number) -> Cost:
+    """Price halves of a product mod 2^bits: the four terms that no couple knows."""
+    return crossed(packed(n, bits))
 
 
 def truncation(setting: FamilySetting, n: Number, shift: Number) -> Cost:
     """Price a value over 2^shift; nothing for nothing."""
-    return NOTHING if shift == 0 else shifted(setting, n, shift, setting.l)
+    return NOTHING if shift == 0 else shifted(n, setting.l, shift, setting.l)
 
 
 def rescaled(setting: FamilySetting, n: Number, shift: Number) -> Cost:
     """Price n outputs of a bilinear product, over 2^shift."""
     if shift == 0:
         return product(setting, n)
-    return sequence(halved(setting, n), truncation(setting, n, shift))
+    return sequence(halved(n, setting.l), truncation(setting, n, shift))
 
 
-def shifted(setting: FamilySetting, n: Number, shift: Number, out: Number) -> Cost:
-    """Price halves, shifted, in a ring of `out` bits, and both their top bits where the wrap shows."""
-    few = out - setting.l + shift
+def shifted(n: Number, bits: Number, shift: Number, out: Number) -> Cost:
+    """Price halves mod 2^bits, shifted, in a ring of `out` bits, and top bits where the wrap shows."""
+    few = out - bits + shift
     if isinstance(few, int) and few <= 0:
         return own(n, out)
     return sequence(together(own(n, out), own(n, few)), crossed(packed(n, few)))
@@ -106,6 +106,16 @@ def widths(bits: int, radix: int) -> list[int]:
     return [radix] * (bits // radix) + ([bits % radix] if bits % radix else [])
 
 
+def tournament(setting: FamilySetting, n: Number, entries: int, bits: Number) -> Cost:
+    """Pairs compete: a sign of V + 1 bits, and a selection of the difference mod 2^bits."""
+    levels = []
+    while entries > 1:
+        pairs = entries // 2 * n
+        levels += [sign(setting, pairs, setting.V + 1), select(pairs, bits)]
+        entries -= entries // 2
+    return sequence(NOTHING, *levels)
+
+
 def sign(setting: FamilySetting, n: Number, bits: int) -> Cost:
     """Price one-hot digits of both couples, their sums' carries, and a tree whose last node is halved."""
     if bits == 1:
@@ -123,10 +133,10 @@ def sign(setting: FamilySetting, n: Number, bits: int) -> Cost:
     return sequence(*costs)
 
 
-def select(setting: FamilySetting, n: Number) -> Cost:
-    """Price a bit and its product with the own half, of each couple, then the cross terms."""
-    mine = own(n, setting.l)
-    return sequence(together(mine, mine), crossed(packed(n, setting.l)))
+def select(n: Number, bits: Number) -> Cost:
+    """Price two numbers mod 2^bits of each couple, a bit and a product of its half, then cross terms."""
+    mine = own(n, bits)
+    return sequence(together(mine, mine), crossed(packed(n, bits)))
 
 
 def numbers(setting: FamilySetting, n: Number) -> Cost:

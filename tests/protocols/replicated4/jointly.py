@@ -10,7 +10,8 @@ from claimed import run as run_family
 
 from mpcsim import Run
 from protocols.domains import Ring
-from protocols.layers import average_pool
+from protocols.family import Linear, Pooling
+from protocols.layers import average_pool, block
 from protocols.replicated4.family import Replicated4, Replicated4Choices
 
 RINGS = [Ring(), Ring(32, 8, 20), Ring(37, 5, 24), Ring(12, 2, 7)]
@@ -27,6 +28,26 @@ async def _mean(me: Any, x: Any, y: Any) -> Any:
     return me.reshape(await average_pool(me, images, (2, 1)), (-1,))
 
 
+async def _block(me: Any, x: Any, w: Any, more: Any) -> Any:
+    linear = Linear("conv", "conv2d", "conv2d", x, w, None, (2, x.shape[2], 2))
+    pooling = Pooling("pool", (2, 1), (2, 1))
+    return await block(me, [linear], [more], "conv", "conv2d", True, pooling)
+
+
+def _blocked(ring: Ring, x: Any, w: Any, more: Any) -> Any:
+    sums = _scaled_sums(ring, x, w) + more
+    return np.maximum(sums.max(axis=1, keepdims=True), 0)
+
+
+def _scaled_sums(ring: Ring, x: Any, w: Any) -> Any:
+    return np.einsum("nhwc,cf->nhwf", x, w[0, 0]) / 2.0**ring.fraction_bits
+
+
+def _images(rng: np.random.Generator, size: int) -> list[Any]:
+    shapes = (1, 2, size, 3), (1, 1, 3, 2), (1, 2, size, 2)
+    return [rng.integers(-3, 4, shape) for shape in shapes]
+
+
 PROGRAMS: dict[str, Program] = OPERATIONS | {
     "reveal": Program(_opened, lambda rng, size: [rng.integers(-7, 8, size)], lambda ring, x: x),
     "mean": Program(
@@ -35,6 +56,7 @@ PROGRAMS: dict[str, Program] = OPERATIONS | {
         lambda ring, x, y: (x + y) / 2,
         1.0,
     ),
+    "block": Program(_block, _images, _blocked, 1.0, shape=lambda size: (1, 1, size, 2)),
 }
 
 

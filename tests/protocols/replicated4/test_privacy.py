@@ -6,7 +6,9 @@ from family_views import FamilyBlock
 from jointly import run
 from states import FAR
 
+from protocols.family import Linear
 from protocols.functions import equal, less_than, multiply, multiply_fixed, relu, truncate_exact
+from protocols.layers import block
 from protocols.replicated4 import sharing
 from protocols.replicated4.family import Replicated4
 from protocols.replicated4.joint import _RECEIVER
@@ -31,6 +33,14 @@ async def _convolved(me, x, y):
     return await multiply_fixed(me, images, me.reshape(me.cut(y, slice(0, 1)), (1, 1, 1, 1)), kind="conv2d")
 
 
+async def _block(me, x, y):
+    """Two values' sums in one block: each column of the images is a number of its own."""
+    images = me.reshape(me.stack([x, x]), (2, 1, -1, 1))
+    kernel = me.reshape(me.cut(y, slice(0, 1)), (1, 1, 1, 1))
+    linear = Linear("conv", "conv2d", "conv2d", images, kernel, None, (1, x.shape[0], 1))
+    return await block(me, [linear], [], "conv", "conv2d", True, None)
+
+
 SIZE = 4096
 PROGRAMS = {
     "multiply": (multiply, (3, 5)),
@@ -41,6 +51,7 @@ PROGRAMS = {
     "equal": (equal, (5, 5)),
     "truncate_exact": (truncate_exact, (2**16 - 9,)),
     "bits": (_bits, (77,)),
+    "block": (_block, (3, 20)),
     "both": (_both, (2**16 - 1, 3)),
     "widened": (_widened, (9,)),
 }
