@@ -9,7 +9,7 @@ from protocols.tables.joins import group_maxima, join, spread_first
 from protocols.tables.neighbours import as_before
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
-from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, shuffle, unshuffle
+from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, shuffle, unshuffle
 from protocols.tables.sort import Key, key_of, order_by, prefix_sums, sort, sort_by, top
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "invert",
     "join",
     "key_of",
+    "move",
     "order_by",
     "prefix_sums",
     "rank_bits",

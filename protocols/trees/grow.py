@@ -1,0 +1,187 @@
+"""A tree grown on shares, level by level (CART): docs/constructions.md#trees."""
+
+from __future__ import annotations
+
+from protocols.domains import Words
+from protocols.replicated3.constructions import (
+    is_negative,
+    is_zero,
+    matmul_locally,
+    multiply,
+    multiply_locally,
+)
+from protocols.replicated3.sharings import (
+    Server,
+    Share,
+    concatenate,
+    multiply_public,
+    narrow_share,
+    public,
+    reshare,
+    subtract,
+)
+from protocols.tables import Column, apply_order, key_of, order_by
+from protocols.trees.best import best_of_slots, borders_of
+from protocols.trees.partition import Sorted, partition, route
+from protocols.trees.places import Slots, at_places, before, enough_rows, slots_of, to_places
+from protocols.trees.scores import candidates, less_from, masked, ties
+from protocols.trees.shape import GAIN_BITS, Shape, check, within
+from protocols.trees.tree import Level, Tree, constant_root
+from protocols.trees.walk import descend, goes_right, turned
+
+
+async def grow(server: Server, values: Share, statistics: Share, shape: Shape) -> Tree:
+    """Return the tree of a table: at each node the test of least impurity.
+
+    Candidates are the midpoints of values that follow each other; of equal scores the lowest attribute
+    wins, then the least threshold. A node tests nothing where its rows are pure (of classes), no test
+    lowers the impurity (of targets), or none has enough rows on both sides; its rows then go left.
+
+    Args:
+        server: with its choices.
+        values: (m, n), signed values of `shape.value_bits` bits.
+        statistics: (columns, n): 1 where a row is of the class, or its target, an integer.
+        shape: public sizes.
+
+    Raises:
+        InputError: the ring is too narrow, or shares that do not have the sizes.
+    """
+    check(shape, server.ring)
+    with server.party.span("sort", "sort"):
+        table = await sorted_table(server, values, statistics, shape)
+    members, order, levels = constant_root(server, shape.rows), None, []
+    for depth in range(shape.height):
+        with server.party.span(f"level{depth}", "level"):
+            slots, tied = await server.party.gather(
+                slots_of(server, members, statistics, order), ties(server, table, shape)
+            )
+            level = await split(server, table, tied, slots, shape)
+            right = await goes_right(server, level, members, values, shape.value_bits)
+            members = await descend(server, members, right)
+            levels.append(level)
+            if depth + 1 < shape.height:
+                table = await moved(server, table, slots, members, right, shape)
+                order = table.rows[0]
+    with server.party.span("leaves", "leaves"):
+        leaves = await reshare(server, matmul_locally(server, members, turned(statistics)))
+    return Tree(tuple(levels), leaves)
+
+
+async def sorted_table(server: Server, values: Share, statistics: Share, shape: Shape) -> Sorted:
+    """Sort the rows by each attribute, all side by side, and bring values and statistics along."""
+    m, n = shape.attributes, shape.rows
+    travelling = shape.statistics.travelling
+    key = await key_of(server, values, shape.value_bits)
+    order = await order_by(server, [key], shape.digit)
+    wide, small = within(server, shape.threshold_bits), within(server, shape.score_bits)
+    columns = [Column(narrow_share(wide, values), shape.threshold_bits)]
+    for place in range(travelling):
+        one = narrow_share(small, statistics[place])
+        every = Share(_repeated(server, one.a, m), _repeated(server, one.b, m))
+        columns.append(Column(every, shape.score_bits))
+    moved = await apply_order(server, order, columns)
+    return Sorted(order, moved[0], _stacked(small, moved[1:], (m, n)))
+
+
+def _repeated(server: Server, words: Words, times: int) -> Words:
+    k = server.kernels
+    every: Words = k.add(k.zeros((times, *words.shape), words.dtype), words.reshape(1, *words.shape))
+    return every
+
+
+def _stacked(server: Server, columns: list[Share], shape: tuple[int, ...]) -> Share:
+    if not columns:
+        empty = server.kernels.zeros((0, *shape), server.ring.dtype)
+        return Share(empty, empty)
+    return concatenate(server, [one.reshape(1, *shape) for one in columns])
+
+
+async def split(server: Server, table: Sorted, tied: Share, slots: Slots, shape: Shape) -> Level:
+    """Return the tests of a level's slots; `tied` says which candidates divide equal values."""
+    best, pure = await server.party.gather(
+        _best(server, table, tied, slots, shape), _pure(server, slots, shape)
+    )
+    k, dtype, m = server.kernels, server.ring.dtype, shape.attributes
+    numbers = public(server, k.astype(k.positions((m,), dtype), dtype))
+    gaps = subtract(server, best[2].reshape(-1, 1), numbers.reshape(1, -1))
+    hot, tests = await server.party.gather(
+        is_zero(server, gaps, max(1, (m - 1).bit_length())), _tests(server, best, pure, slots, shape)
+    )
+    kept = await multiply(
+        server, concatenate(server, [hot, best[3].reshape(-1, 1)], 1), tests.reshape(-1, 1)
+    )
+    return Level(tests, kept[:, :m], kept[:, m])
+
+
+async def _best(server: Server, table: Sorted, tied: Share, slots: Slots, shape: Shape) -> Share:
+    """Return (5, slots): the best candidate of each slot; zeros where a slot has no row."""
+    places, enough, borders = await server.party.gather(
+        at_places(server, slots),
+        enough_rows(server, slots.places, shape),
+        borders_of(server, slots.places, shape),
+    )
+    found = await masked(server, await candidates(server, table, tied, places, shape), places, enough)
+    return await best_of_slots(server, found, slots.places, borders, shape)
+
+
+async def _pure(server: Server, slots: Slots, shape: Shape) -> Share | None:
+    """Return 1 for slots whose rows are of one class: |G|² = Σ T_c²; of targets nothing yet."""
+    if not shape.statistics.classes:
+        return None
+    square = await multiply(server, slots.sizes, slots.sizes)
+    return await is_zero(server, subtract(server, square, slots.squares), 2 * shape.count_bits)
+
+
+async def _tests(server: Server, best: Share, pure: Share | None, slots: Slots, shape: Shape) -> Share:
+    """Return 1 for slots that test: they have a candidate, are not pure, and gain enough."""
+    k, dtype = server.kernels, server.ring.dtype
+    checks = []
+    if pure is None or shape.gain:
+        terms = [(best[0], slots.sizes), (best[1], slots.squares), (best[1], slots.sizes)]
+        score, rest, scale = _three(
+            await reshare(server, k.stack([multiply_locally(server, x, y) for x, y in terms], 0))
+        )
+        gain = subtract(server, score, rest)
+        if pure is None:
+            checks.append(is_zero(server, gain, server.ring.bits))
+        if shape.gain:
+            raised = multiply_public(server, gain, k.full((), 1 << GAIN_BITS, dtype))
+            asked = multiply_public(server, scale, k.full((), shape.gain, dtype))
+            checks.append(is_negative(server, subtract(server, raised, asked), server.ring.bits))
+    good = best[4]
+    for bad in [*([] if pure is None else [pure]), *await server.party.gather(*checks)]:
+        good = await multiply(server, good, less_from(server, bad))
+    return good
+
+
+def _three(x: Share) -> tuple[Share, Share, Share]:
+    return x[0], x[1], x[2]
+
+
+async def moved(
+    server: Server, table: Sorted, slots: Slots, members: Share, right: Share, shape: Shape
+) -> Sorted:
+    """Return the table with each slot's rows parted, those that go left before those that go right."""
+    small = within(server, max(2, shape.rank_bits))
+    k, m = server.kernels, shape.attributes
+    lefts = members[0::2]
+    zeros = Share(k.sum(lefts.a, -1), k.sum(lefts.b, -1))
+    earlier = before(server, zeros, 0)
+    to_left, to_right = (
+        subtract(server, slots.starts, earlier),
+        Share(k.add(earlier.a, zeros.a), k.add(earlier.b, zeros.b)),
+    )
+    both = concatenate(server, [to_left.reshape(1, -1), to_right.reshape(1, -1)])
+    bases, bits = await server.party.gather(
+        to_places(small, narrow_share(small, both), narrow_share(small, slots.places)),
+        route(server, table.rows, right),
+    )
+    columns = [Column(table.rows, shape.rank_bits), Column(table.values, shape.threshold_bits)]
+    columns += [Column(one, shape.score_bits) for one in _each(table.statistics)]
+    rows, values, *rest = await partition(server, bits, bases[0], bases[1], columns)
+    statistics = _stacked(within(server, shape.score_bits), rest, (m, shape.rows))
+    return Sorted(rows, values, statistics)
+
+
+def _each(x: Share) -> list[Share]:
+    return [x[place] for place in range(x.shape[0])]

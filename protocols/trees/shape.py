@@ -1,0 +1,134 @@
+"""What is public of a tree: sizes, and the widths of numbers that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from mpcsim import InputError
+from protocols.domains import Ring
+from protocols.replicated3.sharings import Server
+from protocols.tables import rank_bits
+
+HIGHEST = 10
+GAIN_BITS = 16
+"""Fraction bits of the least gain."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a node adds up of its rows.
+
+    Attributes:
+        columns: one for each class, where it counts; one for targets, where it adds them.
+        classes: whether the columns are the classes, of which every row has one.
+        bits: of a target without its sign; 0 of classes.
+    """
+
+    columns: int
+    classes: bool = True
+    bits: int = 0
+
+    @property
+    def travelling(self) -> int:
+        """How many are kept in an attribute's order: the last class has what the others leave."""
+        return self.columns - 1 if self.classes else self.columns
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The public sizes of a tree that is grown.
+
+    Attributes:
+        rows, attributes: n and m, of the table.
+        statistics: of a node.
+        height: h, levels of nodes that test.
+        value_bits: k, signed bits of a value.
+        least_rows: rows that either side of a test must have.
+        least_gain: what a test must lower the impurity by, over all rows (scikit-learn's
+            `min_impurity_decrease`).
+        digit: bits of a digit of the sort.
+    """
+
+    rows: int
+    attributes: int
+    statistics: Statistics
+    height: int
+    value_bits: int
+    least_rows: int = 1
+    least_gain: Fraction = Fraction(0)
+    digit: int = 3
+
+    @property
+    def rank_bits(self) -> int:
+        """The bits b of a row number."""
+        return rank_bits(self.rows)
+
+    @property
+    def count_bits(self) -> int:
+        """The bits of a count, n included."""
+        return self.rows.bit_length()
+
+    @property
+    def score_bits(self) -> int:
+        """The bits in which candidates at one position are compared: differences are below n³/4."""
+        return 3 * self.count_bits + 2 * self.statistics.bits
+
+    @property
+    def threshold_bits(self) -> int:
+        """The bits of twice a threshold, with the room that lifting takes."""
+        return self.value_bits + 2
+
+    @property
+    def index_bits(self) -> int:
+        """The bits of an attribute's number, with the room that lifting takes."""
+        return max(1, (self.attributes - 1).bit_length()) + 2
+
+    @property
+    def tie_bits(self) -> int:
+        """By how many bits a difference of scores is raised, so that attributes decide only ties."""
+        return max(1, (self.attributes - 1).bit_length())
+
+    @property
+    def cross_bits(self) -> int:
+        """The bits of N·D′ − N′·D with its sign and the bits of ties, N ≤ n³/4 and D ≤ n²/4."""
+        return 5 * self.count_bits - 4 + 2 * self.statistics.bits + 2 + self.tie_bits
+
+    @property
+    def gain(self) -> int:
+        """The least gain as an integer: c of 2^16 (N·|G| − D·ΣT²) ≥ c · D · |G|."""
+        return round(self.least_gain * self.rows * (1 << (GAIN_BITS + 2 * self.statistics.bits)))
+
+
+def check(shape: Shape, ring: Ring) -> None:
+    """Refuse what is no tree, or what the ring is too narrow for.
+
+    Raises:
+        InputError: the key, what it was, what is accepted.
+    """
+    least = min(shape.rows, shape.attributes, shape.statistics.columns)
+    if least < 1:
+        raise InputError(
+            f"a table of {shape.rows} rows, {shape.attributes} attributes and {shape.statistics.columns} "
+            "classes grows no tree; accepted: at least one of each"
+        )
+    if not 1 <= shape.height <= HIGHEST:
+        raise InputError(f"trees.height = {shape.height}: accepted are 1 to {HIGHEST}")
+    if not 1 <= shape.least_rows <= shape.rows:
+        raise InputError(f"trees.least_rows = {shape.least_rows}: accepted are 1 to {shape.rows} rows")
+    widest = shape.cross_bits
+    if shape.gain:
+        raised = GAIN_BITS if shape.statistics.classes else 0
+        widest = max(widest, 4 * shape.count_bits + 2 * shape.statistics.bits + raised + 2)
+    if widest > ring.bits:
+        raise InputError(
+            f"a tree of {shape.rows} rows and {shape.attributes} attributes compares scores of {widest} "
+            f"bits: the ring has {ring.bits}"
+        )
+    if not 2 <= shape.value_bits <= ring.bits - 4:
+        raise InputError(f"values of {shape.value_bits} bits: accepted are 2 to {ring.bits - 4}")
+
+
+def within(server: Server, bits: int) -> Server:
+    """Return the server with integers mod 2^bits in place of its ring."""
+    return replace(server, ring=Ring(bits, 0, bits - 1))

@@ -1,0 +1,62 @@
+"""Rows go down a tree: the test of each row's node is read by sums over slots, all rows side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from protocols.replicated3.constructions import dot_locally, is_negative, matmul_locally, multiply
+from protocols.replicated3.sharings import Server, Share, multiply_public, negate, reshare, subtract
+from protocols.trees.tree import Level, Tree, constant_root
+
+
+def turned(x: Share) -> Share:
+    """Return a matrix with its axes exchanged; no message."""
+    return Share(x.a.T, x.b.T)
+
+
+async def goes_right(server: Server, level: Level, slots: Share, values: Share, bits: int) -> Share:
+    """Return the integer 1 for each row that its node sends right, else 0.
+
+    Args:
+        server: with its choices.
+        level: the nodes.
+        slots: (slots, n): the one-hot vector of each row's slot.
+        values: (m, n): the table.
+        bits: signed bits of a value.
+
+    Σ_a 2·(attribute one-hot)·x − threshold of every slot, one reshare; that of the row's slot, another;
+    its sign. A node that tests nothing has 0 on both sides, and 0 > 0 is false.
+    """
+    k, dtype = server.kernels, server.ring.dtype
+    twice = multiply_public(server, level.attributes, k.full((), 2, dtype))
+    every = await reshare(server, matmul_locally(server, twice, values))
+    gaps = subtract(server, every, level.twice.reshape(-1, 1))
+    gap = await reshare(server, dot_locally(server, turned(slots), turned(gaps)))
+    return await is_negative(server, negate(server, gap), bits + 3)
+
+
+async def descend(server: Server, slots: Share, right: Share) -> Share:
+    """Return the slots one level down, (2·slots, n): 2g for rows of slot g that go left, else 2g + 1."""
+    k = server.kernels
+    to_right = await multiply(server, slots, right.reshape(1, -1))
+    to_left = subtract(server, slots, to_right)
+    count, rows = slots.shape
+
+    return Share(
+        k.stack([to_left.a, to_right.a], 1).reshape(2 * count, rows),
+        k.stack([to_left.b, to_right.b], 1).reshape(2 * count, rows),
+    )
+
+
+async def walk(server: Server, levels: Sequence[Level], values: Share, bits: int) -> Share:
+    """Return the leaf of each row of a table (m, n), as one-hot vectors (2^height, n)."""
+    slots = constant_root(server, values.shape[-1])
+    for level in levels:
+        right = await goes_right(server, level, slots, values, bits)
+        slots = await descend(server, slots, right)
+    return slots
+
+
+async def leaves_of(server: Server, tree: Tree, slots: Share) -> Share:
+    """Return what the leaf of each row has added up, (columns, n). Rounds: 1."""
+    return await reshare(server, matmul_locally(server, turned(tree.leaves), slots))

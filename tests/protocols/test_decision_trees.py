@@ -1,0 +1,57 @@
+"""Trees on shares are the exact tree of a recursion in the clear, node by node."""
+
+import numpy as np
+import pytest
+from harness import WIDE, opened, over, run
+
+from protocols.replicated3.sharings import Choices
+from protocols.trees import Shape, Statistics, grow
+from scenarios.clear import trees as clear
+
+FEWEST = Choices("masked", radix=2, select="one_round")
+
+
+def table(rng, rows, attributes, columns, spread=20, bits=0):
+    values = rng.integers(-spread, spread, (attributes, rows), endpoint=True)
+    if bits:
+        return values, rng.integers(-(2**bits) + 1, 2**bits, (1, rows))
+    return values, np.eye(columns, dtype=np.int64)[rng.integers(0, columns, rows)].T
+
+
+def grown(values, statistics, shape, choices=None, ring=WIDE):
+    """Return the opened tree as one of the clear, and the result."""
+
+    async def protocol(server, values, statistics):
+        return await grow(server, values, statistics, shape)
+
+    result = run(protocol, values, statistics, ring=ring, choices=choices)
+    one = result.servers
+    tests, attributes, twice = [], [], []
+    for depth in range(shape.height):
+        levels = [tree.levels[depth] for tree in one]
+        tests += opened([level.tests for level in levels], ring).tolist()
+        hot = opened([level.attributes for level in levels], ring)
+        assert set(hot.sum(1)) <= {0, 1}
+        attributes += hot.argmax(1).tolist()
+        twice += opened([level.twice for level in levels], ring).tolist()
+    leaves = opened([tree.leaves for tree in one], ring)
+    found = clear.ClearTree(np.array(tests, bool), np.array(attributes), np.array(twice), leaves)
+    return found, result
+
+
+def same(found, wanted):
+    for name in ("tests", "attributes", "twice", "leaves"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), name)
+
+
+@pytest.mark.parametrize(
+    ("rows", "attributes", "columns", "height"),
+    [(1, 1, 1, 1), (1, 2, 2, 2), (2, 1, 2, 1), (3, 2, 2, 3), (7, 3, 3, 2), (16, 1, 2, 4), (33, 5, 4, 3)],
+)
+@over("choices", [Choices(), FEWEST])
+def test_a_tree_of_classes_is_the_one_of_the_clear(rows, attributes, columns, height, choices):
+    for seed in range(2):
+        values, statistics = table(np.random.default_rng(seed), rows, attributes, columns, 4 + 20 * seed)
+        shape = Shape(rows, attributes, Statistics(columns), height, 8)
+        found, _ = grown(values, statistics, shape, choices)
+        same(found, clear.grow(values, statistics, height))
