@@ -5,10 +5,22 @@ In flow the ring and the family's choices; out flow costs of the three parties. 
 """
 
 from analysis.costs.dealer2.catalogue import OPERATIONS, SHARED, comparing
-from analysis.costs.dealer2.functions import Dealt
-from analysis.costs.dealer2.steps import NOTHING
+from analysis.costs.dealer2.functions import DIGITS, Dealt
+from analysis.costs.dealer2.network import networks
+from analysis.costs.dealer2.steps import NOTHING, opening
 
-__all__ = ["NOTHING", "OPERATIONS", "PHASES", "SHARED", "Dealt", "comparing"]
+__all__ = [
+    "NOTHING",
+    "OPERATIONS",
+    "PHASES",
+    "SHARED",
+    "Dealt",
+    "comparing",
+    "network",
+    "networks",
+    "opening",
+]
 
 PHASES = {"offline": (2,), "online": (0, 1)}
 """Who sends in each: the dealer, and the servers."""
+network = networks(lambda _: DIGITS)

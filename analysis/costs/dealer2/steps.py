@@ -16,8 +16,10 @@ NOTHING = Cost((0, 0, 0))
 def opening(setting: FamilySetting, online: Number, offline: Number | None = None) -> Cost:
     """Return the cost of an opening of so many bytes a server, and of what is dealt to server 1 beside it.
 
-    On demand server 1 asks for it, so that its answer is two messages away.
+    On demand server 1 asks for it, so that its answer is two messages away; what is stored is there.
     """
+    if setting.choice("stored"):
+        offline = None
     reply: int | None = None if offline is None else 1
     asked = offline is not None and setting.choice("dealing") == "on_demand"
     delay = ((0, 1, None), (1, 2 if asked else 0, reply), (None, 1 if asked else None, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.costs.algebra import Cost, sequence
 from analysis.costs.dealer2 import NOTHING, Dealt
+from analysis.costs.dealer2 import opening as shown
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, packed, planes
 
@@ -14,8 +15,10 @@ _WORD = 128
 def opening(setting: FamilySetting, online: Number, key: Number) -> Cost:
     """Price an opening of so many bytes a server beside a key, which the dealer sends to both.
 
-    On demand it waits until both have asked.
+    On demand it waits until both have asked; what is stored is there.
     """
+    if setting.choice("stored"):
+        return shown(setting, online)
     asked = setting.choice("dealing") == "on_demand"
     own, other = (2, 2) if asked else (0, 1)
     ask = 1 if asked else None

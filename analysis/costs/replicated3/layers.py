@@ -31,16 +31,19 @@ class Block:
     """What runs from one sharing to the next.
 
     Attributes:
-        build: for a setting and a number of outputs, the spans of each third, costs by server.
+        build: for a setting and a number of outputs, the spans of each third, costs by server; strands
+            that begin with different layers have those spans side by side.
         outputs: values that leave the block; windows, where pooling ends it.
         sources: where the cost of each span comes from.
         shape: the numbers of the layers, for the reader.
+        stage: whether it is a stage of a pipeline even where it sends nothing.
     """
 
     build: Callable[[Setting, Number], list[Stages]]
     outputs: int
     sources: dict[str, str]
     shape: dict[str, Any]
+    stage: bool = False
 
 
 @dataclass
@@ -272,11 +275,15 @@ def _through(setting: Setting, chain: Sequence[Block], depths: Depths, spans: di
         strands = block.build(setting, block.outputs)
         states = [depths for _ in strands]
         for steps in zip(*strands, strict=True):  # the thirds' costs of one span
-            entered = max(map(max, states))
-            span = spans.setdefault(steps[0][0], Span(sent=[0] * len(depths)))
-            states = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
-            span.rounds += max(map(max, states)) - entered
-            span.sent = [sum(each) for each in zip(span.sent, *(c.sent for _, c in steps), strict=True)]
+            after = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
+            for name in dict.fromkeys(name for name, _ in steps):
+                own = [place for place, (other, _) in enumerate(steps) if other == name]
+                span = spans.setdefault(name, Span(sent=[0] * len(depths)))
+                entered, left = (max(max(found[place]) for place in own) for found in (states, after))
+                span.rounds += left - entered
+                sent = (steps[place][1].sent for place in own)
+                span.sent = [sum(each) for each in zip(span.sent, *sent, strict=True)]
+            states = after
         depths = tuple(map(max, zip(*states, strict=True))) if states else depths
     return depths
 
@@ -322,7 +329,9 @@ def _stages(setting: Setting, chain: Sequence[Block]) -> list[list[Block]]:
     stages: list[list[Block]] = [[]]
     sends = False
     for block in chain:
-        remote = any(cost.bytes for steps in block.build(setting, block.outputs) for _, cost in steps)
+        remote = block.stage or any(
+            cost.bytes for steps in block.build(setting, block.outputs) for _, cost in steps
+        )
         if sends and remote:
             stages.append([])
         sends = sends or remote
@@ -340,9 +349,10 @@ def formulas(setting: Setting, block: Block, n: Number) -> dict[str, tuple[Numbe
     so_far, counted = [LOCAL] * len(strands), 0
     for steps in zip(*strands, strict=True):
         so_far = [sequence(one, cost) for one, (_, cost) in zip(so_far, steps, strict=True)]
-        reached = together(*so_far).rounds
-        rounds, size = found.get(steps[0][0], (0, 0))
-        total = size + sum(cost.bytes for _, cost in steps)
-        found[steps[0][0]] = (rounds + reached - counted, total)
-        counted = reached
+        for name in dict.fromkeys(name for name, _ in steps):
+            own = [place for place, (other, _) in enumerate(steps) if other == name]
+            reached = together(*(so_far[place] for place in own)).rounds
+            rounds, size = found.get(name, (0, 0))
+            found[name] = (rounds + reached - counted, size + sum(steps[place][1].bytes for place in own))
+        counted = together(*so_far).rounds
     return found

@@ -1,0 +1,155 @@
+"""Formulas of a private inference: each layer's spans, and the clients' parts.
+
+For every family of two servers and a dealer: what compares is priced by what it is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from analysis.costs import symbolic
+from analysis.costs.algebra import Cost
+from analysis.costs.dealer2 import steps
+from analysis.costs.dealer2.functions import Dealt
+from analysis.costs.families import FamilySetting, Network, SpanCost
+from analysis.costs.numbers import Number, packed
+from analysis.costs.replicated3 import Setting, layers, precision
+from scenarios.clear import windows
+from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
+
+Priced = Callable[[FamilySetting], Dealt]
+_ACTORS, _KEY = 3, 16
+_PAGE = "constructions.md#two-servers-and-a-dealer"
+_SUMS = f"Beaver 1991; Dalskov et al. 2020; {_PAGE}"
+
+
+def blocks(priced: Priced, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
+    """Return the blocks of a network: sums are cut once, after they are added, and pooled before ReLU."""
+    readers = {plan.index: [one for one in plans if plan.index in one.sources] for plan in plans}
+    found: list[layers.Block] = []
+    joined: set[int] = set()
+    waiting: dict[int, LayerPlan] = {}
+    for plan in plans:
+        following = readers[plan.index][0] if len(readers[plan.index]) == 1 else None
+        linear = isinstance(plan.layer, Conv2D | Dense)
+        if plan.index in joined or isinstance(plan.layer, Flatten):
+            continue
+        if linear and not plan.relu and following and isinstance(following.layer, Add):
+            waiting[plan.index] = plan
+            continue
+        products = [plan] if linear else [waiting[source] for source in plan.sources if source in waiting]
+        pooling = following if products and following and layers.joins(following) else None
+        joined |= {pooling.index} if pooling else set()
+        found.append(_block(priced, plan, products, pooling, images))
+    return found
+
+
+def _block(
+    priced: Priced,
+    plan: LayerPlan,
+    products: Sequence[LayerPlan],
+    pooling: LayerPlan | None,
+    images: int,
+) -> layers.Block:
+    """Return the block of a layer: products side by side, if it sums any, then what the layer is.
+
+    With symbols n counts what leaves it.
+    """
+    last = pooling or plan
+    entries = math.prod(last.window) if isinstance(last.layer, MaxPooling2D) else 1
+    outputs = images * math.prod(last.output)
+    inner = images * math.prod(plan.output)
+
+    def build(setting: Any, n: Number) -> list[layers.Stages]:
+        before = inner if isinstance(n, int) else n * (entries if pooling else 1)
+        shift = setting.f if products else _mean_shift(setting, plan)
+        stages = [(plan.name, steps.truncation(setting, before, shift))]
+        if entries > 1:
+            stages.append((last.name, priced(setting).largest(setting, n, entries)))
+        if plan.relu:
+            stages.append((f"{plan.name}.relu", priced(setting).relu(setting, n)))
+        if not products:
+            return [stages]
+        opened = [(one.name, _product(setting, one, images, before)) for one in products]
+        silent = [(name, steps.NOTHING) for name, _ in stages]
+        return [[one, *(silent if place else stages)] for place, one in enumerate(opened)]
+
+    names = [*(one.name for one in products), plan.name, last.name]
+    sources = dict.fromkeys(names, _SUMS) | ({f"{plan.name}.relu": _PAGE} if plan.relu else {})
+    return layers.Block(build, outputs, sources, {}, stage=not isinstance(plan.layer, Add) or plan.relu)
+
+
+def _product(setting: FamilySetting, plan: LayerPlan, images: int, outputs: Number) -> Cost:
+    """Price a triple of a layer's input, which is opened whole, and its kernel."""
+    return steps.triple(setting, images * math.prod(plan.input), math.prod(plan.kernel or ()), outputs)
+
+
+def _mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
+    """Return the bits that a mean is cut by: its factor alone decides, within the ring; else nothing."""
+    if not isinstance(plan.layer, AveragePooling2D):
+        return 0
+    counts = set(map(int, windows.counts(plan).flat))
+    return precision.mean(Setting(l=setting.l, f=setting.f, V=setting.V), counts).after
+
+
+def _classes(priced: Priced, images: int, classes: int) -> layers.Block:
+    """Return the argmax that ends an inference."""
+
+    def build(setting: Any, n: Number) -> list[layers.Stages]:
+        return [[("argmax", priced(setting).argmax(setting, n, classes))]]
+
+    return layers.Block(build, images, {"argmax": _PAGE}, {}, stage=True)
+
+
+def networks(priced: Priced) -> Network:
+    """Return what each span of an inference sends, by server, dealer, hospital and owner.
+
+    Args:
+        priced: what prices a family's comparisons, by setting.
+    """
+
+    def network(
+        setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
+    ) -> dict[str, SpanCost]:
+        classes = plans[-1].output[0]
+        chains = {size: blocks(priced, plans, size) for size in set(batches)}
+        if in_classes:
+            for size, chain in chains.items():
+                chain.append(_classes(priced, size, classes))
+        chained: Any = [chains[size] for size in batches]
+        spans, whole = layers.follow_batches(setting, chained, _ACTORS)  # type: ignore[arg-type]  # of this family
+        found = {"sharing": SpanCost(1, _given(setting, plans, batches), "1", _ARRAYS, _PAGE)}
+        if len(batches) > 1:
+            waited = spans["waiting"]
+            found["waiting"] = SpanCost(waited.rounds, tuple(waited.sent), _WAITING, "0", "flow shop")
+        for block in chains[batches[-1]]:
+            written = layers.formulas(setting, block, symbolic.n)  # type: ignore[arg-type]  # as above
+            for name, source in block.sources.items():
+                one, (rounds, size) = spans[name], written[name]
+                text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
+                alone = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
+                found[name] = SpanCost(one.rounds, tuple(one.sent), alone, text, source)
+        found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), _LAYERS, _LAYERS, "layers")
+        shown = packed(sum(batches) * (1 if in_classes else classes), setting.l)
+        found["reveal"] = SpanCost(1, (shown, shown, 0), "1", "2·⌈l·n/8⌉", "additive sharing")
+        return found
+
+    return network
+
+
+def _given(setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int]) -> tuple[int, ...]:
+    """Return what is sent before: keys by the dealer, and by clients a key and one part of each array."""
+    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    images = [(size, *plans[0].input) for size in batches]
+    hospital, owner = (
+        sum(_KEY + int(packed(math.prod(shape), setting.l)) for shape in shapes)
+        for shapes in (images, weights)
+    )
+    return 0, 0, 0 if setting.choice("stored") else 2 * _KEY, hospital, owner
+
+
+_LAYERS = "sum of the layers"
+_ARRAYS = "2·16 (kept: 0) + Σ over arrays of n numbers: 16 + ⌈l·n/8⌉"
+_WAITING = "(batches − 1)·max r_s over stages s, of the last batch"
