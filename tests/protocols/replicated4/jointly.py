@@ -11,6 +11,7 @@ from claimed import run as run_family
 from mpcsim import Run
 from protocols.domains import Ring
 from protocols.family import Linear, Pooling
+from protocols.functions import divide, sigmoid
 from protocols.layers import average_pool, block
 from protocols.replicated4.family import Replicated4, Replicated4Choices
 
@@ -60,14 +61,39 @@ PROGRAMS: dict[str, Program] = OPERATIONS | {
 }
 
 
+async def _quotient(me: Any, x: Any) -> Any:
+    return await divide(me, x, me.add_public(x, me.ring.encode_integers(np.asarray(100 << 16))))
+
+
+REALS = {
+    "divide": Program(
+        _quotient,
+        lambda rng, size: [rng.integers(-7, 8, size) << 16],
+        lambda ring, x: x / (x / 2**16 + 100),
+        4.0,
+    ),
+    "sigmoid": Program(
+        sigmoid,
+        lambda rng, size: [rng.integers(-7, 8, size) << 16],
+        lambda ring, x: 2**16 / (1 + np.exp(-x / 2**16)),
+        4.0,
+    ),
+}
+"""Functions of many messages, on the ring by default."""
+
+
+def _program(name: str) -> Program:
+    return (PROGRAMS | REALS)[name]
+
+
 def given(name: str, size: int) -> list[Any]:
     """Return inputs of a program."""
-    return PROGRAMS[name].inputs(np.random.default_rng(size), size)
+    return _program(name).inputs(np.random.default_rng(size), size)
 
 
 def run(name: str, size: int, ring: Ring, *inputs: Any, patience: str = "", **more: Any) -> Run:
     """Return the run of a program on numbers of one client, to whom the result is shown."""
-    program = PROGRAMS[name]
+    program = _program(name)
     found, _ = run_family(
         program.run,
         list(inputs) or given(name, size),
@@ -82,7 +108,7 @@ def run(name: str, size: int, ring: Ring, *inputs: Any, patience: str = "", **mo
 
 def right(name: str, ring: Ring, found: Run, *inputs: Any) -> bool:
     """Return whether the client learned what it should."""
-    program = PROGRAMS[name]
+    program = _program(name)
     got = ring.signed(found.outputs["client"])
     return bool((np.abs(got - program.want(ring, *inputs)) <= program.units).all())
 

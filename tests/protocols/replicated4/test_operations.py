@@ -13,7 +13,7 @@ from protocols.replicated4.family import Replicated4, Replicated4Choices
 @pytest.mark.parametrize("ring", RINGS, ids=lambda ring: f"{ring.bits}")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_operation_gives_what_it_should_in_every_ring(name, ring):
-    for size in (1, 2, 7, 9):
+    for size in (1, 2, 9):
         inputs = given(name, size)
         assert right(name, ring, run(name, size, ring, *inputs), *inputs)
 
@@ -53,11 +53,11 @@ def _equal(op, size, ring, radix):
 @pytest.mark.parametrize("ring", NUMBERS)
 @pytest.mark.parametrize("op", ["reveal", "mul", "mul_fixed", "dot", "conv2d", "a2b", "b2a", "select"])
 def test_costs_are_those_of_the_formulas(op, ring):
-    assert all(_equal(op, size, ring, 4) for size in (1, 3, 20))
+    assert all(_equal(op, size, ring, 4) for size in (1, 11))
 
 
 @pytest.mark.parametrize("ring", NUMBERS)
 @pytest.mark.parametrize("radix", [1, 2, 8])
 @pytest.mark.parametrize("op", ["compare", "equal", "relu", "maxpool", "argmax", "trunc_exact"])
 def test_costs_of_signs_are_those_of_the_formulas_with_digits_of_any_width(op, radix, ring):
-    assert all(_equal(op, size, ring, radix) for size in (1, 9))
+    assert _equal(op, 9, ring, radix)

@@ -19,17 +19,18 @@ WAYS = [
     {"how": "replay"},
 ]
 SIZE = 3
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 
 
-def _outcome(name, source, **more):
+def _outcome(name, source, ring=SMALL, size=SIZE, **more):
     """Return "right", "aborted" or, what must never be, "wrong", of those who are honest."""
-    inputs = given(name, SIZE)
-    found = run(name, SIZE, SMALL, *inputs, **more)
+    inputs = given(name, size)
+    found = run(name, size, ring, *inputs, **more)
     honest = [role for place, role in enumerate(ROLES) if place != source]
     aborted = [role for role in honest if found.outcomes[role] == "aborted"]
     if len(aborted) == len(honest):
         return "aborted"
-    return "wrong" if aborted or not right(name, SMALL, found, *inputs) else "right"
+    return "wrong" if aborted or not right(name, ring, found, *inputs) else "right"
 
 
 def _outcomes(name, way=None):
@@ -40,7 +41,7 @@ def _outcomes(name, way=None):
         yield source, to, message, chosen, _outcome(name, source, faults=[rule])
 
 
-@pytest.mark.parametrize("way", WAYS if os.environ.get("MPCSIM_LONG") else [None], ids=str)
+@pytest.mark.parametrize("way", WAYS if LONG else [None], ids=str)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_message_that_is_altered_makes_all_abort_or_does_nothing(name, way):
     found = list(_outcomes(name, way))
@@ -48,13 +49,13 @@ def test_a_message_that_is_altered_makes_all_abort_or_does_nothing(name, way):
     assert any(one[-1] == "aborted" for one in found if one[0] < SERVERS and one[1] < SERVERS)
 
 
-@pytest.mark.parametrize("name", ["multiply", "multiply_fixed", "relu", "bits", "conv2d"])
+@pytest.mark.parametrize("name", ["multiply", "multiply_fixed", "relu", "conv2d"])
 def test_without_digests_a_wrong_result_goes_through(name, monkeypatch):
     monkeypatch.setattr(Ledger, "agrees", lambda me, voucher, told: True)
     assert any(one[-1] == "wrong" for one in _outcomes(name, WAYS[0]))
 
 
-@pytest.mark.parametrize("name", ["multiply_fixed", "relu", "reveal"])
+@pytest.mark.parametrize("name", ["multiply_fixed", "reveal"])
 def test_a_message_that_stays_away_makes_all_abort_where_patience_ends(name):
     for source, to, message in links(run(name, SIZE, SMALL)):
         if source == SERVERS:
@@ -115,12 +116,12 @@ def test_a_client_that_gives_servers_different_numbers_is_refused():
         assert _outcome("multiply", SERVERS, faults=[rule]) == "aborted"
 
 
-def test_the_digests_of_a_larger_ring_hold_as_well():
-    name, ring = "multiply_fixed", RINGS[2]
-    for source, to, message in links(run(name, 5, ring)):
+@pytest.mark.parametrize(
+    ("name", "ring"), [("multiply_fixed", RINGS[2])] + LONG * [("divide", RINGS[0]), ("sigmoid", RINGS[0])]
+)
+def test_the_digests_of_a_larger_ring_hold_as_well(name, ring):
+    inputs = given(name, 2)
+    for source, to, message in links(run(name, 2, ring, *inputs)):
         if source < SERVERS and to < SERVERS:
             rule = Tamper(source=source, to=to, messages=message, how="add", value=64)
-            inputs = given(name, 5)
-            found = run(name, 5, ring, *inputs, faults=[rule])
-            aborted = [found.outcomes[role] == "aborted" for i, role in enumerate(ROLES) if i != source]
-            assert all(aborted) or (not any(aborted) and right(name, ring, found, *inputs))
+            assert _outcome(name, source, ring, 2, faults=[rule]) != "wrong"
