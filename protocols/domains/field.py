@@ -136,4 +136,8 @@ class BinaryField:
 
     def inverse(self, a: int) -> int:
         """Return 1 / a."""
-        return next(b for b in range(1, 1 << self.bits) if self.times(a, b) == 1)
+        found = 1
+        for _ in range(self.bits - 1):  # a^(2^w − 2), the product of all a^(2^j) but the first
+            a = self.times(a, a)
+            found = self.times(found, a)
+        return found

@@ -65,6 +65,13 @@ def mul_small(a: Words, b: Words, out: Words) -> None:
         out[i] = _reduced_small(_product_small(a[i], b[i]))
 
 
+@compiled(types.void(reads(uint64), uint64, array(uint64)))
+def low_small(a: Words, mask: int, out: Words) -> None:
+    """Write the bits of a mask."""
+    for i in range(out.size):
+        out[i] = _reduced_small(a[i] & mask)
+
+
 @compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def matmul_small(a: Words, b: Words, out: Words) -> None:
     """Write the matrix product."""
@@ -134,6 +141,13 @@ def mul_pairs(a: Words, b: Words, out: Words) -> None:
     for i in range(len(out)):
         low, high = _product(a[i, 0], a[i, 1], b[i, 0], b[i, 1])
         out[i, 0], out[i, 1] = _reduced(low, high)
+
+
+@compiled(types.void(reads(uint64, 2), uint64, uint64, array(uint64, 2)))
+def low_pairs(a: Words, low: int, high: int, out: Words) -> None:
+    """Write the bits of two masks."""
+    for i in range(len(out)):
+        out[i, 0], out[i, 1] = _reduced(a[i, 0] & low, a[i, 1] & high)
 
 
 @compiled(types.void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))

@@ -29,9 +29,10 @@ def _flat(a: Any) -> npt.NDArray[np.uint64]:
 def _pair(a: Words, b: Words) -> tuple[Any, Any, Any]:
     """Return both, broadcast and flat, and room for what they give."""
     expect("elements", a.dtype, b.dtype)
-    shape = np.broadcast_shapes(a.shape, b.shape)
-    out = np.empty(shape, a.dtype)
-    return _flat(np.broadcast_to(a, shape)), _flat(np.broadcast_to(b, shape)), out
+    if a.shape != b.shape:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        a, b = np.broadcast_to(a, shape), np.broadcast_to(b, shape)
+    return _flat(a), _flat(b), np.empty(a.shape, a.dtype)
 
 
 def mersenne_add(a: Words, b: Words) -> Words:
@@ -134,13 +135,13 @@ def mersenne_shift(a: Words, bits: int) -> Words:
 
 def mersenne_low(a: Words, bits: int) -> Words:
     """Return words as elements of their lowest bits: of all of the prime's, p itself is zero."""
+    out = np.empty(a.shape, a.dtype)
+    low, high = (1 << min(bits, 64)) - 1, (1 << max(bits - 64, 0)) - 1
     if a.dtype == LIMBS:
-        out = np.empty(a.shape, LIMBS)
-        out["low"] = a["low"] & np.uint64((1 << min(bits, 64)) - 1)
-        out["high"] = a["high"] & np.uint64((1 << max(bits - 64, 0)) - 1)
-        return mersenne_add(out, np.zeros((), LIMBS)) if bits == 127 else out
-    low = a & np.uint64((1 << bits) - 1)
-    return mersenne_add(low, np.zeros((), a.dtype)) if bits == 61 else low
+        loops.low_pairs(_flat(a), low, high, _flat(out))
+    else:
+        loops.low_small(_flat(a), low, out.reshape(-1))
+    return out
 
 
 def mersenne_limbs(a: Words) -> Words:

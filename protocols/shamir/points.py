@@ -17,18 +17,26 @@ def interpolation(field: Field, known: Row, wanted: Row) -> tuple[Row, ...]:
     The polynomial is the one of least degree. Between as many points as there are others the matrix is
     hyper-invertible: every square part of it is (Beerliová-Trubíniová, Hirt 2008, §3.2).
     """
-    rows = []
-    for at in wanted:
-        row = []
-        for one in known:
-            above, below = 1, 1
-            for other in known:
-                if other != one:
-                    above = field.times(above, field.difference(at, other))
-                    below = field.times(below, field.difference(one, other))
-            row.append(field.times(above, field.inverse(below)))
-        rows.append(tuple(row))
-    return tuple(rows)
+    weights = []
+    for one in known:
+        below = 1
+        for other in known:
+            if other != one:
+                below = field.times(below, field.difference(one, other))
+        weights.append(field.inverse(below))
+    return tuple(_basis(field, known, weights, at) for at in wanted)
+
+
+def _basis(field: Field, known: Row, weights: Sequence[int], at: int) -> Row:
+    """Return the weights of one point: those given, times the differences to all other points."""
+    before = [1]
+    for one in known:
+        before.append(field.times(before[-1], field.difference(at, one)))
+    row, after = [], 1
+    for one, weight, lower in zip(known[::-1], weights[::-1], before[-2::-1], strict=True):
+        row.append(field.times(weight, field.times(lower, after)))
+        after = field.times(after, field.difference(at, one))
+    return tuple(row[::-1])
 
 
 def points(places: Sequence[int]) -> Row:
