@@ -4,5 +4,6 @@ In flow ring, parties and choices; out flow costs of all servers. It may import 
 """
 
 from analysis.costs.shamir.catalogue import OPERATIONS
+from analysis.costs.shamir.network import network
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "network"]

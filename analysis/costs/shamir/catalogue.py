@@ -73,7 +73,12 @@ class _Shared(Written):
         return sequence(*levels)
 
 
-_WRITTEN = _Shared()
+WRITTEN = _Shared()
+
+
+def relu(setting: FamilySetting, n: Number) -> Cost:
+    """Price a sign, and what it selects."""
+    return sequence(steps.sign(setting, n, setting.V), steps.select(setting, n))
 
 
 def _in_field(cost: Callable[[FamilySetting, Number], Cost]) -> Callable[[FamilySetting, Number], Cost]:
@@ -108,21 +113,21 @@ OPERATIONS = {
     "compare": _of(
         lambda s, n: sequence(steps.sign(s, n, s.V + 1), steps.numbers(s, n)), _COMPARED, _SIGN
     ),
-    "equal": _of(_WRITTEN.equal, _COMPARED, _SIGN),
+    "equal": _of(WRITTEN.equal, _COMPARED, _SIGN),
     "a2b": _of(lambda s, n: steps.to_bits(s, n, s.l), "Sklansky 1960", ("l", *_PRODUCTS)),
     "b2a": _of(lambda s, n: steps.numbers(s, s.l * n), _HERE, ("l", *_PRODUCTS)),
     "inject": _of(steps.select, _HERE, _PRODUCTS),
     "select": _of(steps.select, _HERE, _PRODUCTS),
-    "relu": _of(lambda s, n: sequence(steps.sign(s, n, s.V), steps.select(s, n)), _COMPARED, _SIGN),
-    "maxpool": _of(lambda s, n: _WRITTEN.largest(s, n, 4), _COMPARED, _SIGN),
-    "max": _of(lambda s, n: _WRITTEN.largest(s, n, _CLASSES), _COMPARED, _SIGN),
-    "argmax": _of(lambda s, n: _WRITTEN.argmax(s, n, _CLASSES), _COMPARED, _SIGN),
-    "div": _of(_in_field(_WRITTEN.divide), _PLACES, _ALL),
-    "reciprocal": _of(_in_field(_WRITTEN.reciprocal), _PLACES, _ALL),
-    "exp": _of(_in_field(_WRITTEN.exponential), _PLACES, _ALL),
-    "log": _of(_in_field(_WRITTEN.logarithm), _PLACES, _ALL),
-    "sqrt": _of(_in_field(lambda s, n: _WRITTEN.root(s, n, "sqrt")), _PLACES, _ALL),
-    "rsqrt": _of(_in_field(lambda s, n: _WRITTEN.root(s, n, "rsqrt")), _PLACES, _ALL),
-    "sigmoid": _of(_in_field(_WRITTEN.sigmoid), _PLACES, _ALL),
-    "softmax": _of(_in_field(lambda s, n: _WRITTEN.softmax(s, n, _CLASSES)), _PLACES, _ALL),
+    "relu": _of(relu, _COMPARED, _SIGN),
+    "maxpool": _of(lambda s, n: WRITTEN.largest(s, n, 4), _COMPARED, _SIGN),
+    "max": _of(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _COMPARED, _SIGN),
+    "argmax": _of(lambda s, n: WRITTEN.argmax(s, n, _CLASSES), _COMPARED, _SIGN),
+    "div": _of(_in_field(WRITTEN.divide), _PLACES, _ALL),
+    "reciprocal": _of(_in_field(WRITTEN.reciprocal), _PLACES, _ALL),
+    "exp": _of(_in_field(WRITTEN.exponential), _PLACES, _ALL),
+    "log": _of(_in_field(WRITTEN.logarithm), _PLACES, _ALL),
+    "sqrt": _of(_in_field(lambda s, n: WRITTEN.root(s, n, "sqrt")), _PLACES, _ALL),
+    "rsqrt": _of(_in_field(lambda s, n: WRITTEN.root(s, n, "rsqrt")), _PLACES, _ALL),
+    "sigmoid": _of(_in_field(WRITTEN.sigmoid), _PLACES, _ALL),
+    "softmax": _of(_in_field(lambda s, n: WRITTEN.softmax(s, n, _CLASSES)), _PLACES, _ALL),
 }  # fmt: skip

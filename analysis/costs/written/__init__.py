@@ -1,7 +1,7 @@
-"""Formulas of the functions that are written once for all families, over the steps of any.
+"""Formulas of what is written once for all families: functions over the steps of any, and networks.
 
-In flow a family's steps; out flow costs. It may import `analysis.costs.replicated3.precision`, the widths
-of functions.
+In flow a family's steps; out flow costs. It may import `analysis.costs.replicated3`: the widths of
+functions and the order of layers.
 """
 
 from analysis.costs.written.functions import Written

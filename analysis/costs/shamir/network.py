@@ -1,0 +1,63 @@
+"""Formulas of a private inference: keys and clients' parts, each layer's spans, the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from analysis.costs.algebra import Cost, sequence
+from analysis.costs.families import FamilySetting, SpanCost
+from analysis.costs.numbers import Number
+from analysis.costs.shamir import steps
+from analysis.costs.shamir.catalogue import WRITTEN, relu
+from analysis.costs.written.network import Prices
+from analysis.costs.written.network import network as layers_of
+from scenarios.networks import LayerPlan
+
+_KEY = 16
+_SOURCE = "Shamir 1979; constructions.md#many-servers-on-polynomials"
+_ARRAYS = "16·(pairs + members of sets but the first) + Σ over arrays of n numbers: 16·t + (n_s − t)·e·n"
+
+
+def _rescaled(s: FamilySetting, n: Number, shift: int) -> Cost:
+    return sequence(steps.product(s, n), steps.truncation(s, n, shift))
+
+
+_PRICES = Prices(
+    _rescaled,
+    steps.truncation,
+    relu,
+    WRITTEN.largest,
+    WRITTEN.argmax,
+    "constructions.md#many-servers-on-polynomials",
+    "Brent, Kung 1982; constructions.md#many-servers-on-polynomials",
+)
+
+
+def network(
+    setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
+) -> dict[str, SpanCost]:
+    """Return what each span sends, by server, hospital and owner."""
+    n, t, size = setting.parties, setting.threshold, steps.of_numbers(setting)
+
+    def given(count: int) -> int:
+        return _KEY * t + (n - t) * int(size(count))
+
+    arrays = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    hospital = sum(given(images * math.prod(plans[0].input)) for images in batches)
+    owner = sum(given(math.prod(shape)) for shape in arrays)
+    found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner), "1", _ARRAYS, _SOURCE)}
+    found |= layers_of(_PRICES, replace(setting, l=steps.room(setting)), n, plans, batches, in_classes)
+    shown = int(size(sum(batches) * (1 if in_classes else plans[-1].output[0])))
+    sent = tuple(shown if place <= t else 0 for place in range(n))
+    return found | {"reveal": SpanCost(1, sent, "1", "(t + 1)·e·n", _SOURCE)}
+
+
+def _keys(s: FamilySetting) -> tuple[int, ...]:
+    """Return what each server sends in keys: to all after it, and to those it makes a set's key for."""
+    n, t = s.parties, s.threshold
+    sets = steps.multiplies_by_king(s) and not steps.extracts(s)
+    first = [members[0] for members in combinations(range(n), n - t)] if sets else []
+    return tuple(_KEY * (n - 1 - i + first.count(i) * (n - t - 1)) for i in range(n))
