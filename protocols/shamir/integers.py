@@ -56,7 +56,8 @@ async def added(me: Server, purpose: str, mine: Words | None, n: int) -> Words:
 async def truncated(me: Server, x: Words, shift: int) -> Words:
     """Return shares of x / 2^shift: each of t + 1 servers rounds its integer and deals it.
 
-    Off by (t + 1) / 2 units at most, without bias. Rounds: those of `addend` and of `added`.
+    Off by (t + 1) / 2 units at most; halves go up, a bias of (t + 1) / 2^(shift + 1) units.
+    Rounds: those of `addend` and of `added`.
     """
     own = await addend(me, x, me.prime.bits)
     mine = me.kernels.mersenne_shift(own, shift) if me.place <= me.t else None
