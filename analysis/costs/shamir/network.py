@@ -12,8 +12,7 @@ from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
 from analysis.costs.shamir import steps
 from analysis.costs.shamir.catalogue import WRITTEN, relu
-from analysis.costs.written.network import Prices
-from analysis.costs.written.network import network as layers_of
+from analysis.costs.written import Prices, layer_spans
 from scenarios.networks import LayerPlan
 
 _KEY = 16
@@ -49,7 +48,7 @@ def network(
     hospital = sum(given(images * math.prod(plans[0].input)) for images in batches)
     owner = sum(given(math.prod(shape)) for shape in arrays)
     found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner), "1", _ARRAYS, _SOURCE)}
-    found |= layers_of(_PRICES, replace(setting, l=steps.room(setting)), n, plans, batches, in_classes)
+    found |= layer_spans(_PRICES, replace(setting, l=steps.room(setting)), n, plans, batches, in_classes)
     shown = int(size(sum(batches) * (1 if in_classes else plans[-1].output[0])))
     sent = tuple(shown if place <= t else 0 for place in range(n))
     return found | {"reveal": SpanCost(1, sent, "1", "(t + 1)·e·n", _SOURCE)}

@@ -5,5 +5,6 @@ functions and the order of layers.
 """
 
 from analysis.costs.written.functions import Written
+from analysis.costs.written.network import Prices, layer_spans
 
-__all__ = ["Written"]
+__all__ = ["Prices", "Written", "layer_spans"]

@@ -114,7 +114,7 @@ def _mean_shift(setting: FamilySetting, counts: set[int]) -> int:
     return precision.mean(Setting(l=setting.l, f=setting.f, V=setting.V), counts).after
 
 
-def network(
+def layer_spans(
     prices: Prices,
     setting: FamilySetting,
     parties: int,
