@@ -19,7 +19,7 @@ import numpy as np
 from protocols.domains import Words
 from protocols.family import Shape
 from protocols.replicated4.ledger import Address
-from protocols.replicated4.seat import BYTE, Algebra, Parts, Seat
+from protocols.replicated4.seat import BYTE, Algebra, Parts, Seat, is_packed
 
 Pair = tuple[int, int]
 COUPLES: tuple[Pair, Pair] = ((0, 1), (2, 3))
@@ -137,8 +137,8 @@ async def _received(me: Seat, joint: Joint, piece: _Piece, address: Address) -> 
     """Return what came of a piece; what cannot be read is refused, what can is noted."""
     payload = await me.recv(piece.sender)
     try:
-        if not isinstance(payload, np.ndarray):
-            raise ValueError("no array")
+        if not is_packed(payload):
+            raise ValueError("no packed numbers")
         words = _unpacked(me, joint, piece, payload)
     except (ValueError, TypeError) as error:  # a message of a cheat may be anything
         await me.party.abort(f"{me.names[piece.sender]} sent what cannot be read: {error}")

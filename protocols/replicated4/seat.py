@@ -190,3 +190,8 @@ def _are_keys(found: Any, count: int) -> bool:
 def digest(data: Any) -> bytes:
     """Return 16 bytes that stand for a payload, to whom two of three holders can be held."""
     return blake2b(np.ascontiguousarray(data).tobytes(), digest_size=16).digest()
+
+
+def is_packed(payload: Any) -> bool:
+    """Return whether a payload is an array of unsigned words, which its bytes say all of."""
+    return isinstance(payload, np.ndarray) and payload.dtype.kind == "u"

@@ -125,3 +125,23 @@ def test_the_digests_of_a_larger_ring_hold_as_well(name, ring):
         if source < SERVERS and to < SERVERS:
             rule = Tamper(source=source, to=to, messages=message, how="add", value=64)
             assert _outcome(name, source, ring, 2, faults=[rule]) != "wrong"
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.bool_, np.uint16, np.float64])
+def test_the_same_bytes_or_numbers_in_another_type_do_no_harm(dtype):
+    """What an array's numbers are must not depend on what its digest does not say."""
+
+    async def lie(party, honest):
+        def send(to, payload):
+            if isinstance(payload, list) and len(payload) == 3 and isinstance(payload[0], np.ndarray):
+                first = payload[0].view(np.uint16 if dtype == np.uint16 else np.int8)
+                return [first, payload[1].astype(np.uint16), payload[2]]
+            if not isinstance(payload, np.ndarray):
+                return payload
+            same_bytes = np.dtype(dtype).itemsize == 1
+            return payload.view(dtype) if same_bytes else payload.astype(dtype)
+
+        return await honest(Puppet(party, send))
+
+    for liar in range(SERVERS):
+        assert _outcome("multiply_fixed", liar, adversaries={ROLES[liar]: lie}) != "wrong"
