@@ -5,6 +5,7 @@
 - `operations`, `conversions`, `functions`: whole operations, by server.
 - `layers`, `training`, `training_run`: networks and trainings as blocks of spans.
 - `tables`: shuffles, shared orders, the radix sort, groups and joins.
+- `trees`: decision trees, step by step, level by level and whole.
 - `precision`: widths, degrees and iterations of functions of real numbers, for other families too.
 - `catalogue`: the operations by name.
 
@@ -14,7 +15,7 @@ file of its own). A new comparison is an entry of `signs.SIGNS`, a new truncatio
 `truncations.TRUNCATIONS`.
 """
 
-from analysis.costs.replicated3 import catalogue, functions, layers, operations, precision, tables
+from analysis.costs.replicated3 import catalogue, functions, layers, operations, precision, tables, trees
 from analysis.costs.replicated3.catalogue import FILTERS, OPERATIONS, Formula
 from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
 from analysis.costs.replicated3.training import Piece
@@ -36,4 +37,5 @@ __all__ = [
     "operations",
     "precision",
     "tables",
+    "trees",
 ]

@@ -1,0 +1,277 @@
+"""Formulas of trees against the measurement, to the byte of each server and to the round."""
+
+from fractions import Fraction
+from importlib import import_module
+from itertools import product
+
+import numpy as np
+import pytest
+
+from analysis.costs.algebra import sequence
+from analysis.costs.replicated3 import Setting, trees
+from mpcsim import simulate
+from protocols.domains import Ring
+from protocols.kernels import shapes
+from protocols.replicated3.sharings import Choices, Server, Share
+from protocols.tables import Column
+from protocols.trees import (
+    Level,
+    Shape,
+    Statistics,
+    Tree,
+    best,
+    grow,
+    leaves_of,
+    partition,
+    places,
+    scores,
+    walk,
+)
+
+GROWING = import_module("protocols.trees.grow")
+WALKING = import_module("protocols.trees.walk")
+RING = Ring(64, 16, 31)
+CHOICES = {
+    "default": Choices(),
+    "fewest rounds": Choices("masked", select="one_round"),
+    "digits of 2, one round": Choices(radix=2, select="one_round"),
+    "tree": Choices("tree"),
+    "fixed roles": Choices(rotate=False),
+}
+
+
+def setting_of(choices, ring=RING):
+    """Return the formulas' setting of the same choices."""
+    protocol = {
+        name: getattr(choices, name) for name in ("comparison", "radix", "truncation", "select", "rotate")
+    }
+    sizes = {"bits": ring.bits, "fraction_bits": ring.fraction_bits, "value_bits": ring.value_bits}
+    return Setting.read(sizes, protocol)
+
+
+def growth_of(shape):
+    """Return what the formulas know of a shape."""
+    kind = shape.statistics
+    return trees.Growth(
+        shape.rows,
+        shape.attributes,
+        kind.columns,
+        shape.height,
+        shape.value_bits,
+        kind.classes,
+        kind.bits,
+        shape.least_rows,
+        shape.gain > 0,
+        shape.digit,
+    )
+
+
+def measured(protocol, choices=None, ring=RING):
+    """Run without data; return the run, the operation in a span of its own."""
+
+    async def program(party):
+        server = await Server.join(party, ring, choices, shapes)
+        with party.span("operation"):
+            await protocol(server)
+
+    return simulate(program, parties=3, seed=1)
+
+
+def cost_of(span):
+    return span.rounds, tuple(span.sent[i].payload_bytes if i in span.sent else 0 for i in range(3))
+
+
+def same(run, cost, name="operation"):
+    assert cost_of(run.span(name)) == (cost.rounds, cost.sent)
+
+
+def nothing(server, *shape, bits=64):
+    words = server.kernels.zeros(shape, np.uint32 if bits <= 32 else np.uint64)
+    return Share(words, words)
+
+
+def growing(shape):
+    async def protocol(server):
+        values = nothing(server, shape.attributes, shape.rows)
+        await grow(server, values, nothing(server, shape.statistics.columns, shape.rows), shape)
+
+    return protocol
+
+
+SIZES = [
+    Shape(n, m, Statistics(columns), height, 12)
+    for (n, m), columns, height in zip(
+        product((1, 2, 3, 17, 64), (1, 2, 5)), [1, 2, 3] * 5, [1, 2, 3, 2, 3, 1, 3, 1, 2] * 2, strict=False
+    )
+]
+FURTHER = [
+    Shape(17, 2, Statistics(1, classes=False, bits=6), 2, 12),
+    Shape(17, 2, Statistics(1, classes=False, bits=6), 2, 12, least_gain=Fraction(1, 10)),
+    Shape(17, 3, Statistics(3), 2, 12, least_rows=4, least_gain=Fraction(1, 100), digit=2),
+    Shape(8, 2, Statistics(2), 2, 31, least_rows=8),
+    Shape(40, 1, Statistics(4), 5, 20, least_rows=2, digit=8),
+]
+
+
+def named(shape):
+    kind = "classes" if shape.statistics.classes else "targets"
+    return f"{shape.rows}x{shape.attributes}x{shape.height}, {shape.statistics.columns} {kind}"
+
+
+@pytest.mark.parametrize("shape", [*SIZES, *FURTHER], ids=named)
+def test_a_training_costs_what_the_formulas_say_and_so_does_each_span_of_it(shape):
+    run, growth = measured(growing(shape)), growth_of(shape)
+    same(run, trees.grow(setting_of(Choices()), growth))
+    sent = {name: cost.sent for name, cost in trees.spans(setting_of(Choices()), growth).items()}
+    assert {name: cost_of(run.span(name))[1] for name in sent} == sent
+
+
+@pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
+@pytest.mark.parametrize("shape", [SIZES[7], SIZES[10], FURTHER[2]], ids=named)
+def test_every_choice_has_its_formula(shape, choices):
+    same(measured(growing(shape), choices), trees.grow(setting_of(choices), growth_of(shape)))
+
+
+class Blocks:
+    """Every step alone, on shares of a shape: what runs, and its formula."""
+
+    def __init__(self, server, shape, depth):
+        self.server, self.shape, self.depth = server, shape, depth
+        self.slots = 1 << depth
+        self.members = nothing(server, self.slots, shape.rows)
+        self.values = nothing(server, shape.attributes, shape.rows)
+        self.statistics = nothing(server, shape.statistics.columns, shape.rows)
+        self.order = nothing(server, shape.attributes, shape.rows, bits=shape.rank_bits)
+        small = nothing(server, shape.attributes, shape.rows, bits=shape.threshold_bits)
+        travelling = shape.statistics.travelling
+        kept = nothing(server, travelling, shape.attributes, shape.rows, bits=shape.score_bits)
+        self.table = partition.Sorted(self.order, small, kept)
+        self.tied = nothing(server, shape.attributes, shape.rows, bits=shape.score_bits)
+        self.rows = nothing(server, shape.rows)
+        self.level = Level(
+            nothing(server, self.slots),
+            nothing(server, self.slots, shape.attributes),
+            nothing(server, self.slots),
+        )
+        columns = shape.statistics.columns
+        sums = nothing(server, self.slots)
+        totals = nothing(server, self.slots, columns)
+        self.all = places.Slots(self.members, totals, sums, sums, sums, self.members)
+        each = nothing(server, columns, shape.rows)
+        self.at = places.AtPlaces(self.rows, self.rows, each, each, self.rows)
+
+    async def sorted_table(self):
+        await GROWING.sorted_table(self.server, self.values, self.statistics, self.shape)
+
+    async def slots_of(self):
+        order = self.order[0] if self.depth else None
+        await places.slots_of(self.server, self.members, self.statistics, order)
+
+    async def ties(self):
+        await scores.ties(self.server, self.table, self.shape)
+
+    async def at_places(self):
+        await places.at_places(self.server, self.all)
+
+    async def enough_rows(self):
+        await places.enough_rows(self.server, self.members, self.shape)
+
+    async def borders(self):
+        await best.borders_of(self.server, self.members, self.shape)
+
+    async def candidates(self):
+        await scores.candidates(self.server, self.table, self.tied, self.at, self.shape)
+
+    async def masked(self):
+        found = scores.Candidates(*[self.rows] * 4)
+        await scores.masked(self.server, found, self.at, self.rows)
+
+    async def best_of_slots(self):
+        pairs = [len(node.low) for node in places.stages(self.shape.rows)]
+        each = [nothing(self.server, size) for size in pairs]
+        borders = None
+        if pairs:
+            nodes = nothing(self.server, sum(pairs))
+            borders = best.Borders(each, each, nodes, nodes, nodes)
+        found = nothing(self.server, 5, self.shape.rows)
+        await best.best_of_slots(self.server, found, self.members, borders, self.shape)
+
+    async def split(self):
+        await GROWING.split(self.server, self.table, self.tied, self.all, self.shape)
+
+    async def goes_right(self):
+        await WALKING.goes_right(self.server, self.level, self.members, self.values, self.shape.value_bits)
+
+    async def descend(self):
+        await WALKING.descend(self.server, self.members, self.rows)
+
+    async def route(self):
+        await partition.route(self.server, self.order, self.rows)
+
+    async def partition(self):
+        base = nothing(self.server, self.shape.rows, bits=self.shape.rank_bits)
+        columns = [Column(self.order, self.shape.rank_bits)]
+        columns += [Column(self.table.values, self.shape.threshold_bits)]
+        columns += [
+            Column(self.table.statistics[i], self.shape.score_bits)
+            for i in range(self.shape.statistics.travelling)
+        ]
+        await partition.partition(self.server, self.order, base, base, columns)
+
+    async def moved(self):
+        below = nothing(self.server, 2 * self.slots, self.shape.rows)
+        await GROWING.moved(self.server, self.table, self.all, below, self.rows, self.shape)
+
+    async def walk(self):
+        levels = [Blocks(self.server, self.shape, depth).level for depth in range(self.shape.height)]
+        await walk(self.server, levels, self.values, self.shape.value_bits)
+
+    async def leaves_of(self):
+        leaves = 1 << self.shape.height
+        tree = Tree((), nothing(self.server, leaves, self.shape.statistics.columns))
+        await leaves_of(self.server, tree, nothing(self.server, leaves, self.shape.rows))
+
+
+FORMULAS = {
+    "sorted_table": lambda s, g, d: trees.sorted_table(s, g),
+    "slots_of": trees.slots,
+    "ties": lambda s, g, d: trees.ties(s, g),
+    "at_places": lambda s, g, d: trees.at_places(s, g),
+    "enough_rows": lambda s, g, d: trees.enough_rows(s, g),
+    "borders": lambda s, g, d: trees.borders(s, g),
+    "candidates": lambda s, g, d: sequence(trees.scores(s, g), trees.best_attributes(s, g)),
+    "masked": lambda s, g, d: trees.masked(s, g),
+    "best_of_slots": trees.best_of_slots,
+    "split": trees.split,
+    "goes_right": lambda s, g, d: trees.goes_right(s, g.n, d, g.value_bits),
+    "descend": lambda s, g, d: trees.descend(s, g.n, d),
+    "route": lambda s, g, d: trees.route(g),
+    "partition": lambda s, g, d: trees.partition(s, g),
+    "moved": lambda s, g, d: trees.moved(s, g),
+    "walk": lambda s, g, d: trees.walk(s, g.n, g.height, g.value_bits),
+    "leaves_of": lambda s, g, d: trees.leaves_of(s, g.n, g.columns),
+}
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+@pytest.mark.parametrize("shape", [SIZES[0], SIZES[11], FURTHER[1]], ids=named)
+@pytest.mark.parametrize("block", FORMULAS)
+def test_every_block_costs_what_its_formula_says(block, shape, depth):
+    async def protocol(server):
+        await getattr(Blocks(server, shape, depth), block)()
+
+    for choices in (Choices(), CHOICES["fewest rounds"]):
+        cost = FORMULAS[block](setting_of(choices), growth_of(shape), depth)
+        same(measured(protocol, choices), cost)
+
+
+def test_a_training_is_linear_in_height_but_for_what_slots_take_and_in_attributes():
+    def sent(**changed):
+        sizes = {"n": 426, "m": 32, "columns": 2, "height": 3, "value_bits": 31} | changed
+        return sum(trees.grow(setting_of(Choices()), trees.Growth(**sizes)).sent)
+
+    first, second = sent(m=64) - sent(m=32), sent(m=96) - sent(m=64)
+    assert second == pytest.approx(first, rel=0.03)
+    # The slots' share doubles from level to level: it is no part of what is linear.
+    last = [sent(height=height + 1) - sent(height=height) for height in (1, 2)]
+    assert last[1] == pytest.approx(last[0], rel=0.2)
