@@ -53,7 +53,8 @@ def test_the_flagship_takes_a_fraction():
     [
         ("pomic_inference", {}),
         ("pomic_inference", {"data": {"count": 3}, "inference": {"batch": 2}, "dry_run": True}),
-        ("resnet50", {"dry_run": True}),
+        ("lenet", {"output": {"reveal": "logits"}, "data": {"count": 2}, "dry_run": True}),
+        ("resnet50", {"data": {"count": 2}, "inference": {"batch": 1}, "dry_run": True}),
     ],
 )
 def test_every_span_of_a_network_costs_what_its_formula_says(tmp_path, name, changed):
