@@ -47,7 +47,7 @@ from protocols.functions.reals import (
     softmax,
     square_root,
 )
-from protocols.functions.room import check_room
+from protocols.functions.room import check_room, working_bits
 
 __all__ = [
     "DEGREES", "INVERSE_SQUARE_ROOT", "LOGARITHM", "SQUARE_ROOT", "TARGET", "WIDEST", "Bound", "Curve",
@@ -55,5 +55,5 @@ __all__ = [
     "Window", "accept", "argmax", "best_line", "chebyshev", "check_room", "coefficients", "divide", "equal",
     "exponential", "goldschmidt", "inverse_square_root", "iterations", "largest", "less_than",
     "logarithm", "maximum", "multiply", "multiply_fixed", "polynomial", "reciprocal", "relu", "sigmoid",
-    "softmax", "square_root", "steps", "truncate_exact",
+    "softmax", "square_root", "steps", "truncate_exact", "working_bits",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from protocols.functions.precision import (
     WIDEST,
     Curve,
     Division,
+    Plan,
     Polynomial,
 )
 from protocols.functions.reals import powers_of_e, range_of
@@ -39,20 +40,37 @@ def check_room(ring: Ring, function: str, classes: int = 2) -> None:
     if function in _OF_POWERS:
         _check_powers(ring, function, classes)
         return
-    if function in ("divide", "reciprocal"):
-        brought = 2 * ring.value_bits - 2 - ring.fraction_bits if function == "divide" else 0
-        bound = Division.of(ring, brought).bound
-    elif function in _CURVES:
-        bound = Polynomial.of(ring, _CURVES[function]).bound
-    else:
+    plan = _plan(ring, function)
+    if plan is None:
         return
+    bound, brought = plan.bound, _brought(ring, function)
     units = bound.target_units(ring)
-    if units > TARGET or (function == "divide" and brought > WIDEST - 2):
+    if units > TARGET or brought > WIDEST - 2:
         raise InputError(
             f"ring: {function} may be off by {units:.3g} · 2^−{ring.fraction_bits} of max(1, |result|): "
             f"bits = {ring.bits}, fraction_bits = {ring.fraction_bits}, value_bits = {ring.value_bits}: "
             f"accepted are fewer fraction_bits or fewer value_bits, which leave at most {TARGET:g}"
         )
+
+
+def working_bits(ring: Ring, function: str, classes: int = 2) -> int:
+    """Return the bits in which a function, as written once, computes; 0 of what has no plan."""
+    if function in _OF_POWERS:
+        return powers_of_e(ring, *range_of(function, ring, classes))[-1]
+    plan = _plan(ring, function)
+    return 0 if plan is None else plan.bits
+
+
+def _brought(ring: Ring, function: str) -> int:
+    """Return the bits that a numerator may have, brought along with its divisor."""
+    return 2 * ring.value_bits - 2 - ring.fraction_bits if function == "divide" else 0
+
+
+def _plan(ring: Ring, function: str) -> Plan | None:
+    """Return how a quotient or a curve is computed; None of another function."""
+    if function in ("divide", "reciprocal"):
+        return Division.of(ring, _brought(ring, function))
+    return Polynomial.of(ring, _CURVES[function]) if function in _CURVES else None
 
 
 def _check_powers(ring: Ring, function: str, classes: int) -> None:

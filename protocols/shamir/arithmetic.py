@@ -92,7 +92,7 @@ class Numbers(Arithmetic):
 
     def __getattr__(self, name: str) -> Any:
         """Return what is the same for any array: shaping."""
-        if name in ("concatenate", "stack", "pad", "take", "zeros_like"):
+        if name in ("concatenate", "stack", "pad", "take"):
             return getattr(self.kernels, name)
         raise AttributeError(f"{name} of elements of a field")
 
@@ -157,7 +157,7 @@ class Numbers(Arithmetic):
 
 
 @dataclass(frozen=True)
-class Bytes(Arithmetic):
+class Binary(Arithmetic):
     """In GF(2^w): addition is ⊕, and an element travels as w bits."""
 
     binary: BinaryField
@@ -169,7 +169,7 @@ class Bytes(Arithmetic):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Bytes."""
+        """Binary."""
         return np.dtype(np.uint8)
 
     def add(self, x: Words, y: Words) -> Words:

@@ -21,10 +21,10 @@ from protocols.family import (
     bilinear,
     size_of,
 )
-from protocols.functions import check_room
+from protocols.functions import check_room, working_bits
 from protocols.shamir import bits as boolean
 from protocols.shamir.agreed import ShamirChoices, as_given, as_shared, field_of, multiplication_of
-from protocols.shamir.arithmetic import Bytes, Numbers, flat
+from protocols.shamir.arithmetic import Binary, Numbers, flat
 from protocols.shamir.bits import Bits
 from protocols.shamir.integers import truncated
 from protocols.shamir.points import at_zero, interpolation, points
@@ -69,7 +69,7 @@ class Shamir(Family):
         n, t = len(roster.servers), roster.threshold
         multiplication, extracts = multiplication_of(terms)
         numbers = Numbers(terms.kernels, field_of(terms))
-        binary = Bytes(terms.kernels, binary_field(n, t, extracts))
+        binary = Binary(terms.kernels, binary_field(n, t, extracts))
         self.server = Server(
             party,
             self.place,
@@ -149,7 +149,9 @@ class Shamir(Family):
         if function in _WHOLE:
             return
         field.hold(field.value_bits + field.fraction_bits + 1, f"a product in {function}")
-        check_room(field, function, arguments.get("classes", 2))
+        classes = arguments.get("classes", 2)
+        check_room(field, function, classes)
+        field.hold(working_bits(field, function, classes), f"a number in {function}")
 
     # In and out
 

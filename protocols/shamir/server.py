@@ -15,7 +15,7 @@ from types import ModuleType
 from mpcsim import Party
 from protocols.correlated import prf
 from protocols.domains import BinaryField, PrimeField, Words
-from protocols.shamir.arithmetic import Arithmetic, Bytes, Numbers
+from protocols.shamir.arithmetic import Arithmetic, Binary, Numbers
 from protocols.shamir.points import interpolation, points
 
 Set = tuple[int, ...]
@@ -53,7 +53,7 @@ class Server:
     sets: Mapping[Set, bytes]
     multiplication: str
     numbers: Numbers
-    bits: Bytes
+    bits: Binary
 
     @property
     def kernels(self) -> ModuleType:

@@ -5,6 +5,7 @@ import pytest
 from many import PEOPLE, as_integers, lies_on, on_servers, terms_of
 
 from mpcsim import InputError, simulate
+from protocols.domains import Ring
 from protocols.shamir import Shamir
 from protocols.shamir.bits import decomposed, sign, truncated_exactly
 from protocols.shamir.doubles import doubles
@@ -164,14 +165,18 @@ def test_what_a_client_is_shown_is_the_value_and_nothing_else():
 
 
 def test_a_prime_that_hides_too_little_is_refused_by_its_rule():
-    def refused(function="relu", n=3, t=1, **choices):
+    def refused(function="relu", **choices):
         with pytest.raises(InputError, match=r"protocol.prime = .*must leave the prime kappa bits"):
-            Shamir.check(terms_of(n, t, **choices), function)
+            Shamir.check(terms_of(**choices), function)
 
     refused(prime=61)
     refused("multiply_fixed", prime=61)
     refused(kappa=79)
     refused(kappa=77, n=7, t=3)
+    small = Ring(32, 8, 20)
+    for function in ("divide", "exponential", "softmax", "square_root"):
+        refused(function, prime=61, kappa=28, ring=small)
+        Shamir.check(terms_of(ring=small, prime=61, kappa=11), function)
     Shamir.check(terms_of(prime=61), "mul")
     Shamir.check(terms_of(kappa=77), "relu")
     Shamir.check(terms_of(prime=61, kappa=11), "relu")
