@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from importlib.metadata import PackageNotFoundError, requires
 
-_MODULES = {"PIL": "pillow", "skimage": "scikit-image"}  # whose package has another name
+_MODULES = {  # whose package has another name
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}
 _COLLECTIONS = ("all", "test", "check")
 _REQUIREMENT = re.compile(r"""(?P<package>[\w.-]+).*;.*extra\s*==\s*['"](?P<extra>\w+)['"]""")
 

@@ -1,17 +1,21 @@
-"""Images: what the hospital sends, and what a network learns from.
+"""Images and tables: what hospitals send, and what is learnt from.
 
-In flows `[data]`; out flow labelled images that were looked at before anyone computes with them.
+In flows `[data]`; out flow labelled images and rows of numbers, looked at before anyone computes.
 """
 
 from scenarios.data.dataset import check_classes, class_name
 from scenarios.data.sources import Dataset, DataSettings, load_data, load_split, pick
+from scenarios.data.tables import Table, TableSettings, load_table
 
 __all__ = [
     "DataSettings",
     "Dataset",
+    "Table",
+    "TableSettings",
     "check_classes",
     "class_name",
     "load_data",
     "load_split",
+    "load_table",
     "pick",
 ]
