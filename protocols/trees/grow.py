@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocols.domains import Words
 from protocols.replicated3.constructions import (
     is_negative,
@@ -30,7 +32,13 @@ from protocols.trees.tree import Level, Tree, constant_root
 from protocols.trees.walk import descend, goes_right, turned
 
 
-async def grow(server: Server, values: Share, statistics: Share, shape: Shape) -> Tree:
+async def grow(
+    server: Server,
+    values: Share,
+    statistics: Share,
+    shape: Shape,
+    grown: Callable[[int, int], None] | None = None,
+) -> Tree:
     """Return the tree of a table: at each node the test of least impurity.
 
     Candidates are the midpoints of values that follow each other; of equal scores the lowest attribute
@@ -42,6 +50,7 @@ async def grow(server: Server, values: Share, statistics: Share, shape: Shape) -
         values: (m, n), signed values of `shape.value_bits` bits.
         statistics: (columns, n): 1 where a row is of the class, or its target, an integer.
         shape: public sizes.
+        grown: is told each level, from 0, and how many there are, once it is done.
 
     Raises:
         InputError: the ring is too narrow, or shares that do not have the sizes.
@@ -59,6 +68,8 @@ async def grow(server: Server, values: Share, statistics: Share, shape: Shape) -
             right = await goes_right(server, level, members, values, shape.value_bits)
             members = await descend(server, members, right)
             levels.append(level)
+            if grown is not None:
+                grown(depth, shape.height)
             if depth + 1 < shape.height:
                 table = await moved(server, table, slots, members, right, shape)
                 order = table.rows[0]

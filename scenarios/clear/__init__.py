@@ -1,14 +1,15 @@
-"""The plaintext twin: the same network in the clear, as floats and in exact fixed point.
+"""The plaintext twin: the same network in the clear, as floats and in exact fixed point; the same tree.
 
 In flow networks, weights and images; out flow logits, gradients and weights. No secret is held here.
 """
 
-from scenarios.clear import fixed, floating, optimise, training, windows
+from scenarios.clear import fixed, floating, optimise, training, trees, windows
 
 __all__ = [
     "fixed",
     "floating",
     "optimise",
     "training",
+    "trees",
     "windows",
 ]

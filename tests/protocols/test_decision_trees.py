@@ -1,5 +1,7 @@
 """Trees on shares are the exact tree of a recursion in the clear, node by node."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from harness import WIDE, opened, over, run
@@ -55,3 +57,28 @@ def test_a_tree_of_classes_is_the_one_of_the_clear(rows, attributes, columns, he
         shape = Shape(rows, attributes, Statistics(columns), height, 8)
         found, _ = grown(values, statistics, shape, choices)
         same(found, clear.grow(values, statistics, height))
+
+
+def test_a_tree_of_targets_is_the_one_of_the_clear():
+    for seed, rows in enumerate([1, 2, 9, 30]):
+        values, statistics = table(np.random.default_rng(seed), rows, 3, 1, bits=6)
+        shape = Shape(rows, 3, Statistics(1, classes=False, bits=6), 3, 8)
+        found, _ = grown(values, statistics, shape)
+        same(found, clear.grow(values, statistics, 3, classes=False))
+
+
+@pytest.mark.parametrize(("least_rows", "least_gain"), [(3, 0), (1, Fraction(1, 20)), (10, 0), (30, 0)])
+def test_sides_have_enough_rows_and_tests_gain_enough(least_rows, least_gain):
+    values, statistics = table(np.random.default_rng(least_rows), 40, 3, 3)
+    shape = Shape(40, 3, Statistics(3), 3, 8, least_rows, Fraction(least_gain))
+    found, _ = grown(values, statistics, shape)
+    wanted = clear.grow(values, statistics, 3, least_rows=least_rows, least_gain=Fraction(least_gain))
+    same(found, wanted)
+    assert wanted.tests.sum() < 7
+
+
+def test_rows_that_are_all_alike_are_divided_by_nothing():
+    values, statistics = np.full((2, 12), -5), np.eye(2, dtype=np.int64)[np.arange(12) % 2].T
+    found, _ = grown(values, statistics, Shape(12, 2, Statistics(2), 2, 8))
+    assert not found.tests.any()
+    np.testing.assert_array_equal(found.leaves, [[6, 6], [0, 0], [0, 0], [0, 0]])

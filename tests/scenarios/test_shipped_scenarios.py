@@ -40,8 +40,20 @@ SMALL = {  # what makes a long scenario short, by table
     },
     "local_cost": {"workload": {"samples": [4, 8]}, "training": {"epochs": 1}},
     "training_step": {"dry_run": True},
+    "tree_training": {
+        "data": {"source": "random", "rows": 60, "train": None},
+        "trees": {"height": 2},
+        "output": {"queries": 10},
+    },
 }
-NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
+NO_FORMULAS = {
+    name: f"there are no formulas for the workload '{workload}'"
+    for name, workload in (
+        ("local_cost", "local_cost"),
+        ("tree_training", "private_trees"),
+        ("tree_inference", "private_trees"),
+    )
+}
 NO_FIGURE = {"link_probe": "which feeds no figure"}
 
 

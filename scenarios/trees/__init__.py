@@ -1,0 +1,9 @@
+"""Decision trees: hospitals share tables, servers grow and ask a tree that they cannot see.
+
+In flow the tables of a scenario; out flow programs of actors, and the report beside the tree of the clear.
+"""
+
+from scenarios.trees.settings import PrivateTreesSettings, TreeSettings
+from scenarios.trees.workload import private_trees, shape_of
+
+__all__ = ["PrivateTreesSettings", "TreeSettings", "private_trees", "shape_of"]

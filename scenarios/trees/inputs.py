@@ -1,0 +1,179 @@
+"""What hospitals and owners of trees hold: rows as integers, and the tree of the clear."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpcsim import InputError
+from mpcsim.scenario import Scenario
+from protocols.domains import Words
+from protocols.trees import Statistics
+from scenarios.clear import trees as clear
+from scenarios.data import Table, load_table
+from scenarios.trees.settings import PrivateTreesSettings
+
+TARGET_BITS = 12
+"""Bits of a target, which is scaled so that the largest fits them."""
+Integers = NDArray[np.int64]
+
+
+class Inputs:
+    """Tables, read when somebody needs more than their sizes; in a dry run only sizes are asked for."""
+
+    def __init__(self, settings: PrivateTreesSettings, scenario: Scenario) -> None:
+        self._settings, self._folder, self._seed = settings, scenario.folder, scenario.seed or 0
+        self._ring = settings.ring.ring()
+        hospitals, queries = settings.hospitals.count, settings.output.queries
+        if hospitals > self.rows:
+            raise InputError(
+                f"hospitals.count = {hospitals}: accepted are 1 to the {self.rows} rows for training"
+            )
+        if queries > self._asked_rows:
+            raise InputError(
+                f"output.queries = {queries}: accepted are 0 to the {self._asked_rows} rows that are not "
+                "for training"
+            )
+
+    @cached_property
+    def _tables(self) -> tuple[Table, Table]:
+        return load_table(self._settings.data, self._folder, self._seed)
+
+    @property
+    def rows(self) -> int:
+        """Rows for training."""
+        data = self._settings.data
+        if data.source == "random":  # a dry run of any size reads nothing
+            return data.train if data.train is not None else max(1, data.rows * 3 // 4)
+        return len(self._tables[0])
+
+    @property
+    def _asked_rows(self) -> int:
+        data = self._settings.data
+        return data.rows - self.rows if data.source == "random" else len(self._tables[1])
+
+    @property
+    def attributes(self) -> int:
+        """How many there are."""
+        data = self._settings.data
+        return data.attributes if data.source == "random" else len(self._tables[0].names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the attributes."""
+        return self._tables[0].names
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, none of targets."""
+        return self._tables[0].classes
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """What a node adds up."""
+        data = self._settings.data
+        count = data.classes if data.source == "random" else len(self.classes)
+        return Statistics(count) if count else Statistics(1, classes=False, bits=TARGET_BITS)
+
+    @cached_property
+    def scale(self) -> float:
+        """Target integers for one unit; 1 of classes."""
+        if self.statistics.classes:
+            return 1.0
+        largest = max(float(np.abs(table.targets).max()) for table in self._tables if len(table))
+        return (2**TARGET_BITS - 1) / largest if largest else 1.0
+
+    def read(self) -> None:
+        """Read all, so that what is wrong shows before the run.
+
+        Raises:
+            InputError, EncodingError: rows that cannot be used.
+        """
+        _ = self.integers, self.asked
+
+    @cached_property
+    def integers(self) -> tuple[Integers, Integers]:
+        """Values (m, n) and statistics (columns, n) of the rows for training."""
+        return self._values(self._tables[0]), self._sums(self._tables[0])
+
+    @cached_property
+    def asked(self) -> tuple[Integers, Integers]:
+        """Values (m, q) of the rows that are asked about, and their class numbers."""
+        table = self._tables[1].take(np.arange(self._settings.output.queries))
+        return self._values(table), np.asarray(table.targets).astype(np.int64)
+
+    def _values(self, table: Table) -> Integers:
+        return self._ring.signed(self._ring.encode(table.values.T, "row"))
+
+    def _sums(self, table: Table) -> Integers:
+        if self.statistics.classes:
+            numbers = np.arange(self.statistics.columns).reshape(-1, 1)
+            hot: Integers = (np.asarray(table.targets).reshape(1, -1) == numbers).astype(np.int64)
+            return hot
+        return np.rint(np.asarray(table.targets) * self.scale).astype(np.int64).reshape(1, -1)
+
+    @cached_property
+    def tree(self) -> clear.ClearTree:
+        """The tree of the rows for training, grown in the clear."""
+        trees = self._settings.trees
+        return clear.grow(
+            *self.integers,
+            trees.height,
+            classes=self.statistics.classes,
+            least_rows=trees.least_rows,
+            least_gain=Fraction(trees.least_gain),
+            scale=1 << self.statistics.bits,
+        )
+
+    # As ring elements; shapes alone in a dry run
+
+    def _words(self, kernels: ModuleType, shape: tuple[int, ...], values: Any) -> Words:
+        if self._settings.dry_run:
+            empty: Words = kernels.zeros(shape, self._ring.dtype)
+            return empty
+        return self._ring.encode_integers(values())
+
+    def part(self, hospital: int, kernels: ModuleType) -> tuple[Words, Words]:
+        """Return a hospital's values and statistics."""
+        parts = np.array_split(np.arange(self.rows), self._settings.hospitals.count)
+        mine = parts[hospital]
+        return (
+            self._words(kernels, (self.attributes, len(mine)), lambda: self.integers[0][:, mine]),
+            self._words(kernels, (self.statistics.columns, len(mine)), lambda: self.integers[1][:, mine]),
+        )
+
+    def queries(self, kernels: ModuleType) -> Words:
+        """Return the values of the rows that are asked about."""
+        return self._words(kernels, (self.attributes, self._settings.output.queries), lambda: self.asked[0])
+
+    def grown(self, kernels: ModuleType) -> list[tuple[Words, Words, Words]]:
+        """Return the levels of the owner's tree: tests, one-hot attributes, twice the thresholds."""
+        found = []
+        for depth in range(self._settings.trees.height):
+            part = slice((1 << depth) - 1, (2 << depth) - 1)
+            found.append(
+                (
+                    self._words(kernels, (1 << depth,), lambda part=part: self.tree.tests[part]),
+                    self._words(
+                        kernels, (1 << depth, self.attributes), lambda part=part: self._one_hot(part)
+                    ),
+                    self._words(kernels, (1 << depth,), lambda part=part: self.tree.twice[part]),
+                )
+            )
+        return found
+
+    def _one_hot(self, part: slice) -> Integers:
+        tree = self.tree
+        found = tree.attributes[part].reshape(-1, 1) == np.arange(self.attributes)
+        hot: Integers = (found & tree.tests[part].reshape(-1, 1)).astype(np.int64)
+        return hot
+
+    def leaves(self, kernels: ModuleType) -> Words:
+        """Return the sums of the leaves of the owner's tree."""
+        shape = (1 << self._settings.trees.height, self.statistics.columns)
+        return self._words(kernels, shape, lambda: self.tree.leaves)

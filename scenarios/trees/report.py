@@ -1,0 +1,116 @@
+"""What a run of trees says of itself: the tree or its answers, beside the exact tree of the clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mpcsim import Run
+from protocols.trees import Shape
+from scenarios.clear import trees
+from scenarios.trees.inputs import Inputs
+from scenarios.trees.settings import PrivateTreesSettings
+
+
+@dataclass(frozen=True)
+class Report:
+    """The output of a run."""
+
+    settings: PrivateTreesSettings
+    inputs: Inputs
+    shape: Shape
+
+    def summarize(self, run: Run) -> dict[str, Any]:
+        """Return sizes, and what was learnt beside the clear."""
+        found = self.public(run)
+        if self.settings.dry_run:
+            return found
+        clear, inputs = self.inputs.tree, self.inputs
+        tree = _tree(run.outputs.get("owner"))
+        if tree is not None:
+            found["tree"] = self._drawn(tree)
+            found["equal_to_clear"] = _same(tree, clear)
+            if inputs.statistics.classes:
+                found["training_accuracy"] = _accuracy(tree.predict(inputs.integers[0]), inputs.integers[1])
+        answers = run.outputs.get("hospital0")
+        if answers is not None:
+            values, labels = inputs.asked
+            expected = clear.predict(values).argmax(0)
+            found["answers"] = [inputs.classes[one] for one in answers]
+            found["answers_equal_to_clear"] = answers == expected.tolist()
+            found["accuracy"] = float(np.mean(np.array(answers) == labels))
+        return found
+
+    def public(self, run: Run) -> dict[str, Any]:
+        """Return what may be said without anybody's rows."""
+        del run
+        return {
+            "rows": self.shape.rows,
+            "attributes": self.shape.attributes,
+            "classes": self.shape.statistics.columns if self.shape.statistics.classes else None,
+            "height": self.shape.height,
+            "queries": self.settings.output.queries,
+        }
+
+    def _drawn(self, tree: trees.ClearTree) -> list[dict[str, Any]]:
+        """Return the nodes and leaves that rows can come to, from the root on, for people and figures."""
+        unit, scale = 2.0 ** (1 + self.settings.ring.fraction_bits), self.inputs.scale
+        rows: list[dict[str, Any]] = []
+
+        def add(depth: int, slot: int, parent: int | None) -> None:
+            number = len(rows)
+            below = tree.leaves[slot << (tree.height - depth) : (slot + 1) << (tree.height - depth)].sum(0)
+            row: dict[str, Any] = {"node": number, "parent": parent, "depth": depth}
+            if self.inputs.statistics.classes:
+                row["classes"] = dict(zip(self.inputs.classes, below.tolist(), strict=True))
+            else:
+                row["sum"] = float(below[0]) / scale
+            rows.append(row)
+            node = (1 << depth) - 1 + slot
+            if depth < tree.height and tree.tests[node]:
+                row["attribute"] = self.inputs.names[int(tree.attributes[node])]
+                row["threshold"] = float(tree.twice[node]) / unit
+                add(depth + 1, 2 * slot, number)
+                add(depth + 1, 2 * slot + 1, number)
+
+        add(0, 0, None)
+        return rows
+
+    def render(self, output: dict[str, Any]) -> Iterable[Any]:
+        """Return lines for people."""
+        kind = "targets" if output["classes"] is None else f"{output['classes']} classes"
+        sizes = f"{output['rows']} rows of {output['attributes']} attributes"
+        yield f"{sizes}, {kind}, height {output['height']}"
+        if "tree" in output:
+            tests = sum("attribute" in row for row in output["tree"])
+            same = "equal to" if output["equal_to_clear"] else "NOT equal to"
+            yield f"the owner's tree has {tests} tests; it is {same} the exact tree of the clear"
+        if "training_accuracy" in output:
+            yield f"accuracy on the rows for training: {output['training_accuracy']:.1%}"
+        if "answers" in output:
+            same = "as in" if output["answers_equal_to_clear"] else "NOT as in"
+            yield f"{output['queries']} answers, {same} the clear; accuracy {output['accuracy']:.1%}"
+
+
+def _tree(opened: dict[str, list[Any]] | None) -> trees.ClearTree | None:
+    """Return the tree that the owner opened."""
+    if opened is None:
+        return None
+    return trees.ClearTree(
+        np.array([bool(one) for level in opened["tests"] for one in level]),
+        np.array([int(np.argmax(row)) for level in opened["attributes"] for row in level]),
+        np.array([one for level in opened["twice"] for one in level], np.int64),
+        np.array(opened["leaves"][0], np.int64),
+    )
+
+
+def _same(one: trees.ClearTree, other: trees.ClearTree) -> bool:
+    names = ("tests", "attributes", "twice", "leaves")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def _accuracy(sums: Any, statistics: Any) -> float:
+    return float(np.mean(sums.argmax(0) == statistics.argmax(0)))

@@ -1,0 +1,56 @@
+"""The tables of a scenario of trees."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scenarios.data import TableSettings
+from scenarios.settings import SecureSettings
+
+_Whole = Annotated[int, Field(strict=True)]
+
+
+class TreeSettings(BaseModel):
+    """The `[trees]` table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    height: Annotated[_Whole, Field(ge=1, le=10, description="levels of nodes that test")] = 5
+    least_rows: Annotated[_Whole, Field(ge=1, description="rows that either side of a test must have")] = 1
+    least_gain: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="what a test must lower the impurity by, weighed by its share of all rows"
+    )
+    digit: Annotated[_Whole, Field(ge=1, le=8, description="bits of a digit of the sort")] = 3
+    grown: Literal["shares", "clear"] = Field(
+        default="shares", description="clear: the owner grows the tree of the training rows, and shares it"
+    )
+
+
+class HospitalSettings(BaseModel):
+    """The `[hospitals]` table: whose rows they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: Annotated[_Whole, Field(ge=1, description="hospitals that hold different patients")] = 2
+
+
+class OutputSettings(BaseModel):
+    """The `[output]` table: what is revealed, and to whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tree: Literal["owner", "nobody"] = Field(default="owner", description="who learns the tree")
+    queries: Annotated[_Whole, Field(ge=0)] = Field(
+        default=0, description="rows, not trained on, whose classes the first hospital asks for and learns"
+    )
+
+
+class PrivateTreesSettings(SecureSettings):
+    """The tables of a scenario of trees."""
+
+    data: TableSettings = TableSettings()
+    trees: TreeSettings = TreeSettings()
+    hospitals: HospitalSettings = HospitalSettings()
+    output: OutputSettings = OutputSettings()
