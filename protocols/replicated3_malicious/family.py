@@ -47,6 +47,7 @@ from protocols.replicated3.sharings import (
 )
 from protocols.replicated3_malicious import constructions, edges, layers
 from protocols.replicated3_malicious.constructions import Product, Sum
+from protocols.replicated3_malicious.proofs import prove
 from protocols.replicated3_malicious.sharings import Checked
 
 _Whole = Annotated[int, Field(strict=True)]
@@ -169,7 +170,10 @@ class ReplicatedMalicious(Family):
             return
         with self.party.span("verification", "verification"):
             mine, theirs = (edges.digest(*(pair[1][j] for pair in noted)) for j in (0, 1))
-            await self.party.gather(edges.compare(self.server, mine, theirs))
+            await self.party.gather(
+                edges.compare(self.server, mine, theirs),
+                prove(self.server, claims, self.choices.security),
+            )
             await edges.agree(self.server)
 
     def show(self, value: Share, client: str) -> None:

@@ -1,0 +1,290 @@
+"""The ring of the proofs: GR(2^64, d) = Z/2^64 [X, Y] / (f(X), g(Y)), and the same mod 2, GF(2^d).
+
+f and g are irreducible mod 2 and of coprime degrees, so that mod 2 it is a field of 2^d elements; elements
+whose coefficients are 0 and 1 make up the exceptional set E: the difference of two is a unit, and a polynomial
+of degree D that is not zero has at most D roots in E. Interpolation points are those of E in X alone: their
+Lagrange coefficients have d_1 words, not d.
+
+Arrays of elements are (d_1, d_2, n) words. Over GF(2) a word is a coefficient of 64 elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from math import gcd
+
+import numpy as np
+
+from protocols import kernels
+from protocols.domains import Words
+from protocols.kernels import galois as loops
+
+MASK = (1 << 64) - 1
+POINTS_DEGREE = 5
+"""d_1: 32 points, enough for polynomials through 16 of them and their products."""
+SPARE = 9
+"""d is at least s + 9: the error is below 2^(9 − d), as docs/malicious.md counts it."""
+
+
+@cache
+def irreducible(degree: int) -> tuple[int, ...]:
+    """Return the lower coefficients of the least polynomial of a degree that is irreducible mod 2."""
+
+    def rest(a: int, b: int) -> int:
+        while a.bit_length() >= b.bit_length():
+            a ^= b << (a.bit_length() - b.bit_length())
+        return a
+
+    for f in range(1 << degree, 2 << degree):
+        if all(rest(f, g) for g in range(2, 1 << (degree // 2 + 1))):
+            return tuple(f >> place & 1 for place in range(degree))
+    raise AssertionError(f"no irreducible polynomial of degree {degree}")
+
+
+Small = tuple[int, ...]
+"""An element in X alone: d_1 integers mod 2^64."""
+
+
+@dataclass(frozen=True)
+class Galois:
+    """The ring, or the field where `bits`."""
+
+    d1: int
+    d2: int
+    bits: bool
+
+    def __post_init__(self) -> None:
+        if gcd(self.d1, self.d2) != 1:
+            raise AssertionError(f"degrees {self.d1} and {self.d2} are not coprime")
+
+    @property
+    def d(self) -> int:
+        """Words of an element."""
+        return self.d1 * self.d2
+
+    # Arrays of elements
+
+    def add(self, a: Words, b: Words) -> Words:
+        """Return a + b."""
+        return a ^ b if self.bits else a + b
+
+    def sub(self, a: Words, b: Words) -> Words:
+        """Return a − b."""
+        return a ^ b if self.bits else a - b
+
+    def reduced(self, a: Words) -> Words:
+        """Return polynomials in X and Y of any degrees as elements."""
+        for axis, degree in ((0, self.d1), (1, self.d2)):
+            a = np.moveaxis(a, axis, 0)
+            low = [place for place, one in enumerate(irreducible(degree)) if one]
+            if len(a) > degree:
+                a = a.copy()
+            for power in range(len(a) - 1, degree - 1, -1):
+                for place in low:
+                    target = a[power - degree + place]
+                    if self.bits:
+                        target ^= a[power]
+                    else:
+                        target -= a[power]
+            a = np.moveaxis(a[:degree], 0, axis)
+        return np.ascontiguousarray(a)
+
+    def unreduced(self, a: Words, b: Words) -> Words:
+        """Return products as polynomials, element by element."""
+        return loops.tower_product(a, b, self.bits)
+
+    def mul(self, a: Words, b: Words) -> Words:
+        """Return products, element by element."""
+        return self.reduced(self.unreduced(a, b))
+
+    def combined(self, matrix: Words, rows: Words) -> Words:
+        """Return integer combinations of rows: (r, k) times (k, n)."""
+        return loops.bit_matrix_product(matrix, rows) if self.bits else kernels.matmul(matrix, rows)
+
+    def dots(self, a: Words, b: Words) -> Words:
+        """Return the sums of products of rows: (r, n) and (c, n) give (r, c)."""
+        if self.bits:
+            return loops.bit_dot_products(a, b)
+        return kernels.matmul(a, np.ascontiguousarray(b.T))
+
+    def folded(self, products: Words) -> Words:
+        """Return Σ products[i, j, k, l] X^(i+k) Y^(j+l) as elements: (d_1, d_2, n) of (i, j, k, l, n)."""
+        i, j, k, m, n = products.shape
+        total = np.zeros((i + k - 1, j + m - 1, n), np.uint64)
+        for row in range(i):
+            for column in range(j):
+                part = total[row : row + k, column : column + m]
+                if self.bits:
+                    part ^= products[row, column]
+                else:
+                    part += products[row, column]
+        return self.reduced(total)
+
+    def inner(self, a: Words, b: Words) -> Words:
+        """Return Σ a · b over the elements: one element (d_1, d_2, 1)."""
+        shape = (self.d1, self.d2)
+        found = self.dots(a.reshape(self.d, -1), b.reshape(self.d, -1))
+        return self.folded(found.reshape(*shape, *shape, 1))
+
+    def total(self, a: Words) -> Words:
+        """Return the sum of elements that are a word each: (d_1, d_2, 1)."""
+        found: Words = (
+            np.bitwise_xor.reduce(a, 2, keepdims=True) if self.bits else a.sum(2, np.uint64, keepdims=True)
+        )
+        return found
+
+    # Single elements: their words hold one coefficient each, in the field too
+
+    def element(self, number: int) -> Words:
+        """Return the element of E whose coefficients are the bits of a number."""
+        bits = [number >> place & 1 for place in range(self.d)]
+        return np.array(bits, np.uint64).reshape(self.d1, self.d2, 1)
+
+    def powers(self, r: Words, count: int) -> Words:
+        """Return 1, r, …, r^(count − 1)."""
+        found = np.zeros((self.d1, self.d2, 1), np.uint64)
+        found[0, 0, 0] = 1
+        power = r
+        while found.shape[2] < count:
+            found = np.concatenate([found, self.mul(found, np.repeat(power, found.shape[2], 2))], 2)
+            power = self.mul(power, power)
+        return np.ascontiguousarray(found[:, :, :count])
+
+    def lagrange(self, count: int, r: Words) -> Words:
+        """Return the Lagrange basis on points 0 … count − 1 at r, (d_1, d_2, count)."""
+        inverse = interpolation(self.d1, count)  # (d_1, count of b, count of powers)
+        powers = self.powers(r, count).reshape(self.d, count)
+        parts = [kernels.matmul(one, np.ascontiguousarray(powers.T)) for one in inverse]  # (b, d) each
+        whole = np.zeros((2 * self.d1 - 1, self.d2, count), np.uint64)
+        for place, part in enumerate(parts):
+            whole[place : place + self.d1] += part.T.reshape(self.d1, self.d2, count)
+        words = Galois(self.d1, self.d2, False).reduced(whole)
+        return words & np.uint64(1) if self.bits else words
+
+    def extension(self, count: int, extra: int) -> Words:
+        """Return (extra, d_1, count): values at points 0 … count − 1 to those at the next ones."""
+        found = extension(self.d1, count, extra)
+        return found & np.uint64(1) if self.bits else found
+
+    def vanishing(self, count: int, r: Words) -> Words:
+        """Return Π_b (r − ξ_b) over points 0 … count − 1."""
+        coefficients = product_of_roots(self.d1, count)
+        words = Galois(self.d1, self.d2, False)
+        powers = words.powers(r, count + 1)
+        small = np.zeros((self.d1, 1, count + 1), np.uint64)
+        for place, one in enumerate(coefficients):
+            small[:, 0, place] = np.array(one, np.uint64)
+        found = words.total(words.mul(powers, small))
+        return found & np.uint64(1) if self.bits else found
+
+    def times(self, elements: Words) -> Words:
+        """Return the matrix of Σ_b elements_b · x_b: (d, count · d), for rows b, then coefficients."""
+        count = elements.shape[2]
+        unit = np.eye(self.d, dtype=np.uint64).reshape(self.d1, self.d2, self.d)
+        many = self.mul(np.repeat(elements, self.d, 2), np.tile(unit, count))
+        return many.reshape(self.d, count * self.d)
+
+
+def at_least(security: int, bits: bool) -> Galois:
+    """Return the ring in which a proof's error is at most 2^−security."""
+    d2 = -(-(security + SPARE) // POINTS_DEGREE)
+    while gcd(d2, POINTS_DEGREE) != 1:
+        d2 += 1
+    return Galois(POINTS_DEGREE, d2, bits)
+
+
+# Constants in X alone, in plain integers
+
+
+def _times(d1: int, a: Small, b: Small) -> Small:
+    whole = [0] * (2 * d1 - 1)
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            whole[i + j] += one * other
+    low = irreducible(d1)
+    for power in range(2 * d1 - 2, d1 - 1, -1):
+        for place in range(d1):
+            whole[power - d1 + place] -= whole[power] * low[place]
+    return tuple(one & MASK for one in whole[:d1])
+
+
+def _plus(a: Small, b: Small, sign: int = 1) -> Small:
+    return tuple((one + sign * other) & MASK for one, other in zip(a, b, strict=True))
+
+
+def _inverse(d1: int, a: Small) -> Small:
+    """Return 1 / a of a unit: a^(2^d_1 − 2) is right mod 2, and Newton's iteration lifts it."""
+    one: Small = (1, *[0] * (d1 - 1))
+    found, square = one, a
+    for _ in range(d1 - 1):
+        square = _times(d1, square, square)
+        found = _times(d1, found, square)
+    for _ in range(6):
+        found = _times(d1, found, _plus(_plus(one, one), _times(d1, a, found), -1))
+    return found
+
+
+def _point(d1: int, number: int) -> Small:
+    return tuple(number >> place & 1 for place in range(d1))
+
+
+@cache
+def product_of_roots(d1: int, count: int) -> tuple[Small, ...]:
+    """Return the coefficients of Π_b (T − ξ_b), the lowest first."""
+    found: list[Small] = [(1, *[0] * (d1 - 1))]
+    for b in range(count):
+        root, zero = _point(d1, b), (0,) * d1
+        moved = [zero, *found]
+        scaled = [_times(d1, one, root) for one in found] + [zero]
+        found = [_plus(one, other, -1) for one, other in zip(moved, scaled, strict=True)]
+    return tuple(found)
+
+
+@cache
+def interpolation(d1: int, count: int) -> Words:
+    """Return (d_1, count, count): coefficient k of the Lagrange polynomial of point b."""
+    whole = product_of_roots(d1, count)
+    found = np.zeros((d1, count, count), np.uint64)
+    for b in range(count):
+        root = _point(d1, b)
+        quotient: list[Small] = [whole[count]]  # of the product by T − ξ_b, the highest first
+        for one in reversed(whole[1:count]):
+            quotient.append(_plus(one, _times(d1, quotient[-1], root)))
+        quotient.reverse()
+        value = quotient[-1]
+        for one in reversed(quotient[:-1]):
+            value = _plus(one, _times(d1, value, root))
+        scale = _inverse(d1, value)
+        for k, one in enumerate(quotient):
+            found[:, b, k] = np.array(_times(d1, one, scale), np.uint64)
+    return found
+
+
+@cache
+def extension(d1: int, count: int, extra: int) -> Words:
+    """Return (extra, d_1, count): the Lagrange polynomials of `count` points at the next `extra` points."""
+    small = Galois(d1, 1, False)
+    found = [small.lagrange(count, small.element(count + e))[:, 0] for e in range(extra)]
+    return np.stack(found) if found else np.zeros((0, d1, count), np.uint64)
+
+
+def challenge(ring: Galois, draw: Callable[[int], bytes], excluded: int) -> Words:
+    """Return an element of E that is none of the first points, from seeds numbered 0, 1, …"""
+    tried = 0
+    while True:
+        number = int.from_bytes(draw(tried), "big") & ((1 << ring.d) - 1)
+        if not any(number == _number(ring, point) for point in range(excluded)):
+            return ring.element(number)
+        tried += 1
+
+
+def _number(ring: Galois, point: int) -> int:
+    """Return the number of a point as an element: its coefficients are those of Y^0."""
+    return sum((point >> place & 1) << (place * ring.d2) for place in range(ring.d1))
+
+
+def point(ring: Galois, number: int) -> Words:
+    """Return a point as an element."""
+    return ring.element(_number(ring, number))

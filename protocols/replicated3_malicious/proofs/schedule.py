@@ -1,0 +1,70 @@
+"""How a statement shrinks: from the sizes of the claims alone, so that all three servers know it alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocols.replicated3_malicious.sharings import Bilinear, Claim, Rows
+
+FIRST = 16
+"""Parts of the first step, where words of the ring become elements."""
+LATER = (4, 8, 16)
+"""Parts of the steps after it, mod 2^64, whose messages are d words an element; the last again and again."""
+LATER_BITS = (16,)
+"""The same over GF(2), where an element is d bits."""
+LAST = 16
+"""A vector of so many elements, or fewer, takes the last step."""
+LANES, SPREAD = 64, 16
+"""Bits of a word; so few words of lanes are spread out, an element a word."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One message of the prover: parts, and whether the vector is spread out before it."""
+
+    parts: int
+    kind: str
+    spread: bool = False
+
+    @property
+    def elements(self) -> int:
+        """Elements of the message."""
+        return {"first": self.parts - 1, "later": 2 * self.parts - 2, "last": 2 * self.parts - 1}[self.kind]
+
+
+def steps(claims: Sequence[Claim], bits: bool) -> list[Step]:
+    """Return the steps of a proof; none where there is nothing to prove."""
+    counts: dict[int, int] = defaultdict(int)
+    length = 0
+    for claim in claims:
+        if isinstance(claim, Rows):
+            counts[claim.terms] += claim.count
+        elif isinstance(claim, Bilinear):
+            length += sum(2 * _inner(term.y) for term in claim.terms) if all(claim.shape) else 0
+    lanes = bits
+    columns = {terms: -(-count // ((8 if bits else 1) * FIRST)) for terms, count in counts.items()}
+    found = [Step(FIRST, "first")] if any(columns.values()) else []
+    length += sum(terms * n for terms, n in columns.items())
+    if length == 0:
+        return []
+    later = iter(LATER_BITS if bits else LATER)
+    parts = FIRST
+    while True:
+        spread = lanes and length <= SPREAD
+        if spread:
+            length, lanes = LANES * length, False
+        if not lanes and length <= LAST:
+            return [*found, Step(length, "last", spread)]
+        parts = next(later, parts)
+        found.append(Step(parts, "later", spread))
+        length = -(-length // parts)
+
+
+def _inner(shape: tuple[int, ...]) -> int:
+    """Return the inner side of a map, from the shape of its second factor."""
+    inner = 1
+    for side in shape[:-1]:
+        inner *= side
+    return inner

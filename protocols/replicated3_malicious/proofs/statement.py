@@ -1,0 +1,356 @@
+"""A batch of claims as one statement ⟨u, v⟩ = t_L + t_R, and what each of three does to it, step by step.
+
+`Side` is one server's part in one proof: the prover has u and v, left u and t, right v and t. All it does is
+local; `proof` sends.
+
+In the first step relations are cut in L parts: with α_a of E for column a, G(X) = Σ_a α_a Σ_k p_ka q_ka, where
+p_ka, q_ka interpolate u_k, v_k over the parts, has values at points 0 … L − 1 of which the verifiers know their
+parts, and the prover gives those at the next L − 1. At a random r, u becomes p(r) and v becomes α q(r). Maps
+join here, each as vectors twice as long as its inner side. In later steps G at point 0 follows from the target.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+import numpy as np
+
+from protocols import kernels
+from protocols.domains import Words
+from protocols.replicated3_malicious.proofs.ring import Galois, point
+from protocols.replicated3_malicious.sharings import Bilinear, Claim, Map, Part, Rows
+
+CHUNK = 1 << 13
+"""Columns treated at a time in the first step."""
+Draw = Callable[[str, int], Words]
+"""Takes a label and a number of bytes; returns public random bytes."""
+
+
+@dataclass
+class Group:
+    """Relations with equally many products, side by side: (terms, L, n) words, or words of 64 lanes."""
+
+    terms: int
+    n: int
+    u: Words | None
+    v: Words | None
+    t: Words | None
+    alpha: Words | None = None
+
+
+@dataclass
+class Side:
+    """One server's part in one proof.
+
+    Attributes:
+        part: which.
+        u, v: vectors of ring elements (d_1, d_2, N), from the second step on.
+        t: this verifier's part of the target, an element.
+        values: this verifier's parts of G at the points, (d_1, d_2, points).
+    """
+
+    ring: Galois
+    part: Part
+    claims: Sequence[Claim]
+    groups: list[Group] = field(default_factory=list)
+    u: Words | None = None
+    v: Words | None = None
+    t: Words | None = None
+    values: Words | None = None
+
+    # The first step
+
+    def cut(self, parts: int, draw: Draw) -> None:
+        """Lay relations out in so many parts, and draw a weight for each column."""
+        found: dict[int, list[Rows]] = defaultdict(list)
+        for claim in self.claims:
+            if isinstance(claim, Rows):
+                found[claim.terms].append(claim)
+        for terms, rows in sorted(found.items()):
+            count = sum(one.count for one in rows)
+            if count == 0:
+                continue
+            lanes = 8 if self.ring.bits else 1  # bytes of planes make words of 64 bits
+            n = -(-count // (lanes * parts))
+            group = Group(terms, n, *(self._laid_out(rows, which, parts, n) for which in ("u", "v", "t")))
+            group.alpha = self._weights(f"columns of {terms}", n, draw)
+            self.groups.append(group)
+
+    def _laid_out(self, rows: Sequence[Rows], which: str, parts: int, n: int) -> Words | None:
+        """Return one of u, v and t of all relations, (terms, L, n) or (1, L, n)."""
+        vectors: list[list[Words]] = []
+        for one in rows:
+            held = getattr(one, which)
+            if held is None:
+                return None
+            arrays = [held] if which == "t" else list(held)
+            if one.bits:
+                arrays = [_scaled(part, one.bits, which != "v") for part in arrays]
+            vectors.append([part.reshape(-1) for part in arrays])
+        size, dtype = (8 * n, np.uint8) if self.ring.bits else (n, np.uint64)
+        out = np.zeros((len(vectors[0]), parts * size), dtype)
+        for place, columns in enumerate(zip(*vectors, strict=True)):
+            filled = np.concatenate(columns)
+            out[place, : filled.size] = filled
+        return out.view(np.uint64).reshape(len(out), parts, n)
+
+    def _weights(self, label: str, n: int, draw: Draw) -> Words:
+        """Return (d, n) coefficients of weights of E: 0 and 1, or of the field words of 64 lanes."""
+        d = self.ring.d
+        if self.ring.bits:
+            return draw(label, 8 * d * n).view(np.uint64).reshape(d, n)
+        packed = draw(label, d * -(-n // 8)).reshape(d, -1)
+        return np.unpackbits(packed, axis=1, count=n).astype(np.uint64)
+
+    def first_message(self, parts: int) -> Words:
+        """Return G at the points after those of the data: (d_1, d_2, L − 1). For the prover."""
+        ring, extra = self.ring, parts - 1
+        matrix = ring.extension(parts, extra).reshape(extra * ring.d1, parts)
+        total = np.zeros((ring.d1, ring.d2, extra), np.uint64)
+        for group in self.groups:
+            assert group.u is not None
+            assert group.v is not None
+            assert group.alpha is not None
+            step = max(1, CHUNK // group.terms)
+            for start in range(0, group.n, step):
+                columns = slice(start, min(start + step, group.n))
+                products = []
+                for u, v in zip(group.u, group.v, strict=True):
+                    p, q = (self._extended(matrix, np.ascontiguousarray(w[:, columns])) for w in (u, v))
+                    products.append(ring.unreduced(p, q))
+                width = columns.stop - columns.start
+                summed = reduce(ring.add, products)  # (2 d_1 − 1, 1, L − 1 times columns)
+                rows = summed.reshape(-1, width)
+                found = ring.dots(np.ascontiguousarray(group.alpha[:, columns]), rows)
+                found = found.reshape(ring.d1, ring.d2, 2 * ring.d1 - 1, 1, extra)
+                total = ring.add(total, ring.folded(found))
+        return total
+
+    def _extended(self, matrix: Words, data: Words) -> Words:
+        """Return the interpolated values at the next points, (d_1, 1, points times columns)."""
+        ring, width = self.ring, data.shape[1]
+        found = ring.combined(matrix, data).reshape(-1, ring.d1, width)
+        return np.ascontiguousarray(found.transpose(1, 0, 2)).reshape(ring.d1, 1, -1)
+
+    def first_values(self, parts: int) -> None:
+        """Work out this verifier's parts of G at the points of the data."""
+        ring = self.ring
+        total = np.zeros((ring.d1, ring.d2, parts), np.uint64)
+        for group in self.groups:
+            assert group.t is not None
+            assert group.alpha is not None
+            found = ring.dots(group.alpha, group.t[0])
+            total = ring.add(total, found.reshape(ring.d1, ring.d2, parts))
+        self.values = total
+
+    def first_fold(self, parts: int, r: Words) -> None:
+        """Interpolate u, v and the target at r; weights go to v."""
+        ring = self.ring
+        basis = ring.lagrange(parts, r).reshape(ring.d, parts)
+        us, vs = [], []
+        for group in self.groups:
+            if group.u is not None:
+                us += [self._elements(ring.combined(basis, one)) for one in group.u]
+            if group.v is not None:
+                assert group.alpha is not None
+                weights = self._elements(group.alpha)
+                vs += [ring.mul(weights, self._elements(ring.combined(basis, one))) for one in group.v]
+        self.groups = []
+        self.u = np.concatenate(us, 2) if us else None
+        self.v = np.concatenate(vs, 2) if vs else None
+        self.settle_target(r)
+
+    def _elements(self, a: Words) -> Words:
+        return a.reshape(self.ring.d1, self.ring.d2, -1)
+
+    # Maps
+
+    def join_maps(self, draw: Draw) -> None:
+        """Add the vectors of all maps: each relation is weighted by a product of E, one of rows and columns."""
+        us, vs, ts = [], [], []
+        for number, claim in enumerate(one for one in self.claims if isinstance(one, Bilinear)):
+            rows, columns = int(np.prod(claim.shape[:-1])), claim.shape[-1]
+            left = self._weights(f"rows of {number}", rows, draw)
+            right = self._weights(f"outputs of {number}", columns, draw)
+            scale = 64 - claim.bits
+            for term, own, others in zip(
+                claim.terms,
+                claim.left or [None] * len(claim.terms),
+                claim.right or [None] * len(claim.terms),
+                strict=True,
+            ):
+                mine = None if own is None else self._sides(term, own, left, right, claim.shape, claim.bits)
+                theirs = (
+                    None
+                    if others is None
+                    else self._sides(term, others, left, right, claim.shape, claim.bits)
+                )
+                if mine is not None:
+                    x, y = mine
+                    u = np.concatenate([x, y], 2)
+                    us.append(kernels.shift_left(u, scale))
+                    if self.part == "left":
+                        known = kernels.shift_left(self.ring.inner(x, y), scale)
+                        ts.append(kernels.neg(known))
+                if theirs is not None:
+                    x, y = theirs
+                    vs.append(np.concatenate([y, x], 2))
+            if claim.t is not None:
+                t = _scaled(claim.t, claim.bits, True).reshape(rows, columns)
+                by_rows = kernels.matmul(left, t)
+                found = self.ring.dots(by_rows, right).reshape(*self._shape, *self._shape, 1)
+                ts.append(self.ring.folded(found))
+        self.u = self._joined(self.u, us)
+        self.v = self._joined(self.v, vs)
+        if self.part != "prover":
+            start = np.zeros((*self._shape, 1), np.uint64) if self.t is None else self.t
+            self.t = reduce(self.ring.add, ts, start)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.ring.d1, self.ring.d2
+
+    @staticmethod
+    def _joined(vector: Words | None, more: list[Words]) -> Words | None:
+        parts = ([] if vector is None else [vector]) + more
+        return np.concatenate(parts, 2) if parts else None
+
+    def _sides(
+        self,
+        term: Map,
+        factors: tuple[Words, Words],
+        rows: Words,
+        columns: Words,
+        shape: Sequence[int],
+        bits: int,
+    ) -> tuple[Words, Words]:
+        """Return Xᵀρ and Y σ, of the inner side's length each, for a map written as a matrix product X Y."""
+        x, y = (_scaled(part, bits, False) for part in factors)
+        inner = y.reshape(-1, y.shape[-1])
+        second = np.ascontiguousarray(kernels.matmul(inner, np.ascontiguousarray(columns.T)).T)
+        if term.kind == "matmul":
+            first = kernels.matmul(rows, x.reshape(-1, x.shape[-1]))
+        else:
+            first = _correlated(x, rows, term, shape)
+        return self._elements(first), self._elements(second)
+
+    # Later steps
+
+    def settle_target(self, r: Words) -> None:
+        """Set this verifier's target to its part of G(r)."""
+        if self.part == "prover":
+            return
+        assert self.values is not None
+        count = self.values.shape[2]
+        self.t = self.ring.total(self.ring.mul(self.ring.lagrange(count, r), self.values))
+
+    def _split(self, a: Words, parts: int) -> Words:
+        """Return elements in parts: (d_1, d_2, L, n), zeros at the end."""
+        n = -(-a.shape[2] // parts)
+        out = np.zeros((*self._shape, parts * n), np.uint64)
+        out[:, :, : a.shape[2]] = a
+        return out.reshape(*self._shape, parts, n)
+
+    def message(self, parts: int, mask: Words | None = None) -> Words:
+        """Return G at points 1 … 2L − 2; with the last step's mask, 1 … 2L − 1. For the prover."""
+        assert self.u is not None
+        assert self.v is not None
+        ring = self.ring
+        extra = parts - 1 if mask is None else parts
+        u, v = self._split(self.u, parts), self._split(self.v, parts)
+        found = [self._inner_at(u[:, :, b], v[:, :, b]) for b in range(1, parts)]
+        more_u, more_v = self._next(u, extra), self._next(v, extra)
+        for e in range(extra):
+            p = more_u[e]
+            if mask is not None:
+                p = ring.add(p, ring.mul(mask, ring.vanishing(parts, point(ring, parts + e))))
+            found.append(self._inner_at(p, more_v[e]))
+        return np.concatenate(found, 2) if found else np.zeros((*self._shape, 0), np.uint64)
+
+    def _inner_at(self, p: Words, q: Words) -> Words:
+        return self.ring.inner(np.ascontiguousarray(p), np.ascontiguousarray(q))
+
+    def _next(self, a: Words, extra: int) -> list[Words]:
+        """Return the interpolated vectors at the next points."""
+        ring, (parts, n) = self.ring, a.shape[2:]
+        if extra == 0:
+            return []
+        matrix = ring.extension(parts, extra)
+        data = np.ascontiguousarray(a.transpose(2, 0, 1, 3)).reshape(parts, -1)
+        whole = np.zeros((2 * ring.d1 - 1, extra, ring.d1, ring.d2, n), np.uint64)
+        for place in range(ring.d1):
+            part = ring.combined(np.ascontiguousarray(matrix[:, place]), data)
+            whole[place] = part.reshape(extra, ring.d1, ring.d2, n)
+        total = np.zeros((2 * ring.d1 - 1, ring.d2, extra * n), np.uint64)
+        for place in range(ring.d1):
+            moved = np.ascontiguousarray(whole[place].transpose(1, 2, 0, 3)).reshape(ring.d1, ring.d2, -1)
+            target = total[place : place + ring.d1]
+            target[...] = ring.add(target, moved)
+        found = ring.reduced(total).reshape(ring.d1, ring.d2, extra, n)
+        return [found[:, :, e] for e in range(extra)]
+
+    def spread(self) -> None:
+        """Make elements of lanes, a word each: few are left."""
+
+        def apart(vector: Words) -> Words:
+            lanes = vector[..., None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)
+            return np.ascontiguousarray(lanes).reshape(*self._shape, -1)
+
+        self.u = None if self.u is None else apart(self.u)
+        self.v = None if self.v is None else apart(self.v)
+
+    def imply(self, received: Words, parts: int) -> None:
+        """Take a verifier's parts of G at points from 1 on: that at point 0 follows from the target."""
+        assert self.t is not None
+        known = self.ring.total(received[:, :, : parts - 1])
+        self.values = np.concatenate([self.ring.sub(self.t, known), received], 2)
+
+    def fold(self, parts: int, r: Words) -> None:
+        """Interpolate u, v and the target at r."""
+        ring = self.ring
+        matrix = ring.times(ring.lagrange(parts, r))
+
+        def at(vector: Words) -> Words:
+            split = self._split(vector, parts)
+            rows = np.ascontiguousarray(split.transpose(2, 0, 1, 3)).reshape(parts * ring.d, -1)
+            return self._elements(ring.combined(matrix, rows))
+
+        self.u = None if self.u is None else at(self.u)
+        self.v = None if self.v is None else at(self.v)
+        self.settle_target(r)
+
+    def masked(self, parts: int, r: Words, mask: Words) -> Words:
+        """Return p(r) of the last step, masked. For left, once it has folded."""
+        assert self.u is not None
+        return self.ring.add(self.u, self.ring.mul(mask, self.ring.vanishing(parts, r)))
+
+
+def _scaled(words: Words, bits: int, up: bool) -> Words:
+    """Return words mod 2^b as words mod 2^64: times 2^(64 − b), or without the bits that mean nothing.
+
+    A relation mod 2^b becomes one mod 2^64 where one factor and the right-hand side are moved up.
+    """
+    wide = kernels.astype(words, np.uint64)
+    found: Words = kernels.shift_left(wide, 64 - bits) if up else kernels.low_bits(wide, bits)
+    return found
+
+
+def _correlated(x: Words, rows: Words, term: Map, shape: Sequence[int]) -> Words:
+    """Return Xᵀρ for X the windows of images: x correlated with ρ laid out as an output map; (d, inner)."""
+    (top, bottom), (before, after) = term.padding
+    wide = np.pad(x, ((0, 0), (top, bottom), (before, after), (0, 0)))
+    kh, kw = term.y[:2]
+    n, height, width = shape[:3]
+    found = []
+    for i in range(kh):
+        for j in range(kw):
+            view = wide[
+                :,
+                i : i + term.stride[0] * (height - 1) + 1 : term.stride[0],
+                j : j + term.stride[1] * (width - 1) + 1 : term.stride[1],
+            ]
+            found.append(kernels.matmul(rows, np.ascontiguousarray(view).reshape(n * height * width, -1)))
+    return np.ascontiguousarray(np.concatenate(found, 1))
