@@ -12,7 +12,14 @@ In flow shapes and settings; out flow costs by party. It may import `mpcsim` and
 
 from analysis.costs import symbolic
 from analysis.costs.algebra import LOCAL, Cost, sequence
-from analysis.costs.families import FamilySetting, Formula, network_of, operations, phases_of
+from analysis.costs.families import (
+    FamilySetting,
+    Formula,
+    network_of,
+    operations,
+    phases_of,
+    verification_of,
+)
 from analysis.costs.numbers import Number, packed
 from analysis.costs.symbolic import LEGEND
 
@@ -29,4 +36,5 @@ __all__ = [
     "phases_of",
     "sequence",
     "symbolic",
+    "verification_of",
 ]

@@ -125,6 +125,16 @@ def phases_of(family: str) -> Mapping[str, tuple[int, ...]]:
     return found
 
 
+def verification_of(family: str) -> Callable[[Any, str, int], Cost] | None:
+    """Return a family's formula of verifying an operation, by its name and size; None without one."""
+    name = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    found: Callable[[Any, str, int], Cost] | None
+    found = getattr(importlib.import_module(name), "verification", None)
+    return found
+
+
 def operations(family: str) -> Mapping[str, Formula]:
     """Return a family's formulas by operation; none, where it has no package of them."""
     name = f"analysis.costs.{family}"

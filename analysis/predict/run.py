@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from analysis.costs import Formula as AnyFormula
-from analysis.costs import Number, network_of, operations, phases_of, symbolic
+from analysis.costs import Number, network_of, operations, phases_of, symbolic, verification_of
 from analysis.costs.replicated3 import FIELDS, NoFormula
 from analysis.predict.family_network import family_rows
 from analysis.predict.inference import inference_rows
@@ -103,7 +103,21 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
         return symbols.rounds, symbols.bytes
 
     written = formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
-    return [Row(label + op, params, written, predicted, found, known.source, **of)]
+    row = Row(label + op, params, written, predicted, found, known.source, **of)
+    return [row, *_verification(measured, label, of)]
+
+
+def _verification(measured: Measured, label: str, of: dict[str, Any]) -> list[Row]:
+    """Return the row of what a family checks of all that was sent, before the client learns anything."""
+    checked, op, size = verification_of(measured.family), measured.output["op"], measured.output["size"]
+    if checked is None or measured.formulas is not None or op == "reveal":  # which checks by itself
+        return []
+    priced, found = checked(measured.setting, op, size), measured.span("verification")
+    written = Formula(str(priced.rounds), str(priced.bytes))
+    predicted = cost(priced.rounds, list(priced.sent))
+    params = {"n": size} | settings_params(measured.setting, ("security",))
+    source = "malicious.md#what-a-proof-sends"
+    return [Row(f"{label}verification of {op}", params, written, predicted, found, source, **of)]
 
 
 @cache

@@ -61,8 +61,8 @@ def test_an_operation_gives_what_the_clear_does_at_the_cost_of_its_formula(famil
         assert op not in LACKS[family]
         units = found.output["max_error"] * 2 ** RINGS_F[ring]
         assert units <= (0.0 if op in EXACT else TARGET), units
-        (row,) = predict.rows(found)
-        assert row.equal, row.difference() if row.equal is False else "no formula"
+        for row in predict.rows(found):
+            assert row.equal, row.difference() if row.equal is False else "no formula"
 
 
 RINGS_F = {64: 16, 32: 8}

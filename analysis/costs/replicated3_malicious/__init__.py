@@ -4,7 +4,7 @@ In flow the ring and the family's choices; out flow costs by server, with the cl
 It may import `analysis.costs.written`, which prices the functions of all families.
 """
 
-from analysis.costs.replicated3_malicious.catalogue import OPERATIONS
+from analysis.costs.replicated3_malicious.catalogue import OPERATIONS, verification
 from analysis.costs.replicated3_malicious.network import network
 
-__all__ = ["OPERATIONS", "network"]
+__all__ = ["OPERATIONS", "network", "verification"]

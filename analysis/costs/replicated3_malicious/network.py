@@ -13,7 +13,7 @@ from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed, part
 from analysis.costs.replicated3 import Setting, layers, operations, precision
-from analysis.costs.replicated3_malicious import catalogue, steps
+from analysis.costs.replicated3_malicious import catalogue, proof, steps
 from analysis.costs.replicated3_malicious.catalogue import WRITTEN
 from scenarios.clear import windows
 from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
@@ -173,8 +173,19 @@ def network(
                 text = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
                 size_text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
                 found[name] = SpanCost(one.rounds, tuple(one.sent), text, size_text, source)
+    claims = [
+        claim
+        for size in batches
+        for block in chains[size]
+        for stages in block.build(setting, block.outputs)  # type: ignore[arg-type]  # a block of this family
+        for _, cost in stages
+        for claim in cost.claims
+    ]
+    checked = proof.verification(claims, setting.choice("security"))
     layers_text = "sum of the layers"
     found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), layers_text, layers_text, "layers")
+    said = (str(checked.rounds), str(checked.bytes))
+    found["verification"] = SpanCost(checked.rounds, checked.sent, *said, "malicious.md#what-a-proof-sends")
     shown = sum(batches) * (1 if in_classes else classes)
     size = packed(shown, setting.l) + steps.DIGEST
     found["reveal"] = SpanCost(1, (size,) * 3, "1", "3·(⌈l·n/8⌉ + 32)", "malicious.md#edges")

@@ -131,12 +131,6 @@ def mapped(n: Number, bits: Number, lengths: Sequence[Number]) -> Cost:
     return claiming(to_the_one_before(packed(n, bits)), *claims)
 
 
-def compared() -> Cost:
-    """Both holders of what clients shared compare digests; then all say that all is well."""
-    verdicts = messages(*((i, j, VERDICT) for i in range(3) for j in range(3) if i != j))
-    return sequence(to_the_one_before(DIGEST), verdicts)
-
-
 def opened(n: Number, bits: Number) -> Cost:
     """Price component i to the server after, and the digest of the other to the one before."""
     size = packed(n, bits)

@@ -1,10 +1,10 @@
 """A proof among three: what the prover, left and right send each other.
 
-Coins come from the key that left and right share and the prover lacks. Left opens one half of the seed of the
-weights and right the other, each beside the other's hash, when it has all messages of the batch: whoever opens
-first tells the prover nothing. The points r_1, r_2, … come from a hash chain: left sends its anchor, and right
-opens the next link once a message has come. So neither verifier can give the prover another coin than the
-third uses.
+Coins come from the key that left and right share and the prover lacks. Left opens one half of the seed of
+the weights and right the other, each beside the other's hash, when it has all messages of the batch: whoever
+opens first tells the prover nothing. The points r_1, r_2, … come from a hash chain: left sends its anchor, and
+right opens the next link once a message has come. So neither verifier can give the prover another coin than
+the other uses.
 
 The prover's messages go to right less a part that left has already, from their common key; left knows all
 coins and says its last words at once.
@@ -23,7 +23,7 @@ from protocols.domains import Words
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least, challenge
 from protocols.replicated3_malicious.proofs.schedule import Step, steps
 from protocols.replicated3_malicious.proofs.statement import Side
-from protocols.replicated3_malicious.sharings import BYTE, Bilinear, Checked, Claim, Rows
+from protocols.replicated3_malicious.sharings import BYTE, Checked, Claim
 
 SEED = 32
 """Bytes of a seed, and of a hash."""
@@ -35,8 +35,8 @@ async def prove(server: Checked, claims: dict[int, list[Claim]], security: int) 
     The three proofs run side by side, of bits and of words step by step together. Who returns has found
     nothing wrong, but only right has checked: what it found is to be heard before anything is opened.
 
-    Rounds: twice the steps. Bytes: `Step.elements` of d words (over GF(2): bits) a step, two elements of left,
-    a seed and two hashes of left, a seed and a hash of right, and a seed a step but the last.
+    Rounds: twice the steps. Bytes: `Step.elements` of d words (over GF(2): bits) a step, two elements of
+    left, a seed and two hashes of left, a seed and a hash of right, and a seed a step but the last.
     """
     jobs = [_Proof(server, prover, claims[prover], security) for prover in range(3)]
     await server.party.gather(*(job.run() for job in jobs if job.length))
@@ -54,9 +54,9 @@ class _Proof:
         self.server, self.prover = server, prover
         self.left, self.right = (prover + 2) % 3, (prover + 1) % 3
         part = server.ledger.part(prover)
-        kinds = (
-            [one for one in claims if isinstance(one, Rows) and one.bits == 0],
-            [one for one in claims if isinstance(one, Bilinear) or one.bits > 0],
+        kinds: tuple[list[Claim], list[Claim]] = (
+            [one for one in claims if one.bits == 0],
+            [one for one in claims if one.bits > 0],
         )
         self.sides: list[Side] = []
         self.plans: list[list[Step]] = []

@@ -1,16 +1,16 @@
 """The ring of the proofs: GR(2^64, d) = Z/2^64 [X, Y] / (f(X), g(Y)), and the same mod 2, GF(2^d).
 
 f and g are irreducible mod 2 and of coprime degrees, so that mod 2 it is a field of 2^d elements; elements
-whose coefficients are 0 and 1 make up the exceptional set E: the difference of two is a unit, and a polynomial
-of degree D that is not zero has at most D roots in E. Interpolation points are those of E in X alone: their
-Lagrange coefficients have d_1 words, not d.
+whose coefficients are 0 and 1 make up the exceptional set E: the difference of two is a unit, and a
+polynomial of degree D that is not zero has at most D roots in E. Interpolation points are those of E in X
+alone: their Lagrange coefficients have d_1 words, not d.
 
 Arrays of elements are (d_1, d_2, n) words. Over GF(2) a word is a coefficient of 64 elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
@@ -41,6 +41,12 @@ def irreducible(degree: int) -> tuple[int, ...]:
         if all(rest(f, g) for g in range(2, 1 << (degree // 2 + 1))):
             return tuple(f >> place & 1 for place in range(degree))
     raise AssertionError(f"no irreducible polynomial of degree {degree}")
+
+
+@cache
+def modulus(degree: int) -> Words:
+    """Return the same coefficients as words."""
+    return np.array(irreducible(degree), np.uint64)
 
 
 Small = tuple[int, ...]
@@ -76,20 +82,7 @@ class Galois:
 
     def reduced(self, a: Words) -> Words:
         """Return polynomials in X and Y of any degrees as elements."""
-        for axis, degree in ((0, self.d1), (1, self.d2)):
-            a = np.moveaxis(a, axis, 0)
-            low = [place for place, one in enumerate(irreducible(degree)) if one]
-            if len(a) > degree:
-                a = a.copy()
-            for power in range(len(a) - 1, degree - 1, -1):
-                for place in low:
-                    target = a[power - degree + place]
-                    if self.bits:
-                        target ^= a[power]
-                    else:
-                        target -= a[power]
-            a = np.moveaxis(a[:degree], 0, axis)
-        return np.ascontiguousarray(a)
+        return loops.tower_remainder(a, modulus(self.d1), modulus(self.d2), self.bits)
 
     def unreduced(self, a: Words, b: Words) -> Words:
         """Return products as polynomials, element by element."""
@@ -122,11 +115,13 @@ class Galois:
                     part += products[row, column]
         return self.reduced(total)
 
-    def inner(self, a: Words, b: Words) -> Words:
-        """Return Σ a · b over the elements: one element (d_1, d_2, 1)."""
+    def inner(self, pairs: Sequence[tuple[Words, Words]]) -> Words:
+        """Return Σ a · b over the elements of each pair: (d_1, d_2, pairs)."""
         shape = (self.d1, self.d2)
-        found = self.dots(a.reshape(self.d, -1), b.reshape(self.d, -1))
-        return self.folded(found.reshape(*shape, *shape, 1))
+        found = [
+            self.dots(*(np.ascontiguousarray(one).reshape(self.d, -1) for one in pair)) for pair in pairs
+        ]
+        return self.folded(np.stack(found, 2).reshape(*shape, *shape, -1))
 
     def total(self, a: Words) -> Words:
         """Return the sum of elements that are a word each: (d_1, d_2, 1)."""
@@ -170,13 +165,14 @@ class Galois:
 
     def vanishing(self, count: int, r: Words) -> Words:
         """Return Π_b (r − ξ_b) over points 0 … count − 1."""
-        coefficients = product_of_roots(self.d1, count)
         words = Galois(self.d1, self.d2, False)
         powers = words.powers(r, count + 1)
-        small = np.zeros((self.d1, 1, count + 1), np.uint64)
-        for place, one in enumerate(coefficients):
-            small[:, 0, place] = np.array(one, np.uint64)
-        found = words.total(words.mul(powers, small))
+        found = words.total(words.mul(powers, product_of_roots(self.d1, count)))
+        return found & np.uint64(1) if self.bits else found
+
+    def vanishing_next(self, count: int) -> Words:
+        """Return the same at the `count` points that follow those: (d_1, 1, count)."""
+        found = vanishing_next(self.d1, count)
         return found & np.uint64(1) if self.bits else found
 
     def times(self, elements: Words) -> Words:
@@ -231,8 +227,22 @@ def _point(d1: int, number: int) -> Small:
 
 
 @cache
-def product_of_roots(d1: int, count: int) -> tuple[Small, ...]:
-    """Return the coefficients of Π_b (T − ξ_b), the lowest first."""
+def product_of_roots(d1: int, count: int) -> Words:
+    """Return the coefficients of Π_b (T − ξ_b), the lowest first, as elements (d_1, 1, count + 1)."""
+    found = np.array(_product_of_roots(d1, count), np.uint64).T
+    return np.ascontiguousarray(found).reshape(d1, 1, count + 1)
+
+
+@cache
+def vanishing_next(d1: int, count: int) -> Words:
+    """Return Π_b (ξ_j − ξ_b) for j from `count` to 2 · count − 1, (d_1, 1, count)."""
+    small = Galois(d1, 1, False)
+    return np.concatenate([small.vanishing(count, small.element(count + e)) for e in range(count)], 2)
+
+
+@cache
+def _product_of_roots(d1: int, count: int) -> tuple[Small, ...]:
+    """Return the same coefficients in plain integers."""
     found: list[Small] = [(1, *[0] * (d1 - 1))]
     for b in range(count):
         root, zero = _point(d1, b), (0,) * d1
@@ -245,7 +255,7 @@ def product_of_roots(d1: int, count: int) -> tuple[Small, ...]:
 @cache
 def interpolation(d1: int, count: int) -> Words:
     """Return (d_1, count, count): coefficient k of the Lagrange polynomial of point b."""
-    whole = product_of_roots(d1, count)
+    whole = _product_of_roots(d1, count)
     found = np.zeros((d1, count, count), np.uint64)
     for b in range(count):
         root = _point(d1, b)
@@ -271,7 +281,7 @@ def extension(d1: int, count: int, extra: int) -> Words:
 
 
 def challenge(ring: Galois, draw: Callable[[int], bytes], excluded: int) -> Words:
-    """Return an element of E that is none of the first points, from seeds numbered 0, 1, …"""
+    """Return an element of E that is none of the first points, from numbered seeds."""
     tried = 0
     while True:
         number = int.from_bytes(draw(tried), "big") & ((1 << ring.d) - 1)
@@ -283,8 +293,3 @@ def challenge(ring: Galois, draw: Callable[[int], bytes], excluded: int) -> Word
 def _number(ring: Galois, point: int) -> int:
     """Return the number of a point as an element: its coefficients are those of Y^0."""
     return sum((point >> place & 1) << (place * ring.d2) for place in range(ring.d1))
-
-
-def point(ring: Galois, number: int) -> Words:
-    """Return a point as an element."""
-    return ring.element(_number(ring, number))

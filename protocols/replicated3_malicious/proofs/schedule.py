@@ -11,7 +11,7 @@ from protocols.replicated3_malicious.sharings import Bilinear, Claim, Rows
 FIRST = 16
 """Parts of the first step, where words of the ring become elements."""
 LATER = (4, 8, 16)
-"""Parts of the steps after it, mod 2^64, whose messages are d words an element; the last again and again."""
+"""Parts of the steps after it, mod 2^64, whose elements are d words; the last again and again."""
 LATER_BITS = (16,)
 """The same over GF(2), where an element is d bits."""
 LAST = 16

@@ -1,12 +1,13 @@
 """A batch of claims as one statement ⟨u, v⟩ = t_L + t_R, and what each of three does to it, step by step.
 
-`Side` is one server's part in one proof: the prover has u and v, left u and t, right v and t. All it does is
-local; `proof` sends.
+`Side` is one server's part in one proof: the prover has u and v, left u and t, right v and t. All it does
+is local; `proof` sends.
 
-In the first step relations are cut in L parts: with α_a of E for column a, G(X) = Σ_a α_a Σ_k p_ka q_ka, where
-p_ka, q_ka interpolate u_k, v_k over the parts, has values at points 0 … L − 1 of which the verifiers know their
-parts, and the prover gives those at the next L − 1. At a random r, u becomes p(r) and v becomes α q(r). Maps
-join here, each as vectors twice as long as its inner side. In later steps G at point 0 follows from the target.
+In the first step relations are cut in L parts. With a weight α_a of E for column a, G(X) = Σ_a α_a Σ_k p_ka
+q_ka, where p_ka, q_ka interpolate u_k, v_k over the parts, has values at points 0 … L − 1 of which the
+verifiers know their parts, and the prover gives those at the next L − 1. At a random r, u becomes p(r) and v
+becomes α q(r). Maps join here, each as vectors twice as long as its inner side. In later steps G at point 0
+follows from the target.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from protocols import kernels
 from protocols.domains import Words
-from protocols.replicated3_malicious.proofs.ring import Galois, point
+from protocols.replicated3_malicious.proofs.ring import Galois
 from protocols.replicated3_malicious.sharings import Bilinear, Claim, Map, Part, Rows
 
 CHUNK = 1 << 13
@@ -169,7 +170,7 @@ class Side:
     # Maps
 
     def join_maps(self, draw: Draw) -> None:
-        """Add the vectors of all maps: each relation is weighted by a product of E, one of rows and columns."""
+        """Add the vectors of all maps: a relation's weight is that of its row times that of its output."""
         us, vs, ts = [], [], []
         for number, claim in enumerate(one for one in self.claims if isinstance(one, Bilinear)):
             rows, columns = int(np.prod(claim.shape[:-1])), claim.shape[-1]
@@ -193,7 +194,7 @@ class Side:
                     u = np.concatenate([x, y], 2)
                     us.append(kernels.shift_left(u, scale))
                     if self.part == "left":
-                        known = kernels.shift_left(self.ring.inner(x, y), scale)
+                        known = kernels.shift_left(self.ring.inner([(x, y)]), scale)
                         ts.append(kernels.neg(known))
                 if theirs is not None:
                     x, y = theirs
@@ -227,7 +228,7 @@ class Side:
         shape: Sequence[int],
         bits: int,
     ) -> tuple[Words, Words]:
-        """Return Xᵀρ and Y σ, of the inner side's length each, for a map written as a matrix product X Y."""
+        """Return Xᵀρ and Y σ, of the inner side's length each, of a map written as a product X Y."""
         x, y = (_scaled(part, bits, False) for part in factors)
         inner = y.reshape(-1, y.shape[-1])
         second = np.ascontiguousarray(kernels.matmul(inner, np.ascontiguousarray(columns.T)).T)
@@ -261,17 +262,13 @@ class Side:
         ring = self.ring
         extra = parts - 1 if mask is None else parts
         u, v = self._split(self.u, parts), self._split(self.v, parts)
-        found = [self._inner_at(u[:, :, b], v[:, :, b]) for b in range(1, parts)]
         more_u, more_v = self._next(u, extra), self._next(v, extra)
-        for e in range(extra):
-            p = more_u[e]
-            if mask is not None:
-                p = ring.add(p, ring.mul(mask, ring.vanishing(parts, point(ring, parts + e))))
-            found.append(self._inner_at(p, more_v[e]))
-        return np.concatenate(found, 2) if found else np.zeros((*self._shape, 0), np.uint64)
-
-    def _inner_at(self, p: Words, q: Words) -> Words:
-        return self.ring.inner(np.ascontiguousarray(p), np.ascontiguousarray(q))
+        if mask is not None:  # p(X) + w Π_b (X − ξ_b)
+            hidden = ring.mul(np.repeat(mask, extra, 2), ring.vanishing_next(parts))
+            more_u = [ring.add(one, hidden[:, :, e : e + 1]) for e, one in enumerate(more_u)]
+        pairs = [(u[:, :, b], v[:, :, b]) for b in range(1, parts)]
+        pairs += zip(more_u, more_v, strict=True)
+        return ring.inner(pairs) if pairs else np.zeros((*self._shape, 0), np.uint64)
 
     def _next(self, a: Words, extra: int) -> list[Words]:
         """Return the interpolated vectors at the next points."""
