@@ -22,7 +22,7 @@ def tower_product(a: Words, b: Words, bits: bool) -> Words:
 
 
 def tower_remainder(a: Words, first: Words, second: Words, bits: bool) -> Words:
-    """Return polynomials (i, j, n) in X and Y modulo two monic ones, given by their lower coefficients 0, 1."""
+    """Return polynomials (i, j, n) in X and Y modulo two monic ones, of lower coefficients 0 and 1."""
     out = np.array(a, np.uint64, order="C")
     (_remainder_bits if bits else _remainder_words)(out, first, second)
     return np.ascontiguousarray(out[: len(first), : len(second)])
