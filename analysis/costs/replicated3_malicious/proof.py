@@ -1,7 +1,8 @@
 """What it costs to prove the claims of a batch, from their sizes: docs/malicious.md, "What a proof sends".
 
 A server proves bits over GF(2^d) and words over GR(2^64, d) side by side. Relations with equally many
-terms are laid out in 16 parts; the vectors that are left, of ring elements, shrink step by step until 16 are left.
+terms are laid out in 16 parts; the vectors that are left, of ring elements, shrink step by step until
+16 are left.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A proof among three: what the prover, left and right send each other.
 
-Coins come from the key that left and right share and the prover lacks. Left opens one half of the seed of
-the weights and right the other, each beside the other's hash, when it has all messages of the batch: what is
-opened first tells the prover nothing. The points r_1, r_2, … come from a hash chain: left sends its anchor,
-and right opens the next link once a message has come. So neither verifier can give the prover another coin than
-the other uses.
+Coins come from the key that left and right share and the prover lacks. Left opens one half of the seed
+of the weights and right the other, each beside the other's hash, when it has all messages of the batch:
+what is opened first tells the prover nothing. The points r_1, r_2, … come from a hash chain: left sends
+its anchor, and right opens the next link once a message has come. So neither verifier can give the
+prover another coin than the other uses.
 
 The prover's messages go to right less a part that left has already, from their common key; left knows all
 coins and says its last words at once.

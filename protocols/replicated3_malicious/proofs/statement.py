@@ -3,11 +3,11 @@
 `Side` is one server's part in one proof: the prover has u and v, left u and t, right v and t. All it does
 is local; `proof` sends.
 
-In the first step relations are cut in L parts. With a weight α_a of E for column a, G(X) = Σ_a α_a Σ_k p_ka
-q_ka, where p_ka, q_ka interpolate u_k, v_k over the parts, has values at points 0 … L − 1 of which the
-verifiers know their parts, and the prover gives those at the next L − 1. At a random r, u becomes p(r) and v
-becomes α q(r). Maps join here, each as vectors twice as long as its inner side. In later steps G at point 0
-follows from the target.
+In the first step relations are cut in L parts. With a weight α_a of E for column a, G(X) = Σ_a α_a Σ_k
+p_ka q_ka, where p_ka, q_ka interpolate u_k, v_k over the parts, has values at points 0 … L − 1 of which
+the verifiers know their parts, and the prover gives those at the next L − 1. At a random r, u becomes
+p(r) and v becomes α q(r). Maps join here, each as vectors twice as long as its inner side. In later
+steps G at point 0 follows from the target.
 """
 
 from __future__ import annotations

@@ -47,14 +47,21 @@ def test_a_message_that_is_tampered_with_gives_the_right_result_or_an_abort(name
     right = honest.outputs["client"]
     assert right is not None
     every = list(places(honest))
-    chosen = every if LONG else every[len(name) % 7 :: max(1, len(every) // 9)]
+    chosen = every if LONG else every[len(name) % 7 :: max(1, len(every) // 6)]
     for turn, (source, to, number) in enumerate(chosen):
         for way in WAYS if LONG else [WAYS[turn % len(WAYS)]]:
             found = _run(name, faults=[Tamper(source=source, to=to, messages=number, **way)])
             others = [f"server{place}" for place in range(3) if place != source]
             if found.outputs["client"] is None:
                 assert found.outcomes["client"] == "aborted"
-                assert {found.outcomes[other] for other in others} == {"aborted"}, (source, to, number, way)
+                ended = {found.outcomes[other] for other in others}
+                verdict = number == honest.links[source, to].messages - 1
+                assert ended <= ({"aborted", "finished"} if verdict else {"aborted"}), (
+                    source,
+                    to,
+                    number,
+                    way,
+                )
             else:
                 assert np.array_equal(found.outputs["client"], right), (source, to, number, way)
 

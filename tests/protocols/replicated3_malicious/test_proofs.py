@@ -145,7 +145,7 @@ def _claims(rng, bits, alter=0):
         right = rng.integers(0, 256 if bits else 2**64, count, kind)
         left = total ^ right if bits else total - right
         if alter and terms == 2 and modulus == 64:
-            left[7] += kind(alter)
+            left[7:8] ^= kind(alter)
         b = 0 if bits else modulus
         parts = (tuple(u), tuple(v), None), (tuple(u), None, left), (None, tuple(v), right)
         for known, part in zip(found, parts, strict=True):
