@@ -12,8 +12,6 @@ stay NumPy), so that a twin with the same names, which knows shapes alone, can t
 Inputs may be read-only and need not be contiguous; results are new and C-contiguous. The loops are
 compiled when first imported on a machine and come from Numba's cache after that: a run never waits
 for the compiler.
-
-`galois` has loops of extension rings, for proofs, which never run on shapes.
 """
 
 from protocols.correlated import expand_words

@@ -19,7 +19,12 @@ import numpy as np
 
 from protocols import kernels
 from protocols.domains import Words
-from protocols.kernels import galois as loops
+from protocols.kernels.galois import (
+    bit_dot_products,
+    bit_matrix_product,
+    tower_product,
+    tower_remainder,
+)
 
 MASK = (1 << 64) - 1
 POINTS_DEGREE = 5
@@ -82,11 +87,11 @@ class Galois:
 
     def reduced(self, a: Words) -> Words:
         """Return polynomials in X and Y of any degrees as elements."""
-        return loops.tower_remainder(a, modulus(self.d1), modulus(self.d2), self.bits)
+        return tower_remainder(a, modulus(self.d1), modulus(self.d2), self.bits)
 
     def unreduced(self, a: Words, b: Words) -> Words:
         """Return products as polynomials, element by element."""
-        return loops.tower_product(a, b, self.bits)
+        return tower_product(a, b, self.bits)
 
     def mul(self, a: Words, b: Words) -> Words:
         """Return products, element by element."""
@@ -94,12 +99,12 @@ class Galois:
 
     def combined(self, matrix: Words, rows: Words) -> Words:
         """Return integer combinations of rows: (r, k) times (k, n)."""
-        return loops.bit_matrix_product(matrix, rows) if self.bits else kernels.matmul(matrix, rows)
+        return bit_matrix_product(matrix, rows) if self.bits else kernels.matmul(matrix, rows)
 
     def dots(self, a: Words, b: Words) -> Words:
         """Return the sums of products of rows: (r, n) and (c, n) give (r, c)."""
         if self.bits:
-            return loops.bit_dot_products(a, b)
+            return bit_dot_products(a, b)
         return kernels.matmul(a, np.ascontiguousarray(b.T))
 
     def folded(self, products: Words) -> Words:

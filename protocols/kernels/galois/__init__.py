@@ -1,0 +1,13 @@
+"""Loops of arithmetic in extensions of Z/2^64 and of GF(2), for proofs, which never run on shapes.
+
+In flow arrays of elements' words; out flow such arrays. It may import the compiler of `protocols.kernels`.
+"""
+
+from protocols.kernels.galois.loops import (
+    bit_dot_products,
+    bit_matrix_product,
+    tower_product,
+    tower_remainder,
+)
+
+__all__ = ["bit_dot_products", "bit_matrix_product", "tower_product", "tower_remainder"]
