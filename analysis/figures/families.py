@@ -25,7 +25,7 @@ from mpcsim.texts import escaped
 LATENCIES = (0.1, 1, 5, 20, 50, 100, 200)
 BANDWIDTHS = (1, 10, 50, 200, 1000, 10000)
 WHOLE = "all phases"
-_MOST = 6
+_MOST = 8
 
 
 def draw(found: Sources) -> dict[str, Figure]:
