@@ -23,6 +23,10 @@ async def _both(me, x, y):
     return await me.to_value(await me.both(await me.negative(x), await me.negative(y)))
 
 
+async def _selected(me, x, y):
+    return await me.select(await me.from_value(x), y)
+
+
 async def _widened(me, x):
     wide = me.widened(20)
     return await multiply_fixed(wide, await me.widen(x, wide), await me.widen(x, wide))
@@ -50,6 +54,7 @@ PROGRAMS = {
     "less_than": (less_than, (5, 3)),
     "equal": (equal, (5, 5)),
     "truncate_exact": (truncate_exact, (2**16 - 9,)),
+    "select": (_selected, (2**16 - 1, 77)),
     "bits": (_bits, (77,)),
     "block": (_block, (3, 20)),
     "both": (_both, (2**16 - 1, 3)),
@@ -68,7 +73,7 @@ def test_every_message_is_uniform_beside_all_that_its_receiver_computed(name):
 
 
 @pytest.mark.parametrize("pair", _RECEIVER)
-@pytest.mark.parametrize("name", ["multiply", "relu"])
+@pytest.mark.parametrize("name", ["multiply", "select"])
 def test_a_pair_that_masks_nothing_shows_what_it_knows(name, pair, monkeypatch):
     drawn = Seat.mask
 
