@@ -14,8 +14,8 @@ async def where_positive(me: Family, x: Value, bits: int, chosen: Sequence[Value
     Rounds: those of a sign, and of selections side by side.
     """
     bit = me.opposite(await me.negative(x, bits))
-    if len(chosen) == 1:
-        return [await me.select(bit, chosen[0])]
+    if len(chosen) == 1 and chosen[0] is x:  # on this channel, as digests of runs have it
+        return [await me.select(bit, x)]
     return list(await me.party.gather(*(me.select(bit, one) for one in chosen)))
 
 
