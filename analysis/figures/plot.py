@@ -70,6 +70,13 @@ def _epochs(summary: Mapping[str, Any]) -> bool:
     return summary.get("workload") == "private_training" and bool(summary["output"].get("history"))
 
 
+def _has_tree(found: Sources) -> bool:
+    return any(
+        isinstance(record.summary.get("output"), Mapping) and bool(record.summary["output"].get("tree"))
+        for record in found.records
+    )
+
+
 def _costs(found: Sources) -> bool:
     return any(
         record.summary["workload"] == "local_cost" and record.summary["output"].get("rows")
@@ -98,6 +105,11 @@ KINDS = (
         "training", "accuracy and loss by epoch, beside the clear and the paper's (POMIC figures 6 to 9)",
         "the run record of a private training that revealed its epochs", _trains,
         "analysis.figures.training:by_epoch",
+    ),
+    Kind(
+        "tree", "the decision tree that its owner learnt, from the root down",
+        "the run record of the workload private_trees with output.tree = 'owner'", _has_tree,
+        "analysis.figures.tree:draw",
     ),
     Kind(
         "local-cost", "what a hospital spends itself, by samples (POMIC figure 10)",

@@ -104,6 +104,30 @@ def test_the_shipped_tree_meets_its_bars(tmp_path):
     assert fewest.span("growth").rounds <= 400
 
 
+def test_the_tree_that_an_owner_learns_is_drawn(tmp_path):
+    from mpcsim.__main__ import main
+
+    (tmp_path / "trees.toml").write_text(HEADER, "utf-8")
+    keys = ["--set", "data.source=iris", "--set", "trees.height=2"]
+    for arguments in (
+        ["run", str(tmp_path / "trees.toml"), *keys, "--out", str(tmp_path / "run"), "--json"],
+        [
+            "plot",
+            str(tmp_path / "run"),
+            "--kind",
+            "tree",
+            "--format",
+            "svg",
+            "--out",
+            str(tmp_path / "drawn"),
+        ],
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 0
+    assert (tmp_path / "drawn" / "tree.svg").read_text("utf-8").startswith("<?xml")
+
+
 # The tree of the clear against scikit-learn's
 
 
