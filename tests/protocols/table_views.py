@@ -85,9 +85,9 @@ class TableCase:
         self._views(probe, next(iter(self.secrets)), 0)
         return list(dict.fromkeys(name[:2] for name in probe.radices if name[0] != "input"))
 
-    def leaks(self) -> set[int]:
-        """Return the servers whose view differs between secrets; what a server knows is sampled."""
-        return {viewer for viewer in range(3) if self._leaks_to(viewer)}
+    def leaks(self, viewers: Iterable[int] = range(3)) -> set[int]:
+        """Return which of the servers have views that differ between secrets; what they know is sampled."""
+        return {viewer for viewer in viewers if self._leaks_to(viewer)}
 
     def leaks_order(self) -> set[int]:
         """Return the servers whose view differs between the values of the part of an order they lack."""
