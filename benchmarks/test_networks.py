@@ -19,5 +19,9 @@ def test_flagship_by_dealt_keys(measure: Any, form: str) -> None:
     measure(prepare("pomic_inference", "protocol.family=fss2", f"protocol.form={form}"), rounds=3)
 
 
+def test_flagship_on_polynomials(measure: Any) -> None:
+    measure(prepare("pomic_inference", "protocol.family=shamir"), rounds=3)
+
+
 def test_training_step(measure: Any) -> None:
     measure(prepare("training_step"), rounds=3)

@@ -33,3 +33,8 @@ def test_relu_of_a_million_by(measure: Any, comparison: str) -> None:
 @pytest.mark.parametrize("side", [128, 512])
 def test_matrix_product(measure: Any, side: int) -> None:
     measure(prepare("microbench", "workload.op=matmul", f"workload.size={side}"), rounds=3)
+
+
+def test_products_of_fifty_servers(measure: Any) -> None:
+    overrides = ("protocol.family=shamir", "parties.n=50", "workload.op=mul", "workload.size=1000")
+    measure(prepare("microbench", *overrides), rounds=3)
