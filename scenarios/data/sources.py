@@ -1,4 +1,4 @@
-"""Image sources: what the hospital sends, and what a network learns from.
+"""Image sources: what the hospital sends, and what a network learns from; rows of a table are images too.
 
 `load_data` gives the images that a scenario's `[data]` table asks for; `load_split` gives a whole
 split, for training and for measuring accuracy.
@@ -18,6 +18,7 @@ from mpcsim.errors import InputError
 from scenarios.data import files, ihc
 from scenarios.data.dataset import Dataset, choose, pick
 from scenarios.data.folders import Layout
+from scenarios.data.tables import TableSettings, load_table
 
 __all__ = ["DataSettings", "Dataset", "load_data", "load_split", "pick"]
 
@@ -27,13 +28,13 @@ _Whole = Annotated[int, Field(strict=True)]
 class DataSettings(BaseModel):
     """The `[data]` table of a scenario.
 
-    Pixels leave every source in [0, 1]. `pixels = "signed"` then maps them to [-1, 1], so that
-    the zeros which a convolution pads with are mid-grey; `"unit"` leaves them.
+    Pixels leave every source in [0, 1] (of a table: the rows to train on). `pixels = "signed"` then maps
+    them to [-1, 1], so that the zeros which a convolution pads with are mid-grey; `"unit"` leaves them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["ihc", "folder", "npz", "idx", "random"] = "ihc"
+    source: Literal["ihc", "folder", "npz", "idx", "table", "random"] = "ihc"
     count: Annotated[_Whole, Field(ge=1, description="images that the hospital sends")] = 1
     split: Literal["train", "test"] = "test"
     offset: Annotated[_Whole, Field(ge=0, description="images of the order to skip")] = 0
@@ -54,6 +55,7 @@ class DataSettings(BaseModel):
     train_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="folder without train and test folders: how much is for training"
     )
+    table: TableSettings | None = Field(default=None, description="table: which one, and what of it")
 
 
 def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -> Dataset:
@@ -102,6 +104,8 @@ def _read(
         return ihc.load(split, settings.size or 50, settings.channels or 3, settings.stride, chosen)
     if settings.source == "random":
         return _random(settings, split)
+    if settings.source == "table":
+        return _rows(settings, split, base)
     if settings.path is None:
         raise InputError(f"data.path is missing: the source {settings.source!r} needs one")
     path = (base or Path()) / Path(settings.path).expanduser()
@@ -128,3 +132,25 @@ def _random(settings: DataSettings, split: Literal["train", "test"]) -> Dataset:
     labels = np.arange(count) % 2
     what = f"uniformly random pixels, {size}×{size}×{channels}; labels mean nothing"
     return Dataset(images, labels, ("zero", "one"), what)
+
+
+def _rows(settings: DataSettings, split: Literal["train", "test"], base: Path | None) -> Dataset:
+    """Return rows of a table as images of 1×1 pixels, a channel each attribute.
+
+    An attribute's least value among the rows to train on becomes 0, its greatest 1: ranges are public.
+    """
+    if settings.table is None or settings.path is not None:
+        raise InputError("data.source = 'table': accepted is [data.table], where a CSV file has its path")
+    train, test = load_table(settings.table, base, settings.seed or 0)
+    if not train.classes:
+        raise InputError("data.table: its targets are real numbers; accepted: a table of classes")
+    wanted = train if split == "train" else test
+    if len(wanted) == 0:
+        raise InputError(
+            f"data.table.train = {len(train)}: all rows are for training, none is left to test"
+        )
+    low, high = train.values.min(0), train.values.max(0)
+    scaled = (wanted.values - low) / np.where(high > low, high - low, 1.0)
+    name = settings.table.path or settings.table.source
+    what = f"{split} rows of the table {name}, by the range of each attribute"
+    return Dataset(scaled.reshape(len(wanted), 1, 1, -1), wanted.targets, train.classes, what)

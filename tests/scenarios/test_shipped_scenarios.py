@@ -44,6 +44,7 @@ SMALL = {  # what makes a long scenario short, by table
         "dry_run": True,
     },
     "local_cost": {"workload": {"samples": [4, 8]}, "training": {"epochs": 1}},
+    "logistic_training": {"training": {"epochs": 1}, "engine": {"trace": True}, "dry_run": True},
     "training_step": {"dry_run": True},
     "tree_training": {
         "data": {"source": "random", "rows": 60, "train": None},
