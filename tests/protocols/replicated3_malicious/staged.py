@@ -27,7 +27,7 @@ def sample(ring: Galois, count: int, rng: np.random.Generator) -> Any:
 def relations(
     rng: np.random.Generator, bits: bool, sizes: Sequence[tuple[int, int, int]], alter: int = 0
 ) -> Claims:
-    """Return claims of (terms, count, modulus in bits) each; one t of left in the second is off by `alter`."""
+    """Return claims of (terms, count, modulus in bits) each; one t of left is off by `alter`."""
     found: Claims = [], [], []
     for number, (terms, count, modulus) in enumerate(sizes):
         kind = np.uint8 if bits else np.uint64
@@ -81,7 +81,6 @@ class Proof:
     """One proof, played step by step with coins of a seed.
 
     Attributes:
-        before: called before each message with this proof and the step.
         lie: what a prover sends instead of the message that is due, in a step.
         after: called once all three have folded.
         shares: left's parts of messages, and the mask; drawn where there are none.
@@ -92,7 +91,6 @@ class Proof:
     ring: Galois
     claims: Claims
     seed: int
-    before: Callable[["Proof", Step], None] = lambda proof, step: None
     lie: Callable[["Proof", Step, Any], Any] = lambda proof, step, message: message
     after: Callable[["Proof", Step, Any], None] = lambda proof, step, r: None
     shares: list[Any] = field(default_factory=list)
@@ -128,7 +126,6 @@ class Proof:
         for step, share in zip(self.plan, self.shares, strict=True):
             excluded = step.parts if step.kind == "last" else 0
             r = challenge(ring, lambda tried: rng.bytes(16), excluded)
-            self.before(self, step)
             for one in three:
                 if step.spread:
                     one.spread()
