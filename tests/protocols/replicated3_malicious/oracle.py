@@ -1,8 +1,8 @@
 """A proof in plain integers: the ring, each polynomial by its definition, the verifiers' equations.
 
 Nothing here calls a kernel or the ring of the proofs. An element is d_1 rows of d_2 integers: those at
-X^i Y^j; a statement is lists of elements. What has to be proven is read from the claims as docs/malicious.md
-lays it out.
+X^i Y^j; a statement is lists of elements. What has to be proven is read from the claims as
+docs/malicious.md lays it out.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Proofs as docs/malicious.md argues them: each step in plain integers, how often a lie passes, what leaks."""
+"""Proofs as docs/malicious.md argues them: each step in plain integers, how often lies pass, what leaks."""
 
 import os
 
