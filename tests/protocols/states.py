@@ -62,11 +62,13 @@ class View:
 
 
 def rows(value: Any) -> Iterator[Any]:
-    """Yield the rows of N numbers of an array; planes of packed bits as numbers 0 and 1."""
+    """Yield the rows of N numbers of an array; planes of packed bits as numbers 0 and 1; of limbs the lowest."""
     if not isinstance(value, np.ndarray) or value.ndim == 0:
         return
     if value.dtype == np.uint8 and value.shape[-1] == N // 8:
         value = np.unpackbits(value, axis=-1, bitorder="little")
+    if value.dtype.names:  # elements of a field, in limbs
+        value = value[value.dtype.names[0]]
     if value.size % N == 0 and value.dtype.kind == "u":
         yield from value.astype(_WORD).reshape(-1, N)
 
