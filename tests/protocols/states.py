@@ -62,7 +62,7 @@ class View:
 
 
 def rows(value: Any) -> Iterator[Any]:
-    """Yield the rows of N numbers of an array; planes of packed bits as numbers 0 and 1; of limbs the lowest."""
+    """Yield the rows of N numbers of an array; planes as numbers 0 and 1, and of limbs the lowest."""
     if not isinstance(value, np.ndarray) or value.ndim == 0:
         return
     if value.dtype == np.uint8 and value.shape[-1] == N // 8:
