@@ -22,8 +22,11 @@ def tower_product(a: Words, b: Words, bits: bool) -> Words:
 
 
 def tower_remainder(a: Words, first: Words, second: Words, bits: bool) -> Words:
-    """Return polynomials (i, j, n) in X and Y modulo two monic ones, of lower coefficients 0 and 1."""
-    out = np.array(a, np.uint64, order="C")
+    """Return polynomials (i, j, n) in X and Y modulo two monic ones, of lower coefficients 0 and 1.
+
+    `a` is used up where it is contiguous.
+    """
+    out = contiguous(a)
     (_remainder_bits if bits else _remainder_words)(out, first, second)
     return np.ascontiguousarray(out[: len(first), : len(second)])
 
@@ -126,25 +129,51 @@ def _remainder_bits(a: Words, first: Words, second: Words) -> None:
 
 @compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def _xor_rows(matrix: Words, b: Words, out: Words) -> None:
+    """Add rows by fours: all sixteen sums of four are made once, and one of them is added to each row."""
+    sums = np.zeros((16, _STRIP), np.uint64)
     for start in range(0, b.shape[1], _STRIP):
-        end = min(start + _STRIP, b.shape[1])
-        for r in range(matrix.shape[0]):
-            for k in range(matrix.shape[1]):
-                if matrix[r, k] & uint64(1):
-                    for n in range(start, end):
-                        out[r, n] ^= b[k, n]
+        width = min(_STRIP, b.shape[1] - start)
+        for k in range(0, matrix.shape[1], 4):
+            some = min(4, matrix.shape[1] - k)
+            for bit in range(some):
+                row = b[k + bit, start : start + width]
+                for e in range(1 << bit):
+                    x, o = sums[e], sums[e + (1 << bit)]
+                    for n in range(width):
+                        o[n] = x[n] ^ row[n]
+            for r in range(matrix.shape[0]):
+                e = 0
+                for bit in range(some):
+                    e |= np.int64(matrix[r, k + bit] & uint64(1)) << bit
+                if e:
+                    x, o = sums[e], out[r, start : start + width]
+                    for n in range(width):
+                        o[n] ^= x[n]
 
 
 @compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def _parities(a: Words, b: Words, out: Words) -> None:
+    columns = b.shape[0]
     for start in range(0, a.shape[1], _STRIP):
         end = min(start + _STRIP, a.shape[1])
-        for r in range(a.shape[0]):
-            for c in range(b.shape[0]):
-                word = uint64(0)
-                for n in range(start, end):
-                    word ^= a[r, n] & b[c, n]
-                out[r, c] ^= word
+        for c in range(0, columns, 4):
+            b0, b1 = b[c, start:end], b[min(c + 1, columns - 1), start:end]
+            b2, b3 = b[min(c + 2, columns - 1), start:end], b[min(c + 3, columns - 1), start:end]
+            for r in range(a.shape[0]):
+                x = a[r, start:end]
+                w0 = w1 = w2 = w3 = uint64(0)
+                for n in range(x.size):
+                    w0 ^= x[n] & b0[n]
+                    w1 ^= x[n] & b1[n]
+                    w2 ^= x[n] & b2[n]
+                    w3 ^= x[n] & b3[n]
+                out[r, c] ^= w0
+                if c + 1 < columns:
+                    out[r, c + 1] ^= w1
+                if c + 2 < columns:
+                    out[r, c + 2] ^= w2
+                if c + 3 < columns:
+                    out[r, c + 3] ^= w3
     for r in range(a.shape[0]):
         for c in range(b.shape[0]):
             word = out[r, c]

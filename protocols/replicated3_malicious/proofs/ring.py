@@ -81,12 +81,16 @@ class Galois:
         """Return a + b."""
         return a ^ b if self.bits else a + b
 
+    def add_to(self, a: Words, b: Words) -> None:
+        """Add b to a, in place."""
+        (np.bitwise_xor if self.bits else np.add)(a, b, out=a)
+
     def sub(self, a: Words, b: Words) -> Words:
         """Return a − b."""
         return a ^ b if self.bits else a - b
 
     def reduced(self, a: Words) -> Words:
-        """Return polynomials in X and Y of any degrees as elements."""
+        """Return polynomials in X and Y of any degrees as elements; the array may be used up."""
         return tower_remainder(a, modulus(self.d1), modulus(self.d2), self.bits)
 
     def unreduced(self, a: Words, b: Words) -> Words:
@@ -113,11 +117,7 @@ class Galois:
         total = np.zeros((i + k - 1, j + m - 1, n), np.uint64)
         for row in range(i):
             for column in range(j):
-                part = total[row : row + k, column : column + m]
-                if self.bits:
-                    part ^= products[row, column]
-                else:
-                    part += products[row, column]
+                self.add_to(total[row : row + k, column : column + m], products[row, column])
         return self.reduced(total)
 
     def inner(self, pairs: Sequence[tuple[Words, Words]]) -> Words:

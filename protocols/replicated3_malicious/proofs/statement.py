@@ -277,16 +277,13 @@ class Side:
             return []
         matrix = ring.extension(parts, extra)
         data = np.ascontiguousarray(a.transpose(2, 0, 1, 3)).reshape(parts, -1)
-        whole = np.zeros((2 * ring.d1 - 1, extra, ring.d1, ring.d2, n), np.uint64)
+        total = np.zeros((2 * ring.d1 - 1, ring.d2, extra, n), np.uint64)
         for place in range(ring.d1):
             part = ring.combined(np.ascontiguousarray(matrix[:, place]), data)
-            whole[place] = part.reshape(extra, ring.d1, ring.d2, n)
-        total = np.zeros((2 * ring.d1 - 1, ring.d2, extra * n), np.uint64)
-        for place in range(ring.d1):
-            moved = np.ascontiguousarray(whole[place].transpose(1, 2, 0, 3)).reshape(ring.d1, ring.d2, -1)
-            target = total[place : place + ring.d1]
-            target[...] = ring.add(target, moved)
-        found = ring.reduced(total).reshape(ring.d1, ring.d2, extra, n)
+            moved = part.reshape(extra, ring.d1, ring.d2, n).transpose(1, 2, 0, 3)
+            ring.add_to(total[place : place + ring.d1], moved)
+        flat = total.reshape(2 * ring.d1 - 1, ring.d2, extra * n)
+        found = ring.reduced(flat).reshape(ring.d1, ring.d2, extra, n)
         return [found[:, :, e] for e in range(extra)]
 
     def spread(self) -> None:
