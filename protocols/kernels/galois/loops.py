@@ -142,11 +142,11 @@ def _xor_rows(matrix: Words, b: Words, out: Words) -> None:
                     for n in range(width):
                         o[n] = x[n] ^ row[n]
             for r in range(matrix.shape[0]):
-                e = np.int64(0)
+                chosen = np.int64(0)
                 for bit in range(some):
-                    e |= np.int64(matrix[r, k + bit] & uint64(1)) << bit
-                if e:
-                    x, o = sums[e], out[r, start : start + width]
+                    chosen |= np.int64(matrix[r, k + bit] & uint64(1)) << bit
+                if chosen:
+                    x, o = sums[chosen], out[r, start : start + width]
                     for n in range(width):
                         o[n] ^= x[n]
 
