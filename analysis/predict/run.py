@@ -17,6 +17,7 @@ from analysis.predict.inference import inference_rows
 from analysis.predict.measuring import Formulas, Measured
 from analysis.predict.rows import Formula, Row, among, cost
 from analysis.predict.training import training_rows
+from analysis.predict.trees import tree_rows
 from analysis.predict.written import NONE_YET, Symbolic, formula, settings_params
 from mpcsim import InputError
 from scenarios.families import DEFAULT
@@ -143,5 +144,6 @@ PREDICTORS: dict[str, Predictor] = {
     "microbench": microbench_row,
     "private_inference": inference_rows,
     "private_training": training_rows,
+    "private_trees": tree_rows,
     "link_probe": link_probe_rows,
 }

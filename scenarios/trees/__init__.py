@@ -3,7 +3,8 @@
 In flow the tables of a scenario; out flow programs of actors, and the report beside the tree of the clear.
 """
 
+from scenarios.trees.inputs import TARGET_BITS
 from scenarios.trees.settings import PrivateTreesSettings, TreeSettings
 from scenarios.trees.workload import private_trees, shape_of
 
-__all__ = ["PrivateTreesSettings", "TreeSettings", "private_trees", "shape_of"]
+__all__ = ["TARGET_BITS", "PrivateTreesSettings", "TreeSettings", "private_trees", "shape_of"]

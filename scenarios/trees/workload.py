@@ -223,4 +223,4 @@ class Job:
 
 
 def _progress(depth: int, height: int) -> None:
-    structlog.get_logger().info("progress", level=depth + 1, levels=height)
+    structlog.get_logger().info("progress", depth=depth + 1, height=height)

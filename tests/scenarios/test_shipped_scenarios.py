@@ -52,14 +52,7 @@ SMALL = {  # what makes a long scenario short, by table
         "output": {"queries": 10},
     },
 }
-NO_FORMULAS = {
-    name: f"there are no formulas for the workload '{workload}'"
-    for name, workload in (
-        ("local_cost", "local_cost"),
-        ("tree_training", "private_trees"),
-        ("tree_inference", "private_trees"),
-    )
-}
+NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
 NO_FIGURE = {"link_probe": "which feeds no figure"}
 
 

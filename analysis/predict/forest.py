@@ -1,0 +1,106 @@
+"""A whole run of trees: hospitals share rows, servers grow a tree or take one, answer, reveal.
+
+Depths are followed by server from span to span, so that rounds are right where one is a step ahead of the
+others. What each span costs is in `analysis.costs.replicated3.trees`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from analysis.costs import Cost
+from analysis.costs.replicated3 import Setting, layers, operations, trees
+
+SERVERS = 3
+Path = tuple[str, ...]
+Shape = tuple[int, ...]
+
+
+@dataclass
+class Forest:
+    """What a run costs, span by span: `spans` by path, and the `whole`.
+
+    Attributes:
+        setting: ring and choices.
+        shape: of the tree.
+        hospitals: how many share rows.
+        queries: rows that are asked about.
+        grown: whether the servers grow the tree; else its owner shares it.
+        owner: whether there is an owner: who learns the tree, or shares it.
+    """
+
+    setting: Setting
+    shape: trees.Growth
+    hospitals: int
+    queries: int
+    grown: bool
+    owner: bool
+    spans: dict[Path, layers.Span] = field(default_factory=dict)
+    whole: layers.Span = field(default_factory=layers.Span)
+
+    def __post_init__(self) -> None:
+        """Follow the run; everybody's first message is the servers' first round."""
+        keys = operations.keys(self.setting)
+        depths = tuple(max(1, depth) for depth in keys.after((0,) * SERVERS))
+        self.spans["sharing",] = layers.Span(max(depths), [*keys.sent, *self._clients()])
+        if self.grown:
+            depths = self._inside("growth", depths, trees.spans(self.setting, self.shape))
+        if self.queries:
+            depths = self._inside("answers", depths, self._answers())
+        revealed = self._revealed()
+        sent = [sum(part) for part in zip(*revealed, strict=True)] if revealed else [0] * SERVERS
+        self.spans["reveal",] = layers.Span(int(bool(revealed)), sent)
+        parties = SERVERS + self.hospitals + self.owner
+        top = [span.sent for path, span in self.spans.items() if len(path) == 1]
+        total = [sum(int(row[party]) for row in top if party < len(row)) for party in range(parties)]
+        self.whole = layers.Span(max(depths) + int(bool(revealed)), total)
+
+    def _inside(self, outer: str, depths: tuple[int, ...], steps: dict[str, Cost]) -> tuple[int, ...]:
+        """Follow spans one after the other, and the one around them."""
+        start, sent = max(depths), [0] * SERVERS
+        self.spans[outer,] = layers.Span()
+        for name, cost in steps.items():
+            before, depths = max(depths), cost.after(depths)
+            self.spans[outer, name] = layers.Span(max(depths) - before, [int(size) for size in cost.sent])
+            sent = [total + int(size) for total, size in zip(sent, cost.sent, strict=True)]
+        self.spans[outer,] = layers.Span(max(depths) - start, sent)
+        return depths
+
+    def _answers(self) -> dict[str, Cost]:
+        """Return the class of every leaf, the rows' way down, and a dot product a row."""
+        shape, leaves = self.shape, 1 << self.shape.height
+        return {
+            "classes": operations.argmax(self.setting, leaves, shape.columns),
+            "walk": trees.walk(self.setting, self.queries, shape.height, shape.value_bits),
+            "read": trees.leaves_of(self.setting, self.queries, 1),
+        }
+
+    def _tree(self) -> list[Shape]:
+        """Return the shapes of a tree: tests, one-hot attributes and thresholds of each level; leaves."""
+        shape = self.shape
+        levels = [((1 << d,), (1 << d, shape.m), (1 << d,)) for d in range(shape.height)]
+        return [*(each for level in levels for each in level), (1 << shape.height, shape.columns)]
+
+    def _clients(self) -> list[int]:
+        """Return what each hospital shares, and the owner: values, statistics, queries; or a tree."""
+        n, m, count = self.shape.n, self.shape.m, self.hospitals
+        found = []
+        for number in range(count):
+            rows = n // count + (number < n % count)
+            shared: list[Shape] = [(m, rows), (self.shape.columns, rows)] if self.grown else []
+            shared += [(m, self.queries)] if self.queries and number == 0 else []
+            found.append(self._shared(shared))
+        if self.owner:
+            found.append(0 if self.grown else self._shared(self._tree()))
+        return found
+
+    def _shared(self, shapes: Iterable[Shape]) -> int:
+        return sum(int(sum(operations.client_input(self.setting, shape))) for shape in shapes)
+
+    def _revealed(self) -> list[tuple[int, ...]]:
+        """Return what servers send for each array that a client learns."""
+        shapes: list[Shape] = [(self.queries,)] if self.queries else []
+        shapes += self._tree() if self.grown and self.owner else []
+        counts = [shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes]
+        return [tuple(map(int, operations.client_output(self.setting, count))) for count in counts]

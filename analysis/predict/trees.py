@@ -1,0 +1,104 @@
+"""Predictions for a run of trees: a row for each span, and for the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.costs.replicated3 import NoFormula, trees
+from analysis.predict.forest import Forest
+from analysis.predict.measuring import Measured
+from analysis.predict.rows import Formula, Row, cost
+from analysis.predict.written import NONE_YET, setting_of, settings_params
+from mpcsim.paths import in_text
+from mpcsim.scenario import validate
+from scenarios.trees import TARGET_BITS, PrivateTreesSettings
+
+_LEAST_GAIN_BITS = 16
+
+
+def tree_rows(measured: Measured, label: str) -> list[Row]:
+    """Return rows for every span of a run of `private_trees`, by the span around it, and for the run.
+
+    A span that only one of measurement and formulas has is a row too: without a formula, or different.
+    """
+    setting = setting_of(measured)
+    settings = validate(PrivateTreesSettings, measured.scenario.tables)
+    shape = _shape(measured, settings)
+    params = {"rows": shape.n, "attributes": shape.m, "height": shape.height} | settings_params(setting)
+    spans, parties = measured.spans(), len(measured.sent)
+    try:
+        found = Forest(
+            setting,
+            shape,
+            settings.hospitals.count,
+            settings.output.queries,
+            settings.trees.grown == "shares",
+            settings.output.tree == "owner" or settings.trees.grown == "clear",
+        )
+    except NoFormula as missing:
+        every = [(in_text(path), each) for path, each in spans.items()] + [("run", measured.whole())]
+        reason = f"{NONE_YET}: {missing}"
+        return [Row(label + name, params, None, None, each, reason) for name, each in every]
+    rows = []
+    for path in dict.fromkeys([*spans, *found.spans]):
+        each, span = spans.get(path, cost(0, [0] * parties)), found.spans.get(path)
+        predicted, written = None, None
+        if span is not None:
+            predicted = cost(span.rounds, [*map(int, span.sent), *[0] * (parties - len(span.sent))])
+            written = _written(path[-1])
+        source = _SOURCE if written is not None else NONE_YET
+        rows.append(Row(label + in_text(path), params, written, predicted, each, source))
+    total = cost(found.whole.rounds, [int(size) for size in found.whole.sent])
+    sums = Formula("longest chain through the spans", "sum of the spans")
+    rows.append(Row(f"{label}run", params, sums, total, measured.whole(), "spans"))
+    return rows
+
+
+def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
+    """Return the public sizes of the tree, as the run told them."""
+    chosen, classes = settings.trees, measured.told("classes")
+    target_bits = 0 if classes else TARGET_BITS
+    rows = measured.told("rows")
+    least = round(chosen.least_gain * rows * 2 ** (_LEAST_GAIN_BITS + 2 * target_bits))
+    return trees.Growth(
+        rows,
+        measured.told("attributes"),
+        classes or 1,
+        chosen.height,
+        settings.ring.value_bits,
+        bool(classes),
+        target_bits,
+        chosen.least_rows,
+        least > 0,
+        chosen.digit,
+    )
+
+
+def _written(name: str) -> Formula:
+    return _FORMULAS["level" if name.startswith("level") else name]
+
+
+_SOURCE = "constructions.md#trees; analysis/costs/replicated3/trees.py"
+_PARTS: Any = Formula("longest chain through the parts", "sum of the parts")
+_FORMULAS: dict[str, Formula] = {
+    "sharing": Formula(
+        "1", "3·16 + Σ over shared arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"
+    ),
+    "growth": _PARTS,
+    "sort": Formula(
+        "bits of k-bit keys + 3 a digit + 1 + 4", "keys to bits + radix sort + values and statistics moved"
+    ),
+    "level": Formula(
+        "slots + places + scores + ⌈log2 m⌉·(sign + select) + ⌈log2 n⌉·(1 + sign + select) + rows + moves",
+        "sum of the steps of constructions.md#trees",
+    ),
+    "leaves": Formula("1", "3·⌈l·columns·2^h/8⌉"),
+    "answers": _PARTS,
+    "classes": Formula("⌈log2 columns⌉·(sign + select) + 1", "arg-max of 2^h rows of `columns` counts"),
+    "walk": Formula(
+        "h·(3 + sign + bit → share)",
+        "Σ over levels: 6·⌈l·2^d·q/8⌉ + 3·⌈l·q/8⌉ + sign + bit → share",
+    ),
+    "read": Formula("1", "3·⌈l·q/8⌉"),
+    "reveal": Formula("1", "Σ over revealed arrays of n numbers: 3·⌈l·n/8⌉"),
+}

@@ -1,0 +1,47 @@
+"""Whole runs of trees against their formulas, every span: to the byte of each party, and to the round."""
+
+import pytest
+
+from analysis.predict import measure
+from analysis.predict.run import rows
+
+SMALL = ["data.source=random", "data.rows=50", "data.attributes=4", "data.train=37", "dry_run=true"]
+RUNS = {
+    "a tree for its owner": ["trees.height=2", "output.queries=0"],
+    "a tree and answers": ["trees.height=3", "output.queries=9", "hospitals.count=3"],
+    "answers alone": ["trees.height=2", "output.tree=nobody", "output.queries=5", "data.classes=3"],
+    "a tree grown in the clear": ["trees.height=2", "trees.grown=clear", "output.queries=7"],
+    "large leaves and gains": [
+        "trees.height=2", "trees.least_rows=6", "trees.least_gain=0.01", "trees.digit=5",
+        "output.queries=3",
+    ],
+    "the fewest rounds": [
+        "trees.height=2", "protocol.comparison=masked", "protocol.select=one_round", "output.queries=4",
+    ],
+    "fixed roles": ["trees.height=2", "protocol.rotate=false", "output.queries=4"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("overrides", RUNS.values(), ids=RUNS)
+def test_every_span_of_a_run_costs_what_its_formula_says(overrides):
+    found = rows(measure("tree_training", [*SMALL, *overrides]))
+    assert {"sharing", "reveal", "run"} <= {row.op for row in found}
+    assert [row.difference() for row in found if not row.equal] == []
+
+
+def test_targets_have_formulas_too():
+    found = rows(
+        measure(
+            "tree_training",
+            ["data.source=diabetes", "data.train=60", "trees.height=2", "output.queries=0", "dry_run=true"],
+        )
+    )
+    assert all(row.equal for row in found)
+
+
+def test_a_formula_of_another_height_is_found_out():
+    measured = measure("tree_training", [*SMALL, "trees.height=2", "output.queries=0"])
+    measured.scenario.tables["trees"]["height"] = 3
+    differ = [row.op for row in rows(measured) if not row.equal]
+    assert "growth" in differ
+    assert "growth/level2" in differ
