@@ -90,7 +90,8 @@ class FamilyBlock(Block):
 
         Party.recv = recv  # type: ignore[method-assign]
         try:
-            simulate(roles={**dict.fromkeys(terms.roster.actors, server), "client": client}, seed=11)
+            run = simulate(roles={**dict.fromkeys(terms.roster.actors, server), "client": client}, seed=11)
         finally:
             Party.recv = real  # type: ignore[method-assign]
+        assert set(run.outcomes.values()) == {"finished"}, "who aborts shows nothing"
         return list(actors.values())
