@@ -29,6 +29,8 @@ from protocols.kernels.galois import (
 MASK = (1 << 64) - 1
 POINTS_DEGREE = 5
 """d_1: 32 points, enough for polynomials through 16 of them and their products."""
+STRIP = 1 << 10
+"""Elements treated at a time, so that their products stay in cache."""
 SPARE = 9
 """d is at least s + 9: the error is below 2^(9 − d), as docs/malicious.md counts it."""
 
@@ -99,7 +101,14 @@ class Galois:
 
     def mul(self, a: Words, b: Words) -> Words:
         """Return products, element by element."""
-        return self.reduced(self.unreduced(a, b))
+        count = a.shape[2]
+        if count <= STRIP:
+            return self.reduced(self.unreduced(a, b))
+        out = np.empty((self.d1, self.d2, count), np.uint64)
+        for start in range(0, count, STRIP):
+            some = slice(start, start + STRIP)
+            out[:, :, some] = self.reduced(self.unreduced(a[:, :, some], b[:, :, some]))
+        return out
 
     def combined(self, matrix: Words, rows: Words) -> Words:
         """Return integer combinations of rows: (r, k) times (k, n)."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from protocols import kernels
 from protocols.domains import Words
-from protocols.replicated3_malicious.proofs.ring import Galois
+from protocols.replicated3_malicious.proofs.ring import STRIP, Galois
 from protocols.replicated3_malicious.sharings import Bilinear, Claim, Map, Part, Rows
 
 CHUNK = 1 << 13
@@ -259,9 +259,14 @@ class Side:
         """Return G at points 1 … 2L − 2; with the last step's mask, 1 … 2L − 1. For the prover."""
         assert self.u is not None
         assert self.v is not None
-        ring = self.ring
-        extra = parts - 1 if mask is None else parts
         u, v = self._split(self.u, parts), self._split(self.v, parts)
+        some = [slice(start, start + STRIP) for start in range(0, u.shape[3], STRIP)]
+        return reduce(self.ring.add, (self._values(u[..., one], v[..., one], mask) for one in some))
+
+    def _values(self, u: Words, v: Words, mask: Words | None) -> Words:
+        """Return what some columns add to a message."""
+        ring, parts = self.ring, u.shape[2]
+        extra = parts - 1 if mask is None else parts
         more_u, more_v = self._next(u, extra), self._next(v, extra)
         if mask is not None:  # p(X) + w Π_b (X − ξ_b)
             hidden = ring.mul(np.repeat(mask, extra, 2), ring.vanishing_next(parts))

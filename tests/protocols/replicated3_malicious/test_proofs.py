@@ -93,3 +93,10 @@ def test_each_step_keeps_the_relation_and_right_accepts(bits):
 def test_one_wrong_bit_is_rejected(bits, error):
     claims = _claims(np.random.default_rng(1), bits, error % 255 if bits else error)
     assert not any(Proof(at_least(40, bits), claims, seed).play() for seed in range(3))
+
+
+@pytest.mark.parametrize(("bits", "count"), [(False, 40_000), (True, 300_000)])
+def test_a_statement_that_takes_several_strips_is_proven_and_refuted(bits, count):
+    for alter in (0, 1):
+        claims = relations(np.random.default_rng(2), bits, [(2, count, 64)], alter)
+        assert Proof(at_least(40, bits), claims, 1).play() == (alter == 0)
