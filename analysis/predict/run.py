@@ -6,6 +6,7 @@ A workload is known by name: `PREDICTORS` maps it to the function that gives its
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -81,6 +82,8 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
             "validate: FORMULAS go with a workload that `scenarios.probes.microbench.measured` builds"
         )
     op, size = output["op"], output["size"]
+    if "sorting" in output:
+        setting = replace(setting, **output["sorting"])
     known = (operations(measured.family) if formulas is None else formulas).get(op)
     of: dict[str, Any] = {"family": measured.family, "parties": measured.parties}
     params = {"n": size} | settings_params(setting, known.depends if known else FIELDS)

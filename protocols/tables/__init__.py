@@ -10,9 +10,11 @@ from protocols.tables.neighbours import as_before
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, shuffle, unshuffle
-from protocols.tables.sort import Key, key_of, order_by, prefix_sums, sort, sort_by, top
+from protocols.tables.sort import DIGIT, WIDEST, Key, key_of, order_by, prefix_sums, sort, sort_by, top
 
 __all__ = [
+    "DIGIT",
+    "WIDEST",
     "Column",
     "Key",
     "Seat",

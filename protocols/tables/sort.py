@@ -74,35 +74,67 @@ async def order_by(server: Server, keys: Sequence[Key], digit: int = DIGIT) -> S
     Raises:
         InputError: no key, keys of different shapes, no row, or a width of digits that is not accepted.
     """
-    shape = one_shape([Column(key.share, key.bits) for key in keys])
+    return (await _sorted(server, keys, (), digit))[0]
+
+
+async def sort_by(
+    server: Server,
+    keys: Sequence[Key],
+    columns: Sequence[Column],
+    digit: int = DIGIT,
+    carried: bool = False,
+) -> list[Share]:
+    """Return columns in the stable ascending order of the keys.
+
+    Args:
+        server: who runs it.
+        keys: the first being the most significant.
+        columns: what is sorted.
+        digit: bits of a digit.
+        carried: columns travel with the keys through every pass, in place of row numbers: no round more
+            than `order_by`, 4 bits a bit of a column in every pass. Else they move once, by `apply_order`:
+            4 rounds more; 6b bits a row and 4 a bit of a column.
+    """
+    if carried and columns:
+        return await _sorted(server, keys, columns, digit)
+    return await apply_order(server, await order_by(server, keys, digit), columns)
+
+
+async def _sorted(
+    server: Server, keys: Sequence[Key], columns: Sequence[Column], digit: int
+) -> list[Share]:
+    """Take columns, or row numbers where there are none, through the passes of a sort."""
+    by = [Column(key.share, key.bits, xor=True) for key in keys]
+    one_shape(by)
+    shape = one_shape([*by, *columns])
     if not 1 <= digit <= WIDEST:
         raise InputError(f"digits of {digit} bits: accepted are 1 to {WIDEST}")
     if not shape or shape[-1] < 1:
         raise InputError(f"a table of shape {shape} cannot be sorted: it has no row")
-    flat = [Key(key.share.reshape(-1, shape[-1]), key.bits) for key in keys]
+    shares = [one.share.reshape(-1, shape[-1]) for one in [*by, *columns]]
 
-    async def some(server: Server, *parts: Key) -> Share:
-        return await _order(server, list(reversed(parts)), digit)
+    async def some(server: Server, *parts: Share) -> list[Share]:
+        own = [Key(part, key.bits) for part, key in zip(parts, keys, strict=False)]
+        others = zip(parts[len(keys) :], columns, strict=True)
+        rows = [Column(part, one.bits, one.xor) for part, one in others]
+        return await _passes(server, own[::-1], rows, digit)
 
-    def cut(part: slice) -> tuple[Key, ...]:
-        return tuple(Key(key.share[part], key.bits) for key in flat)
+    def cut(part: slice) -> tuple[Share, ...]:
+        return tuple(one[part] for one in shares)
 
-    thirds = await in_thirds(server, some, flat[0].share.shape[0], cut)
-    return concatenate(server, thirds).reshape(*shape)
-
-
-async def sort_by(
-    server: Server, keys: Sequence[Key], columns: Sequence[Column], digit: int = DIGIT
-) -> list[Share]:
-    """Return columns in the stable ascending order of the keys. Rounds: 4 more than `order_by`."""
-    return await apply_order(server, await order_by(server, keys, digit), columns)
+    thirds = await in_thirds(server, some, shares[0].shape[0], cut)
+    return [
+        concatenate(server, [third[i] for third in thirds]).reshape(*shape) for i in range(len(thirds[0]))
+    ]
 
 
-async def sort(server: Server, x: Share, bits: int | None = None, digit: int = DIGIT) -> Share:
+async def sort(
+    server: Server, x: Share, bits: int | None = None, digit: int = DIGIT, carried: bool = False
+) -> Share:
     """Return signed values of `bits` bits (those of a value by default) ascending along the last axis."""
     width = bits or server.ring.value_bits
     key = await key_of(server, x, width)
-    return (await sort_by(server, [key], [Column(x, server.ring.bits)], digit))[0]
+    return (await sort_by(server, [key], [Column(x, server.ring.bits)], digit, carried))[0]
 
 
 async def top(
@@ -150,11 +182,12 @@ def _deal(seat: Seat, half: Words | None, shape: tuple[int, ...], width: int, b:
     return _Dealt(mask)
 
 
-async def _order(server: Server, keys: list[Key], digit: int) -> Share:
-    """Sort (columns, n) by keys, the least significant first."""
+async def _passes(server: Server, keys: list[Key], rows: list[Column], digit: int) -> list[Share]:
+    """Sort rows of shape (columns, n), or their numbers, by keys, the least significant first."""
     k, shape = server.kernels, keys[0].share.shape
-    b = rank_bits(shape[-1])
-    ids, order = numbers(server, shape), None
+    b, order = rank_bits(shape[-1]), None
+    rows = rows or [Column(numbers(server, shape), b)]
+    count = len(rows)
     now, then = Seat(server, STRAIGHT), Seat(server, SWAPPED)
     width = min(digit, keys[0].bits)
     dealt = _deal(now, _dealers(now, keys[0].share), shape, width, b)
@@ -166,18 +199,19 @@ async def _order(server: Server, keys: list[Key], digit: int) -> Share:
 
         def ahead(fresh: list[Halved], seat: Seat = then, width: int = following) -> None:
             if width:
-                _deal(seat, k.xor(*fresh[1]), shape, width, b)
+                _deal(seat, k.xor(*fresh[count]), shape, width, b)
 
-        columns = [Column(ids, b), *(Column(key.share, key.bits, xor=True) for key in keys)]
+        columns = [*rows, *(Column(key.share, key.bits, xor=True) for key in keys)]
         by = draw_shuffle(now, shape)
         moved, seen = await move(now, by, columns, (place, b), ahead)
         if following and then.role != 0:
             dealt = _deal(then, None, shape, following, b)
         order, width = k.inverted(k.as_order(seen, b)), following
         turned = [Share(k.permuted(one.b, order), k.permuted(one.a, order)) for one in moved]
-        ids, keys = turned[0], [Key(one, key.bits) for one, key in zip(turned[1:], keys, strict=True)]
+        rows = [Column(one, row.bits, row.xor) for one, row in zip(turned, rows, strict=False)]
+        keys = [Key(one, key.bits) for one, key in zip(turned[count:], keys, strict=True)]
         now, then = then, now
-    return now.turn(ids)
+    return [now.turn(row.share) for row in rows]
 
 
 def _dealers(seat: Seat, key: Share) -> Words | None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpcsim import Party, Run
+from mpcsim import InputError, Party, Run
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
+from protocols.tables import DIGIT, WIDEST
 from scenarios.probes.operations import OPERATIONS, Opened, Operation
 from scenarios.probes.sizes import SPAN, Shape, Values
 from scenarios.settings import SecureSettings
@@ -39,6 +40,12 @@ class MicrobenchWorkload(BaseModel):
         "group_sums", "group_max", "join",
     ]  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = 1000
+    digit: Annotated[int, Field(strict=True, ge=1, le=WIDEST)] | None = Field(
+        default=None, description=f"bits of a digit of a sort; {DIGIT} if absent"
+    )
+    payload: Literal["after", "carried"] | None = Field(
+        default=None, description="sort: columns move after it, or are carried through every pass"
+    )
 
 
 class MicrobenchSettings(SecureSettings):
@@ -49,8 +56,19 @@ class MicrobenchSettings(SecureSettings):
 
 def microbench(settings: MicrobenchSettings, scenario: Scenario) -> Program:
     """Return the program of one of the suite's operations."""
-    op, size = settings.workload.op, settings.workload.size
-    return measured(op, OPERATIONS[op], size, settings, scenario)
+    asked = settings.workload
+    operation = OPERATIONS[asked.op]
+    for key, value in (("digit", asked.digit), ("payload", asked.payload)):
+        if value is None:
+            continue
+        if key not in operation.sorting:
+            accepted = [name for name, one in OPERATIONS.items() if key in one.sorting]
+            raise InputError(
+                f"workload.{key} = {value!r}: {asked.op!r} has no such choice; accepted with "
+                f"{', '.join(accepted)}"
+            )
+        operation = replace(operation, sorting={**operation.sorting, key: value})
+    return measured(asked.op, operation, asked.size, settings, scenario)
 
 
 def measured(
@@ -98,12 +116,21 @@ def measured(
             "payload_bytes_per_party": parties,
             "bytes_per_party_and_value": span.payload_bytes / servers / size,
             **_by_phase(run),
+            **_sorting(operation),
             "max_error": None
             if want is None
             else float((np.abs(got - want) / np.maximum(1, np.abs(want))).max()),
         }
 
     return Program(roles, summarize, settings.describe(secured), _render)
+
+
+def _sorting(operation: Operation) -> dict[str, Any]:
+    """Return how an operation sorts, under the names that formulas have for it; nothing, if not at all."""
+    if not operation.sorting:
+        return {}
+    names = {"digit": "sort_digit", "payload": "payload"}
+    return {"sorting": {names[key]: value for key, value in operation.sorting.items()}}
 
 
 def _by_phase(run: Run) -> dict[str, Any]:
@@ -166,7 +193,7 @@ class _Job:
                 values.append(await me.take(CLIENT, words.shape))
         taken = me if self.operation.view else me.native
         with me.online(), nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
-            result = await self.operation.protocol(taken, *values)
+            result = await self.operation.protocol(taken, *values, **self.operation.sorting)
         await me.settle()
         with party.channel("result"):
             if isinstance(result, Opened):  # all servers know

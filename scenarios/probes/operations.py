@@ -31,6 +31,7 @@ from protocols.functions import (
 )
 from protocols.layers import average_pool, max_pool
 from protocols.replicated3 import Replicated3
+from protocols.tables import DIGIT
 from scenarios.probes.on_tables import (
     best,
     by_group,
@@ -81,6 +82,7 @@ class Operation:
         function: what the family is asked beforehand whether it will run, with further `arguments`.
         spans: whether the protocol opens the span itself, because more than the operation is in it.
         view: whether the protocol takes the family's view, and so runs on every family.
+        sorting: how it sorts, as further arguments of the protocol: `digit`, and `payload` where it has it.
         offered_by: the one family (with those made from it) that it runs on; all by default.
     """
 
@@ -100,6 +102,7 @@ class Operation:
     offered_by: type[Family] | None = None
     function: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    sorting: Mapping[str, Any] = field(default_factory=dict)
 
     def shapes(self, size: int) -> tuple[Shape, ...]:
         """Return the shape of every input."""
@@ -282,6 +285,7 @@ _CHOICE = "all values; the last input chooses by its sign"
 _KEYS = "seventeen keys, and values whose sum is one"
 _ROOTS = "all values from 2^−8"
 
+_DIGIT = {"digit": DIGIT}
 _OPERATIONS = {
     "reveal": Operation(_open, _all, lambda x: x, _ALL),
     "mul": Operation(
@@ -359,17 +363,23 @@ _OPERATIONS = {
         shuffle_rows, _all, lambda x: x, "all values; un-shuffled for the client", spans=True,
         offered_by=Replicated3,
     ),
-    "sort": Operation(sort_rows, _all, np.sort, _ALL, offered_by=Replicated3),
+    "sort": Operation(
+        sort_rows, _all, np.sort, _ALL, offered_by=Replicated3, sorting={**_DIGIT, "payload": "after"}
+    ),
     "topk": Operation(
-        top_rows, _all, greatest, f"all values; the {CLASSES} largest", result=best, offered_by=Replicated3
+        top_rows, _all, greatest, f"all values; the {CLASSES} largest", result=best, offered_by=Replicated3,
+        sorting=_DIGIT,
     ),
     "group_sums": Operation(
-        sum_groups, _keyed(1), by_group(np.sum), _KEYS, arity=2, offered_by=Replicated3
+        sum_groups, _keyed(1), by_group(np.sum), _KEYS, arity=2, offered_by=Replicated3, sorting=_DIGIT
     ),
     "group_max": Operation(
-        greatest_of_groups, _keyed(1), by_group(np.max), _KEYS, arity=2, offered_by=Replicated3
+        greatest_of_groups, _keyed(1), by_group(np.max), _KEYS, arity=2, offered_by=Replicated3,
+        sorting=_DIGIT,
     ),
-    "join": Operation(join_tables, _keyed(2), joined, _KEYS, arity=3, offered_by=Replicated3),
+    "join": Operation(
+        join_tables, _keyed(2), joined, _KEYS, arity=3, offered_by=Replicated3, sorting=_DIGIT
+    ),
 }  # fmt: skip
 OPERATIONS = {name: replace(one, view=True) for name, one in _OPERATIONS.items()}
 """Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

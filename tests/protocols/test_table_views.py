@@ -14,6 +14,7 @@ from protocols.tables import (
     draw_shuffle,
     order_by,
     shuffle,
+    sort_by,
     unshuffle,
 )
 from protocols.tables.shuffle import move
@@ -55,6 +56,10 @@ async def _sorted(server, x):
     await order_by(server, [Key(x, 1)], 1)
 
 
+async def _carried(server, x):
+    await sort_by(server, [Key(x, 1)], [Column(x, 1, xor=True)], 1, carried=True)
+
+
 ORDERS = [list(permutations(range(n))) for n in range(4)]
 CASES = [
     *(TableCase(f"shuffle of {n}", moved(1), n, 1, vectors(n, 1)) for n in (2, 3)),
@@ -65,6 +70,7 @@ CASES = [
     TableCase("order applied", _applied, 2, 1, ORDERS[2]),
     TableCase("order undone", _undone, 2, 1, ORDERS[2]),
     TableCase("sort", _sorted, 2, 1, vectors(2, 1), True),
+    TableCase("sort that carries", _carried, 2, 1, vectors(2, 1), True),
 ]
 BY_NAME = {case.name: case for case in CASES}
 
@@ -102,6 +108,8 @@ def test_no_view_depends_on_the_part_of_the_order_that_the_server_lacks(case):
         ("sort", (1, "hot"), {2}),
         ("sort", (2, "order2"), {0}),
         ("sort", (2, "hide1"), {0}),
+        ("sort that carries", (1, "hot"), {2}),
+        ("sort that carries", (2, "hide1"), {0}),
     ],
 )
 def test_a_missing_mask_is_found(name, mask, leaking):

@@ -25,6 +25,7 @@ from protocols.tables import (
     rank_bits,
     shuffle,
     sort,
+    sort_by,
     top,
     unshuffle,
 )
@@ -165,6 +166,33 @@ def test_the_order_is_that_of_a_stable_sort_and_costs_its_formula(shape, bits, d
     same_cost(found, tables.order_by(setting, shape[1], shape[0], bits[::-1], digit))
 
 
+@pytest.mark.parametrize("rotate", [True, False])
+@pytest.mark.parametrize("digit", [1, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 17), (4, 64)])
+def test_columns_travel_through_every_pass_in_no_round_more(shape, digit, rotate):
+    rng = np.random.default_rng(7)
+    high, low = rng.integers(0, 4, shape), rng.integers(0, 30, shape)
+    first, second = rng.integers(-9, 9, shape), rng.integers(0, 2**20, shape)
+
+    async def protocol(server, high, low, first, second):
+        columns = [Column(first, 64), Column(second, 20, xor=True)]
+        return await sort_by(server, [Key(high, 2), Key(low, 5)], columns, digit, carried=True)
+
+    inputs = [dealt(high, 2, True), dealt(low, 5, True), dealt(first, 64), dealt(second, 20, True)]
+    found = run(protocol, *inputs, choices=Choices(rotate=rotate))
+    order = np.lexsort([low, high], axis=-1)
+    got = RING.signed(opened([one[0] for one in found[0]], 64))
+    assert (got == np.take_along_axis(first, order, -1)).all()
+    got = opened([one[1] for one in found[0]], 20, True)
+    assert (got == np.take_along_axis(second, order, -1)).all()
+    setting = Setting(rotate=rotate)
+    cost = tables.order_by(setting, shape[1], shape[0], [5, 2], digit, [64, 20])
+    same_cost(found, cost)
+    assert cost.rounds == tables.order_by(setting, shape[1], shape[0], [5, 2], digit).rounds
+    nothing = [[shapes.zeros(shape, one[0].dtype)] * 3 for one in inputs]
+    same_cost(run(protocol, *nothing, choices=Choices(rotate=rotate), dry=True), cost)
+
+
 def test_a_pass_takes_three_rounds():
     setting = Setting()
     passes = [tables.order_by(setting, 1000, 1, [32], digit) for digit in (1, 2, 3, 4)]
@@ -265,6 +293,9 @@ def test_what_does_not_fit_is_refused():
     async def none(server, x):
         await order_by(server, [])
 
+    async def carried_by_none(server, x):
+        await sort_by(server, [], [Column(x, 64)], carried=True)
+
     async def empty(server, x):
         await order_by(server, [Key(x[:0], 64)])
 
@@ -284,6 +315,7 @@ def test_what_does_not_fit_is_refused():
         (widths, "digits of 9 bits: accepted are 1 to 8"),
         (bits, "65 bits: accepted are 1 to the ring's 64"),
         (none, "found the shapes none"),
+        (carried_by_none, "found the shapes none"),
         (empty, "no row"),
         (no_values, "columns to sum: found the shapes none"),
         (too_many, "the top 7 of 6 rows: accepted are 1 to 6"),

@@ -15,8 +15,6 @@ CLASSES = 10
 """Values in a row of argmax, max, softmax and dot."""
 
 FILTERS = 8
-DIGIT = 4
-"""Bits of a digit of a sort."""
 
 _SIGN = ("comparison", "radix", "select")
 _PRODUCT = ("l", "f", "truncation", "rotate")
@@ -46,11 +44,12 @@ def _image(setting: Setting, side: Number) -> Cost:
 
 
 def _sort(setting: Setting, n: Number) -> Cost:
-    return tables.sort(setting, n, 1, setting.V, DIGIT)
+    return tables.sort(setting, n, 1, setting.V, setting.sort_digit, setting.payload == "carried")
 
 
 _GROUPS = "a sort, an equality of neighbours, a pass of one bit: constructions.md#groups"
-_KEYED = ("l", "V", "digit", "select", "rotate")
+_KEYED = ("l", "V", "digit", "select", "rotate", "sort_digit")
+_SORTED = ("l", "V", "rotate", "sort_digit", "payload")
 _SORTING = "radix sort by shuffled reveals: constructions.md#sorting"
 _POOLING = "POMIC algorithm 4 and section 5.2; constructions.md#maximum"
 
@@ -124,22 +123,22 @@ OPERATIONS: dict[str, Formula] = {
         "Araki et al., CCS 2021; constructions.md#shuffles",
         ("l",),
     ),
-    "sort": Formula(_sort, _SORTING, ("l", "V", "rotate"), general=False),
-    "topk": Formula(_sort, f"a sort, descending: {_SORTING}", ("l", "V", "rotate"), general=False),
+    "sort": Formula(_sort, _SORTING, _SORTED, general=False),
+    "topk": Formula(_sort, f"a sort, descending: {_SORTING}", _SORTED, general=False),
     "group_sums": Formula(
-        lambda setting, n: tables.group_sums(setting, n, 1, 1, setting.V, DIGIT),
+        lambda setting, n: tables.group_sums(setting, n, 1, 1, setting.V, setting.sort_digit),
         f"{_GROUPS}; prefix sums",
         _KEYED,
         general=False,
     ),
     "group_max": Formula(
-        lambda setting, n: tables.group_maxima(setting, n, 1, setting.V, setting.V, DIGIT),
+        lambda setting, n: tables.group_maxima(setting, n, 1, setting.V, setting.V, setting.sort_digit),
         _GROUPS,
         _KEYED,
         general=False,
     ),
     "join": Formula(
-        lambda setting, n: tables.join(setting, 2 * n, 1, 1, setting.V, DIGIT),
+        lambda setting, n: tables.join(setting, 2 * n, 1, 1, setting.V, setting.sort_digit),
         f"{_GROUPS}; both tables of n rows together",
         _KEYED,
         general=False,

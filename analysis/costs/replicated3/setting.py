@@ -52,6 +52,8 @@ class Setting:
         truncation: how a product loses its f bits.
         select: whether bit × value takes one or two rounds.
         rotate: whether the dealer's role rotates over thirds.
+        sort_digit: bits of a digit of a sort.
+        payload: whether a sort's columns move after it, or are carried through its passes.
         layers: whether pooling and ReLU run on a layer's sums, pooling first, or as declared.
     """
 
@@ -65,6 +67,8 @@ class Setting:
     select: str = "two_rounds"
     rotate: bool = True
     layers: str = "blocks"
+    sort_digit: int = 4
+    payload: str = "after"
 
     @classmethod
     def read(cls, ring: Mapping[str, Any], protocol: Mapping[str, Any]) -> Setting:

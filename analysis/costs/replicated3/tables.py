@@ -73,12 +73,20 @@ def digits(bits: Sequence[int], digit: int) -> list[int]:
     return [min(digit, width - low) for width in bits for low in range(0, width, digit)]
 
 
-def order_by(setting: Setting, n: Number, columns: int, bits: Sequence[int], digit: int) -> Cost:
+def order_by(
+    setting: Setting,
+    n: Number,
+    columns: int,
+    bits: Sequence[int],
+    digit: int,
+    carried: Sequence[Number] = (),
+) -> Cost:
     """Stable radix sort by keys of so many bits, least significant first: 3 rounds a pass and 1.
 
     A pass with w-bit digits: role 0 deals b(2^w − 1) bits a row, roles 1 and 2 exchange as many each way,
     role 2 sends role 1 its summand of the places (b), the places are revealed under the shuffle that moves
-    row numbers and the keys' further bits. Roles 1 and 2 then change places.
+    row numbers (or columns of so many bits, `carried`) and the keys' further bits. Roles 1 and 2 then
+    change places.
     """
     widths, b = digits(bits, digit), rank_bits(n)
 
@@ -91,7 +99,7 @@ def order_by(setting: Setting, n: Number, columns: int, bits: Sequence[int], dig
             _, p1, p2 = seats
             left[0] -= width
             left = left if left[0] else left[1:]
-            kept = packed(rows, b) + sum(packed(rows, one) for one in left)
+            kept = sum(packed(rows, one) for one in [*(carried or [b]), *left])
             following = hot[number + 1] if number + 1 < len(hot) else 0
             costs += [
                 messages((p1, p2, hot[number]), (p2, p1, hot[number])),
@@ -108,8 +116,13 @@ def key_of(setting: Setting, n: Number, bits: int) -> Cost:
     return rotated(lambda size: sum_bits(size, bits), n, setting.rotate)
 
 
-def sort(setting: Setting, n: Number, columns: int, bits: int, digit: int) -> Cost:
-    """Values of the ring by their lower `bits`, with themselves as payload."""
+def sort(setting: Setting, n: Number, columns: int, bits: int, digit: int, carried: bool = False) -> Cost:
+    """Values of the ring by their lower `bits`, with themselves as payload: moved after it, or carried."""
+    if carried:
+        return sequence(
+            key_of(setting, n * columns, bits),
+            order_by(setting, n, columns, [bits], digit, [setting.l]),
+        )
     return sequence(
         key_of(setting, n * columns, bits),
         order_by(setting, n, columns, [bits], digit),
