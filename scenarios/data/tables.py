@@ -102,7 +102,7 @@ def read_csv(path: Path, target: str | None, missing: str = "refuse") -> Table:
     """Return the table of a CSV file with a header.
 
     Args:
-        path: of the file, in UTF-8.
+        path: of the file, in UTF-8; empty lines are left out.
         target: name of the column to predict, the last by default. Where all its fields are numbers with
             more than 20 different values, or one of them is no whole number, it is a target; else a class.
         missing: what an empty field of an attribute becomes: "refuse", "mean" of the column's, "zero".
@@ -111,12 +111,14 @@ def read_csv(path: Path, target: str | None, missing: str = "refuse") -> Table:
         InputError: no such file, or what is wrong, by line and column.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets begin with a mark
+            reader = csv.reader(file, strict=True)
+            read = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"data.path: {path}: {getattr(error, 'strerror', None) or error}") from None
-    if len(rows) < 2:
-        raise InputError(f"data.path: {path}: a header and at least one row are needed, it has {len(rows)}")
+    if len(read) < 2:
+        raise InputError(f"data.path: {path}: a header and at least one row are needed, it has {len(read)}")
+    lines, rows = [line for line, _ in read], [row for _, row in read]
     header = [name.strip() for name in rows[0]]
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice or len(header) < 2:
@@ -128,14 +130,14 @@ def read_csv(path: Path, target: str | None, missing: str = "refuse") -> Table:
     names = [name for place, name in enumerate(header) if place != column]
     values = np.empty((len(rows) - 1, len(names)))
     labels: list[str] = []
-    for number, row in enumerate(rows[1:], 2):
+    for index, (number, row) in enumerate(zip(lines[1:], rows[1:], strict=True)):
         if len(row) != len(header):
             raise InputError(f"{path}: line {number}: {len(row)} fields, the header has {len(header)}")
         labels.append(row[column].strip())
         if not labels[-1]:
             raise InputError(f"{path}: line {number}, column {header[column]!r}: the target is missing")
         fields = [field for place, field in enumerate(row) if place != column]
-        values[number - 2] = [
+        values[index] = [
             _number(field, path, number, names[place], missing) for place, field in enumerate(fields)
         ]
     if missing == "mean":

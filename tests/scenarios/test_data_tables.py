@@ -75,6 +75,16 @@ def test_what_is_no_table_is_refused_by_line_and_column(tmp_path, text, keys, na
     assert named in str(caught.value)
 
 
+def test_files_of_spreadsheets_are_read_and_lines_counted_as_an_editor_does(tmp_path):
+    text = '\ufeffage,"a\nnote",who\n\n3,1,b\n4,2,a\n\n'
+    train, _ = read(tmp_path, text, train=2)
+    assert (train.names, train.classes, len(train)) == (("age", "a\nnote"), ("a", "b"), 2)
+    with pytest.raises(InputError, match="line 6, column 'age': found 'old'"):
+        read(tmp_path, text.rstrip("\n") + "\nold,2,a\n")
+    with pytest.raises(InputError, match=r"table\.csv: unexpected end of data"):
+        read(tmp_path, 'x,y\n"1,2\n')
+
+
 def test_missing_fields_are_filled_by_choice(tmp_path):
     text = "x,y\n1,0\n,0\n4,1\n"
     for missing, filled in (("mean", 2.5), ("zero", 0.0)):
