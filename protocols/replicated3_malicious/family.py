@@ -24,6 +24,7 @@ from protocols.family import (
     Family,
     Kind,
     Linear,
+    NotOffered,
     Padding,
     Pooling,
     Security,
@@ -235,7 +236,13 @@ class ReplicatedMalicious(Family):
         )
 
     def plus(self, z: Sum, other: Sum) -> Sum:
-        """Return the sum of both: one relation, one message."""
+        """Return the sum of both: one relation, one message.
+
+        Raises:
+            NotOffered: elementwise products beside matrix products or convolutions.
+        """
+        if len({one.kind in ("mul", "dot") for one in (*z.products, *other.products)}) > 1:
+            raise NotOffered("a sum of elementwise products and of maps", self.name)
         shape = np.broadcast_shapes(z.shape, other.shape)
         shares = [one.share for one in (z, other) if one.share is not None]
         share = None if not shares else shares[0] if len(shares) == 1 else self.add(*shares)

@@ -89,10 +89,12 @@ def test_validate_takes_a_scenario_of_every_family(family, tmp_path, capsys):
         encoding="utf-8",
     )
     assert _main("validate", file, "--json") == 0
-    (row,) = json.loads(capsys.readouterr().out)["rows"]
-    assert row["equal"] is True
-    assert row["params"]["family"] == family
-    assert row["params"]["parties"] >= 1
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert rows[0]["op"] == "mul"
+    for row in rows:  # of the operation, and of its verification where a family has one
+        assert row["equal"] is True
+        assert row["params"]["family"] == family
+        assert row["params"]["parties"] >= 1
 
 
 def test_a_grid_of_one_family_and_of_a_number_of_servers_it_lacks(capsys):

@@ -68,3 +68,14 @@ def test_the_oracle_sees_a_changed_claim(field):
     seen[place][0][-1] = replace(claim, **{field: new})
     with pytest.raises(AssertionError):
         check(seen)
+
+
+def test_a_sum_of_unlike_products_is_refused():
+    async def mixed(me, x):
+        square = me.reshape(x, (2, 2))
+        return await me.close(
+            me.plus(await me.product("matmul", square, square), await me.product("mul", square, square))
+        )
+
+    with pytest.raises(MpcsimError, match="a sum of elementwise products and of maps: not offered"):
+        run(mixed, [np.arange(4)], (2, 2))
