@@ -11,7 +11,7 @@ In flow shapes and settings; out flow costs by party. It may import `mpcsim` and
 """
 
 from analysis.costs import symbolic
-from analysis.costs.algebra import LOCAL, Cost, sequence
+from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import (
     FamilySetting,
     Formula,
@@ -36,5 +36,6 @@ __all__ = [
     "phases_of",
     "sequence",
     "symbolic",
+    "together",
     "verification_of",
 ]

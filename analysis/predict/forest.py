@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analysis.costs import Cost
+from analysis.costs import Cost, sequence, together
 from analysis.costs.replicated3 import Setting, layers, operations, trees
 
 SERVERS = 3
@@ -23,7 +23,9 @@ class Forest:
 
     Attributes:
         setting: ring and choices.
-        shape: of the tree.
+        shape: of each tree.
+        count: trees, side by side.
+        attributes: of the table, of which each tree has `shape.m`.
         hospitals: how many share rows.
         queries: rows that are asked about.
         grown: whether the servers grow the tree; else its owner shares it.
@@ -32,6 +34,8 @@ class Forest:
 
     setting: Setting
     shape: trees.Growth
+    count: int
+    attributes: int
     hospitals: int
     queries: int
     grown: bool
@@ -45,7 +49,10 @@ class Forest:
         depths = tuple(max(1, depth) for depth in keys.after((0,) * SERVERS))
         self.spans["sharing",] = layers.Span(max(depths), [*keys.sent, *self._clients()])
         if self.grown:
-            depths = self._inside("growth", depths, trees.spans(self.setting, self.shape))
+            steps = trees.spans(self.setting, self.shape)
+            depths = self._inside(
+                "growth", depths, {name: self._each(cost) for name, cost in steps.items()}
+            )
         if self.queries:
             depths = self._inside("answers", depths, self._answers())
         revealed = self._revealed()
@@ -67,24 +74,41 @@ class Forest:
         self.spans[outer,] = layers.Span(max(depths) - start, sent)
         return depths
 
-    def _answers(self) -> dict[str, Cost]:
-        """Return the class of every leaf, the rows' way down, and a dot product a row."""
-        shape, leaves = self.shape, 1 << self.shape.height
-        return {
-            "classes": operations.argmax(self.setting, leaves, shape.columns),
-            "walk": trees.walk(self.setting, self.queries, shape.height, shape.value_bits),
-            "read": trees.leaves_of(self.setting, self.queries, 1),
-        }
+    def _each(self, cost: Cost) -> Cost:
+        """Return the cost of a step of every tree, side by side."""
+        return together(*[cost] * self.count)
 
-    def _tree(self) -> list[Shape]:
-        """Return the shapes of a tree: tests, one-hot attributes and thresholds of each level; leaves."""
+    def _answers(self) -> dict[str, Cost]:
+        """Return the class of every leaf, the rows' way down, and a dot product a row; of several, votes.
+
+        A vote for each class is an equality, and the class with most of them the largest.
+        """
+        shape, leaves = self.shape, 1 << self.shape.height
+        steps = {
+            "classes": self._each(operations.argmax(self.setting, leaves, shape.columns)),
+            "walk": self._each(trees.walk(self.setting, self.queries, shape.height, shape.value_bits)),
+            "read": self._each(trees.leaves_of(self.setting, self.queries, 1)),
+        }
+        if self.count > 1:
+            every = self.count * self.queries * shape.columns
+            bits = max(1, (shape.columns - 1).bit_length())
+            voted = trees.equality(self.setting, every, bits)
+            steps["votes"] = sequence(voted, operations.argmax(self.setting, self.queries, shape.columns))
+        return steps
+
+    def _trees(self) -> list[Shape]:
+        """Return the shapes of trees: tests, one-hot attributes and thresholds of each level; leaves."""
         shape = self.shape
         levels = [((1 << d,), (1 << d, shape.m), (1 << d,)) for d in range(shape.height)]
-        return [*(each for level in levels for each in level), (1 << shape.height, shape.columns)]
+        one: list[Shape] = [
+            *(each for level in levels for each in level),
+            (1 << shape.height, shape.columns),
+        ]
+        return one * self.count
 
     def _clients(self) -> list[int]:
         """Return what each hospital shares, and the owner: values, statistics, queries; or a tree."""
-        n, m, count = self.shape.n, self.shape.m, self.hospitals
+        n, m, count = self.shape.n, self.attributes, self.hospitals
         found = []
         for number in range(count):
             rows = n // count + (number < n % count)
@@ -92,7 +116,7 @@ class Forest:
             shared += [(m, self.queries)] if self.queries and number == 0 else []
             found.append(self._shared(shared))
         if self.owner:
-            found.append(0 if self.grown else self._shared(self._tree()))
+            found.append(0 if self.grown else self._shared(self._trees()))
         return found
 
     def _shared(self, shapes: Iterable[Shape]) -> int:
@@ -101,6 +125,6 @@ class Forest:
     def _revealed(self) -> list[tuple[int, ...]]:
         """Return what servers send for each array that a client learns."""
         shapes: list[Shape] = [(self.queries,)] if self.queries else []
-        shapes += self._tree() if self.grown and self.owner else []
+        shapes += self._trees() if self.grown and self.owner else []
         counts = [shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes]
         return [tuple(map(int, operations.client_output(self.setting, count))) for count in counts]

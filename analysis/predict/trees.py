@@ -30,6 +30,8 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
         found = Forest(
             setting,
             shape,
+            settings.trees.count,
+            measured.told("attributes"),
             settings.hospitals.count,
             settings.output.queries,
             settings.trees.grown == "shares",
@@ -62,7 +64,7 @@ def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
     least = round(chosen.least_gain * rows * 2 ** (_LEAST_GAIN_BITS + 2 * target_bits))
     return trees.Growth(
         rows,
-        measured.told("attributes"),
+        chosen.attributes or measured.told("attributes"),
         classes or 1,
         chosen.height,
         settings.ring.value_bits,
@@ -100,5 +102,6 @@ _FORMULAS: dict[str, Formula] = {
         "Σ over levels: 6·⌈l·2^d·q/8⌉ + 3·⌈l·q/8⌉ + sign + bit → share",
     ),
     "read": Formula("1", "3·⌈l·q/8⌉"),
+    "votes": Formula("equality + arg-max", "equalities of trees · q · columns classes + arg-max of q rows"),
     "reveal": Formula("1", "Σ over revealed arrays of n numbers: 3·⌈l·n/8⌉"),
 }

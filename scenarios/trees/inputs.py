@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from types import ModuleType
@@ -23,6 +24,19 @@ TARGET_BITS = 12
 Integers = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Sample:
+    """What one tree is grown from, by number.
+
+    Attributes:
+        rows: of the rows for training.
+        attributes: of all attributes, ascending.
+    """
+
+    rows: NDArray[np.intp]
+    attributes: NDArray[np.intp]
+
+
 class Inputs:
     """Tables, read when somebody needs more than their sizes; in a dry run only sizes are asked for."""
 
@@ -34,6 +48,9 @@ class Inputs:
             raise InputError(
                 f"hospitals.count = {hospitals}: accepted are 1 to the {self.rows} rows for training"
             )
+        asked = settings.trees.attributes
+        if asked is not None and asked > self.attributes:
+            raise InputError(f"trees.attributes = {asked}: accepted are 1 to the table's {self.attributes}")
         if queries > self._asked_rows:
             raise InputError(
                 f"output.queries = {queries}: accepted are 0 to the {self._asked_rows} rows that are not "
@@ -88,6 +105,16 @@ class Inputs:
         largest = max(float(np.abs(table.targets).max()) for table in self._tables if len(table))
         return (2**TARGET_BITS - 1) / largest if largest else 1.0
 
+    def sample(self, tree: int) -> Sample:
+        """Return the rows and attributes of a tree, which are drawn in public."""
+        trees, rng = self._settings.trees, np.random.default_rng([self._seed, 23, tree])
+        rows, attributes = np.arange(self.rows), np.arange(self.attributes)
+        if trees.bootstrap:
+            rows = np.sort(rng.integers(0, self.rows, self.rows))
+        if trees.attributes is not None:
+            attributes = np.sort(rng.permutation(self.attributes)[: trees.attributes])
+        return Sample(rows, attributes)
+
     def read(self) -> None:
         """Read all, so that what is wrong shows before the run.
 
@@ -118,17 +145,23 @@ class Inputs:
         return np.rint(np.asarray(table.targets) * self.scale).astype(np.int64).reshape(1, -1)
 
     @cached_property
-    def tree(self) -> clear.ClearTree:
-        """The tree of the rows for training, grown in the clear."""
-        trees = self._settings.trees
-        return clear.grow(
-            *self.integers,
-            trees.height,
-            classes=self.statistics.classes,
-            least_rows=trees.least_rows,
-            least_gain=Fraction(trees.least_gain),
-            scale=1 << self.statistics.bits,
-        )
+    def forest(self) -> list[clear.ClearTree]:
+        """The trees of the rows for training, grown in the clear."""
+        trees, (values, statistics) = self._settings.trees, self.integers
+        found = []
+        for number in range(trees.count):
+            sample = self.sample(number)
+            tree = clear.grow(
+                values[sample.attributes][:, sample.rows],
+                statistics[:, sample.rows],
+                trees.height,
+                classes=self.statistics.classes,
+                least_rows=trees.least_rows,
+                least_gain=Fraction(trees.least_gain),
+                scale=1 << self.statistics.bits,
+            )
+            found.append(tree)
+        return found
 
     # As ring elements; shapes alone in a dry run
 
@@ -151,29 +184,27 @@ class Inputs:
         """Return the values of the rows that are asked about."""
         return self._words(kernels, (self.attributes, self._settings.output.queries), lambda: self.asked[0])
 
-    def grown(self, kernels: ModuleType) -> list[tuple[Words, Words, Words]]:
-        """Return the levels of the owner's tree: tests, one-hot attributes, twice the thresholds."""
-        found = []
+    def grown(self, number: int, kernels: ModuleType) -> list[tuple[Words, Words, Words]]:
+        """Return the levels of a tree of the owner's: tests, one-hot attributes, twice the thresholds."""
+        found, many = [], len(self.sample(number).attributes)
         for depth in range(self._settings.trees.height):
             part = slice((1 << depth) - 1, (2 << depth) - 1)
             found.append(
                 (
-                    self._words(kernels, (1 << depth,), lambda part=part: self.tree.tests[part]),
-                    self._words(
-                        kernels, (1 << depth, self.attributes), lambda part=part: self._one_hot(part)
-                    ),
-                    self._words(kernels, (1 << depth,), lambda part=part: self.tree.twice[part]),
+                    self._words(kernels, (1 << depth,), lambda part=part: self.forest[number].tests[part]),
+                    self._words(kernels, (1 << depth, many), lambda part=part: self._one_hot(number, part)),
+                    self._words(kernels, (1 << depth,), lambda part=part: self.forest[number].twice[part]),
                 )
             )
         return found
 
-    def _one_hot(self, part: slice) -> Integers:
-        tree = self.tree
-        found = tree.attributes[part].reshape(-1, 1) == np.arange(self.attributes)
+    def _one_hot(self, number: int, part: slice) -> Integers:
+        tree = self.forest[number]
+        found = tree.attributes[part].reshape(-1, 1) == np.arange(len(self.sample(number).attributes))
         hot: Integers = (found & tree.tests[part].reshape(-1, 1)).astype(np.int64)
         return hot
 
-    def leaves(self, kernels: ModuleType) -> Words:
-        """Return the sums of the leaves of the owner's tree."""
+    def leaves(self, number: int, kernels: ModuleType) -> Words:
+        """Return the sums of the leaves of a tree of the owner's."""
         shape = (1 << self._settings.trees.height, self.statistics.columns)
-        return self._words(kernels, shape, lambda: self.tree.leaves)
+        return self._words(kernels, shape, lambda: self.forest[number].leaves)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,17 +28,23 @@ class Report:
         found = self.public(run)
         if self.settings.dry_run:
             return found
-        clear, inputs = self.inputs.tree, self.inputs
-        tree = _tree(run.outputs.get("owner"))
-        if tree is not None:
-            found["tree"] = self._drawn(tree)
-            found["equal_to_clear"] = _same(tree, clear)
+        clear, inputs = self.inputs.forest, self.inputs
+        forest = [_tree(one) for one in run.outputs.get("owner") or ()]
+        if forest:
+            drawn = [self._drawn(tree, number) for number, tree in enumerate(forest)]
+            found["tree"] = drawn[0]
+            if len(drawn) > 1:
+                found["trees"] = drawn
+            found["equal_to_clear"] = all(map(_same, forest, clear))
             if inputs.statistics.classes:
-                found["training_accuracy"] = _accuracy(tree.predict(inputs.integers[0]), inputs.integers[1])
+                known = inputs.integers[1].argmax(0)
+                found["training_accuracy"] = float(
+                    np.mean(self._voted(forest, inputs.integers[0]) == known)
+                )
         answers = run.outputs.get("hospital0")
         if answers is not None:
             values, labels = inputs.asked
-            expected = clear.predict(values).argmax(0)
+            expected = self._voted(clear, values)
             found["answers"] = [inputs.classes[one] for one in answers]
             found["answers_equal_to_clear"] = answers == expected.tolist()
             found["accuracy"] = float(np.mean(np.array(answers) == labels))
@@ -49,16 +55,25 @@ class Report:
         del run
         return {
             "rows": self.shape.rows,
-            "attributes": self.shape.attributes,
+            "attributes": self.inputs.attributes,
             "classes": self.shape.statistics.columns if self.shape.statistics.classes else None,
             "height": self.shape.height,
             "queries": self.settings.output.queries,
         }
 
-    def _drawn(self, tree: trees.ClearTree) -> list[dict[str, Any]]:
+    def _voted(self, forest: Sequence[trees.ClearTree], values: Any) -> Any:
+        """Return the class that most trees give each row of a table (m, n), the first among equals."""
+        votes: Any = 0
+        for number, tree in enumerate(forest):
+            mine = tree.predict(values[self.inputs.sample(number).attributes]).argmax(0)
+            votes = votes + (mine == np.arange(len(tree.leaves[0])).reshape(-1, 1))
+        return votes.argmax(0)
+
+    def _drawn(self, tree: trees.ClearTree, number: int) -> list[dict[str, Any]]:
         """Return the nodes and leaves that rows can come to, from the root on, for people and figures."""
         unit, scale = 2.0 ** (1 + self.settings.ring.fraction_bits), self.inputs.scale
         rows: list[dict[str, Any]] = []
+        attributes = self.inputs.sample(number).attributes
 
         def add(depth: int, slot: int, parent: int | None) -> None:
             number = len(rows)
@@ -71,7 +86,7 @@ class Report:
             rows.append(row)
             node = (1 << depth) - 1 + slot
             if depth < tree.height and tree.tests[node]:
-                row["attribute"] = self.inputs.names[int(tree.attributes[node])]
+                row["attribute"] = self.inputs.names[int(attributes[tree.attributes[node]])]
                 row["threshold"] = float(tree.twice[node]) / unit
                 add(depth + 1, 2 * slot, number)
                 add(depth + 1, 2 * slot + 1, number)
@@ -85,9 +100,11 @@ class Report:
         sizes = f"{output['rows']} rows of {output['attributes']} attributes"
         yield f"{sizes}, {kind}, height {output['height']}"
         if "tree" in output:
-            tests = sum("attribute" in row for row in output["tree"])
+            grown = output.get("trees", [output["tree"]])
+            tests = sum("attribute" in row for tree in grown for row in tree)
             same = "equal to" if output["equal_to_clear"] else "NOT equal to"
-            yield f"the owner's tree has {tests} tests; it is {same} the exact tree of the clear"
+            one = "the owner's tree has" if len(grown) == 1 else f"the owner's {len(grown)} trees have"
+            yield f"{one} {tests} tests; {same} what the clear grows"
         if "training_accuracy" in output:
             yield f"accuracy on the rows for training: {output['training_accuracy']:.1%}"
         if "answers" in output:
@@ -95,10 +112,8 @@ class Report:
             yield f"{output['queries']} answers, {same} the clear; accuracy {output['accuracy']:.1%}"
 
 
-def _tree(opened: dict[str, list[Any]] | None) -> trees.ClearTree | None:
-    """Return the tree that the owner opened."""
-    if opened is None:
-        return None
+def _tree(opened: dict[str, list[Any]]) -> trees.ClearTree:
+    """Return a tree that the owner opened."""
     return trees.ClearTree(
         np.array([bool(one) for level in opened["tests"] for one in level]),
         np.array([int(np.argmax(row)) for level in opened["attributes"] for row in level]),
@@ -110,7 +125,3 @@ def _tree(opened: dict[str, list[Any]] | None) -> trees.ClearTree | None:
 def _same(one: trees.ClearTree, other: trees.ClearTree) -> bool:
     names = ("tests", "attributes", "twice", "leaves")
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
-
-
-def _accuracy(sums: Any, statistics: Any) -> float:
-    return float(np.mean(sums.argmax(0) == statistics.argmax(0)))

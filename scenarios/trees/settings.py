@@ -23,6 +23,13 @@ class TreeSettings(BaseModel):
         default=0.0, description="what a test must lower the impurity by, weighed by its share of all rows"
     )
     digit: Annotated[_Whole, Field(ge=1, le=8, description="bits of a digit of the sort")] = 3
+    count: Annotated[_Whole, Field(ge=1, le=1000, description="trees: of several, most votes answer")] = 1
+    bootstrap: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="each tree has as many rows, drawn with replacement, which is public"
+    )
+    attributes: Annotated[_Whole, Field(ge=1)] | None = Field(
+        default=None, description="attributes of each tree, drawn in public; all if absent"
+    )
     grown: Literal["shares", "clear"] = Field(
         default="shares", description="clear: the owner grows the tree of the training rows, and shares it"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import ModuleType
@@ -13,17 +13,19 @@ import structlog
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
-from protocols.replicated3.constructions import argmax, matmul_locally
+from protocols.replicated3.constructions import argmax, is_zero, matmul_locally
 from protocols.replicated3.sharings import (
     Choices,
     Server,
     Share,
     concatenate,
+    public,
     receive_from_client,
     receive_reveal,
     reshare,
     reveal_to_client,
     share_by_client,
+    subtract,
 )
 from protocols.trees import Level, Shape, Statistics, Tree, check, grow, walk
 from scenarios.trees.inputs import Inputs
@@ -58,7 +60,10 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
         raise InputError("output: tree = 'nobody' and queries = 0: nobody would learn anything")
     if settings.trees.grown == "clear" and not output.queries:
         raise InputError("output.queries = 0: a tree that its owner grew is shared to be asked")
-    shape = shape_of(settings, inputs.rows, inputs.attributes, inputs.statistics)
+    if not inputs.statistics.classes and settings.trees.count > 1:
+        raise InputError(f"trees.count = {settings.trees.count}: trees vote on classes alone; accepted: 1")
+    attributes = settings.trees.attributes or inputs.attributes
+    shape = shape_of(settings, inputs.rows, attributes, inputs.statistics)
     check(shape, ring)
     job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings)
     report = Report(settings, inputs, shape)
@@ -98,6 +103,11 @@ class Job:
         return self.settings.trees.grown == "shares"
 
     @property
+    def numbers(self) -> range:
+        """Of the trees."""
+        return range(self.settings.trees.count)
+
+    @property
     def owned(self) -> bool:
         """Whether there is an owner: who learns the tree, or grew it."""
         return self.settings.output.tree == "owner" or not self.grows
@@ -127,28 +137,34 @@ class Job:
             words = await receive_reveal(party, self.ring, (queries,), self.kernels)
         return None if self.settings.dry_run else [int(one) for one in self.ring.signed(words)]
 
-    async def owner(self, party: Party) -> dict[str, list[Any]] | None:
-        """Learn the tree; or share the one that was grown in the clear."""
+    async def owner(self, party: Party) -> list[dict[str, list[Any]]] | None:
+        """Learn the trees; or share those that were grown in the clear."""
         if not self.grows:
             with party.span("sharing"):
-                for depth, level in enumerate(self.inputs.grown(self.kernels)):
-                    for name, words in zip(_PARTS, level, strict=True):
-                        self._share(party, f"{name}/{depth}", words)
-                self._share(party, "leaves", self.inputs.leaves(self.kernels))
+                for tree in self.numbers:
+                    for depth, level in enumerate(self.inputs.grown(tree, self.kernels)):
+                        for name, words in zip(_PARTS, level, strict=True):
+                            self._share(party, f"{tree}/{name}/{depth}", words)
+                    self._share(party, f"{tree}/leaves", self.inputs.leaves(tree, self.kernels))
             return None
-        found: dict[str, list[Any]] = {name: [] for name in _PARTS}
         with party.span("reveal"):
-            for depth in range(self.shape.height):
-                for name, shape in zip(_PARTS, self._sizes(depth), strict=True):
-                    with party.channel(f"{name}/{depth}"):
-                        words = await receive_reveal(party, self.ring, shape, self.kernels)
-                    found[name].append(words)
-            with party.channel("leaves"):
-                leaves = (1 << self.shape.height, self.shape.statistics.columns)
-                found["leaves"] = [await receive_reveal(party, self.ring, leaves, self.kernels)]
-        if self.settings.dry_run:
-            return None
-        return {name: [self.ring.signed(one).tolist() for one in found[name]] for name in found}
+            found = [await self._learn(party, tree) for tree in self.numbers]
+        return None if self.settings.dry_run else found
+
+    async def _learn(self, party: Party, tree: int) -> dict[str, list[Any]]:
+        """Return one tree, opened to the owner."""
+        found: dict[str, list[Any]] = {name: [] for name in (*_PARTS, "leaves")}
+
+        async def opened(name: str, channel: str, shape: tuple[int, ...]) -> None:
+            with party.channel(f"{tree}/{channel}"):
+                words = await receive_reveal(party, self.ring, shape, self.kernels)
+            found[name].append(None if self.settings.dry_run else self.ring.signed(words).tolist())
+
+        for depth in range(self.shape.height):
+            for name, shape in zip(_PARTS, self._sizes(depth), strict=True):
+                await opened(name, f"{name}/{depth}", shape)
+        await opened("leaves", "leaves", (1 << self.shape.height, self.shape.statistics.columns))
+        return found
 
     def _share(self, party: Party, channel: str, words: Words) -> None:
         with party.channel(channel):
@@ -165,24 +181,38 @@ class Job:
         with party.span("sharing"):
             server = await Server.join(party, self.ring, self.choices, self.kernels)
             table = await self._table(server) if self.grows else None
-            tree = None if self.grows else await self._taken(server)
+            forest = [] if self.grows else [await self._taken(server, tree) for tree in self.numbers]
             asked = (
                 await self._take(server, "queries", "hospital0") if self.settings.output.queries else None
             )
         if table is not None:
             with party.span("growth"):
-                tree = await grow(server, *table, self.shape, _progress if party.id == 0 else None)
-        assert tree is not None
+                forest = await party.gather(*(self._grown(server, *table, tree) for tree in self.numbers))
         answers = None
         if asked is not None:
             with party.span("answers"):
-                answers = await self._answers(server, tree, asked)
+                answers = await self._answers(server, forest, asked)
         with party.span("reveal"):
             if answers is not None:
                 with party.channel("answers"):
                     reveal_to_client(server, answers, "hospital0")
             if self.grows and self.owned:
-                self._reveal(server, tree)
+                for number, tree in enumerate(forest):
+                    self._reveal(server, number, tree)
+
+    async def _grown(self, server: Server, values: Share, statistics: Share, number: int) -> Tree:
+        """Grow one tree from its sample of rows and attributes."""
+        sample, k = self.inputs.sample(number), server.kernels
+        tells = server.party.id == number == 0
+
+        def taken(x: Share, index: Any, axis: int) -> Share:
+            if len(index) == x.shape[axis] and (index == range(len(index))).all():
+                return x
+            return Share(k.take(x.a, index, axis), k.take(x.b, index, axis))
+
+        mine = taken(taken(values, sample.attributes, 0), sample.rows, 1)
+        rows = taken(statistics, sample.rows, 1)
+        return await grow(server, mine, rows, self.shape, _progress if tells else None)
 
     async def _table(self, server: Server) -> tuple[Share, Share]:
         """Return the rows of all hospitals, one after the other."""
@@ -192,19 +222,38 @@ class Job:
             statistics.append(await self._take(server, f"statistics/{number}", role))
         return concatenate(server, values, 1), concatenate(server, statistics, 1)
 
-    async def _taken(self, server: Server) -> Tree:
+    async def _taken(self, server: Server, tree: int) -> Tree:
         levels = []
         for depth in range(self.shape.height):
-            parts = [await self._take(server, f"{name}/{depth}", OWNER) for name in _PARTS]
+            parts = [await self._take(server, f"{tree}/{name}/{depth}", OWNER) for name in _PARTS]
             levels.append(Level(*parts))
-        return Tree(tuple(levels), await self._take(server, "leaves", OWNER))
+        return Tree(tuple(levels), await self._take(server, f"{tree}/leaves", OWNER))
 
     async def _take(self, server: Server, channel: str, role: str) -> Share:
         with server.party.channel(channel):
             return await receive_from_client(server, role)
 
-    async def _answers(self, server: Server, tree: Tree, values: Share) -> Share:
-        """Return the class of each row: that of most rows of its leaf, the first among equals."""
+    async def _answers(self, server: Server, forest: Sequence[Tree], values: Share) -> Share:
+        """Return the class of each row: that of most trees, the first among equals."""
+        party = server.party
+        one_each: list[Share] = await party.gather(
+            *(self._answer(server, tree, values, number) for number, tree in enumerate(forest))
+        )
+        if len(forest) == 1:
+            return one_each[0]
+        k, dtype, count = server.kernels, server.ring.dtype, self.shape.statistics.columns
+        with party.span("votes", "votes"):
+            numbers = public(server, k.astype(k.positions((count,), dtype), dtype))
+            every = concatenate(server, [one.reshape(1, -1, 1) for one in one_each])
+            gaps = subtract(server, every, numbers.reshape(1, 1, -1))
+            votes = await is_zero(server, gaps, max(1, (count - 1).bit_length()))
+            return await argmax(server, Share(k.sum(votes.a, 0), k.sum(votes.b, 0)))
+
+    async def _answer(self, server: Server, tree: Tree, values: Share, number: int) -> Share:
+        """Return the class of each row by one tree: that of most rows of its leaf, the first of equals."""
+        k, mine = server.kernels, self.inputs.sample(number).attributes
+        if len(mine) < values.shape[0]:
+            values = Share(k.take(values.a, mine, 0), k.take(values.b, mine, 0))
         with server.party.span("classes", "argmax"):
             classes = await argmax(server, tree.leaves)
         with server.party.span("walk", "walk"):
@@ -213,12 +262,12 @@ class Job:
             found = await reshare(server, matmul_locally(server, classes.reshape(1, -1), leaves))
         return found[0]
 
-    def _reveal(self, server: Server, tree: Tree) -> None:
+    def _reveal(self, server: Server, number: int, tree: Tree) -> None:
         for depth, level in enumerate(tree.levels):
             for name, one in zip(_PARTS, (level.tests, level.attributes, level.twice), strict=True):
-                with server.party.channel(f"{name}/{depth}"):
+                with server.party.channel(f"{number}/{name}/{depth}"):
                     reveal_to_client(server, one, OWNER)
-        with server.party.channel("leaves"):
+        with server.party.channel(f"{number}/leaves"):
             reveal_to_client(server, tree.leaves, OWNER)
 
 

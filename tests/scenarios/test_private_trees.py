@@ -62,6 +62,24 @@ def test_an_owner_shares_a_tree_and_only_the_hospital_learns_classes(tmp_path):
     assert done.outputs["owner"] is None
 
 
+def test_a_forest_votes_as_the_one_of_the_clear(tmp_path):
+    _, output = run(
+        tmp_path, "data.source=wine", "trees.height=2", "trees.count=3", "trees.bootstrap=true",
+        "trees.attributes=4", "output.queries=30",
+    )  # fmt: skip
+    assert output["equal_to_clear"]
+    assert len(output["trees"]) == 3
+    assert output["answers_equal_to_clear"]
+
+
+def test_trees_side_by_side_take_the_rounds_of_one(tmp_path):
+    keys = ["data.source=random", "data.rows=40", "trees.height=2", "dry_run=true"]
+    one, _ = run(tmp_path, *keys)
+    four, _ = run(tmp_path, *keys, "trees.count=4")
+    assert four.span("growth").rounds == one.span("growth").rounds
+    assert four.payload_bytes > 3.9 * one.payload_bytes
+
+
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [
@@ -71,6 +89,8 @@ def test_an_owner_shares_a_tree_and_only_the_hospital_learns_classes(tmp_path):
         (["output.queries=200"], r"output\.queries = 200: accepted are 0 to the 143 rows"),
         (["hospitals.count=427"], r"hospitals\.count = 427: accepted are 1 to the 426 rows"),
         (["trees.grown=clear"], "a tree that its owner grew is shared to be asked"),
+        (["trees.attributes=31"], r"trees\.attributes = 31: accepted are 1 to the table's 30"),
+        (["data.source=diabetes", "trees.count=2"], "trees vote on classes alone"),
         (["data.source=random", "data.rows=90000", "data.attributes=30"], "the ring has 64"),
         (["ring.bits=32", "ring.value_bits=20", "ring.fraction_bits=8"], "the ring has 32"),
     ],
