@@ -19,6 +19,8 @@ async def block(
     A sum mod 2^(k + f), k = V + 1, is rounded by shifting both halves: what wraps is a multiple of 2^k.
     Pairs compete on halves mod 2^k. What wins is lifted to shares mod 2^l beside its sign, which selects.
 
+    Requires: nothing of the terms: they are spread once, masked, whatever windows they are in.
+
     Rounds: 1; a sign and 2 a level; 2, or with ReLU a sign and 2. Bits: 4(k + f) a sum; a sign and 8k a
     pair; 2l + 6(l − k), and with ReLU a sign and 8l.
     """
@@ -41,7 +43,10 @@ async def block(
 
 
 async def rounded(me: Seat, z: Sum, bits: int) -> Words:
-    """Return this couple's half mod 2^bits of z / 2^f, a vector. Rounds: 1. Bits: 4 (bits + f)."""
+    """Return this couple's half mod 2^bits of z / 2^f, a vector. Rounds: 1. Bits: 4 (bits + f).
+
+    Requires: nothing of the terms: `halved` has them masked.
+    """
     k, f = me.kernels, me.ring.fraction_bits
     mine = await halved(me, z, bits + f)
     up = k.full((), (1 << f) - 1 if me.place < 2 else 0, me.ring.dtype)

@@ -42,7 +42,10 @@ def terms_of(me: Seat, x: Share) -> Sum:
 
 
 async def shared(me: Seat, z: Sum) -> Share:
-    """Return shares of a sum. Rounds: 1. Bits: 6l a number."""
+    """Return shares of a sum. Rounds: 1. Bits: 6l a number.
+
+    Requires: nothing of the terms: `spread` masks what it sends by a key that the receiver lacks.
+    """
     ring = me.ring
     joints = [
         *own(me, "words", z.own, ring.dtype, ring.bits),
@@ -53,6 +56,8 @@ async def shared(me: Seat, z: Sum) -> Share:
 
 async def halved(me: Seat, z: Sum, bits: int) -> Words:
     """Return this couple's half of a sum mod 2^bits: what it knows, and shares of the rest.
+
+    Requires: nothing of the terms: `spread` masks what it sends by a key that the receiver lacks.
 
     Rounds: 1. Bits: 4 · bits a number.
     """

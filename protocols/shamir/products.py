@@ -17,7 +17,10 @@ def cheaper(n: int, t: int) -> str:
 
 
 async def reduced(me: Server, of: Arithmetic, z: Words) -> Words:
-    """Return n shares of degree t of what n shares of degree 2t say, as the choice is."""
+    """Return n shares of degree t of what n shares of degree 2t say, as the choice is.
+
+    Requires: nothing of z: it is dealt with fresh polynomials, or opened beside a fresh random number.
+    """
     if me.multiplication == "grr":
         return await dealt_again(me, of, z)
     return await by_king(me, of, z)
@@ -25,6 +28,8 @@ async def reduced(me: Server, of: Arithmetic, z: Words) -> Words:
 
 async def dealt_again(me: Server, of: Arithmetic, z: Words) -> Words:
     """Have 2t + 1 servers deal their shares; the secret is linear in these.
+
+    Requires: nothing of z: a server's share is the constant of a fresh polynomial of degree t.
 
     Rounds: 1. Elements: (2t + 1)(n − 1 − t). Source: Gennaro, Rabin, Rabin 1998, with shares from keys.
     """
@@ -36,6 +41,8 @@ async def dealt_again(me: Server, of: Arithmetic, z: Words) -> Words:
 
 async def by_king(me: Server, of: Arithmetic, z: Words) -> Words:
     """Have one server open z + r, where r is shared with both degrees; z is that less r.
+
+    Requires: nothing of z: r is uniform and fresh, and its shares of degree 2t hide those of z.
 
     Rounds: 2. Elements: 2 (n − 1) online; and the double sharing. Source: Damgård, Nielsen 2007, §4.
     """

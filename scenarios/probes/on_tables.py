@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from protocols.family import Family, Value
-from protocols.tables import Column, group_maxima, group_sums, join, shuffle, sort, top, unshuffle
+from protocols.tables import DIGIT, Column, group_maxima, group_sums, join, shuffle, sort, top, unshuffle
 from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
 
 
@@ -22,30 +22,30 @@ async def shuffle_rows(me: Family, x: Value) -> Value:
     return back
 
 
-async def sort_rows(me: Family, x: Value, digit: int, payload: str) -> Value:
+async def sort_rows(me: Family, x: Value, digit: int = DIGIT, payload: str = "after") -> Value:
     """Sort values, ascending."""
     return await sort(me.native, x, None, digit, payload == "carried")
 
 
-async def top_rows(me: Family, x: Value, digit: int) -> Value:
+async def top_rows(me: Family, x: Value, digit: int = DIGIT) -> Value:
     """Take the greatest values."""
     values, _ = await top(me.native, x, best(x.shape[-1])[0], digit=digit)
     return values
 
 
-async def sum_groups(me: Family, keys: Value, x: Value, digit: int) -> Value:
+async def sum_groups(me: Family, keys: Value, x: Value, digit: int = DIGIT) -> Value:
     """Sum by key; zeros after the last group."""
     _, [sums], _ = await group_sums(me.native, keys, [x], digit=digit)
     return sums
 
 
-async def greatest_of_groups(me: Family, keys: Value, x: Value, digit: int) -> Value:
+async def greatest_of_groups(me: Family, keys: Value, x: Value, digit: int = DIGIT) -> Value:
     """Take the maximum of each key; zeros after the last group."""
     _, found, _, _ = await group_maxima(me.native, keys, x, digit=digit)
     return found
 
 
-async def join_tables(me: Family, left: Value, right: Value, x: Value, digit: int) -> Value:
+async def join_tables(me: Family, left: Value, right: Value, x: Value, digit: int = DIGIT) -> Value:
     """Take x of the right table under the left one's keys."""
     _, [found] = await join(me.native, left, right, [x], digit=digit)
     return found

@@ -57,6 +57,8 @@ class Sum:
 async def reshare(server: Checked, z: Sum, bits: int) -> Share:
     """Return shares mod 2^bits of a sum of products, bits ≤ l.
 
+    Requires: nothing of the sum: fresh outputs of both keys mask what is sent.
+
     Rounds: 1. Bits: 3 · bits a value. Sources: Araki et al. 2016; the claim: Boyle et al. 2019.
     """
     k, dtype = server.kernels, server.word(bits)

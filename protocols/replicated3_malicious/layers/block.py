@@ -94,6 +94,8 @@ async def pool_and_relu_of_sum(
     Args:
         spans: names to attribute to: the sum, pooling, ReLU.
 
+    Requires: nothing of the sum: it is reshared once, masked, before windows are cut.
+
     ReLU's sign is found beside the lift: a selection on all bits of the ring costs less than a round more.
 
     Rounds: 1, a comparison and a selection a level of the pooling and for ReLU, less what role 0 deals
