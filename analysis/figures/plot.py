@@ -72,7 +72,7 @@ def _epochs(summary: Mapping[str, Any]) -> bool:
 
 def _has_tree(found: Sources) -> bool:
     return any(
-        isinstance(record.summary.get("output"), Mapping) and bool(record.summary["output"].get("tree"))
+        record.summary.get("workload") == "private_trees" and bool(record.summary["output"].get("trees"))
         for record in found.records
     )
 

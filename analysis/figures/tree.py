@@ -16,18 +16,20 @@ _LEAF_WIDTH, _LEVEL_HEIGHT = 0.95, 0.95  # inches
 
 
 def draw(found: Sources) -> dict[str, Figure]:
-    """Draw the tree of every run that has one: one file each, and numbered where there are several."""
-    trees = [
-        record.summary
-        for record in found.records
-        if isinstance(record.summary.get("output"), Mapping) and record.summary["output"].get("tree")
-    ]
+    """Draw the trees of every run that has some: one file each, and numbered where there are several."""
+    trees = [(record.summary["name"], tree) for record in found.records for tree in of_run(record.summary)]
     marks = ["" if len(trees) == 1 else f"-{place}" for place in range(1, len(trees) + 1)]
-    return {f"tree{mark}": _tree(summary) for mark, summary in zip(marks, trees, strict=True)}
+    return {f"tree{mark}": _tree(*tree) for mark, tree in zip(marks, trees, strict=True)}
 
 
-def _tree(summary: Mapping[str, Any]) -> Figure:
-    rows = summary["output"]["tree"]
+def of_run(summary: Mapping[str, Any]) -> list[Any]:
+    """Return the trees that the owner of a run learnt: of each its rows, from the root on."""
+    output = summary.get("output")
+    trees = output.get("trees") if isinstance(output, Mapping) else None
+    return trees if isinstance(trees, list) and summary.get("workload") == "private_trees" else []
+
+
+def _tree(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
     children: dict[int, list[int]] = {row["node"]: [] for row in rows}
     for row in rows[1:]:
         children[row["parent"]].append(row["node"])
@@ -53,7 +55,7 @@ def _tree(summary: Mapping[str, Any]) -> Figure:
                 "linewidth": 0.6,
             },
         )  # fmt: skip
-    figure.suptitle(f"The tree of {figures.words(summary['name'])}: left where the test holds")
+    figure.suptitle(f"The tree of {figures.words(name)}: left where the test holds")
     return figure
 
 

@@ -260,6 +260,8 @@ class Connection:
         if most is None:
             self.taken = self.written
             return
+        if self.full and 3 * (self.taken - self.una) > 2 * most:
+            return  # with what describes it it is more still
         burst = _LARGEST_BURST * self._segment
         whole = burst + _DESCRIPTION
         used = self._described(self.following - self.una) + (self.taken - self.following) * whole // burst

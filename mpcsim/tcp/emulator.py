@@ -156,23 +156,18 @@ class TcpEmulator(Agenda):
             segments = left if segments is None else min(left, segments)
         room = connection.written if segments is None else segments * rules.segment
         waiting = connection.written - connection.following
-        connection.take()
+        if connection.taken < connection.written:
+            connection.take()
         free = connection.taken - connection.following
-        if free < waiting:
-            free = free // rules.segment * rules.segment or (not connection.under_way) * free
-        if free <= 0:
-            return -1
-        room = min(room, free)
         if connection.offered is not None:
-            free = connection.offered - (connection.following - connection.una)
-            if free < waiting:  # whole turns, or what there is where nothing is under way
-                if segments is not None and connection.under_way and free < segments * rules.segment:
-                    return -1
-                free = free // rules.segment * rules.segment or (not connection.under_way) * free
-            if free <= 0:
+            offered = connection.offered - (connection.following - connection.una)
+            turn = 0 if segments is None or not connection.under_way else segments * rules.segment
+            if offered < min(waiting, turn):  # what the receiver frees goes in whole turns
                 return -1
-            room = min(room, free)
-        return room
+            free = min(free, offered)
+        if free < waiting:  # whole segments, or what there is where nothing is under way
+            free = free // rules.segment * rules.segment or (not connection.under_way) * free
+        return min(room, free) if free > 0 else -1
 
     def _is_full(self, now: int, connection: Connection) -> bool:
         """Whether a connection has its share of the device's queue; then it goes on when that has left."""

@@ -108,13 +108,17 @@ def _signature(now: int, connection: Connection, events: list[Event], held: bool
 
 
 def periods(earlier: Round, later: Round, trips: int, connection: Connection) -> Jump | None:
-    """Return the periods that are left, but for two, where one ends now that began so many trips before."""
+    """Return the periods that are left, where one ends now that began so many trips before.
+
+    But for two, so that what is under way at their end is no end of the message; for one where what the
+    send buffer has taken, which is ahead of all that, is what is counted.
+    """
     variation = connection.round_trip.variation
     if earlier.signature != later.signature or variation is None:
         return None
     size, period = later.una - earlier.una, later.now - earlier.now
     rest = connection.written - (connection.taken if later.held else connection.following)
-    count = rest // size - 2 if size > 0 and period > 0 else 0
+    count = rest // size - (1 if later.held else 2) if size > 0 and period > 0 else 0
     if count <= 0:
         return None
     lost = (later.lost_time[0] - earlier.lost_time[0], later.lost_time[1] - earlier.lost_time[1])

@@ -6,17 +6,17 @@ docs/constructions.md#trees
 """
 
 from protocols.trees.grow import grow
-from protocols.trees.shape import Shape, Statistics, check
-from protocols.trees.tree import Level, Tree, constant_root
+from protocols.trees.shape import GAIN_BITS, Shape, Statistics, check
+from protocols.trees.tree import Level, Tree
 from protocols.trees.walk import leaves_of, walk
 
 __all__ = [
+    "GAIN_BITS",
     "Level",
     "Shape",
     "Statistics",
     "Tree",
     "check",
-    "constant_root",
     "grow",
     "leaves_of",
     "walk",

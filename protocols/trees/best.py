@@ -7,6 +7,7 @@ end or begin there, and lie inside, are finished.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,10 +34,10 @@ from protocols.replicated3.sharings import (
     subtract,
     sum_to_halves,
 )
+from protocols.tables import opposite
+from protocols.trees.local import turned
 from protocols.trees.places import Node, alike, stages
-from protocols.trees.scores import less_from
 from protocols.trees.shape import Shape
-from protocols.trees.walk import turned
 
 COLUMNS = 5
 """N, D, attribute, twice the threshold, and 1 where there is a candidate."""
@@ -183,7 +184,7 @@ async def _loses(server: Server, one: Share, other: Share, shape: Shape) -> BitH
     return await sign(server, await sum_to_halves(server, total, server.ring.bits))
 
 
-async def _weights(server: Server, borders: Borders, places: Share, nodes: list[Node], n: int) -> Share:
+async def _weights(server: Server, borders: Borders, places: Share, nodes: Sequence[Node], n: int) -> Share:
     """Return (slots, candidates): 1 where who won or competed at a pair, or is left over, is a slot's.
 
     A slot over the border, inside both ranges, is finished with the winner; one that ends at the border
@@ -193,9 +194,9 @@ async def _weights(server: Server, borders: Borders, places: Share, nodes: list[
     """
     k = server.kernels
     middle = np.concatenate([node.middle for node in nodes])
-    parted = less_from(server, borders.across)
+    parted = opposite(server, borders.across)
     whole = [concatenate(server, one) for one in (borders.to_middle, borders.from_middle)]
-    inside = [less_from(server, one) for one in (*whole, borders.left, borders.right)]
+    inside = [opposite(server, one) for one in (*whole, borders.left, borders.right)]
     terms = [
         multiply_locally(server, inside[0], inside[1]),
         multiply_locally(server, parted, inside[2]),
@@ -212,5 +213,5 @@ async def _weights(server: Server, borders: Borders, places: Share, nodes: list[
     )
     first, last = places[:, :1], places[:, n - 1 : n]
     [alone] = await alike(server, places, [(np.array([0]), np.array([n - 1]))])
-    kept = await multiply(server, last, less_from(server, alone).reshape(1, 1))
+    kept = await multiply(server, last, opposite(server, alone).reshape(1, 1))
     return concatenate(server, [marks, first, kept], 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocols.domains import Words
 from protocols.replicated3.constructions import (
     is_negative,
     is_zero,
@@ -22,14 +21,15 @@ from protocols.replicated3.sharings import (
     reshare,
     subtract,
 )
-from protocols.tables import Column, apply_order, key_of, order_by
+from protocols.tables import Column, apply_order, key_of, opposite, order_by
 from protocols.trees.best import best_of_slots, borders_of
+from protocols.trees.local import repeated, turned
 from protocols.trees.partition import Sorted, partition, route
 from protocols.trees.places import Slots, at_places, before, enough_rows, slots_of, to_places
-from protocols.trees.scores import candidates, less_from, masked, ties
+from protocols.trees.scores import candidates, masked, ties
 from protocols.trees.shape import GAIN_BITS, Shape, check, within
-from protocols.trees.tree import Level, Tree, constant_root
-from protocols.trees.walk import descend, goes_right, turned
+from protocols.trees.tree import Level, Tree, at_root
+from protocols.trees.walk import descend, goes_right
 
 
 async def grow(
@@ -58,7 +58,7 @@ async def grow(
     check(shape, server.ring)
     with server.party.span("sort", "sort"):
         table = await sorted_table(server, values, statistics, shape)
-    members, order, levels = constant_root(server, shape.rows), None, []
+    members, order, levels = at_root(server, shape.rows), None, []
     for depth in range(shape.height):
         with server.party.span(f"level{depth}", "level"):
             slots, tied = await server.party.gather(
@@ -87,17 +87,10 @@ async def sorted_table(server: Server, values: Share, statistics: Share, shape: 
     wide, small = within(server, shape.threshold_bits), within(server, shape.score_bits)
     columns = [Column(narrow_share(wide, values), shape.threshold_bits)]
     for place in range(travelling):
-        one = narrow_share(small, statistics[place])
-        every = Share(_repeated(server, one.a, m), _repeated(server, one.b, m))
+        every = repeated(small, narrow_share(small, statistics[place]), m)
         columns.append(Column(every, shape.score_bits))
     moved = await apply_order(server, order, columns)
     return Sorted(order, moved[0], _stacked(small, moved[1:], (m, n)))
-
-
-def _repeated(server: Server, words: Words, times: int) -> Words:
-    k = server.kernels
-    every: Words = k.add(k.zeros((times, *words.shape), words.dtype), words.reshape(1, *words.shape))
-    return every
 
 
 def _stacked(server: Server, columns: list[Share], shape: tuple[int, ...]) -> Share:
@@ -161,7 +154,7 @@ async def _tests(server: Server, best: Share, pure: Share | None, slots: Slots, 
             checks.append(is_negative(server, subtract(server, raised, asked), server.ring.bits))
     good = best[4]
     for bad in [*([] if pure is None else [pure]), *await server.party.gather(*checks)]:
-        good = await multiply(server, good, less_from(server, bad))
+        good = await multiply(server, good, opposite(server, bad))
     return good
 
 

@@ -10,6 +10,7 @@ from protocols.domains import Words
 from protocols.replicated3.constructions import bit_to_share
 from protocols.replicated3.sharings import BitHalves, Server, Share, concatenate, in_thirds
 from protocols.tables import Column, Seat, apply_order, draw_shuffle, move, rank_bits
+from protocols.trees.local import repeated
 from protocols.trees.shape import within
 
 
@@ -34,9 +35,8 @@ async def route(server: Server, order: Share, bit: Share) -> Share:
     The lowest bit of additive shares is a share by ⊕. Rounds: 4. Bits: 6b + 4 a row and order.
     """
     k = server.kernels
-    empty = k.zeros(order.shape, bit.a.dtype)
-    low = Share(k.add(empty, k.low_bits(bit.a, 1)), k.add(empty, k.low_bits(bit.b, 1)))
-    [moved] = await apply_order(server, order, [Column(low, 1, xor=True)])
+    low = Share(k.low_bits(bit.a, 1), k.low_bits(bit.b, 1))
+    [moved] = await apply_order(server, order, [Column(repeated(server, low, order.shape[0]), 1, xor=True)])
     return moved
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from protocols.replicated3.constructions import dot_locally, matmul_locally, multiply
 from protocols.replicated3.sharings import Server, Share, concatenate, public, reshare, subtract
 from protocols.tables import Column, apply_order
+from protocols.trees.local import turned
 from protocols.trees.shape import Shape
-from protocols.trees.walk import turned
 
 Places = NDArray[np.intp]
 
@@ -126,7 +127,8 @@ class Node:
     high: Places
 
 
-def stages(n: int) -> list[Node]:
+@cache
+def stages(n: int) -> tuple[Node, ...]:
     """Return the pairs of the binary tree over n places; a range without a neighbour waits."""
     ranges = [(place, place + 1) for place in range(n)]
     found = []
@@ -134,7 +136,7 @@ def stages(n: int) -> list[Node]:
         pairs = [(ranges[i], ranges[i + 1]) for i in range(0, len(ranges) - 1, 2)]
         found.append(Node(*np.array([(a[0], b[0], b[1]) for a, b in pairs]).T))
         ranges = [(a[0], b[1]) for a, b in pairs] + ranges[2 * len(pairs) :]
-    return found
+    return tuple(found)
 
 
 async def alike(server: Server, places: Share, pairs: Sequence[tuple[Places, Places]]) -> list[Share]:

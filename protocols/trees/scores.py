@@ -34,7 +34,8 @@ from protocols.replicated3.sharings import (
     share_to_halves,
     subtract,
 )
-from protocols.tables import prefix_sums
+from protocols.tables import opposite, prefix_sums
+from protocols.trees.local import repeated, turned
 from protocols.trees.partition import Sorted
 from protocols.trees.places import AtPlaces
 from protocols.trees.shape import Shape, within
@@ -90,15 +91,14 @@ async def _scores(small: Server, table: Sorted, places: AtPlaces, shape: Shape) 
     sums = prefix_sums(small, table.statistics)
     left = subtract(small, sums, before[:travelling].reshape(travelling, 1, shape.rows))
     if shape.statistics.classes:  # of the last class are the rows that no other class has
-        rest = count.reshape(1, 1, -1)
-        rest = Share(_repeated(small, rest.a, shape), _repeated(small, rest.b, shape))
+        rest = repeated(small, count, shape.attributes).reshape(1, shape.attributes, shape.rows)
         if travelling:
             rest = subtract(
                 small, rest, Share(k.sum(left.a, 0), k.sum(left.b, 0)).reshape(1, *rest.shape[1:])
             )
         left = concatenate(small, [left, rest])
     last = Share(left.a.transpose(1, 2, 0), left.b.transpose(1, 2, 0))
-    among = Share(totals.a.T, totals.b.T).reshape(1, shape.rows, -1)
+    among = turned(totals).reshape(1, shape.rows, -1)
     squares, mixed = dot_locally(small, last, last), dot_locally(small, last, among)
     both = await reshare(small, k.stack([squares, mixed], 0))
     one = multiply_locally(small, both[0], size.reshape(1, -1))
@@ -106,12 +106,6 @@ async def _scores(small: Server, table: Sorted, places: AtPlaces, shape: Shape) 
     common = multiply_locally(small, count, narrow_share(small, places.squares))
     score = k.add(k.sub(one, k.shift_left(other, 1)), common.reshape(1, -1))
     return await reshare(small, score)
-
-
-def _repeated(server: Server, words: Words, shape: Shape) -> Words:
-    k = server.kernels
-    every: Words = k.add(words, k.zeros((1, shape.attributes, shape.rows), words.dtype))
-    return every
 
 
 async def ties(server: Server, table: Sorted, shape: Shape) -> Share:
@@ -175,7 +169,7 @@ async def masked(server: Server, found: Candidates, places: AtPlaces, enough: Sh
     k, dtype = server.kernels, server.ring.dtype
     one = k.full((), 1, dtype)
     right = subtract(server, places.size, places.count)
-    free = less_from(server, found.tied)
+    free = opposite(server, found.tied)
     sides = multiply_locally(server, places.count, right)
     some = multiply_locally(server, enough, free)
     both = await reshare(server, k.stack([sides, some], 0))
@@ -187,10 +181,3 @@ async def masked(server: Server, found: Candidates, places: AtPlaces, enough: Sh
     kept = add_public(server, kept, k.neg(offsets))
     rest = [x.reshape(1, -1) for x in (found.attribute, found.twice, good)]
     return concatenate(server, [kept, *rest])
-
-
-def less_from(server: Server, bit: Share) -> Share:
-    """Return 1 − bit; no message."""
-    k = server.kernels
-    ones = k.add(k.zeros(bit.shape, server.ring.dtype), k.full((), 1, server.ring.dtype))
-    return add_public(server, Share(k.neg(bit.a), k.neg(bit.b)), ones)

@@ -118,8 +118,7 @@ def check(shape: Shape, ring: Ring) -> None:
         raise InputError(f"trees.least_rows = {shape.least_rows}: accepted are 1 to {shape.rows} rows")
     widest = shape.cross_bits
     if shape.gain:
-        raised = GAIN_BITS if shape.statistics.classes else 0
-        widest = max(widest, 4 * shape.count_bits + 2 * shape.statistics.bits + raised + 2)
+        widest = max(widest, 4 * shape.count_bits + 2 * shape.statistics.bits + GAIN_BITS + 2)
     if widest > ring.bits:
         raise InputError(
             f"a tree of {shape.rows} rows and {shape.attributes} attributes compares scores of {widest} "

@@ -38,7 +38,7 @@ class Tree:
     leaves: Share
 
 
-def constant_root(server: Server, rows: int) -> Share:
+def at_root(server: Server, rows: int) -> Share:
     """Return the slots of rows at the root, (1, rows): all are in its only one; no message."""
     k = server.kernels
     return public(server, k.add(k.zeros((1, rows), server.ring.dtype), k.full((), 1, server.ring.dtype)))

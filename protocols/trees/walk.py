@@ -6,12 +6,8 @@ from collections.abc import Sequence
 
 from protocols.replicated3.constructions import dot_locally, is_negative, matmul_locally, multiply
 from protocols.replicated3.sharings import Server, Share, multiply_public, negate, reshare, subtract
-from protocols.trees.tree import Level, Tree, constant_root
-
-
-def turned(x: Share) -> Share:
-    """Return a matrix with its axes exchanged; no message."""
-    return Share(x.a.T, x.b.T)
+from protocols.trees.local import turned
+from protocols.trees.tree import Level, at_root
 
 
 async def goes_right(server: Server, level: Level, slots: Share, values: Share, bits: int) -> Share:
@@ -50,13 +46,13 @@ async def descend(server: Server, slots: Share, right: Share) -> Share:
 
 async def walk(server: Server, levels: Sequence[Level], values: Share, bits: int) -> Share:
     """Return the leaf of each row of a table (m, n), as one-hot vectors (2^height, n)."""
-    slots = constant_root(server, values.shape[-1])
+    slots = at_root(server, values.shape[-1])
     for level in levels:
         right = await goes_right(server, level, slots, values, bits)
         slots = await descend(server, slots, right)
     return slots
 
 
-async def leaves_of(server: Server, tree: Tree, slots: Share) -> Share:
-    """Return what the leaf of each row has added up, (columns, n). Rounds: 1."""
-    return await reshare(server, matmul_locally(server, turned(tree.leaves), slots))
+async def leaves_of(server: Server, leaves: Share, slots: Share) -> Share:
+    """Return numbers of leaves (leaves, columns) for the rows in their slots, (columns, n). Rounds: 1."""
+    return await reshare(server, matmul_locally(server, turned(leaves), slots))

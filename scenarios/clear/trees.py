@@ -100,7 +100,7 @@ def _tests(statistics: Integers, score: Fraction, classes: bool, asked: Fraction
     gain = score - Fraction(sum(one * one for one in totals), rows)
     if classes and max(totals) == rows:
         return False
-    return gain > 0 if not classes and asked == 0 else gain >= asked and (classes or gain > 0)
+    return gain >= asked and (classes or gain > 0)
 
 
 def _best(values: Integers, statistics: Integers, least: int) -> tuple[Fraction, int, int] | None:

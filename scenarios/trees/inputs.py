@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mpcsim import InputError
 from mpcsim.scenario import Scenario
 from protocols.domains import Words
-from protocols.trees import Statistics
+from protocols.trees import GAIN_BITS, Statistics
 from scenarios.clear import trees as clear
 from scenarios.data import Table, load_table
 from scenarios.trees.settings import PrivateTreesSettings
@@ -148,6 +148,7 @@ class Inputs:
     def forest(self) -> list[clear.ClearTree]:
         """The trees of the rows for training, grown in the clear."""
         trees, (values, statistics) = self._settings.trees, self.integers
+        unit = self.rows << (GAIN_BITS + 2 * self.statistics.bits)  # the least gain is one of its multiples
         found = []
         for number in range(trees.count):
             sample = self.sample(number)
@@ -157,7 +158,7 @@ class Inputs:
                 trees.height,
                 classes=self.statistics.classes,
                 least_rows=trees.least_rows,
-                least_gain=Fraction(trees.least_gain),
+                least_gain=Fraction(round(trees.least_gain * unit), unit),
                 scale=1 << self.statistics.bits,
             )
             found.append(tree)

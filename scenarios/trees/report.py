@@ -31,10 +31,7 @@ class Report:
         clear, inputs = self.inputs.forest, self.inputs
         forest = [_tree(one) for one in run.outputs.get("owner") or ()]
         if forest:
-            drawn = [self._drawn(tree, number) for number, tree in enumerate(forest)]
-            found["tree"] = drawn[0]
-            if len(drawn) > 1:
-                found["trees"] = drawn
+            found["trees"] = [self._drawn(tree, number) for number, tree in enumerate(forest)]
             found["equal_to_clear"] = all(map(_same, forest, clear))
             if inputs.statistics.classes:
                 known = inputs.integers[1].argmax(0)
@@ -99,8 +96,8 @@ class Report:
         kind = "targets" if output["classes"] is None else f"{output['classes']} classes"
         sizes = f"{output['rows']} rows of {output['attributes']} attributes"
         yield f"{sizes}, {kind}, height {output['height']}"
-        if "tree" in output:
-            grown = output.get("trees", [output["tree"]])
+        if "trees" in output:
+            grown = output["trees"]
             tests = sum("attribute" in row for tree in grown for row in tree)
             same = "equal to" if output["equal_to_clear"] else "NOT equal to"
             one = "the owner's tree has" if len(grown) == 1 else f"the owner's {len(grown)} trees have"

@@ -13,7 +13,7 @@ import structlog
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
 from protocols.domains import Ring, Words
-from protocols.replicated3.constructions import argmax, is_zero, matmul_locally
+from protocols.replicated3.constructions import argmax, is_zero
 from protocols.replicated3.sharings import (
     Choices,
     Server,
@@ -22,12 +22,11 @@ from protocols.replicated3.sharings import (
     public,
     receive_from_client,
     receive_reveal,
-    reshare,
     reveal_to_client,
     share_by_client,
     subtract,
 )
-from protocols.trees import Level, Shape, Statistics, Tree, check, grow, walk
+from protocols.trees import Level, Shape, Statistics, Tree, check, grow, leaves_of, walk
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.report import Report
 from scenarios.trees.settings import PrivateTreesSettings
@@ -259,8 +258,7 @@ class Job:
         with server.party.span("walk", "walk"):
             leaves = await walk(server, tree.levels, values, self.shape.value_bits)
         with server.party.span("read", "read"):
-            found = await reshare(server, matmul_locally(server, classes.reshape(1, -1), leaves))
-        return found[0]
+            return (await leaves_of(server, classes.reshape(-1, 1), leaves))[0]
 
     def _reveal(self, server: Server, number: int, tree: Tree) -> None:
         for depth, level in enumerate(tree.levels):

@@ -109,7 +109,6 @@ class Page:
             if time.monotonic() - started > _PATIENCE:
                 raise RuntimeError(f"the page is not ready: {self.problems}")
             time.sleep(0.02)
-        self.seconds = time.monotonic() - started
 
     def call(self, method, **params):
         return self._browser.call(method, self._session, **params)

@@ -229,7 +229,7 @@ class Blocks:
     async def leaves_of(self):
         leaves = 1 << self.shape.height
         tree = Tree((), nothing(self.server, leaves, self.shape.statistics.columns))
-        await leaves_of(self.server, tree, nothing(self.server, leaves, self.shape.rows))
+        await leaves_of(self.server, tree.leaves, nothing(self.server, leaves, self.shape.rows))
 
 
 FORMULAS = {

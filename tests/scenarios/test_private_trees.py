@@ -38,10 +38,11 @@ def test_a_tree_is_the_one_of_the_clear_and_answers_as_it_does(tmp_path, source)
     assert output["equal_to_clear"]
     assert output["answers_equal_to_clear"]
     assert output["accuracy"] > 0.7
-    root = output["tree"][0]
+    [tree] = output["trees"]
+    root = tree[0]
     assert sum(root["classes"].values()) == output["rows"]
-    for row in output["tree"][1:]:
-        assert output["tree"][row["parent"]]["depth"] == row["depth"] - 1
+    for row in tree[1:]:
+        assert tree[row["parent"]]["depth"] == row["depth"] - 1
 
 
 def test_targets_grow_a_tree_of_least_variance(tmp_path):
@@ -58,7 +59,7 @@ def test_an_owner_shares_a_tree_and_only_the_hospital_learns_classes(tmp_path):
         "output.tree=nobody", "hospitals.count=1",
     )  # fmt: skip
     assert output["answers_equal_to_clear"]
-    assert "tree" not in output
+    assert "trees" not in output
     assert done.outputs["owner"] is None
 
 
@@ -107,7 +108,7 @@ def test_a_dry_run_costs_what_the_run_does(tmp_path):
     assert (dry.rounds, dry.payload_bytes, dry.makespan_ns) == (
         real.rounds, real.payload_bytes, real.makespan_ns,
     )  # fmt: skip
-    assert "tree" not in output
+    assert "trees" not in output
 
 
 def test_the_shipped_tree_meets_its_bars(tmp_path):

@@ -9,15 +9,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from analysis.costs import symbolic
 from analysis.costs.algebra import Cost
 from analysis.costs.dealer2 import steps
 from analysis.costs.dealer2.functions import Dealt
 from analysis.costs.families import FamilySetting, Network, SpanCost
 from analysis.costs.numbers import Number, packed
-from analysis.costs.replicated3 import Setting, layers, precision
-from scenarios.clear import windows
-from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
+from analysis.costs.replicated3 import layers
+from analysis.costs.written import followed, mean_shift
+from scenarios.networks import Add, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
 
 Priced = Callable[[FamilySetting], Dealt]
 _ACTORS, _KEY = 3, 16
@@ -64,7 +63,7 @@ def _block(
 
     def build(setting: Any, n: Number) -> list[layers.Stages]:
         before = inner if isinstance(n, int) else n * (entries if pooling else 1)
-        shift = setting.f if products else _mean_shift(setting, plan)
+        shift = setting.f if products else mean_shift(setting, plan)
         stages = [(plan.name, steps.truncation(setting, before, shift))]
         if entries > 1:
             stages.append((last.name, priced(setting).largest(setting, n, entries)))
@@ -84,14 +83,6 @@ def _block(
 def _product(setting: FamilySetting, plan: LayerPlan, images: int, outputs: Number) -> Cost:
     """Price a triple of a layer's input, which is opened whole, and its kernel."""
     return steps.triple(setting, images * math.prod(plan.input), math.prod(plan.kernel or ()), outputs)
-
-
-def _mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
-    """Return the bits that a mean is cut by: its factor alone decides, within the ring; else nothing."""
-    if not isinstance(plan.layer, AveragePooling2D):
-        return 0
-    counts = set(map(int, windows.counts(plan).flat))
-    return precision.mean(Setting(l=setting.l, f=setting.f, V=setting.V), counts).after
 
 
 def _classes(priced: Priced, images: int, classes: int) -> layers.Block:
@@ -118,20 +109,8 @@ def networks(priced: Priced) -> Network:
         if in_classes:
             for size, chain in chains.items():
                 chain.append(_classes(priced, size, classes))
-        chained: Any = [chains[size] for size in batches]
-        spans, whole = layers.follow_batches(setting, chained, _ACTORS)  # type: ignore[arg-type]  # of this family
         found = {"sharing": SpanCost(1, _given(setting, plans, batches), "1", _ARRAYS, _PAGE)}
-        if len(batches) > 1:
-            waited = spans["waiting"]
-            found["waiting"] = SpanCost(waited.rounds, tuple(waited.sent), _WAITING, "0", "flow shop")
-        for block in chains[batches[-1]]:
-            written = layers.formulas(setting, block, symbolic.n)  # type: ignore[arg-type]  # as above
-            for name, source in block.sources.items():
-                one, (rounds, size) = spans[name], written[name]
-                text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
-                alone = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
-                found[name] = SpanCost(one.rounds, tuple(one.sent), alone, text, source)
-        found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), _LAYERS, _LAYERS, "layers")
+        found |= followed(setting, chains, batches, _ACTORS)
         shown = packed(sum(batches) * (1 if in_classes else classes), setting.l)
         found["reveal"] = SpanCost(1, (shown, shown, 0), "1", "2·⌈l·n/8⌉", "additive sharing")
         return found
@@ -150,6 +129,4 @@ def _given(setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence
     return 0, 0, 0 if setting.choice("stored") else 2 * _KEY, hospital, owner
 
 
-_LAYERS = "sum of the layers"
 _ARRAYS = "2·16 (kept: 0) + Σ over arrays of n numbers: 16 + ⌈l·n/8⌉"
-_WAITING = "(batches − 1)·max r_s over stages s, of the last batch"

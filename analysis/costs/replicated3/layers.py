@@ -31,15 +31,15 @@ class Block:
     """What runs from one sharing to the next.
 
     Attributes:
-        build: for a setting and a number of outputs, the spans of each third, costs by server; strands
-            that begin with different layers have those spans side by side.
+        build: for a setting (of the family whose block it is) and a number of outputs, the spans of each
+            third, costs by server; strands that begin with different layers have those spans side by side.
         outputs: values that leave the block; windows, where pooling ends it.
         sources: where the cost of each span comes from.
         shape: the numbers of the layers, for the reader.
         stage: whether it is a stage of a pipeline even where it sends nothing.
     """
 
-    build: Callable[[Setting, Number], list[Stages]]
+    build: Callable[[Any, Number], list[Stages]]
     outputs: int
     sources: dict[str, str]
     shape: dict[str, Any]
@@ -261,7 +261,7 @@ def classification(images: int, classes: int) -> Block:
 
 
 def follow(
-    setting: Setting, chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)
+    setting: Any, chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)
 ) -> tuple[dict[str, Span], Span]:
     """Run the depths through blocks; return every span by name, and the whole."""
     spans: dict[str, Span] = {}
@@ -269,7 +269,7 @@ def follow(
     return spans, Span(max(depths) - max(start), _sent(spans))
 
 
-def _through(setting: Setting, chain: Sequence[Block], depths: Depths, spans: dict[str, Span]) -> Depths:
+def _through(setting: Any, chain: Sequence[Block], depths: Depths, spans: dict[str, Span]) -> Depths:
     """Return the depths after blocks, and add to their spans."""
     for block in chain:
         strands = block.build(setting, block.outputs)
@@ -293,7 +293,7 @@ def _sent(spans: dict[str, Span]) -> list[int]:
 
 
 def follow_batches(
-    setting: Setting, chains: Sequence[Sequence[Block]], servers: int = SERVERS
+    setting: Any, chains: Sequence[Sequence[Block]], servers: int = SERVERS
 ) -> tuple[dict[str, Span], Span]:
     """Run the depths of batches through a network in which each block holds one batch at a time.
 
@@ -324,7 +324,7 @@ def follow_batches(
     return found, Span(max(depths), _sent(found))
 
 
-def _stages(setting: Setting, chain: Sequence[Block]) -> list[list[Block]]:
+def _stages(setting: Any, chain: Sequence[Block]) -> list[list[Block]]:
     """Return the blocks by stage: each that sends is one, with the local blocks before it."""
     stages: list[list[Block]] = [[]]
     sends = False
@@ -339,7 +339,7 @@ def _stages(setting: Setting, chain: Sequence[Block]) -> list[list[Block]]:
     return stages
 
 
-def formulas(setting: Setting, block: Block, n: Number) -> dict[str, tuple[Number, Number]]:
+def formulas(setting: Any, block: Block, n: Number) -> dict[str, tuple[Number, Number]]:
     """Return (rounds, bytes summed over servers) of each span of a block for n outputs.
 
     Rounds are counted from servers that start together.

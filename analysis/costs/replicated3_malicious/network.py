@@ -8,14 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from analysis.costs import symbolic
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed, part
-from analysis.costs.replicated3 import Setting, layers, operations, precision
+from analysis.costs.replicated3 import Setting, layers, operations
 from analysis.costs.replicated3_malicious import catalogue, proof, steps
 from analysis.costs.replicated3_malicious.catalogue import WRITTEN
-from scenarios.clear import windows
+from analysis.costs.written import followed, mean_shift
 from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
 
 _SUMS = "malicious.md#sums-of-layers"
@@ -58,10 +57,9 @@ def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
         entries = math.prod(plan.window)
         return [_block(plan, images, lambda s, n: WRITTEN.largest(s, n, entries), _SIGN)]
     if isinstance(plan.layer, AveragePooling2D):
-        counts = set(map(int, windows.counts(plan).flat))
 
         def mean(setting: FamilySetting, n: Number) -> Cost:
-            return WRITTEN.truncation(setting, n, _mean_shift(setting, counts))
+            return WRITTEN.truncation(setting, n, mean_shift(setting, plan))
 
         return [_block(plan, images, mean, "sums × 1/count")]
     if isinstance(plan.layer, Add):
@@ -70,12 +68,6 @@ def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
             found.append(_block(plan, images, catalogue.relu, _SIGN, f"{plan.name}.relu"))
         return found
     return []
-
-
-def _mean_shift(setting: FamilySetting, counts: set[int]) -> int:
-    """Return the bits that a mean is cut by: its factor alone decides, within the ring."""
-    plain = Setting(l=setting.l, f=setting.f, V=setting.V)
-    return precision.mean(plain, counts).after
 
 
 def _block(
@@ -156,34 +148,21 @@ def network(
         largest = partial(catalogue.argmax, entries=classes)
         for size, chain in chains.items():
             chain.append(_of_one("argmax", largest, size, "tournament with places"))
-    spans, whole = layers.follow_batches(setting, [chains[size] for size in batches])  # type: ignore[arg-type]  # blocks of this family
     weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
     plain = Setting(l=setting.l)
     hospital = sum(sum(operations.client_input(plain, (size, *plans[0].input))) for size in batches)
     owner = sum(sum(operations.client_input(plain, shape)) for shape in weights)
     found = {"sharing": SpanCost(1, (*[steps.KEY] * 3, hospital, owner), "1", _ARRAYS, _ARAKI)}
-    if len(batches) > 1:
-        one = spans["waiting"]
-        found["waiting"] = SpanCost(one.rounds, tuple(one.sent), _WAITING, "0", "flow shop")
-    for block in chains[batches[-1]]:
-        written = layers.formulas(setting, block, symbolic.n)  # type: ignore[arg-type]  # a block of this family
-        for name, source in block.sources.items():
-            if name in spans:
-                one, (rounds, size) = spans[name], written[name]
-                text = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
-                size_text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
-                found[name] = SpanCost(one.rounds, tuple(one.sent), text, size_text, source)
+    found |= followed(setting, chains, batches, 3)
     claims = [
         claim
         for size in batches
         for block in chains[size]
-        for stages in block.build(setting, block.outputs)  # type: ignore[arg-type]  # a block of this family
+        for stages in block.build(setting, block.outputs)
         for _, cost in stages
         for claim in cost.claims
     ]
     checked = proof.verification(claims, setting.choice("security"))
-    layers_text = "sum of the layers"
-    found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), layers_text, layers_text, "layers")
     said = (str(checked.rounds), str(checked.bytes))
     found["verification"] = SpanCost(checked.rounds, checked.sent, *said, "malicious.md#what-a-proof-sends")
     shown = sum(batches) * (1 if in_classes else classes)
@@ -194,4 +173,3 @@ def network(
 
 _ARAKI = "Araki et al. 2016; PRF seeds"
 _ARRAYS = "3·16 + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"
-_WAITING = "(batches − 1)·max r_s over stages s, of the last batch"

@@ -6,7 +6,7 @@ Sums are cut once, pooled, and then their ReLU is taken; every span is priced ov
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ Price = Callable[[FamilySetting, Number], Cost]
 Counted = Callable[[FamilySetting, Number, int], Cost]
 Span = tuple[str, Price, Sequence[int], str]
 """Name, price, shape of what comes out, source."""
+Spans = Callable[[LayerPlan, bool, LayerPlan | None], Iterable[Span]]
+"""Of a layer, whether it cuts sums, and the pooling that joins it: its spans, one after the other."""
 _LAYERS = "sum of the layers"
 _WAITING = "(batches − 1)·max r_s over stages s, of the last batch"
 
@@ -47,8 +49,30 @@ class Prices:
     sums: str
     signs: str
 
+    def spans(self, plan: LayerPlan, sums: bool, pooling: LayerPlan | None) -> Iterator[Span]:
+        """Yield the spans of a layer."""
+        last = pooling or plan
+        if sums:
+            yield plan.name, lambda s, n: self.rescaled(s, n, s.f), plan.output, self.sums
+        elif isinstance(plan.layer, AveragePooling2D):
+            yield (
+                plan.name,
+                lambda s, n: self.truncation(s, n, mean_shift(s, plan)),
+                plan.output,
+                self.sums,
+            )
+        if isinstance(last.layer, MaxPooling2D):
+            entries = math.prod(last.window)
+            yield last.name, lambda s, n: self.largest(s, n, entries), last.output, self.signs
+        if plan.relu:
+            yield f"{plan.name}.relu", self.relu, last.output, self.signs
 
-def _blocks(prices: Prices, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
+    def chosen(self, classes: int) -> Span:
+        """Return the span of the class."""
+        return "argmax", lambda s, n: self.argmax(s, n, classes), (), self.signs
+
+
+def _blocks(spans: Spans, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
     """Return the spans of a network in order: sums are cut once, and pooled before their ReLU."""
     readers = {plan.index: [one for one in plans if plan.index in one.sources] for plan in plans}
     found: list[layers.Block] = []
@@ -65,9 +89,9 @@ def _blocks(prices: Prices, plans: Sequence[LayerPlan], images: int) -> list[lay
         sums = linear or any(source in added for source in plan.sources)
         pooling = following if sums and following and layers.joins(following) else None
         joined |= {pooling.index} if pooling else set()
-        spans = list(_spans(prices, plan, sums, pooling))
-        if spans:
-            found.append(_block(spans, images, (pooling or plan).output, pooling))
+        steps = list(spans(plan, sums, pooling))
+        if steps:
+            found.append(_block(steps, images, (pooling or plan).output, pooling))
     return found
 
 
@@ -89,59 +113,68 @@ def _block(
     return layers.Block(build, outputs, {name: source for name, _, _, source in spans}, {})
 
 
-def _spans(prices: Prices, plan: LayerPlan, sums: bool, pooling: LayerPlan | None) -> Iterator[Span]:
-    """Yield name, price, outputs and source of what a layer does, with the pooling that joins it."""
-    last = pooling or plan
-    if sums:
-        yield plan.name, lambda s, n: prices.rescaled(s, n, s.f), plan.output, prices.sums
-    elif isinstance(plan.layer, AveragePooling2D):
-        counts = set(map(int, windows.counts(plan).flat))
-        yield (
-            plan.name,
-            lambda s, n: prices.truncation(s, n, _mean_shift(s, counts)),
-            plan.output,
-            prices.sums,
-        )
-    if isinstance(last.layer, MaxPooling2D):
-        entries = math.prod(last.window)
-        yield last.name, lambda s, n: prices.largest(s, n, entries), last.output, prices.signs
-    if plan.relu:
-        yield f"{plan.name}.relu", prices.relu, last.output, prices.signs
-
-
-def _mean_shift(setting: FamilySetting, counts: set[int]) -> int:
-    """Return the bits that a mean is cut by: its factor alone decides, within the ring."""
+def mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
+    """Return the bits that a mean is cut by: its factor alone decides, within the ring; else none."""
+    if not isinstance(plan.layer, AveragePooling2D):
+        return 0
+    counts = set(map(int, windows.counts(plan).flat))
     return precision.mean(Setting(l=setting.l, f=setting.f, V=setting.V), counts).after
 
 
 def layer_spans(
-    prices: Prices,
+    spans: Spans,
+    chosen: Span | None,
     setting: FamilySetting,
     parties: int,
     plans: Sequence[LayerPlan],
     batches: Sequence[int],
-    in_classes: bool,
 ) -> dict[str, SpanCost]:
-    """Return what the spans from the first layer to the last send, the waiting of batches among them."""
-    classes = plans[-1].output[0]
-    chains = {size: _blocks(prices, plans, size) for size in set(batches)}
-    if in_classes:
+    """Return what the spans from the first layer to the last send.
+
+    Args:
+        spans: of each layer.
+        chosen: the span of the class; None where logits are wanted.
+        setting: of the family.
+        parties: who send.
+        plans: the layers.
+        batches: images of each.
+    """
+    chains = {size: _blocks(spans, plans, size) for size in set(batches)}
+    if chosen is not None:
         for size, chain in chains.items():
-            chosen: Span = ("argmax", lambda s, n: prices.argmax(s, n, classes), (), prices.signs)
             chain.append(_block([chosen], size, (), None))
-    spans, whole = layers.follow_batches(
-        setting,  # type: ignore[arg-type]  # blocks of this family
-        [chains[size] for size in batches],
-        parties,
-    )
+    return followed(setting, chains, batches, parties)
+
+
+def followed(
+    setting: FamilySetting,
+    chains: Mapping[int, Sequence[layers.Block]],
+    batches: Sequence[int],
+    parties: int,
+) -> dict[str, SpanCost]:
+    """Return the spans of batches that go through blocks, `waiting` of several, and the whole, `inference`.
+
+    Formulas are of servers that start together; where others take fewer rounds, both are said.
+
+    Args:
+        setting: of the family.
+        chains: the blocks, by size of a batch.
+        batches: images of each.
+        parties: who send.
+    """
+    spans, whole = layers.follow_batches(setting, [chains[size] for size in batches], parties)
     found = {}
-    for chained in chains[batches[-1]]:
-        for name, source in chained.sources.items():
-            rounds, size = layers.formulas(setting, chained, symbolic.n)[name]  # type: ignore[arg-type]  # as above
-            text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
-            found[name] = SpanCost(spans[name].rounds, tuple(spans[name].sent), f"{rounds}", text, source)
     if len(batches) > 1:
         waited = spans["waiting"]
         found["waiting"] = SpanCost(waited.rounds, tuple(waited.sent), _WAITING, "0", "flow shop")
+    for block in chains[batches[-1]]:
+        written = layers.formulas(setting, block, symbolic.n)
+        for name, source in block.sources.items():
+            if name not in spans:
+                continue
+            one, (rounds, size) = spans[name], written[name]
+            said = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
+            text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
+            found[name] = SpanCost(one.rounds, tuple(one.sent), said, text, source)
     found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), _LAYERS, _LAYERS, "layers")
     return found

@@ -1,14 +1,14 @@
 """No operation but division, nor the flagship, takes more than is published of MP-SPDZ's four servers."""
 
 import tomllib
+from functools import partial
 
 import pytest
 import tomli_w
+from bars import run_on, takes_no_more
 
-import scenarios
 from analysis.predict import SHIPPED, measure
 from analysis.predict import run as predict
-from mpcsim.scenario import load_scenario, workload
 
 PEER = {  # bytes of all parties a value, ÷ 4; rounds (MP-SPDZ 3a0a7b1, best options, 64-bit ring)
     "mul": (12.1, 8),
@@ -19,19 +19,12 @@ PEER = {  # bytes of all parties a value, ÷ 4; rounds (MP-SPDZ 3a0a7b1, best op
 }
 
 
-def _run(name, *overrides):
-    loaded = load_scenario(name, ["protocol.family=replicated4", *overrides], None, SHIPPED)
-    program = workload.build_program(loaded, scenarios.WORKLOADS)
-    run = workload.run_program(program, loaded)
-    return program.summarize(run), run
+_run = partial(run_on, "replicated4")
 
 
 @pytest.mark.parametrize("op", PEER)
 def test_an_operation_takes_no_more_bytes_nor_rounds(op):
-    size, rounds = PEER[op]
-    found, _ = _run("microbench", f"workload.op={op}", "workload.size=1000", "dry_run=true")
-    assert found["payload_bytes"] / 4 / 1000 <= size
-    assert found["rounds"] <= rounds
+    takes_no_more("replicated4", op, PEER[op], 4)
 
 
 def test_a_multiplication_is_six_words():

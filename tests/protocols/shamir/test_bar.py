@@ -1,10 +1,9 @@
 """No operation, nor the flagship, takes more than is published of MP-SPDZ's Shamir."""
 
-import pytest
+from functools import partial
 
-import scenarios
-from analysis.predict import SHIPPED
-from mpcsim.scenario import load_scenario, workload
+import pytest
+from bars import run_on, takes_no_more
 
 PEER = {  # bytes of all parties a value, ÷ 3; rounds (MP-SPDZ 3a0a7b1, best options, κ = 40, 3 parties)
     "mul": (16.1, 3),
@@ -16,19 +15,12 @@ PEER = {  # bytes of all parties a value, ÷ 3; rounds (MP-SPDZ 3a0a7b1, best op
 }
 
 
-def _run(name, *overrides):
-    loaded = load_scenario(name, ["protocol.family=shamir", *overrides], None, SHIPPED)
-    program = workload.build_program(loaded, scenarios.WORKLOADS)
-    run = workload.run_program(program, loaded)
-    return program.summarize(run), run
+_run = partial(run_on, "shamir")
 
 
 @pytest.mark.parametrize("op", PEER)
 def test_an_operation_takes_no_more_bytes_nor_rounds(op):
-    size, rounds = PEER[op]
-    found, _ = _run("microbench", f"workload.op={op}", "workload.size=1000", "dry_run=true")
-    assert found["payload_bytes"] / 3 / 1000 <= size
-    assert found["rounds"] <= rounds
+    takes_no_more("shamir", op, PEER[op], 3)
 
 
 @pytest.mark.parametrize(("prime", "element"), [(61, 8), (127, 16)])
