@@ -17,7 +17,7 @@ LEAST_BURST = 2  # segments of a burst that a round trip can wait for (Linux's t
 _PACING_SLOW_START, _PACING = 200, 120  # percent of a window a round trip (tcp_pacing_ss_ratio)
 _LARGEST_BURST = 45  # segments of what the kernel takes or hands on at once: 64 KiB
 _DESCRIPTION = 845  # bytes of the send buffer that describe a burst (measured, Linux 6.18)
-_HEADROOM, _BESIDE = 524, 256  # tcp_sndbuf_expand: a segment and the first, up to a power of two, and the second
+_HEADROOM, _BESIDE = 524, 256  # of a segment: it and the first, up to a power of two, and the second
 _PACING_SHIFT = 10  # a burst takes a second by 2 to this at the rate of pacing (sk_pacing_shift)
 
 
