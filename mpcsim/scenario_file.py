@@ -24,31 +24,45 @@ __all__ = ["ENGINE_KEYS", "EngineSettings", "Scenario", "load_scenario", "unknow
 
 
 class EngineSettings(BaseModel):
-    """The `[engine]` table."""
+    """The `[engine]` table: how time passes, and what is kept."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    clock: Literal["virtual", "wall"] = "virtual"
-    compute: Literal["none", "measured"] = "none"
-    trace: bool = True
-    speed: dict[str, Annotated[float, Field(ge=1e-6, le=1e6)]] = {}
-    check_payloads: bool = False
+    clock: Literal["virtual", "wall"] = Field(
+        default="virtual", description="virtual: time jumps, and repeats to the bit; wall: delays are slept"
+    )
+    compute: Literal["none", "measured"] = Field(
+        default="none", description="measured: a party's processor time advances its clock"
+    )
+    trace: bool = Field(default=True, description="keep every event, for retime, reports and diagrams")
+    speed: dict[str, Annotated[float, Field(ge=1e-6, le=1e6)]] = Field(
+        default={}, description="by role: how many times as fast as this machine; with measured compute"
+    )
+    check_payloads: bool = Field(
+        default=False, description="refuse a run in which a payload changed after it was sent"
+    )
 
 
-class _Head(BaseModel):
-    """The keys of a scenario that belong to no table."""
+class Head(BaseModel):
+    """The keys of a scenario that belong to no table, beside `workload`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    description: str = ""
-    seed: Annotated[int, Field(ge=0)] | None = None
-    folder: str = "."
-    expect: Literal["finish", "abort"] = "finish"
+    name: Annotated[str, Field(min_length=1, max_length=120)] = Field(
+        default="", description="what the run is called; without it, the name of the file"
+    )
+    description: str = Field(default="", description="what `mpcsim list` says of it")
+    seed: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="of everything random; without it keys come from the operating system"
+    )
+    folder: str = Field(default=".", description="where relative paths start, from the file's own folder")
+    expect: Literal["finish", "abort"] = Field(
+        default="finish", description="abort: the run is as it should be where parties abort, and only then"
+    )
     engine: EngineSettings = EngineSettings()
 
 
-ENGINE_KEYS = (*_Head.model_fields, "network", "workload", "faults", "adversaries")
+ENGINE_KEYS = (*Head.model_fields, "network", "workload", "faults", "adversaries")
 
 
 @dataclass(frozen=True)
@@ -122,8 +136,8 @@ def load_scenario(
 
 
 def _scenario(document: dict[str, Any], path: Path, source: str) -> Scenario:
-    head = {key: document[key] for key in _Head.model_fields if key in document}
-    settings = validate(_Head, {"name": path.stem} | head)
+    head = {key: document[key] for key in Head.model_fields if key in document}
+    settings = validate(Head, {"name": path.stem} | head)
     workload, further = _workload(document)
     tables = {key: value for key, value in document.items() if key not in ENGINE_KEYS}
     if further:
@@ -153,15 +167,19 @@ def _faults(tables: Any) -> tuple[Any, ...]:
     return read_faults(tables)
 
 
-class _Adversary(BaseModel):
+class Adversary(BaseModel):
+    """A program in the place of an honest party's."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    role: Annotated[str, Field(min_length=1)]
-    program: Annotated[str, Field(min_length=1)]
+    role: Annotated[str, Field(min_length=1, description="whose place it takes")]
+    program: Annotated[
+        str, Field(min_length=1, description='"file.py:function", which gets the honest one')
+    ]
 
 
 class _Adversaries(BaseModel):
-    adversaries: list[_Adversary]
+    adversaries: list[Adversary]
 
 
 def _adversaries(tables: Any) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from mpcsim.errors import InputError
@@ -20,6 +21,19 @@ NANOSECONDS = 10**9
 _LONGEST = 10**9 * NANOSECONDS  # some thirty years: beyond that it is a typing error
 _FASTEST = 10**18
 _LARGEST = 10**15
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a key of a scenario is counted in: said beside its type (`Annotated`), and shown by listings."""
+
+    name: str
+
+
+TIME = Unit(", ".join(_TIME))
+RATE = Unit(", ".join(list(_RATE)[:5]))
+SIZE = Unit(", ".join(_SIZE))
+BYTES, BITS, PIXELS = Unit("bytes"), Unit("bits"), Unit("pixels")
 
 
 def _read(text: object, units: dict[str, int], what: str, example: str) -> Decimal:

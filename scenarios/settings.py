@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from mpcsim import InputError
 from mpcsim.scenario import Scenario
+from mpcsim.units import BITS
 from protocols import kernels
 from protocols.domains import Ring
 from protocols.family import Family, NotOffered, Terms
@@ -26,9 +27,13 @@ class RingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bits: Literal[32, 64] = 64
-    fraction_bits: Annotated[_Whole, Field(ge=0, le=48)] = 16
-    value_bits: Annotated[_Whole, Field(ge=2, le=62)] = 31
+    bits: Annotated[Literal[32, 64], BITS] = Field(default=64, description="size of the ring")
+    fraction_bits: Annotated[_Whole, Field(ge=0, le=48), BITS] = Field(
+        default=16, description="after the binary point"
+    )
+    value_bits: Annotated[_Whole, Field(ge=2, le=62), BITS] = Field(
+        default=31, description="signed bits of every value, scaled; a difference of two needs one more"
+    )
 
     def ring(self) -> Ring:
         """Return the ring, or raise `InputError` naming the rule that the sizes break."""
@@ -38,7 +43,9 @@ class RingSettings(BaseModel):
 class ProtocolSettings(Replicated3Choices):
     """The `[protocol]` table of the default family."""
 
-    family: Literal["replicated3"] = Field(default="replicated3", exclude=True)
+    family: Literal["replicated3"] = Field(
+        default="replicated3", exclude=True, description='a registered family, or "file.py:Class"'
+    )
 
 
 class FamilySettings(BaseModel):
@@ -46,7 +53,7 @@ class FamilySettings(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    family: str
+    family: str = Field(description='a registered family, or "file.py:Class"')
 
 
 def _kind(table: Any) -> str:

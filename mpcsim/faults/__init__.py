@@ -7,9 +7,21 @@ the emulators.
 
 from mpcsim.faults.adversaries import WITHHELD, Attack, Attacked, Puppet, corrupt
 from mpcsim.faults.injector import Injector, check_ends
-from mpcsim.faults.rules import Corrupt, Crash, Delay, Drop, Duplicate, Partition, Slow, Tamper, read_faults
+from mpcsim.faults.rules import (
+    RULES,
+    Corrupt,
+    Crash,
+    Delay,
+    Drop,
+    Duplicate,
+    Partition,
+    Slow,
+    Tamper,
+    read_faults,
+)
 
 __all__ = [
+    "RULES",
     "WITHHELD",
     "Attack",
     "Attacked",

@@ -29,8 +29,10 @@ class _Rule(BaseModel):
 class _Window(_Rule):
     """Virtual times between which a rule holds: from `start` on, before `end`."""
 
-    start: Time = "0 s"
-    end: Time | None = None
+    start: Time = Field(default="0 s", description="virtual time from which the rule holds")
+    end: Time | None = Field(
+        default=None, description="virtual time before which it holds; absent: to the end"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -51,9 +53,9 @@ class Crash(_Rule):
     """
 
     kind: Literal["crash"] = "crash"
-    party: _End
-    at: Time | None = None
-    after_messages: _Number | None = None
+    party: _End = Field(description="id or role of who crashes")
+    at: Time | None = Field(default=None, description="when; this or `after_messages`")
+    after_messages: _Number | None = Field(default=None, description="when it has sent so many")
 
     @model_validator(mode="after")
     def _one_trigger(self) -> Self:
@@ -66,33 +68,33 @@ class Slow(_Window):
     """The party's processor takes `factor` times as long; segments that start in the window count."""
 
     kind: Literal["slow"] = "slow"
-    party: _End
-    factor: Annotated[float, Field(gt=0, le=1e6)]
+    party: _End = Field(description="id or role of who is slow")
+    factor: Annotated[float, Field(gt=0, le=1e6)] = Field(description="how many times as long it takes")
 
 
 class _Message(_Window):
     """What a rule about messages matches: all that is given must fit.
 
-    `source` and `to` are ids or roles, "*" for any. `span` is the name of a span around the send, or the
-    text of its path (`mpcsim.paths`). `messages` are numbers on the directed link, counted from 0.
+    `span` may be the text of a path (`mpcsim.paths`).
     """
 
-    source: _End = _ANY
-    to: _End = _ANY
-    span: str | None = None
-    messages: _Number | list[_Number] | None = None
+    source: _End = Field(default=_ANY, description='id or role of the sender; "*": any')
+    to: _End = Field(default=_ANY, description='id or role of the receiver; "*": any')
+    span: str | None = Field(default=None, description="name, or path in text, of a span around the send")
+    messages: _Number | list[_Number] | None = Field(
+        default=None, description="their numbers on the directed link, counted from 0"
+    )
 
 
 class Partition(_Message):
     """The link is cut: what is sent in the window is lost, and sent again where the network does that.
 
     With a `retransmission_timeout` of the network each attempt in the window fails and the next is
-    made after the timeout; without one the message is lost for good. `both` cuts the other direction
-    as well.
+    made after the timeout; without one the message is lost for good.
     """
 
     kind: Literal["partition"] = "partition"
-    both: bool = False
+    both: bool = Field(default=False, description="cut the other direction as well")
 
 
 class Drop(_Message):
@@ -105,7 +107,7 @@ class Delay(_Message):
     """The message's latency grows by `by`; later messages of its link wait for it, as links are FIFO."""
 
     kind: Literal["delay"] = "delay"
-    by: Time
+    by: Time = Field(description="what is added to the latency")
 
 
 class Duplicate(_Message):
@@ -123,16 +125,15 @@ class Corrupt(_Message):
 class Tamper(_Message):
     """An adversary on the link changes the message; its size and time stay those of what was sent.
 
-    `how`: "add" `value` to each number (modulo the type's range); "replace" each by `value`, or the whole
-    by a text; "replay" the payload of the message before on this link and channel; "swap" it with the next
-    message of this link and channel, which goes first; "withhold" it: it is never put on the link.
-    `channel` is the name of a channel (`party.channel`), or the path of one.
+    "add" adds `value` to each number (modulo the type's range); "replace" puts `value` in its place, or a
+    text in that of the whole; "replay" sends the payload of the message before on this link and channel;
+    "swap" lets the next message of this link and channel go first; "withhold" never puts it on the link.
     """
 
     kind: Literal["tamper"] = "tamper"
-    how: Literal["add", "replace", "replay", "swap", "withhold"]
-    value: int | float | str | None = None
-    channel: str | None = None
+    how: Literal["add", "replace", "replay", "swap", "withhold"] = Field(description="what is done to it")
+    value: int | float | str | None = Field(default=None, description="add, replace: by or with what")
+    channel: str | None = Field(default=None, description="name or path of its channel (`party.channel`)")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -148,6 +149,7 @@ Fault = Annotated[
     Crash | Slow | Partition | Drop | Delay | Duplicate | Corrupt | Tamper, Field(discriminator="kind")
 ]
 MESSAGE_RULES = (Partition, Drop, Delay, Duplicate, Corrupt, Tamper)
+RULES = (Crash, Slow, *MESSAGE_RULES)
 
 
 class _Faults(BaseModel):

@@ -8,13 +8,14 @@ from mpcsim.network.downlink import Downlink
 from mpcsim.network.emulator import Emulator, transmission_ns
 from mpcsim.network.jitter import Time
 from mpcsim.network.laws import Law, Laws, party_id
-from mpcsim.network.link_tables import ANY, TransportName
+from mpcsim.network.link_tables import ANY, Effects, TransportName
 from mpcsim.network.streams import Stream
 from mpcsim.network.tcp_keys import Rules, rules
 
 __all__ = [
     "ANY",
     "Downlink",
+    "Effects",
     "Emulator",
     "Law",
     "Laws",

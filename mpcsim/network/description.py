@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from dataclasses import Field as Argument
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mpcsim.network.link_tables import ANY, Effects, LinkTable, TransportName
 from mpcsim.network.profiles import PROFILES, Profile
 from mpcsim.network.tcp_keys import TcpTable, effective
 from mpcsim.schema import shown, unknown, validate
-from mpcsim.units import format_time, parse_bandwidth, parse_time
+from mpcsim.units import RATE, TIME, format_time, parse_bandwidth, parse_time
 
 __all__ = ["Law", "Laws", "LinkTable", "Matrix", "Network", "Sharing"]
 
@@ -39,15 +39,15 @@ class Network:
             the full bandwidth.
         profile: a ready-made network ("lan", "pomic-wan", "ibm-cloud"); other arguments replace
             what it says.
-        regions: where the profile has regions: each party's, as a list by id or a dict by role.
+        regions: where the profile has regions: each party's, as a list by id or a table by role.
         downlink: limit of what a party receives, shared fairly among the links into it; text, or
-            a dict by role.
+            a table by role.
         jitter: a table with `distribution` ("none", "uniform", "normal", "exponential", "pareto")
             and its parameters.
         loss: probability that a segment is lost on one attempt.
         retransmission_timeout: how long after an attempt the lost segments are sent again.
         overhead_bytes: added to every segment on the wire, for headers below the framing.
-        segment_bytes: the most that one segment carries; None: a message is one segment.
+        segment_bytes: the most that one segment carries; without it a message is one segment.
         links: tables that change single links, see `LinkTable`.
         transport: "ideal": the link law alone; "tcp": each directed link is a TCP connection. Then
             `overhead_bytes`, `segment_bytes` and `retransmission_timeout` are not used: `tcp` has its own.
@@ -57,15 +57,15 @@ class Network:
         InputError: an unknown unit, a value out of range, contradictory links.
     """
 
-    latency: str | Matrix = ""
-    bandwidth: str | Matrix = ""
+    latency: Annotated[str | Matrix, TIME] = ""
+    bandwidth: Annotated[str | Matrix, RATE] = ""
     sharing: Sharing = "uplink"
     profile: str | None = None
     regions: Sequence[str] | Mapping[str, str] = ()
-    downlink: str | Mapping[str, str] = "unlimited"
+    downlink: Annotated[str | Mapping[str, str], RATE] = "unlimited"
     jitter: Mapping[str, Any] | None = None
     loss: float = 0.0
-    retransmission_timeout: str | None = None
+    retransmission_timeout: Annotated[str, TIME] | None = None
     overhead_bytes: int = 0
     segment_bytes: int | None = None
     links: Sequence[Mapping[str, Any]] = ()

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from mpcsim.errors import InputError
 from mpcsim.network.streams import ONE, Stream
-from mpcsim.units import parse_time
+from mpcsim.units import TIME, parse_time
 
 _DECIMAL = Context(prec=24)  # its `exp` is correctly rounded, on every machine
 
@@ -23,13 +23,13 @@ def _time(text: str) -> str:
     return text
 
 
-Time = Annotated[str, AfterValidator(_time)]
+Time = Annotated[str, AfterValidator(_time), TIME]
 
 
 class _Jitter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    minimum: Time = "0 ms"
+    minimum: Time = Field(default="0 ms", description="what is added at least")
 
     def draw(self, stream: Stream) -> int:
         """Return one jitter in nanoseconds."""
@@ -44,7 +44,7 @@ class Uniform(_Jitter):
     """Uniform between `minimum` and `maximum`."""
 
     distribution: Literal["uniform"]
-    maximum: Time
+    maximum: Time = Field(description="what is added at most")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -60,8 +60,8 @@ class Normal(_Jitter):
     """Normal with `mean` and `deviation`, truncated at `minimum`: what lies below is drawn again."""
 
     distribution: Literal["normal"]
-    mean: Time
-    deviation: Time
+    mean: Time = Field(description="before what lies below the minimum is drawn again")
+    deviation: Time = Field(description="standard deviation, likewise")
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -81,7 +81,7 @@ class Exponential(_Jitter):
     """`minimum` plus an exponential of mean `scale`."""
 
     distribution: Literal["exponential"]
-    scale: Time
+    scale: Time = Field(description="mean of what is added to the minimum")
 
     def _excess(self, stream: Stream) -> int:
         return _scaled(_ns(self.scale), stream.exponential())
@@ -91,8 +91,8 @@ class Pareto(_Jitter):
     """`minimum` plus scale · (U^(−1/shape) − 1): heavy tails, of mean scale/(shape − 1) above it."""
 
     distribution: Literal["pareto"]
-    scale: Time
-    shape: Annotated[float, Field(gt=1, le=100)]
+    scale: Time = Field(description="what the tail is multiplied by")
+    shape: Annotated[float, Field(gt=1, le=100)] = Field(description="the smaller, the heavier the tail")
 
     def _excess(self, stream: Stream) -> int:
         power = _DECIMAL.divide(Decimal(stream.exponential()), Decimal(self.shape) * ONE)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.network.jitter import Jitter
 from mpcsim.network.tcp_keys import TcpTable
+from mpcsim.units import BYTES, RATE, TIME
 
 ANY = "*"
 TransportName = Literal["ideal", "tcp"]
@@ -18,18 +19,23 @@ _MOST_LOSS = 0.95
 class LinkTable(BaseModel):
     """One entry of `[[network.links]]`: what it sets for the links from `source` to `to`.
 
-    Ends are ids or roles, or "*" for every party; an entry that names both ends goes before one that
-    names one, and that before one that names none.
+    An entry that names both ends goes before one that names one, and that before one that names none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    source: str | Annotated[int, Field(ge=0)] = ANY
-    to: str | Annotated[int, Field(ge=0)] = ANY
-    latency: str | None = None
-    bandwidth: str | None = None
+    source: str | Annotated[int, Field(ge=0)] = Field(
+        default=ANY, description='id or role of the sender; "*": every party'
+    )
+    to: str | Annotated[int, Field(ge=0)] = Field(
+        default=ANY, description='id or role of the receiver; "*": every party'
+    )
+    latency: Annotated[str, TIME] | None = Field(default=None, description="one-way propagation delay")
+    bandwidth: Annotated[str, RATE] | None = Field(default=None, description='rate, or "unlimited"')
     jitter: Jitter | None = None
-    loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] | None = None
+    loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] | None = Field(
+        default=None, description="probability that a segment is lost on one attempt"
+    )
 
 
 class Effects(BaseModel):
@@ -39,8 +45,8 @@ class Effects(BaseModel):
 
     jitter: Jitter | None = None
     loss: Annotated[float, Field(ge=0, le=_MOST_LOSS)] = 0.0
-    overhead_bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
-    segment_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] | None = None
+    overhead_bytes: Annotated[int, Field(ge=0, le=_LARGEST), BYTES] = 0
+    segment_bytes: Annotated[int, Field(ge=1, le=_LARGEST), BYTES] | None = None
     links: list[LinkTable] = []
     transport: TransportName = "ideal"
     tcp: TcpTable = TcpTable()

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError
 from mpcsim.network.jitter import Time
-from mpcsim.units import parse_size, parse_time
+from mpcsim.units import BYTES, SIZE, Unit, parse_size, parse_time
 
 UNLIMITED: Literal["unlimited"] = "unlimited"
 _RECEIVED, _WHOLE = 65, 100
@@ -31,8 +31,8 @@ def _size(text: str) -> str:
     return text
 
 
-Size = Annotated[str, AfterValidator(_size)]
-Segments = Annotated[int, Field(ge=1, le=2**20)]
+Size = Annotated[str, AfterValidator(_size), SIZE]
+Segments = Annotated[int, Field(ge=1, le=2**20), Unit("segments")]
 
 
 class TcpTable(BaseModel):
@@ -63,8 +63,8 @@ class TcpTable(BaseModel):
 
     profile: Literal["linux", "linux-tuned", "warm"] = "linux"
     initial_window: Segments | Literal["unlimited"] = 10
-    segment_bytes: Annotated[int, Field(ge=1, le=2**20)] = 1448
-    header_bytes: Annotated[int, Field(ge=0, le=2**16)] = 52
+    segment_bytes: Annotated[int, Field(ge=1, le=2**20), BYTES] = 1448
+    header_bytes: Annotated[int, Field(ge=0, le=2**16), BYTES] = 52
     restart: bool = True
     unused_window: bool = True
     hystart: bool = True
@@ -72,7 +72,7 @@ class TcpTable(BaseModel):
     receive_buffer: Size = "6.291456 MB"
     receive_growth: bool = True
     delayed_ack: Time = "40 ms"
-    ack_bytes: Annotated[int, Field(ge=0, le=2**16)] = 52
+    ack_bytes: Annotated[int, Field(ge=0, le=2**16), BYTES] = 52
     burst: Segments | Literal["unlimited"] = 16
     host_cost: Time = "0 us"
     router_buffer: Size = UNLIMITED

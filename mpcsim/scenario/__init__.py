@@ -4,7 +4,7 @@ In flows a scenario file; out flows a `Run` and its record. It may import the en
 record and `simulate`.
 """
 
-from mpcsim.scenario import determinism, workload
+from mpcsim.scenario import determinism, keys, workload
 from mpcsim.scenario.running import execute
 from mpcsim.scenario.workload import Program, build_program, import_file, run_program
 from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
@@ -17,6 +17,7 @@ __all__ = [
     "determinism",
     "execute",
     "import_file",
+    "keys",
     "load_scenario",
     "run_program",
     "unknown",

@@ -43,8 +43,14 @@ class Replicated3Choices(BaseModel):
     radix: Annotated[_Whole, Field(ge=1, le=8)] | None = Field(
         default=None, description="bits of a digit in a comparison; 4 for table, 2 for masked"
     )
-    truncation: Literal["safe", "fused"] = "safe"
-    select: Literal["two_rounds", "one_round"] = "two_rounds"
+    truncation: Literal["safe", "fused"] = Field(
+        default="safe",
+        description="safe: off by a unit, never more; fused: a round less, and grossly wrong with "
+        "probability |z| / 2^bits",
+    )
+    select: Literal["two_rounds", "one_round"] = Field(
+        default="two_rounds", description="choices and bits as numbers: fewer bytes, or fewer rounds"
+    )
     layers: Literal["blocks", "separate"] = Field(
         default="blocks",
         description="blocks: pooling and ReLU on a layer's sums, pooling first; separate: as declared",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError
+from mpcsim.units import PIXELS
 from scenarios.data import files, ihc
 from scenarios.data.dataset import Dataset, choose, pick
 from scenarios.data.folders import Layout
@@ -34,20 +35,24 @@ class DataSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["ihc", "folder", "npz", "idx", "table", "random"] = "ihc"
+    source: Literal["ihc", "folder", "npz", "idx", "table", "random"] = Field(
+        default="ihc", description="tiles of the shipped micrograph, files of yours, rows, or random images"
+    )
     count: Annotated[_Whole, Field(ge=1, description="images that the hospital sends")] = 1
-    split: Literal["train", "test"] = "test"
+    split: Literal["train", "test"] = Field(default="test", description="which half the images come from")
     offset: Annotated[_Whole, Field(ge=0, description="images of the order to skip")] = 0
     seed: Annotated[_Whole, Field(ge=0)] | None = Field(
         default=None, description="order of the images; the scenario's seed if absent"
     )
     path: str | None = Field(default=None, description="folder, npz, idx: where the files are")
-    size: Annotated[_Whole, Field(ge=1)] | None = Field(
+    size: Annotated[_Whole, Field(ge=1), PIXELS] | None = Field(
         default=None, description="side in pixels; ihc cuts tiles of it (50), folder resizes to it"
     )
     channels: Literal[1, 3] | None = Field(default=None, description="1: luminance, 3: colour")
-    stride: Annotated[_Whole, Field(ge=1, description="ihc: pixels between tiles")] = 8
-    pixels: Literal["signed", "unit"] = "signed"
+    stride: Annotated[_Whole, Field(ge=1, description="ihc: between tiles"), PIXELS] = 8
+    pixels: Literal["signed", "unit"] = Field(
+        default="signed", description="signed: in [−1, 1], so that padding is mid-grey; unit: in [0, 1]"
+    )
     labels: Literal["outer", "inner"] = Field(
         default="outer", description="folder: which folder names the class; inner: below one a patient"
     )

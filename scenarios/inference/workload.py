@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
@@ -35,7 +35,9 @@ class OutputSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reveal: Literal["class", "logits"] = "class"
+    reveal: Literal["class", "logits"] = Field(
+        default="class", description="the class alone, or every output of the network"
+    )
 
 
 class InferenceSettings(SecureSettings):

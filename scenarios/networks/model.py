@@ -29,6 +29,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Shape = tuple[int, ...]
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
+_PADS = "valid: none; same: as much as keeps the size at stride 1; a number: pixels on every side"
+_AFTER = "what its outputs go through"
+_BIAS = "add a number to each channel of the output"
+
 INPUT = "input"
 """What `from` calls the image."""
 IMAGE = -1
@@ -38,7 +42,7 @@ IMAGE = -1
 class _Layer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name | None = None
+    name: Name | None = Field(default=None, description="of its spans; kind and number if absent")
     source: Name | None = Field(
         default=None,
         alias="from",
@@ -50,18 +54,18 @@ class Conv2D(_Layer):
     """A convolution (cross-correlation, as deep-learning libraries have it) with optional ReLU."""
 
     type: Literal["conv2d"] = "conv2d"
-    filters: Positive
-    kernel: Side
-    stride: Side = 1
-    padding: Padding = "valid"
-    activation: Activation = "none"
-    bias: bool = True
+    filters: Positive = Field(description="channels of its output")
+    kernel: Side = Field(description="side, or height and width, in pixels")
+    stride: Side = Field(default=1, description="steps of the window in pixels, both ways or each")
+    padding: Padding = Field(default="valid", description=_PADS)
+    activation: Activation = Field(default="none", description=_AFTER)
+    bias: bool = Field(default=True, description=_BIAS)
 
 
 class _Pooling2D(_Layer):
     size: Side | Literal["global"] = Field(default=2, description='"global": one window, the whole input')
     stride: Side | None = Field(default=None, description="steps of the window; its size if absent")
-    padding: Padding = "valid"
+    padding: Padding = Field(default="valid", description=_PADS)
 
 
 class MaxPooling2D(_Pooling2D):
@@ -86,9 +90,9 @@ class Dense(_Layer):
     """A fully connected layer with optional ReLU."""
 
     type: Literal["dense"] = "dense"
-    units: Positive
-    activation: Activation = "none"
-    bias: bool = True
+    units: Positive = Field(description="numbers of its output")
+    activation: Activation = Field(default="none", description=_AFTER)
+    bias: bool = Field(default=True, description=_BIAS)
 
 
 class Add(_Layer):
@@ -96,7 +100,7 @@ class Add(_Layer):
 
     type: Literal["add"] = "add"
     source: Name = Field(alias="from", description='the earlier layer to add, or "input"')
-    activation: Activation = "none"
+    activation: Activation = Field(default="none", description=_AFTER)
 
 
 AnyLayer = Conv2D | MaxPooling2D | AveragePooling2D | Flatten | Dense | Add
@@ -117,7 +121,7 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: tuple[Positive, Positive, Positive] = Field(description="height, width, channels")
-    layers: tuple[Layer, ...] = Field(min_length=1)
+    layers: tuple[Layer, ...] = Field(min_length=1, description="in order")
     weights: str | None = Field(
         default=None, description="a path from the scenario's folder, or the name of a shipped file"
     )

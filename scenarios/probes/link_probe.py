@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import Network, Party, Run
 from mpcsim.scenario import Program
+from mpcsim.units import BYTES
 
 _PARTIES = 3
 
@@ -20,8 +21,12 @@ class Probe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    message_bytes: Annotated[int, Field(ge=0, le=2**31)] = 1000
-    repeats: Annotated[int, Field(ge=1, le=10**6)] = 10
+    message_bytes: Annotated[int, Field(ge=0, le=2**31), BYTES] = Field(
+        default=1000, description="payload of the message"
+    )
+    repeats: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        default=10, description="how often it goes round the ring of three"
+    )
 
 
 class LinkProbe(BaseModel):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import InputError, Party, Run
 from mpcsim.scenario import Program, Scenario
+from mpcsim.units import BITS
 from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
 from protocols.tables import DIGIT, WIDEST
@@ -38,10 +39,14 @@ class MicrobenchWorkload(BaseModel):
         "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal",
         "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax", "shuffle", "sort", "topk",
         "group_sums", "group_max", "join",
-    ]  # fmt: skip
-    size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = 1000
-    digit: Annotated[int, Field(strict=True, ge=1, le=WIDEST)] | None = Field(
-        default=None, description=f"bits of a digit of a sort; {DIGIT} if absent"
+    ] = Field(description="the operation")  # fmt: skip
+    size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = Field(
+        default=1000,
+        description="values; side of a square matmul or image; windows of 2×2 of maxpool; "
+        "rows of ten of argmax, max, softmax and dot",
+    )
+    digit: Annotated[int, Field(strict=True, ge=1, le=WIDEST), BITS] | None = Field(
+        default=None, description=f"a digit of a sort; {DIGIT} if absent"
     )
     payload: Literal["after", "carried"] | None = Field(
         default=None, description="sort: columns move after it, or are carried through every pass"

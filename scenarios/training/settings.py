@@ -23,23 +23,35 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: Annotated[_Whole, Field(ge=1)] = 15
-    batch: Annotated[_Whole, Field(ge=1)] = 32
-    max_steps: Annotated[_Count, Field(description="0: no limit")] = 0
-    loss: Literal["softmax", "sigmoid"] = "softmax"
-    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    epochs: Annotated[_Whole, Field(ge=1)] = Field(
+        default=15, description="how often every training image is gone through"
+    )
+    batch: Annotated[_Whole, Field(ge=1)] = Field(default=32, description="images of a step")
+    max_steps: Annotated[_Count, Field(description="steps in all; 0: no limit")] = 0
+    loss: Literal["softmax", "sigmoid"] = Field(
+        default="softmax", description="cross entropy over classes, or of each output by itself"
+    )
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=0.01, description="learning rate of the first step"
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.9, description="how much of its last step the optimiser keeps; 0: plain SGD"
+    )
     decay: Annotated[float, Field(ge=0, lt=1, description="of kernels, not of biases")] = 0.0
     schedule: Literal["constant", "cosine", "step"] = Field(
         default="constant",
         description="cosine: half a cosine down to zero; step: times `factor` every `step_epochs`",
     )
-    step_epochs: Annotated[_Whole, Field(ge=1)] = 10
-    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    step_epochs: Annotated[_Whole, Field(ge=1)] = Field(
+        default=10, description="schedule = step: epochs of one rate"
+    )
+    factor: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.1, description="schedule = step: what the rate is multiplied by"
+    )
     initial: Literal["he", "glorot"] = Field(
         default="he", description="first weights, uniform, known to nobody; model.weights replaces them"
     )
-    shuffle: bool = True
+    shuffle: bool = Field(default=True, description="a new public order of the images in every epoch")
     reveal: Literal["batch", "epoch", "never"] = Field(
         default="epoch", description="when the first hospital learns loss and accuracy; nobody else does"
     )
