@@ -48,6 +48,8 @@ class FamilySetting:
         parties: servers.
         threshold: how many may collude.
         choices: the keys of `[protocol]`, defaults filled in.
+        row: values of a row, where an operation takes rows.
+        few_rounds: whether an operation takes the constructions of fewest rounds.
     """
 
     l: Number = 64  # noqa: E741  # the literature's name
@@ -58,6 +60,8 @@ class FamilySetting:
     choices: tuple[tuple[str, Any], ...] = ()
     radix: Number = 0
     digit: Number = 0
+    row: int = 10
+    few_rounds: bool = False
 
     @classmethod
     def read(

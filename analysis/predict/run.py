@@ -82,8 +82,7 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
             "validate: FORMULAS go with a workload that `scenarios.probes.microbench.measured` builds"
         )
     op, size = output["op"], output["size"]
-    if "sorting" in output:
-        setting = replace(setting, **output["sorting"])
+    setting = replace(setting, **output.get("sorting", {}), **output.get("asked", {}))
     known = (operations(measured.family) if formulas is None else formulas).get(op)
     of: dict[str, Any] = {"family": measured.family, "parties": measured.parties}
     params = {"n": size} | settings_params(setting, known.depends if known else FIELDS)
@@ -108,16 +107,16 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
 
     written = formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
     row = Row(label + op, params, written, predicted, found, known.source, **of)
-    return [row, *_verification(measured, label, of)]
+    return [row, *_verification(measured, setting, label, of)]
 
 
-def _verification(measured: Measured, label: str, of: dict[str, Any]) -> list[Row]:
+def _verification(measured: Measured, setting: Any, label: str, of: dict[str, Any]) -> list[Row]:
     """Return the row of what a family checks of all that was sent, before the client learns anything."""
     checked, op, size = verification_of(measured.family), measured.output["op"], measured.output["size"]
     ours = measured.scenario.workload == "microbench"
     if checked is None or not ours or op == "reveal":  # which checks by itself
         return []
-    priced, found = checked(measured.setting, op, size), measured.span("verification")
+    priced, found = checked(setting, op, size), measured.span("verification")
     written = Formula(str(priced.rounds), str(priced.bytes))
     predicted = cost(priced.rounds, list(priced.sent))
     params = {"n": size} | settings_params(measured.setting, ("security",))

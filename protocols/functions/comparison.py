@@ -57,10 +57,11 @@ async def truncate_exact(me: Family, x: Value) -> Value:
 
 
 @composite
-async def maximum(me: Family, x: Value) -> Value:
+async def maximum(me: Family, x: Value, few_rounds: bool = False) -> Value:
     """Return the largest along the last axis: pairs compete, ⌈log2⌉ levels of a sign and a selection.
 
-    Source: POMIC algorithm 4.
+    `few_rounds` asks for the constructions of fewest rounds where the family has several. Source: POMIC
+    algorithm 4.
     """
     rows = me.local(lambda part: part.reshape(-1, x.shape[-1]).T, x)
     return me.reshape(await largest(me, rows), x.shape[:-1])
@@ -78,8 +79,11 @@ async def largest(me: Family, x: Value) -> Value:
 
 
 @composite
-async def argmax(me: Family, x: Value) -> Value:
-    """Return the place of the largest along the last axis, as an integer; of equals, the first."""
+async def argmax(me: Family, x: Value, few_rounds: bool = False) -> Value:
+    """Return the place of the largest along the last axis, as an integer; of equals, the first.
+
+    `few_rounds` as in `maximum`.
+    """
     k, shape = me.kernels, x.shape
     x = me.local(lambda part: part.reshape(-1, shape[-1]).T, x)
     place = me.public(k.positions(x.shape, me.ring.dtype))

@@ -352,15 +352,16 @@ class Replicated3(Family):
         """Return ⌊x / 2^f⌋."""
         return await constructions.truncate_exact(self.server, x)
 
-    async def argmax(self, x: Share) -> Share:
+    async def argmax(self, x: Share, few_rounds: bool = False) -> Share:
         """Return the place of the largest of each row."""
-        return await constructions.argmax(self.server, x)
+        return await constructions.argmax(self.server, x, few_rounds)
 
-    async def maximum(self, x: Share) -> Share:
+    async def maximum(self, x: Share, few_rounds: bool = False) -> Share:
         """Return the maximum of each row, as pooling over windows of a row."""
+        server = self.server.in_few_rounds() if few_rounds else self.server
         rows, columns = math.prod(x.shape[:-1]), x.shape[-1]
         image = x.reshape(1, rows, columns, 1)
-        return (await layers.max_pool2d(self.server, image, (1, columns))).reshape(*x.shape[:-1])
+        return (await layers.max_pool2d(server, image, (1, columns))).reshape(*x.shape[:-1])
 
     async def max_pool(
         self,

@@ -374,7 +374,7 @@ class ReplicatedMalicious(Family):
         """Return 1 where x < y."""
         return await layers.less_than(self.server, x, y)
 
-    async def maximum(self, x: Share) -> Share:
+    async def maximum(self, x: Share, few_rounds: bool = False) -> Share:
         """Return the largest of each row."""
         rows = self.local(lambda part: part.reshape(-1, x.shape[-1]).T, x)
         return (await layers.largest_of_rows(self.server, rows)).reshape(*x.shape[:-1])

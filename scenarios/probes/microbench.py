@@ -17,7 +17,7 @@ from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
 from protocols.tables import DIGIT, WIDEST
 from scenarios.probes.operations import OPERATIONS, Opened, Operation
-from scenarios.probes.sizes import SPAN, Shape, Values
+from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
 from scenarios.settings import SecureSettings
 
 __all__ = ["OPERATIONS", "Operation", "measured", "microbench"]
@@ -48,6 +48,13 @@ class MicrobenchWorkload(BaseModel):
     digit: Annotated[int, Field(strict=True, ge=1, le=WIDEST), BITS] | None = Field(
         default=None, description=f"a digit of a sort; {DIGIT} if absent"
     )
+    row: Annotated[int, Field(strict=True, ge=1, le=1 << 20)] | None = Field(
+        default=None, description=f"values of a row, where an operation takes rows; {CLASSES} if absent"
+    )
+    few_rounds: bool = Field(
+        default=False,
+        description="max, argmax: the constructions of fewest rounds",
+    )
     payload: Literal["after", "carried"] | None = Field(
         default=None, description="sort: columns move after it, or are carried through every pass"
     )
@@ -73,6 +80,10 @@ def microbench(settings: MicrobenchSettings, scenario: Scenario) -> Program:
                 f"{', '.join(accepted)}"
             )
         operation = replace(operation, sorting={**operation.sorting, key: value})
+    if asked.row is not None:
+        operation = operation.of_rows(asked.row)
+    if asked.few_rounds:
+        operation = operation.in_few_rounds()
     return measured(asked.op, operation, asked.size, settings, scenario)
 
 
@@ -122,6 +133,7 @@ def measured(
             "bytes_per_party_and_value": span.payload_bytes / servers / size,
             **_by_phase(run),
             **_sorting(operation),
+            **({"asked": dict(operation.asked)} if operation.asked else {}),
             "max_error": None
             if want is None
             else float((np.abs(got - want) / np.maximum(1, np.abs(want))).max()),
@@ -196,9 +208,10 @@ class _Job:
         for number, words in enumerate(self.words):
             with party.channel(f"input/{number}"):
                 values.append(await me.take(CLIENT, words.shape))
+        further = {**self.operation.sorting, **self.operation.further}
         taken = me if self.operation.view else me.native
         with me.online(), nullcontext() if self.operation.spans else party.span(SPAN, SPAN):
-            result = await self.operation.protocol(taken, *values, **self.operation.sorting)
+            result = await self.operation.protocol(taken, *values, **further)
         await me.settle()
         with party.channel("result"):
             if isinstance(result, Opened):  # all servers know

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpcsim import InputError
 from protocols.domains import Ring
 from protocols.family import Family, Kind, Value
 from protocols.functions import (
@@ -82,6 +83,10 @@ class Operation:
         function: what the family is asked beforehand whether it will run, with further `arguments`.
         spans: whether the protocol opens the span itself, because more than the operation is in it.
         view: whether the protocol takes the family's view, and so runs on every family.
+        rows: whether it takes rows, whose length `[workload] row` may say.
+        tournament: whether `[workload] few_rounds` may ask for the constructions of fewest rounds.
+        asked: what `[workload]` said of these two, as formulas name it.
+        further: arguments of the protocol that it asked for.
         sorting: how it sorts, as further arguments of the protocol: `digit`, and `payload` where it has it.
         offered_by: the one family (with those made from it) that it runs on; all by default.
     """
@@ -103,6 +108,34 @@ class Operation:
     function: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     sorting: Mapping[str, Any] = field(default_factory=dict)
+    rows: bool = False
+    tournament: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
+
+    def of_rows(self, row: int) -> Operation:
+        """Return the operation on rows of so many values.
+
+        Raises:
+            InputError: it does not take rows.
+        """
+        if not self.rows:
+            raise InputError(f"workload.row = {row}: accepted with {_names(lambda one: one.rows)}")
+        arguments = {**self.arguments, "classes": row} if "classes" in self.arguments else self.arguments
+        asked = {**self.asked, "row": row}
+        return replace(self, shape=lambda size: (size, row), arguments=arguments, asked=asked)
+
+    def in_few_rounds(self) -> Operation:
+        """Return the operation by the constructions of fewest rounds.
+
+        Raises:
+            InputError: it has one form alone.
+        """
+        if not self.tournament:
+            accepted = _names(lambda one: one.tournament)
+            raise InputError(f"workload.few_rounds = true: accepted with {accepted}")
+        few = {"few_rounds": True}
+        return replace(self, asked={**self.asked, **few}, further={**self.further, **few})
 
     def shapes(self, size: int) -> tuple[Shape, ...]:
         """Return the shape of every input."""
@@ -335,10 +368,13 @@ _OPERATIONS = {
     "maxpool": Operation(
         _pool, _all, lambda x: _windows(x).max(axis=(0, 2)), _ALL, shape=_blocks, result=_vector
     ),
-    "max": Operation(maximum, _all, lambda x: x.max(axis=1), _ROWS, shape=_rows, result=_vector),
+    "max": Operation(
+        maximum, _all, lambda x: x.max(axis=1), _ROWS, shape=_rows, result=_vector, rows=True,
+        tournament=True,
+    ),
     "argmax": Operation(
         argmax, _all, lambda x: np.argmax(x, axis=1), f"all values; the largest of {CLASSES}",
-        integer_output=True, shape=_rows, result=_vector,
+        integer_output=True, shape=_rows, result=_vector, rows=True, tournament=True,
     ),
     "div": Operation(
         divide, _quotients, lambda a, b: a / b, "|divisor| ≥ 2^−6, quotient a value",
@@ -357,7 +393,8 @@ _OPERATIONS = {
     ),
     "sigmoid": Operation(sigmoid, _all, lambda x: (1 + np.tanh(x / 2)) / 2, _ALL, function="sigmoid"),
     "softmax": Operation(
-        softmax, _all, _softmax, _ROWS, shape=_rows, function="softmax", arguments={"classes": CLASSES}
+        softmax, _all, _softmax, _ROWS, shape=_rows, function="softmax", arguments={"classes": CLASSES},
+        rows=True,
     ),
     "shuffle": Operation(
         shuffle_rows, _all, lambda x: x, "all values; un-shuffled for the client", spans=True,
@@ -381,5 +418,11 @@ _OPERATIONS = {
         join_tables, _keyed(2), joined, _KEYS, arity=3, offered_by=Replicated3, sorting=_DIGIT
     ),
 }  # fmt: skip
+
+
+def _names(has: Callable[[Operation], bool]) -> str:
+    return ", ".join(name for name, one in _OPERATIONS.items() if has(one))
+
+
 OPERATIONS = {name: replace(one, view=True) for name, one in _OPERATIONS.items()}
 """Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

@@ -76,8 +76,8 @@ def comparing(
         "equal": of(lambda p, s, n: p.equal(s, n), signs, sign),
         "relu": of(lambda p, s, n: p.relu(s, n), signs, sign),
         "maxpool": of(lambda p, s, n: p.largest(s, n, 4), signs, sign),
-        "max": of(lambda p, s, n: p.largest(s, n, _CLASSES), signs, sign),
-        "argmax": of(lambda p, s, n: p.argmax(s, n, _CLASSES), signs, sign),
+        "max": of(lambda p, s, n: p.largest(s, n, s.row), signs, sign),
+        "argmax": of(lambda p, s, n: p.argmax(s, n, s.row), signs, sign),
         "div": of(lambda p, s, n: p.divide(s, n), reals, every),
         "reciprocal": of(lambda p, s, n: p.reciprocal(s, n), reals, every),
         "exp": of(lambda p, s, n: p.exponential(s, n), reals, every),
@@ -85,7 +85,7 @@ def comparing(
         "sqrt": of(lambda p, s, n: p.root(s, n, "sqrt"), reals, every),
         "rsqrt": of(lambda p, s, n: p.root(s, n, "rsqrt"), reals, every),
         "sigmoid": of(lambda p, s, n: p.sigmoid(s, n), reals, every),
-        "softmax": of(lambda p, s, n: p.softmax(s, n, _CLASSES), reals, every),
+        "softmax": of(lambda p, s, n: p.softmax(s, n, s.row), reals, every),
     }
 
 

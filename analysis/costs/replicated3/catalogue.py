@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.costs.algebra import Cost
@@ -10,9 +9,6 @@ from analysis.costs.families import Formula as AnyFormula
 from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import conversions, functions, layers, operations, tables
 from analysis.costs.replicated3.setting import Setting
-
-CLASSES = 10
-"""Values in a row of argmax, max, softmax and dot."""
 
 FILTERS = 8
 
@@ -35,8 +31,9 @@ class Formula(AnyFormula):
     depends: tuple[str, ...] = _EVERYTHING
 
 
-def _maximum(entries: int) -> Callable[[Setting, Number], Cost]:
-    return lambda setting, n: operations.max_pool(setting, n, entries)
+def _hastened(setting: Setting) -> Setting:
+    """Return the choices of fewest rounds, where the operation is asked for them."""
+    return setting.hastened() if setting.few_rounds else setting
 
 
 def _image(setting: Setting, side: Number) -> Cost:
@@ -88,10 +85,12 @@ OPERATIONS: dict[str, Formula] = {
         conversions.inject, "y + b(x − y); constructions.md#selection", ("l", "select", "rotate")
     ),
     "relu": Formula(operations.relu, "POMIC algorithm 3; constructions.md#relu", _SIGNED),
-    "maxpool": Formula(_maximum(4), _POOLING, _SIGNED),
-    "max": Formula(_maximum(CLASSES), _POOLING, _SIGNED),
+    "maxpool": Formula(lambda setting, n: operations.max_pool(setting, n, 4), _POOLING, _SIGNED),
+    "max": Formula(
+        lambda setting, n: operations.max_pool(_hastened(setting), n, setting.row), _POOLING, _SIGNED
+    ),
     "argmax": Formula(
-        lambda setting, n: operations.argmax(setting, n, CLASSES),
+        lambda setting, n: operations.argmax(_hastened(setting), n, setting.row),
         "tournament: constructions.md#maximum",
         _SIGNED,
     ),
@@ -113,7 +112,7 @@ OPERATIONS: dict[str, Formula] = {
         general=False,
     ),
     "softmax": Formula(
-        lambda setting, n: functions.softmax(setting, n, CLASSES),
+        lambda setting, n: functions.softmax(setting, n, setting.row),
         "maximum, exponentials, Goldschmidt from a line; constructions.md#sigmoid-and-softmax",
         _EXPONENTIAL,
         general=False,

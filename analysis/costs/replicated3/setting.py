@@ -54,6 +54,8 @@ class Setting:
         rotate: whether the dealer's role rotates over thirds.
         sort_digit: bits of a digit of a sort.
         payload: whether a sort's columns move after it, or are carried through its passes.
+        row: values of a row, where an operation takes rows.
+        few_rounds: whether an operation takes the constructions of fewest rounds.
         layers: whether pooling and ReLU run on a layer's sums, pooling first, or as declared.
     """
 
@@ -69,6 +71,8 @@ class Setting:
     layers: str = "blocks"
     sort_digit: int = 4
     payload: str = "after"
+    row: int = 10
+    few_rounds: bool = False
 
     @classmethod
     def read(cls, ring: Mapping[str, Any], protocol: Mapping[str, Any]) -> Setting:
@@ -99,6 +103,10 @@ class Setting:
             rotate=protocol["rotate"],
             layers=protocol.get("layers", "blocks"),
         )
+
+    def hastened(self) -> Setting:
+        """Return the choices of fewest rounds a level of a tournament: masked digits, one-round selects."""
+        return replace(self, comparison="masked", radix=RADIX["masked"], select="one_round")
 
     def symbolic(self) -> Setting:
         """Return the same choices with symbols for the numbers.

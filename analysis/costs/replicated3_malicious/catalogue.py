@@ -142,8 +142,8 @@ OPERATIONS = {
     "select": Formula(lambda s, n: WRITTEN.select(s, n), "malicious.md#selection", _RING),
     "relu": _specific(relu, _SIGN, _VALUE),
     "maxpool": _specific(lambda s, n: WRITTEN.largest(s, n, 4), _SIGN, _VALUE),
-    "max": _specific(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _SIGN, _VALUE),
-    "argmax": _specific(lambda s, n: argmax(s, n, _CLASSES), _SIGN, _VALUE),
+    "max": _specific(lambda s, n: WRITTEN.largest(s, n, s.row), _SIGN, _VALUE),
+    "argmax": _specific(lambda s, n: argmax(s, n, s.row), _SIGN, _VALUE),
     "div": _specific(WRITTEN.divide, _ALL, _WHOLE),
     "reciprocal": _specific(WRITTEN.reciprocal, _ALL, _WHOLE),
     "exp": _specific(WRITTEN.exponential, _ALL, _WHOLE),
@@ -151,7 +151,7 @@ OPERATIONS = {
     "sqrt": _specific(lambda s, n: WRITTEN.root(s, n, "sqrt"), _ALL, _WHOLE),
     "rsqrt": _specific(lambda s, n: WRITTEN.root(s, n, "rsqrt"), _ALL, _WHOLE),
     "sigmoid": _specific(WRITTEN.sigmoid, _ALL, _WHOLE),
-    "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, _CLASSES), _ALL, _WHOLE),
+    "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _ALL, _WHOLE),
 }  # fmt: skip
 
 _OUTSIDE: dict[str, Callable[[FamilySetting, Number], Cost]] = {

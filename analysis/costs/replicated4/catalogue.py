@@ -10,7 +10,7 @@ from analysis.costs.numbers import Number
 from analysis.costs.replicated4 import steps
 from analysis.costs.written import Written
 
-_CLASSES, _FILTERS = 10, 8
+_FILTERS = 8
 
 _PAIRS = "Dalskov, Escudero, Keller 2021, §3"
 _CUTTING = "Dalskov et al. 2021; constructions.md#four-servers"
@@ -109,8 +109,8 @@ OPERATIONS = {
     "select": Formula(lambda s, n: steps.select(n, s.l), "constructions.md#four-servers", _RING),
     "relu": _specific(relu, _BITS, _SIGN),
     "maxpool": _specific(lambda s, n: WRITTEN.largest(s, n, 4), _BITS, _SIGN),
-    "max": _specific(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _BITS, _SIGN),
-    "argmax": _specific(lambda s, n: argmax(s, n, _CLASSES), _BITS, _SIGN),
+    "max": _specific(lambda s, n: WRITTEN.largest(s, n, s.row), _BITS, _SIGN),
+    "argmax": _specific(lambda s, n: argmax(s, n, s.row), _BITS, _SIGN),
     "div": _specific(WRITTEN.divide, _PLACES, _ALL),
     "reciprocal": _specific(WRITTEN.reciprocal, _PLACES, _ALL),
     "exp": _specific(WRITTEN.exponential, _PLACES, _ALL),
@@ -118,5 +118,5 @@ OPERATIONS = {
     "sqrt": _specific(lambda s, n: WRITTEN.root(s, n, "sqrt"), _PLACES, _ALL),
     "rsqrt": _specific(lambda s, n: WRITTEN.root(s, n, "rsqrt"), _PLACES, _ALL),
     "sigmoid": _specific(WRITTEN.sigmoid, _PLACES, _ALL),
-    "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, _CLASSES), _PLACES, _ALL),
+    "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _PLACES, _ALL),
 }  # fmt: skip

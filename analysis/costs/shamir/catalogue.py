@@ -11,7 +11,6 @@ from analysis.costs.numbers import Number
 from analysis.costs.shamir import steps
 from analysis.costs.written import Written
 
-_CLASSES = 10
 _FILTERS = 8
 _PRODUCTS = ("multiplication", "doubles")
 _CUT = ("f", *_PRODUCTS, "truncation")
@@ -120,8 +119,8 @@ OPERATIONS = {
     "select": _of(steps.select, _HERE, _PRODUCTS),
     "relu": _of(relu, _COMPARED, _SIGN),
     "maxpool": _of(lambda s, n: WRITTEN.largest(s, n, 4), _COMPARED, _SIGN),
-    "max": _of(lambda s, n: WRITTEN.largest(s, n, _CLASSES), _COMPARED, _SIGN),
-    "argmax": _of(lambda s, n: WRITTEN.argmax(s, n, _CLASSES), _COMPARED, _SIGN),
+    "max": _of(lambda s, n: WRITTEN.largest(s, n, s.row), _COMPARED, _SIGN),
+    "argmax": _of(lambda s, n: WRITTEN.argmax(s, n, s.row), _COMPARED, _SIGN),
     "div": _of(_in_field(WRITTEN.divide), _PLACES, _ALL),
     "reciprocal": _of(_in_field(WRITTEN.reciprocal), _PLACES, _ALL),
     "exp": _of(_in_field(WRITTEN.exponential), _PLACES, _ALL),
@@ -129,5 +128,5 @@ OPERATIONS = {
     "sqrt": _of(_in_field(lambda s, n: WRITTEN.root(s, n, "sqrt")), _PLACES, _ALL),
     "rsqrt": _of(_in_field(lambda s, n: WRITTEN.root(s, n, "rsqrt")), _PLACES, _ALL),
     "sigmoid": _of(_in_field(WRITTEN.sigmoid), _PLACES, _ALL),
-    "softmax": _of(_in_field(lambda s, n: WRITTEN.softmax(s, n, _CLASSES)), _PLACES, _ALL),
+    "softmax": _of(_in_field(lambda s, n: WRITTEN.softmax(s, n, s.row)), _PLACES, _ALL),
 }  # fmt: skip

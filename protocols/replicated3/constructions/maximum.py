@@ -74,11 +74,13 @@ async def tournament_with_levels(server: Server, x: Halves) -> tuple[Halves, lis
     return x[0], levels
 
 
-async def argmax(server: Server, x: Share) -> Share:
+async def argmax(server: Server, x: Share, few_rounds: bool = False) -> Share:
     """Return shares of the index of the largest value along the last axis, the first among equals.
 
-    A tournament that carries values and indices. Rounds: ⌈log2 n⌉ comparisons and selections.
+    A tournament that carries values and indices. Rounds: ⌈log2 n⌉ comparisons and selections, of the
+    server's choices; in few rounds two a level and one more (`Server.in_few_rounds`).
     """
+    server = server.in_few_rounds() if few_rounds else server
     *leading, classes = x.shape
     rows = x.reshape(-1, classes)
     columns = Share(rows.a.T, rows.b.T)

@@ -120,6 +120,14 @@ class Server:
         """Return this server truncating by `safe`: for functions whose products fill the ring."""
         return replace(self, choices=replace(self.choices, truncation="safe"))
 
+    def in_few_rounds(self) -> Server:
+        """Return this server comparing and selecting in the fewest rounds, two a level of a tournament.
+
+        Masked digits are answered in a round, and what is selected by the answer takes another.
+        """
+        choices = replace(self.choices, comparison="masked", radix=None, select="one_round")
+        return replace(self, choices=choices)
+
     # Messages
 
     def send(self, role: int, *payload: Any) -> None:
