@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -16,7 +16,8 @@ from mpcsim.units import BITS
 from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
 from protocols.tables import DIGIT, WIDEST
-from scenarios.probes.operations import OPERATIONS, Opened, Operation
+from scenarios.probes.operation import Opened, Operation
+from scenarios.probes.operations import OPERATIONS
 from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
 from scenarios.settings import SecureSettings
 
@@ -81,10 +82,19 @@ def microbench(settings: MicrobenchSettings, scenario: Scenario) -> Program:
             )
         operation = replace(operation, sorting={**operation.sorting, key: value})
     if asked.row is not None:
+        _check(operation.rows, f"row = {asked.row}", lambda one: one.rows)
         operation = operation.of_rows(asked.row)
     if asked.few_rounds:
+        _check(operation.tournament, "few_rounds = true", lambda one: one.tournament)
         operation = operation.in_few_rounds()
     return measured(asked.op, operation, asked.size, settings, scenario)
+
+
+def _check(meant: bool, key: str, has: Callable[[Operation], bool]) -> None:
+    """Refuse a key of `[workload]` that means nothing to an operation."""
+    if not meant:
+        accepted = ", ".join(name for name, one in OPERATIONS.items() if has(one))
+        raise InputError(f"workload.{key}: accepted with {accepted}")
 
 
 def measured(

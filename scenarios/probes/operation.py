@@ -1,0 +1,95 @@
+"""What an operation of the microbench is: a protocol, its inputs, and what should come out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from protocols.domains import Ring
+from protocols.family import Family
+from scenarios.probes.sizes import Shape, Values
+
+Draw = Callable[[np.random.Generator, tuple[Shape, ...], float], list[Values]]
+"""Takes a generator, the inputs' shapes and the ring's bound; returns the inputs, as real numbers."""
+
+
+def vector(size: int) -> Shape:
+    """Return the shape of so many values."""
+    return (size,)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What an operation revealed to all servers."""
+
+    words: Any
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation to measure.
+
+    Attributes:
+        protocol: takes what the family's own protocols take (`Family.native`: of `replicated3` the server),
+            or its view, and the shared inputs; returns a value (or words that the servers know).
+        draw: draws the inputs, as real numbers.
+        want: the result in float64 of those inputs.
+        inputs: what the inputs are drawn from.
+        integer_inputs, integer_output: these are integers, not fixed-point numbers.
+        arity: how many inputs there are.
+        shape: of each input, for a size.
+        weights: shape of the last input, where it is another.
+        result: shape of the result, for a size; that of an input by default.
+        plan: refuses a ring, and an accuracy, in which the operation of `replicated3` will not run.
+        function: what the family is asked beforehand whether it will run, with further `arguments`.
+        spans: whether the protocol opens the span itself, because more than the operation is in it.
+        view: whether the protocol takes the family's view, and so runs on every family.
+        rows: whether it takes rows, whose length `[workload] row` may say.
+        tournament: whether `[workload] few_rounds` may ask for the constructions of fewest rounds.
+        asked: what `[workload]` said of these two, as formulas name it.
+        further: arguments of the protocol that it asked for.
+        sorting: how it sorts, as further arguments of the protocol: `digit`, and `payload` where it has it.
+        offered_by: the one family (with those made from it) that it runs on; all by default.
+    """
+
+    protocol: Callable[..., Awaitable[Any]]
+    draw: Draw
+    want: Callable[..., NDArray[Any]]
+    inputs: str
+    integer_inputs: bool = False
+    integer_output: bool = False
+    arity: int = 1
+    shape: Callable[[int], Shape] = vector
+    weights: Shape | None = None
+    result: Callable[[int], Shape] | None = None
+    spans: bool = False
+    plan: Callable[[Ring, str], object] | None = None
+    view: bool = False
+    offered_by: type[Family] | None = None
+    function: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    sorting: Mapping[str, Any] = field(default_factory=dict)
+    rows: bool = False
+    tournament: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict)
+
+    def of_rows(self, row: int) -> Operation:
+        """Return the operation, which takes rows, on rows of so many values."""
+        arguments = {**self.arguments, "classes": row} if "classes" in self.arguments else self.arguments
+        asked = {**self.asked, "row": row}
+        return replace(self, shape=lambda size: (size, row), arguments=arguments, asked=asked)
+
+    def in_few_rounds(self) -> Operation:
+        """Return the operation, a tournament, by the constructions of fewest rounds."""
+        few = {"few_rounds": True}
+        return replace(self, asked={**self.asked, **few}, further={**self.further, **few})
+
+    def shapes(self, size: int) -> tuple[Shape, ...]:
+        """Return the shape of every input."""
+        shapes = [self.shape(size)] * self.arity
+        return tuple(shapes if self.weights is None else [*shapes[:-1], self.weights])
