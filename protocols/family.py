@@ -52,8 +52,8 @@ Bit = Any
 Shape = tuple[int, ...]
 Padding = tuple[tuple[int, int], tuple[int, int]]
 Kind = Literal["mul", "dot", "matmul", "conv2d"]
-"""Bilinear maps: elementwise with broadcasting; summed over the last axis; (…, m, k) by (k, n); (n, h, w,
-c) by (kh, kw, c, filters)."""
+"""Bilinear maps: elementwise with broadcasting; summed over the last axis; (…, m, k) by (k, n), or by
+(…, k, n) of the same leading axes; (n, h, w, c) by (kh, kw, c / groups, filters)."""
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
 COMPARES = frozenset(
@@ -582,6 +582,11 @@ def bilinear(
     return kernels.sum(product, -1) if kind == "dot" else product
 
 
+def by_image(kind: Kind, x: Shape, y: Shape) -> bool:
+    """Return whether the first axis of both factors is that of images, not of the first alone."""
+    return len(y) == len(x) if kind == "mul" else kind == "matmul" and len(y) > 2
+
+
 def check_product(kind: Kind, x: Shape, y: Shape) -> None:
     """Check that shapes fit a product.
 
@@ -589,10 +594,11 @@ def check_product(kind: Kind, x: Shape, y: Shape) -> None:
         InputError: they do not; both are named.
     """
     if kind == "matmul":
-        if len(y) != 2 or x[-1:] != y[:1]:
+        if len(y) < 2 or x[-1:] != y[-2:-1] or y[:-2] not in ((), x[:-2]):
             raise InputError(f"a matrix product does not fit: {x} times {y}")
     elif kind == "conv2d":
-        if len(x) != 4 or len(y) != 4 or x[-1] != y[2]:
+        groups = x[-1] // y[2] if len(x) == 4 == len(y) and y[2] else 0
+        if not groups or x[-1] != groups * y[2] or y[3] % groups:
             raise InputError(f"a convolution does not fit: input {x}, weights {y}")
     else:
         try:

@@ -56,7 +56,7 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
                 predicted = cost(spans[name].rounds, spans[name].sent)
                 params = {"n": block.outputs} | dict(block.shape) | settings_params(setting)
                 build = symbols(name)
-                general = build(setting.symbolic(), symbolic.n)
+                general = build(setting.symbolic() if block.general else setting, symbolic.n)
                 alone = predicted
                 if several:
                     one = layers.follow(setting, [block])[0][name]

@@ -73,8 +73,8 @@ def _inference(job: jobs.Job) -> Callable[[], Any]:
     from mpcsim.scenario import load_scenario
     from mpcsim.scenario.workload import build_program, run_program
     from scenarios import WORKLOADS
+    from scenarios.networks import ModelSettings
     from scenarios.networks import weights as weight_files
-    from scenarios.networks.model import ModelSettings
 
     network = jobs.NETWORKS[job.network]
     side, channels = network.side, network.channels

@@ -173,6 +173,25 @@ def accumulate_convolution(x: Words, w: Words, stride_h: int, stride_w: int, out
 @compiled_for_words(
     lambda word: types.void(reads(word, 4), reads(word, 4), types.intp, types.intp, array(word, 4))
 )
+def accumulate_by_channel(x: Words, w: Words, stride_h: int, stride_w: int, out: Words) -> None:
+    """Add the convolution of padded x (NHWC) with w (kh, kw, 1, C), channel by channel, to out (NHWC)."""
+    batch, out_h, out_w, channels = out.shape
+    kernel_h, kernel_w, _, _ = w.shape
+    for image in range(batch):
+        for row in range(out_h):
+            for down in range(kernel_h):
+                for column in range(out_w):
+                    for right in range(kernel_w):
+                        for c in range(channels):
+                            out[image, row, column, c] += (
+                                x[image, row * stride_h + down, column * stride_w + right, c]
+                                * w[down, right, 0, c]
+                            )
+
+
+@compiled_for_words(
+    lambda word: types.void(reads(word, 4), reads(word, 4), types.intp, types.intp, array(word, 4))
+)
 def accumulate_weight_gradient(x: Words, g: Words, stride_h: int, stride_w: int, out: Words) -> None:
     """Add to out (kh, kw, Cin, Cout) the products of patches of padded x (NHWC) with g (NHWC)."""
     _, height, width, channels = x.shape

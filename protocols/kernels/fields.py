@@ -15,6 +15,7 @@ import numpy.typing as npt
 from protocols.domains import LIMBS, BinaryField, as_elements
 from protocols.kernels import _field_loops as loops
 from protocols.kernels._compiled import Bytes, contiguous, expect
+from protocols.kernels.products import groups_of
 
 Words = npt.NDArray[Any]
 """Elements of a field."""
@@ -64,7 +65,11 @@ def mersenne_mul(a: Words, b: Words) -> Words:
 
 
 def mersenne_matmul(a: Words, b: Words) -> Words:
-    """Return a (…, m, k) times b (k, n), as (…, m, n)."""
+    """Return a (…, m, k) times b (k, n), or b (…, k, n) of the same leading axes, as (…, m, n)."""
+    if b.ndim > 2:
+        expect("leading axes", b.shape[:-2], a.shape[:-2])
+        every = [mersenne_matmul(a[place], b[place]) for place in np.ndindex(a.shape[:-2])]
+        return np.array(every, a.dtype).reshape(*a.shape[:-1], b.shape[-1])
     *leading, terms = a.shape
     expect("matrices", b.shape, (terms, b.shape[-1]))
     expect("elements", a.dtype, b.dtype)
@@ -92,11 +97,11 @@ def mersenne_sum(a: Words, axis: int) -> Words:
 def mersenne_conv2d(
     x: Words, w: Words, stride: tuple[int, int], padding: tuple[tuple[int, int], tuple[int, int]]
 ) -> Words:
-    """Return the convolution of x (NHWC) with w (kh, kw, Cin, Cout), as NHWC."""
+    """Return the convolution of x (NHWC) with w (kh, kw, Cin / groups, Cout), as NHWC; see `conv2d`."""
     kh, kw, channels, filters = w.shape
-    expect("images", x.shape, (*x.shape[:3], channels))
+    groups = groups_of(x.shape[3], channels, filters)
     padded = np.zeros(
-        (len(x), *(size + sum(pad) for size, pad in zip(x.shape[1:3], padding, strict=True)), channels),
+        (len(x), *(size + sum(pad) for size, pad in zip(x.shape[1:3], padding, strict=True)), x.shape[3]),
         x.dtype,
     )
     (top, _), (left, _) = padding
@@ -104,8 +109,15 @@ def mersenne_conv2d(
     view = np.lib.stride_tricks.sliding_window_view(padded, (kh, kw), (1, 2))
     patches = view[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
     shape = patches.shape[:3]
-    flat = patches.reshape(math.prod(shape), kh * kw * channels)
-    return mersenne_matmul(flat, contiguous(w).reshape(-1, filters)).reshape(*shape, filters)
+    flat = patches.reshape(math.prod(shape), kh * kw, groups, channels)
+    taps = contiguous(w).reshape(kh * kw, channels, groups, filters // groups)
+    found = [
+        mersenne_matmul(
+            flat[:, :, place].reshape(len(flat), -1), taps[:, :, place].reshape(kh * kw * channels, -1)
+        )
+        for place in range(groups)
+    ]
+    return np.concatenate(found, 1).reshape(*shape, filters)
 
 
 def mersenne_integers(words: Words, dtype: npt.DTypeLike) -> Words:

@@ -29,19 +29,20 @@ def product3(xa: Words, xb: Words, ya: Words, yb: Words, mask: Words | None = No
 
 
 def matmul(a: Words, b: Words) -> Words:
-    """Return a (…, m, k) times b (k, n), as (…, m, n)."""
+    """Return a (…, m, k) times b (k, n), or b (…, k, n) of the same leading axes, as (…, m, n)."""
     return _sum_of_matmuls((a, b))
 
 
 def matmul3(xa: Words, xb: Words, ya: Words, yb: Words) -> Words:
-    """Return xa·(ya + yb) + xb·ya for matrices x (…, m, k) and y (k, n), as (…, m, n)."""
+    """Return xa·(ya + yb) + xb·ya with `matmul` as the product."""
     return _sum_of_matmuls((xa, add(ya, yb)), (xb, ya))
 
 
 def conv2d(x: Words, w: Words, stride: Pair, padding: tuple[Pair, Pair]) -> Words:
-    """Return the convolution of x (NHWC) with w (kh, kw, Cin, Cout), as NHWC.
+    """Return the convolution of x (NHWC) with w (kh, kw, Cin / groups, Cout), as NHWC.
 
-    stride is (down, right), padding is ((top, bottom), (left, right)) zeros.
+    stride is (down, right), padding is ((top, bottom), (left, right)) zeros. Where w has fewer channels
+    than x, filters fall into as many groups as x has more, each over its own channels, in order.
     """
     return _sum_of_convolutions([(x, w)], stride, padding)
 
@@ -102,8 +103,13 @@ def conv2d3_input_gradient(
 
 
 def _sum_of_matmuls(*factors: tuple[Words, Words]) -> Words:
-    """Return the sum of a @ b over pairs of equal shapes (…, m, k) and (k, n)."""
+    """Return the sum of a @ b over pairs of equal shapes (…, m, k) and (k, n), or (…, k, n)."""
     a, b = factors[0]
+    if b.ndim > 2:
+        expect("leading axes", b.shape[:-2], a.shape[:-2])
+        each = np.ndindex(a.shape[:-2])
+        every = [_sum_of_matmuls(*((a[place], b[place]) for a, b in factors)) for place in each]
+        return np.array(every, a.dtype).reshape(*a.shape[:-1], b.shape[-1])
     *leading, terms = a.shape
     columns = b.shape[1]
     rows = math.prod(leading)
@@ -127,13 +133,51 @@ def _sum_of_convolutions(
     """Return the sum of the convolutions of pairs (x, w) of equal shapes."""
     x, w = factors[0]
     image, (*kernel, channels, filters) = x.shape, w.shape
+    groups = groups_of(image[3], channels, filters)
     sizes = _output_hw(image, (kernel[0], kernel[1]), stride, padding)
+    if groups > 1 and channels == 1:
+        return _by_channel(factors, stride, padding, sizes)
+    if groups > 1:
+        parts = (
+            [(_group(x, place, groups), _group(w, place, groups)) for x, w in factors]
+            for place in range(groups)
+        )
+        return np.concatenate([_sum_of_convolutions(part, stride, padding) for part in parts], 3)
     out = np.zeros((image[0], *sizes, _round_up(filters)), x.dtype)
     for x, w in factors:
         expect("images", x.shape, (*image[:3], channels))
         expect("filters", w.shape, (*kernel, channels, filters))
         _accumulate_convolution(_bordered(x, padding), _widened(w), stride, out)
     return _narrowed(out, filters)
+
+
+def groups_of(channels: int, read: int, filters: int) -> int:
+    """Return how many groups a convolution has whose filters read so many of an image's channels each."""
+    if channels == read:
+        return 1
+    groups = channels // read if read else 0
+    expect("channels of groups", (groups * read, filters % max(groups, 1)), (channels, 0))
+    return groups
+
+
+def _group(a: Words, place: int, groups: int) -> Words:
+    """Return a group's part of the last axis."""
+    size = a.shape[-1] // groups
+    return a[..., place * size : (place + 1) * size]
+
+
+def _by_channel(
+    factors: list[tuple[Words, Words]], stride: Pair, padding: tuple[Pair, Pair], sizes: Pair
+) -> Words:
+    """Return the sum of convolutions whose filters read one channel each (depthwise)."""
+    x, w = factors[0]
+    out = np.zeros((len(x), *sizes, w.shape[3]), x.dtype)
+    for x, w in factors:
+        bordered = _bordered(x, padding)
+        if w.shape[3] != x.shape[3]:
+            bordered = np.repeat(bordered, w.shape[3] // x.shape[3], 3)
+        loops.accumulate_by_channel(bordered, contiguous(w), *stride, out)
+    return out
 
 
 def _accumulate_convolution(x: Words, w: Words, stride: Pair, out: Words) -> None:

@@ -24,7 +24,7 @@ from protocols.kernels._compiled import Bytes, Item, Words, expect
 from protocols.kernels.digits import digit_entries as digit_entries
 from protocols.kernels.elementwise import Operand
 from protocols.kernels.orders import Order
-from protocols.kernels.products import Pair
+from protocols.kernels.products import Pair, groups_of
 from protocols.kernels.residues import packed_size
 from protocols.kernels.residues import uniform_mod_words as uniform_mod_words
 from protocols.kernels.trees import tree_sizes as tree_sizes
@@ -442,8 +442,9 @@ def walk_word_trees(
 
 
 def matmul(a: Words, b: Words) -> Words:
-    expect("matrices", b.shape, (a.shape[-1], b.shape[1]))
-    return _shaped((*a.shape[:-1], b.shape[1]), a.dtype)
+    leading = a.shape[:-2] if b.ndim > 2 else ()
+    expect("matrices", b.shape, (*leading, a.shape[-1], b.shape[-1]))
+    return _shaped((*a.shape[:-1], b.shape[-1]), a.dtype)
 
 
 def matmul3(xa: Words, xb: Words, ya: Words, yb: Words) -> Words:
@@ -452,8 +453,8 @@ def matmul3(xa: Words, xb: Words, ya: Words, yb: Words) -> Words:
 
 
 def conv2d(x: Words, w: Words, stride: Pair, padding: tuple[Pair, Pair]) -> Words:
-    (batch, height, width, _), (*kernel, channels, filters) = x.shape, w.shape
-    expect("images", x.shape, (batch, height, width, channels))
+    (batch, height, width, every), (*kernel, channels, filters) = x.shape, w.shape
+    groups_of(every, channels, filters)
     sizes = _output_hw((height, width), (kernel[0], kernel[1]), stride, padding)
     return _shaped((batch, *sizes, filters), x.dtype)
 

@@ -21,7 +21,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import Party
 from protocols.domains import Words
-from protocols.family import NO_PADDING, Family, Kind, Linear, Padding, Pooling, Security, Shape, Terms
+from protocols.family import (
+    NO_PADDING,
+    Family,
+    Kind,
+    Linear,
+    Padding,
+    Pooling,
+    Security,
+    Shape,
+    Terms,
+    by_image,
+)
 from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, SQUARE_ROOT
 from protocols.replicated3 import constructions, functions, layers, sharings
 from protocols.replicated3.sharings import BitHalves, Choices, Server, Share, elementwise, in_thirds
@@ -448,7 +459,9 @@ class Replicated3(Family):
         parts = []
         for one in linear:
             with self.party.span(one.name, one.op):
-                z = self._product(one.kind, one.x[part], one.kernel, one.stride, one.padding)
+                both = by_image(one.kind, one.x.shape, one.kernel.shape)
+                kernel = one.kernel[part] if both else one.kernel
+                z = self._product(one.kind, one.x[part], kernel, one.stride, one.padding)
                 parts.append(z if one.bias is None else constructions.add_bias(self.server, z, one.bias))
         z = parts[0]
         for other in parts[1:]:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
-from scenarios.clear import windows
+from scenarios.clear import functions, products, windows
 from scenarios.clear.floating import check_images
 from scenarios.clear.graph import walk
-from scenarios.networks import Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.networks import LayerPlan, ModelSettings, shapes
 
 Integers = NDArray[np.int64]
 Weights = Mapping[str, NDArray[Any]]
@@ -122,33 +122,47 @@ def _layer(
     value_bits: int,
 ) -> Integers:
     x, limit = inputs[0], 2.0 ** (value_bits - 1)
-    if isinstance(plan.layer, Add):
+    if plan.kind == "add":
         y = x + inputs[1]
         _refuse(y, limit, str(plan), fraction_bits, value_bits)
         return np.maximum(y, 0) if plan.relu else y
-    if isinstance(plan.layer, MaxPooling2D):
+    if plan.kind == "max":
         return windows.largest(x, plan, np.iinfo(np.int64).min)
-    if isinstance(plan.layer, AveragePooling2D):
+    if plan.kind == "mean":
         share, bits = windows.inverse_counts(plan, fraction_bits)
         mean = (windows.total(x, plan) * share) >> bits
         _refuse(mean, limit, str(plan), fraction_bits, value_bits)
         return mean
-    if plan.kernel is None:
-        return x.reshape(len(x), -1)
-    rows = windows.gather(x, plan) if len(plan.kernel) == 4 else x.reshape(len(x), -1)
-    kernel = weights[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1])
-    y = matmul(rows, kernel)
+    if plan.arrange is not None:
+        arranged: Integers = plan.arrange(np, *inputs)
+        _refuse(arranged, limit, str(plan), fraction_bits, value_bits)
+        return arranged
+    if plan.kind == "function":
+        y = np.rint(functions.value(plan, decode(x, fraction_bits)) * 2.0**fraction_bits)
+        _refuse(y, limit, str(plan), fraction_bits, value_bits)
+        return y.astype(np.int64)
+    x, factor = products.factors(plan, inputs, weights)
+    _, y = products.product(plan, x, factor, matmul)
     if plan.bias is not None:
-        y += weights[f"{plan.name}/bias"] << fraction_bits
-    sums = np.abs(kernel.astype(np.float64)).sum(axis=0).max()
-    if _largest(x) * float(sums) >= 2.0**62:  # then a sum may have wrapped: look at it in floats
-        approximate = rows.astype(np.float64) @ kernel.astype(np.float64)
+        y = y + (weights[f"{plan.name}/bias"] << fraction_bits)
+    if _reach(plan, x, factor) >= 2.0**62:  # then a sum may have wrapped: look at it in floats
+        _, approximate = products.product(plan, x.astype(np.float64), factor.astype(np.float64), np.matmul)
         _refuse(approximate / 2.0**fraction_bits, limit, str(plan), fraction_bits, value_bits)
     y >>= fraction_bits
     _refuse(y, limit, str(plan), fraction_bits, value_bits)
     if plan.relu:
         np.maximum(y, 0, out=y)
-    return y.reshape(len(x), *plan.output)
+    return y
+
+
+def _reach(plan: LayerPlan, x: Integers, factor: Integers) -> float:
+    """Return what no sum of a layer is larger than."""
+    assert plan.product is not None
+    if plan.product.kind == "mul":
+        return _largest(x) * _largest(factor)
+    rows = factor.reshape(-1, factor.shape[-1]) if factor.ndim != 3 else factor
+    sums = np.abs(rows.astype(np.float64)).sum(axis=-2)
+    return _largest(x) * float(sums.max(initial=0.0))
 
 
 def _encode_weights(

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
-from scenarios.clear import windows
+from scenarios.clear import functions, products, windows
 from scenarios.clear.graph import walk
-from scenarios.networks import IMAGE, Add, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.networks import IMAGE, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]
@@ -131,24 +131,25 @@ def _by_input(plan: LayerPlan, weights: Weights, cache: Cache, slope: Array) -> 
 
 def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
     x = inputs[0]
-    if isinstance(plan.layer, Add):
+    if plan.kind == "add":
         y = x + inputs[1]
         return Cache(x, np.maximum(y, 0, out=y) if plan.relu else y)
-    if isinstance(plan.layer, MaxPooling2D):
+    if plan.kind == "max":
         return Cache(x, windows.largest(x, plan, -np.inf))
-    if isinstance(plan.layer, AveragePooling2D):
+    if plan.kind == "mean":
         share = windows.counts(plan).astype(x.dtype)
         return Cache(x, windows.total(x, plan) / share)
-    if plan.kernel is None:
-        return Cache(x, x.reshape(len(x), -1))
-    rows = windows.gather(x, plan) if len(plan.kernel) == 4 else x.reshape(len(x), -1)
-    kernel = weights[f"{plan.name}/kernel"].astype(x.dtype, copy=False)
-    y = rows @ kernel.reshape(-1, plan.kernel[-1])
+    if plan.arrange is not None:
+        return Cache(x, plan.arrange(np, *inputs))
+    if plan.kind == "function":
+        return Cache(x, functions.value(plan, x))
+    x, factor = products.factors(plan, inputs, weights)
+    rows, y = products.product(plan, x, factor.astype(x.dtype, copy=False), np.matmul)
     if plan.bias is not None:
         y += weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
     if plan.relu:
         np.maximum(y, 0, out=y)
-    return Cache(rows, y.reshape(len(x), *plan.output))
+    return Cache(rows, y)
 
 
 def _to_first_maximum(plan: LayerPlan, cache: Cache, slope: Array) -> Array:

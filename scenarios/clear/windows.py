@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.networks import AveragePooling2D, LayerPlan
+from scenarios.networks import LayerPlan
 
 Place = tuple[int, int, tuple[slice, ...]]
+Pads = tuple[tuple[int, int], tuple[int, int]]
 
 
 def pad(images: NDArray[Any], plan: LayerPlan, value: float = 0) -> NDArray[Any]:
@@ -32,12 +33,18 @@ def places(plan: LayerPlan) -> Iterator[Place]:
 
 
 def gather(images: NDArray[Any], plan: LayerPlan) -> NDArray[Any]:
-    """Lay every window out as a row: (n·oh·ow, kh·kw·c), zeros for padding (im2col)."""
-    padded = pad(images, plan)
-    out = np.empty((len(images), *plan.output[:2], *plan.window, images.shape[-1]), dtype=images.dtype)
-    for i, j, index in places(plan):
-        out[:, :, :, i, j] = padded[index]
-    return out.reshape(len(images) * plan.output[0] * plan.output[1], -1)
+    """Lay every window of a layer out as a row: (n·oh·ow, kh·kw·c), zeros for padding (im2col)."""
+    return patches(images, plan.window, plan.stride, plan.pads)
+
+
+def patches(
+    images: NDArray[Any], window: tuple[int, int], stride: tuple[int, int], pads: Pads
+) -> NDArray[Any]:
+    """Lay every window of (n, h, w, c) out as a row: (n·oh·ow, kh·kw·c), zeros for padding."""
+    padded = np.pad(images, ((0, 0), *pads, (0, 0))) if any(map(any, pads)) else images
+    views = np.lib.stride_tricks.sliding_window_view(padded, window, (1, 2))[:, :: stride[0], :: stride[1]]
+    rows = views.transpose(0, 1, 2, 4, 5, 3)
+    return rows.reshape(math.prod(rows.shape[:3]), -1)
 
 
 def scatter(rows: NDArray[Any], count: int, plan: LayerPlan) -> NDArray[Any]:
@@ -52,8 +59,14 @@ def scatter(rows: NDArray[Any], count: int, plan: LayerPlan) -> NDArray[Any]:
 
 
 def counts(plan: LayerPlan) -> NDArray[np.int64]:
-    """How many places of each window lie on the image: (oh, ow, 1)."""
-    ones = pad(np.ones((1, *plan.input[:2], 1), dtype=np.int64), plan)
+    """How many places of each window count, (oh, ow, 1): on the image, and what else the layer counts."""
+    ones = np.ones((1, *plan.input[:2], 1), dtype=np.int64)
+    ones = np.pad(ones, ((0, 0), *plan.counted, (0, 0)), constant_values=1)
+    rest = [
+        tuple(whole - part for whole, part in zip(pad, own, strict=True))
+        for pad, own in zip(plan.pads, plan.counted, strict=True)
+    ]
+    ones = np.pad(ones, ((0, 0), *rest, (0, 0)))
     total = np.zeros((1, *plan.output[:2], 1), dtype=np.int64)
     for _, _, index in places(plan):
         total += ones[index]
@@ -96,5 +109,5 @@ def total(images: NDArray[Any], plan: LayerPlan) -> NDArray[Any]:
 def means(plans: Iterable[LayerPlan]) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Yield, for each layer of average pooling, the counts of its windows and their places."""
     for plan in plans:
-        if isinstance(plan.layer, AveragePooling2D):
+        if plan.kind == "mean":
             yield counts(plan), math.prod(plan.window)

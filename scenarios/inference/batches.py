@@ -10,8 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import InputError
-from scenarios.inference.network import blocks
-from scenarios.networks import LayerPlan
+from scenarios.networks import LayerPlan, blocks
 
 _WORD = 8
 _SERVERS = 3

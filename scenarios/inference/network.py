@@ -2,87 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
+from protocols import functions
 from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import relu
 from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
-from scenarios.networks import (
-    IMAGE,
-    Add,
-    AveragePooling2D,
-    Conv2D,
-    Dense,
-    Flatten,
-    LayerPlan,
-    MaxPooling2D,
-    readers,
-)
+from scenarios.networks import IMAGE, Arrangement, Block, LayerPlan, blocks, through
 
-
-@dataclass(frozen=True)
-class Block:
-    """Layers that run as one, from shares to shares.
-
-    Attributes:
-        linear: convolutions and dense layers whose sums are added up before anything is sent.
-        shares: indices of the outputs that the block reads as shares, besides.
-        head: the layer that the block is: the linear one, the `add` of several, or any other.
-        pooling: the max pooling that runs inside the block, before the head's ReLU.
-    """
-
-    linear: tuple[LayerPlan, ...]
-    shares: tuple[int, ...]
-    head: LayerPlan
-    pooling: LayerPlan | None = None
-
-    @property
-    def last(self) -> LayerPlan:
-        """The layer whose output the block gives."""
-        return self.pooling or self.head
-
-    @property
-    def sources(self) -> set[int]:
-        """Indices of the outputs that the block reads."""
-        return {*self.shares, *(source for linear in self.linear for source in linear.sources)}
-
-    @property
-    def sends(self) -> bool:
-        """Whether servers exchange anything in it: reshaping and addition are local."""
-        layer = self.head.layer
-        local = isinstance(layer, Flatten) or (isinstance(layer, Add) and not self.head.relu)
-        return bool(self.linear) or not local
-
-
-def blocks(plans: Sequence[LayerPlan], join: bool) -> list[Block]:
-    """Cut a network into blocks: of one layer each, unless they may `join`.
-
-    The sums of a linear layer without ReLU that an `add` alone reads are truncated after the addition,
-    with those of its other branch. Max pooling joins where it alone reads a block of sums, and its
-    windows neither overlap nor are padded: then max(relu) = relu(max) comes first.
-    """
-    read, found = readers(plans), []
-    waiting: dict[int, LayerPlan] = {}  # linear layers that their `add` takes in
-    joined: set[int] = set()  # poolings that are part of a block already
-    for plan in plans:
-        linear = isinstance(plan.layer, Conv2D | Dense)
-        following = read[plan.index][0] if join and len(read[plan.index]) == 1 else None
-        if linear and not plan.relu and following is not None and isinstance(following.layer, Add):
-            waiting[plan.index] = plan
-        elif plan.index not in joined:
-            sums = (plan,) if linear else tuple(waiting[s] for s in sorted(plan.sources) if s in waiting)
-            shares = () if linear else tuple(s for s in plan.sources if s not in waiting)
-            pooling = following if sums and following is not None and _joins(following) else None
-            joined |= {pooling.index} if pooling else set()
-            found.append(Block(sums, shares, plan, pooling))
-    return found
-
-
-def _joins(plan: LayerPlan) -> bool:
-    apart = all(step >= size for step, size in zip(plan.stride, plan.window, strict=True))
-    return isinstance(plan.layer, MaxPooling2D) and apart and not any(any(pad) for pad in plan.pads)
+FUNCTIONS: dict[str, Callable[..., Awaitable[Any]]] = {
+    name: getattr(functions, name)
+    for name in ("relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax")
+}
+"""What a function's layer awaits, by its name."""
+ROWS = frozenset(("softmax",))
+"""Functions of rows of channels; the others are of every value."""
 
 
 async def forward(
@@ -132,34 +68,54 @@ async def _block(
 ) -> Value:
     plan = one.head
     if one.linear:
-        linear = [_linear(me, linear, weights, outputs[linear.sources[0]]) for linear in one.linear]
+        linear = [_linear(me, linear, weights, outputs) for linear in one.linear]
         shares = [outputs[source] for source in one.shares]
         joined = one.pooling
         pooling = Pooling(joined.name, joined.window, joined.stride) if joined else None
         return await block(me, linear, shares, plan.name, plan.layer.type, plan.relu, pooling)
     x, *others = (outputs[source] for source in one.shares)
-    if isinstance(plan.layer, MaxPooling2D):
-        with me.party.span(plan.name, "max pooling"):
+    if plan.arrange is not None:
+        return _arranged(me, [plan.arrange], x, *others)
+    with me.party.span(plan.name, _OPERATIONS.get(plan.kind, plan.layer.type)):
+        if plan.kind == "max":
             return await max_pool(me, x, plan.window, plan.stride, plan.pads)
-    if isinstance(plan.layer, AveragePooling2D):
-        with me.party.span(plan.name, "average pooling"):
+        if plan.kind == "mean":
             counts = windows.counts(plan)
             return await average_pool(me, x, plan.window, plan.stride, plan.pads, counts)
-    if isinstance(plan.layer, Add):
-        with me.party.span(plan.name, "add"):
-            total = me.add(x, others[0])
-        if not plan.relu:
-            return total
-        with me.party.span(f"{plan.name}.relu", "relu"):
-            return await relu(me, total)
-    return me.reshape(x, (x.shape[0], -1))
+        if plan.kind == "function":
+            return await FUNCTIONS[plan.layer.function](me, x, **dict(plan.arguments))
+        total = me.add(x, others[0])
+    if not plan.relu:
+        return total
+    with me.party.span(f"{plan.name}.relu", "relu"):
+        return await relu(me, total)
 
 
-def _linear(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x: Value) -> Linear:
-    kernel, bias = weights[f"{plan.name}/kernel"], weights[f"{plan.name}/bias"] if plan.bias else None
-    if isinstance(plan.layer, Conv2D):
-        return Linear(
-            plan.name, plan.layer.type, "conv2d", x, kernel, bias, plan.output, plan.stride, plan.pads
-        )
-    flat = me.reshape(x, (x.shape[0], -1))
-    return Linear(plan.name, plan.layer.type, "matmul", flat, kernel, bias, plan.output)
+_OPERATIONS = {"max": "max pooling", "mean": "average pooling"}
+"""How profiles call a layer that is not called by its type."""
+
+
+def _linear(
+    me: Family, plan: LayerPlan, weights: Mapping[str, Value], outputs: Mapping[int, Value]
+) -> Linear:
+    product = plan.product
+    assert product is not None
+    x = _arranged(me, product.prepare, outputs[plan.sources[0]])
+    if plan.kernel is None:
+        y = outputs[plan.sources[1]]
+    else:
+        y = weights[f"{plan.name}/kernel"]
+        if product.weights:
+            one = _arranged(me, product.weights, me.reshape(y, (1, *y.shape)))
+            y = me.reshape(one, one.shape[1:])
+    bias = weights[f"{plan.name}/bias"] if plan.bias else None
+    return Linear(
+        plan.name, plan.layer.type, product.kind, x, y, bias, plan.output, product.stride, product.pads
+    )
+
+
+def _arranged(me: Family, chain: Sequence[Arrangement], *values: Value) -> Value:
+    """Return what a chain of rearrangements makes of values; local."""
+    if not chain:
+        return values[0]
+    return me.local(lambda *parts: through(chain[1:], me.kernels, chain[0](me.kernels, *parts)), *values)

@@ -22,9 +22,9 @@ from scenarios.clear import windows
 from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.inputs import Inputs
-from scenarios.inference.network import forward, next_stage
+from scenarios.inference.network import ROWS, forward, next_stage
 from scenarios.inference.report import HOSPITAL, DryRun, Report
-from scenarios.networks import LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.networks import LayerPlan, ModelSettings, shapes
 from scenarios.settings import SecureSettings
 
 OWNER = "owner"
@@ -61,8 +61,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
             f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
             "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
         )
-    for function in _functions(plans, settings.output.reveal):
-        secured.family.check(terms, function)
+    for function, arguments in _functions(plans, settings.output.reveal):
+        secured.family.check(terms, function, **arguments)
     for counts, places in windows.means(plans):
         secured.family.check(terms, "average_pool", counts=counts, places=places)
     inputs = Inputs(
@@ -100,11 +100,16 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     )
 
 
-def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[str]:
-    """Return what the network needs of a family besides products and means."""
-    needed = ["argmax"] if reveal == "class" else []
-    needed += ["max_pool"] if any(isinstance(plan.layer, MaxPooling2D) for plan in plans) else []
-    return needed + (["relu"] if any(plan.relu for plan in plans) else [])
+def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the network needs of a family besides products and means, with what decides its plan."""
+    needed: list[tuple[str, dict[str, Any]]] = [("argmax", {})] if reveal == "class" else []
+    needed += [("max_pool", {})] if any(plan.kind == "max" for plan in plans) else []
+    needed += [("relu", {})] if any(plan.relu for plan in plans) else []
+    for plan in plans:
+        if plan.kind == "function":
+            name = plan.layer.function
+            needed.append((name, {"classes": plan.output[-1]} if name in ROWS else {}))
+    return needed
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from mpcsim.errors import InputError, MpcsimError
 from scenarios.networks import weights
-from scenarios.networks.model import ModelSettings
+from scenarios.networks.layers import ModelSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

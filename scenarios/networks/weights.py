@@ -22,12 +22,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
-from scenarios.networks.model import ModelSettings, shape_text, shapes
+from scenarios.networks.graph import LayerPlan, shape_text
+from scenarios.networks.layers import ModelSettings
+from scenarios.networks.shapes import shapes
 
 Weights = dict[str, NDArray[np.float64]]
 
 SHIPPED = Path(__file__).parent
 _FINGERPRINT = "fingerprint"
+_SAID = {
+    "type",
+    "name",
+    "source",
+    "activation",
+    "bias",
+    "kernel",
+    "filters",
+    "units",
+    "size",
+    "stride",
+    "padding",
+}
 
 
 def expected(model: ModelSettings) -> dict[str, tuple[int, ...]]:
@@ -47,6 +62,8 @@ def initial(model: ModelSettings, seed: int = 0) -> Weights:
     return {
         name: np.zeros(shape)
         if name.endswith("/bias")
+        else np.ones(shape)
+        if len(shape) == 1
         else rng.normal(0.0, np.sqrt(2.0 / np.prod(shape[:-1])), shape)
         for name, shape in expected(model).items()
     }
@@ -71,9 +88,16 @@ def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
             "stride": list(plan.stride),
             "padding": [list(pads) for pads in plan.pads],
             **({} if plan.layer.source is None else {"from": plan.layer.source}),
+            **_further(plan),
         }
         for plan in shapes(model)
     ]
+
+
+def _further(plan: LayerPlan) -> dict[str, Any]:
+    """Return what a layer says besides, where it is not as it is by default."""
+    said = plan.layer.model_dump(exclude=_SAID, exclude_defaults=True)
+    return json.loads(json.dumps(said))  # type: ignore[no-any-return]  # tuples as they are read back
 
 
 def save(

@@ -19,7 +19,7 @@ from analysis.costs.algebra import (
 from analysis.costs.replicated3 import boolean, halves, layers, operations, signs
 from analysis.costs.replicated3.setting import NoFormula, Setting
 from mpcsim import InputError
-from scenarios.networks.model import ModelSettings, shapes
+from scenarios.networks import ModelSettings, shapes
 
 # Sizes
 

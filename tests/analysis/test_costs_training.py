@@ -10,8 +10,7 @@ from analysis.predict import measuring as measure
 from analysis.predict import run as predict
 from analysis.validate.judge import Validation
 from mpcsim import CheckFailed
-from scenarios.networks import weights
-from scenarios.networks.model import ModelSettings
+from scenarios.networks import ModelSettings, weights
 from scenarios.training.actors import Halted
 
 SCENARIO = """

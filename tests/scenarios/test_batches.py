@@ -18,7 +18,7 @@ from protocols.replicated3.sharings.sharing import Share
 from scenarios import WORKLOADS
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.report import LayerValues
-from scenarios.networks.model import ModelSettings, shapes
+from scenarios.networks import ModelSettings, shapes
 
 SHIPPED = [Path(str(files("scenarios")))]
 

@@ -9,8 +9,7 @@ from mpcsim.__main__ import main
 from mpcsim.scenario import load_scenario, workload
 from scenarios import WORKLOADS
 from scenarios.data.dataset import class_name
-from scenarios.networks import weights
-from scenarios.networks.model import ModelSettings
+from scenarios.networks import ModelSettings, weights
 
 
 def write(folder, outputs, classes=2, bias=0, reveal="class"):

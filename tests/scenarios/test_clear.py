@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mpcsim.errors import InputError
 from scenarios.clear import fixed, floating, optimise
 from scenarios.data import Dataset, DataSettings, load_split
+from scenarios.networks import ModelSettings, shapes
 from scenarios.networks import weights as weight_files
-from scenarios.networks.model import ModelSettings, shapes
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "pomic_inference.toml"
 

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from mpcsim.errors import InputError
-from scenarios.networks.model import ModelSettings, shapes
+from scenarios.networks import ModelSettings, shapes
 
 
 def plans(*layers, size=(7, 7, 3)):

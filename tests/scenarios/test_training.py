@@ -9,7 +9,7 @@ from training_runs import CONVOLUTIONS, POOLINGS, STRIDES, run, write
 
 from mpcsim import InputError
 from mpcsim.errors import RunError
-from scenarios.networks.model import shapes
+from scenarios.networks import shapes
 from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
 
 NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES}

@@ -7,9 +7,8 @@ import tomli_w
 
 from mpcsim.errors import InputError
 from scenarios.clear import train as train_clear
-from scenarios.networks import refingerprint
+from scenarios.networks import LayerPlan, ModelSettings, refingerprint, shapes
 from scenarios.networks import weights as weight_files
-from scenarios.networks.model import LayerPlan, ModelSettings, shapes
 
 LAYERS = [
     {"type": "conv2d", "filters": 4, "kernel": 3, "activation": "relu"},
@@ -105,7 +104,27 @@ def test_every_field_of_a_plan_that_an_output_depends_on_is_in_the_fingerprint()
     assert set(weight_files.fingerprint(model_of())[0]) == written
     fields = {field.name for field in dataclasses.fields(LayerPlan)}
     told = {"pads": "padding", "layer": "type", "sources": "from"}
-    assert {told.get(name, name) for name in fields - {"index"}} <= written | {"from"}
+    follow = {"index", "product", "arrange", "counted", "arguments"}
+    assert {told.get(name, name) for name in fields - follow} <= written | {"from"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "changed"),
+    [
+        ({"type": "conv2d", "filters": 4, "kernel": 3, "groups": 2}, {"groups": 1}),
+        ({"type": "conv2d", "filters": 4, "kernel": 2, "dilation": 2}, {"dilation": [2, 1]}),
+        ({"type": "conv2d_transpose", "filters": 3, "kernel": 3}, {"padding": 1}),
+        ({"type": "conv2d_transpose", "filters": 3, "kernel": 3, "stride": 2}, {"output_padding": 1}),
+        ({"type": "upsample2d", "size": [2, 3]}, {"size": [3, 2]}),
+        ({"type": "activation", "function": "sigmoid"}, {"function": "exponential"}),
+    ],
+)
+def test_what_a_layer_says_of_its_own_is_in_the_fingerprint(layer, changed):
+    def mark(layer):
+        model = ModelSettings.model_validate({"input": (6, 6, 4), "layers": [layer]})
+        return weight_files.fingerprint(model)
+
+    assert mark(layer) == mark(dict(layer)) != mark(layer | changed)
 
 
 def test_a_fingerprint_that_says_less_is_refused_and_can_be_written_anew(

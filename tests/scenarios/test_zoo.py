@@ -12,9 +12,8 @@ from mpcsim.cli.app import build
 from mpcsim.errors import InputError, ScenarioError
 from mpcsim.scenario import load_scenario, workload
 from scenarios.clear import fixed, floating
-from scenarios.inference.network import blocks
+from scenarios.networks import IMAGE, ModelSettings, blocks, shapes
 from scenarios.networks import weights as weight_files
-from scenarios.networks.model import IMAGE, ModelSettings, shapes
 
 
 def conv(filters, kernel=3, **more):
@@ -236,7 +235,7 @@ def test_a_residual_connection_costs_nothing():
         ([conv(3), add("conv9")], r"layer 1 'add1' \(add\): from = 'conv9'; accepted: .*: input, conv1$"),
         ([conv(3), add("conv2"), conv(3)], r"'conv2' \(which is not an earlier one\)"),
         ([conv(3), add("add1")], r"'add1' \(which is not an earlier one\)"),
-        ([conv(3), add("input")], r"adds layer 0 'conv1' of 5×5×3 and 'input' of 7×7×3; .* same shape"),
+        ([conv(3), add("input")], r"adds the layer before of 5×5×3 and 'input' of 7×7×3; .* same shape"),
         ([add("input", name="x"), conv(2), add("x")], r"layer 2 'add2' .*5×5×2 and 'x' of 7×7×3"),
         ([conv(3), {**conv(3), "from": "input"}], r"layer 0 'conv1' \(conv2d\): no later layer reads"),
         ([conv(3, name="input")], "the name 'input' is that of the image"),

@@ -15,8 +15,9 @@ from analysis.costs.dealer2.functions import Dealt
 from analysis.costs.families import FamilySetting, Network, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3 import layers
-from analysis.costs.written import followed, mean_shift
-from scenarios.networks import Add, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
+from analysis.costs.written import followed, function_span, mean_shift
+from scenarios.networks import Block, LayerPlan
+from scenarios.networks import blocks as joined
 
 Priced = Callable[[FamilySetting], Dealt]
 _ACTORS, _KEY = 3, 16
@@ -26,42 +27,23 @@ _SUMS = f"Beaver 1991; Dalskov et al. 2020; {_PAGE}"
 
 def blocks(priced: Priced, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
     """Return the blocks of a network: sums are cut once, after they are added, and pooled before ReLU."""
-    readers = {plan.index: [one for one in plans if plan.index in one.sources] for plan in plans}
-    found: list[layers.Block] = []
-    joined: set[int] = set()
-    waiting: dict[int, LayerPlan] = {}
-    for plan in plans:
-        following = readers[plan.index][0] if len(readers[plan.index]) == 1 else None
-        linear = isinstance(plan.layer, Conv2D | Dense)
-        if plan.index in joined or isinstance(plan.layer, Flatten):
-            continue
-        if linear and not plan.relu and following and isinstance(following.layer, Add):
-            waiting[plan.index] = plan
-            continue
-        products = [plan] if linear else [waiting[source] for source in plan.sources if source in waiting]
-        pooling = following if products and following and layers.joins(following) else None
-        joined |= {pooling.index} if pooling else set()
-        found.append(_block(priced, plan, products, pooling, images))
-    return found
+    return [_block(priced, one, images) for one in joined(plans) if one.head.arrange is None]
 
 
-def _block(
-    priced: Priced,
-    plan: LayerPlan,
-    products: Sequence[LayerPlan],
-    pooling: LayerPlan | None,
-    images: int,
-) -> layers.Block:
+def _block(priced: Priced, one: Block, images: int) -> layers.Block:
     """Return the block of a layer: products side by side, if it sums any, then what the layer is.
 
     With symbols n counts what leaves it.
     """
-    last = pooling or plan
-    entries = math.prod(last.window) if isinstance(last.layer, MaxPooling2D) else 1
+    plan, products, pooling, last = one.head, one.linear, one.pooling, one.last
+    entries = math.prod(last.window) if last.kind == "max" else 1
     outputs = images * math.prod(last.output)
     inner = images * math.prod(plan.output)
 
     def build(setting: Any, n: Number) -> list[layers.Stages]:
+        if plan.kind == "function":
+            name, price, *_ = function_span(priced(setting), priced(setting).relu, plan, _PAGE)
+            return [[(name, price(setting, n))]]
         before = inner if isinstance(n, int) else n * (entries if pooling else 1)
         shift = setting.f if products else mean_shift(setting, plan)
         stages = [(plan.name, steps.truncation(setting, before, shift))]
@@ -77,12 +59,12 @@ def _block(
 
     names = [*(one.name for one in products), plan.name, last.name]
     sources = dict.fromkeys(names, _SUMS) | ({f"{plan.name}.relu": _PAGE} if plan.relu else {})
-    return layers.Block(build, outputs, sources, {}, stage=not isinstance(plan.layer, Add) or plan.relu)
+    return layers.Block(build, outputs, sources, {}, stage=one.sends)
 
 
 def _product(setting: FamilySetting, plan: LayerPlan, images: int, outputs: Number) -> Cost:
     """Price a triple of a layer's input, which is opened whole, and its kernel."""
-    return steps.triple(setting, images * math.prod(plan.input), math.prod(plan.kernel or ()), outputs)
+    return steps.triple(setting, *plan.multiplied(images), outputs)
 
 
 def _classes(priced: Priced, images: int, classes: int) -> layers.Block:

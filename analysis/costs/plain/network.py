@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import packed
-from scenarios.networks import Flatten, LayerPlan
+from scenarios.networks import LayerPlan
 
 _SOURCE = "numbers as they are, l bits each"
 
@@ -24,7 +24,7 @@ def network(
     found = {"sharing": SpanCost(1, (0, hospital, owner), "1", arrays, _SOURCE)}
     nothing = SpanCost(0, (0,), "0", "0", "by definition")
     for plan in plans:
-        if not isinstance(plan.layer, Flatten):
+        if plan.arrange is None:
             found[plan.name] = nothing
         if plan.relu:
             found[f"{plan.name}.relu"] = nothing

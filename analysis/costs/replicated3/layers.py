@@ -14,16 +14,35 @@ from typing import Any
 
 from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
 from analysis.costs.numbers import Number, floor_div, third
-from analysis.costs.replicated3 import halves, precision
+from analysis.costs.replicated3 import functions, halves, precision
 from analysis.costs.replicated3.functions import mean
 from analysis.costs.replicated3.operations import argmax, max_pool, relu, truncate
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
-from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+from scenarios.networks import Block as Joined
+from scenarios.networks import LayerPlan
+from scenarios.networks import blocks as joined
 
 Stages = list[tuple[str, Cost]]
 """Named steps one after the other."""
+
+
+def _of_values(cost: Callable[[Setting, Number], Cost]) -> Callable[..., Cost]:
+    """Return the price of a function of every value, whatever the width of rows."""
+    return lambda setting, n, width: cost(setting, n)
+
+
+ROWS = frozenset(("softmax",))
+"""Functions of rows; n counts rows then."""
+FUNCTIONS: dict[str, Callable[..., Cost]] = {
+    "relu": _of_values(relu),
+    "sigmoid": _of_values(functions.sigmoid),
+    "exponential": _of_values(functions.exponential),
+    "logarithm": _of_values(functions.logarithm),
+    "square_root": _of_values(functions.square_root),
+    "softmax": functions.softmax,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,7 @@ class Block:
         sources: where the cost of each span comes from.
         shape: the numbers of the layers, for the reader.
         stage: whether it is a stage of a pipeline even where it sends nothing.
+        general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
     """
 
     build: Callable[[Any, Number], list[Stages]]
@@ -44,6 +64,7 @@ class Block:
     sources: dict[str, str]
     shape: dict[str, Any]
     stage: bool = False
+    general: bool = True
 
 
 @dataclass
@@ -119,57 +140,49 @@ def dense(setting: Setting, images: Number, units: Number) -> Cost:
 
 
 def blocks(setting: Setting, plans: Sequence[LayerPlan], images: int) -> list[Block]:
-    """Return the blocks of a network's forward pass.
+    """Return the blocks of a network's forward pass, those of the graph where `layers` says so.
 
-    Where layers run in blocks: a linear layer whose sums only an `add` reads waits for it, so that both
-    branches are truncated at once; max pooling joins the sums before it where nothing else reads them
-    and its windows neither overlap nor are padded.
+    Sums that wait for the layer that adds them are a span that sends nothing.
     """
-    readers: dict[int, list[LayerPlan]] = {plan.index: [] for plan in plans}
-    for plan in plans:
-        for source in plan.sources:
-            readers.setdefault(source, []).append(plan)
-    alone = {
-        index: found[0]
-        for index, found in readers.items()
-        if len(found) == 1 and setting.layers == "blocks"
-    }
     found: list[Block] = []
-    waiting: set[int] = set()
-    joined: set[int] = set()
-    for plan in plans:
-        following = alone.get(plan.index)
-        linear = isinstance(plan.layer, Conv2D | Dense)
-        if plan.index in joined:
-            continue
-        if linear and not plan.relu and following and isinstance(following.layer, Add):
-            waiting.add(plan.index)
-            found.append(_single(plan, images, _local, "sums wait for the layer that adds them"))
-        elif linear or waiting.intersection(plan.sources):
-            pooling = following if following and joins(following) else None
-            joined |= {pooling.index} if pooling else set()
-            found.append(_sums(setting, plan, pooling, images))
-        else:
-            found += _other(setting, plan, images)
+    for one in joined(plans, setting.layers == "blocks"):
+        found += [
+            _single(plan, images, _local, "sums wait for the layer that adds them") for plan in one.added
+        ]
+        found += [_sums(setting, one, images)] if one.linear else _other(setting, one.head, images)
     return found
 
 
 def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
     """Return the blocks of a layer that reads shares and is not linear."""
-    if isinstance(plan.layer, MaxPooling2D):
+    if plan.kind == "max":
         cost = partial(max_pool, entries=math.prod(plan.window))
         return [_single(plan, images, cost, "POMIC algorithm 4")]
-    if isinstance(plan.layer, AveragePooling2D):
+    if plan.kind == "mean":
         widths = precision.mean(setting, set(map(int, windows.counts(plan).flat)))
         return [_single(plan, images, partial(mean, found=widths), "local sums × 1/count, truncated")]
-    if isinstance(plan.layer, Add):
+    if plan.kind == "add":
         return [_single(plan, images, _local, "local"), *_activation(plan, images)]
+    if plan.kind == "function":
+        return [_function(plan, images)]
     return []
 
 
-def _sums(setting: Setting, plan: LayerPlan, pooling: LayerPlan | None, images: int) -> Block:
+def _function(plan: LayerPlan, images: int) -> Block:
+    """Return the block of a function of values, or of rows of channels."""
+    width = plan.output[-1]
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        return [[(plan.name, FUNCTIONS[plan.layer.function](setting, n, width, **dict(plan.arguments)))]]
+
+    rows = images * math.prod(plan.output) // (width if plan.layer.function in ROWS else 1)
+    source = {plan.name: "constructions.md#accuracy"}
+    return Block(build, rows, source, _shape(plan, images), general=False)
+
+
+def _sums(setting: Setting, one: Joined, images: int) -> Block:
     """Return the block of sums of products and of what follows them."""
-    last = pooling or plan
+    plan, pooling, last = one.head, one.pooling, one.last
     if setting.layers == "separate" or (pooling is None and not plan.relu):
         return _one_by_one(plan, images)
     entries = math.prod(last.window) if pooling else 1
@@ -233,18 +246,9 @@ def _single(plan: LayerPlan, images: int, cost: Callable[[Setting, Number], Cost
 def _shape(plan: LayerPlan, images: int) -> dict[str, Any]:
     """Return what a reader wants to know of a layer."""
     shape: dict[str, Any] = {"images": images, "input": plan.input, "output": plan.output}
-    if not isinstance(plan.layer, Conv2D | MaxPooling2D | AveragePooling2D):
+    if plan.window == (1, 1) and plan.layer.type != "conv2d":
         return shape
     return shape | {"window": plan.window, "stride": plan.stride, "pads": plan.pads}
-
-
-def joins(plan: LayerPlan) -> bool:
-    """Return whether a layer is a max pooling that can run on the sums before it: each in one window."""
-    return (
-        isinstance(plan.layer, MaxPooling2D)
-        and all(step >= side for step, side in zip(plan.stride, plan.window, strict=True))
-        and plan.pads == ((0, 0), (0, 0))
-    )
 
 
 def classification(images: int, classes: int) -> Block:

@@ -24,7 +24,7 @@ from analysis.costs.replicated3.layers import Block, Span, Stages
 from analysis.costs.replicated3.setting import NoFormula, Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
-from scenarios.networks import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
+from scenarios.networks import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D, joins
 
 Depths = tuple[int, ...]
 
@@ -438,7 +438,7 @@ def pairs(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]
     found: list[tuple[LayerPlan, LayerPlan | None]] = []
     for plan in plans:
         before, taken = found[-1] if found else (None, None)
-        if before and taken is None and isinstance(before.layer, Conv2D) and layers.joins(plan):
+        if before and taken is None and isinstance(before.layer, Conv2D) and joins(plan):
             found[-1] = (before, plan)
         else:
             found.append((plan, None))

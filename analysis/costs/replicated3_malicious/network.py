@@ -14,8 +14,9 @@ from analysis.costs.numbers import Number, packed, part
 from analysis.costs.replicated3 import Setting, layers, operations
 from analysis.costs.replicated3_malicious import catalogue, proof, steps
 from analysis.costs.replicated3_malicious.catalogue import WRITTEN
-from analysis.costs.written import followed, mean_shift
-from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+from analysis.costs.written import followed, function_span, mean_shift
+from scenarios.networks import Block, LayerPlan
+from scenarios.networks import blocks as joined
 
 _SUMS = "malicious.md#sums-of-layers"
 _SIGN = "malicious.md#comparison"
@@ -23,50 +24,32 @@ _SIGN = "malicious.md#comparison"
 
 def blocks(plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
     """Return the blocks of a network: sums of linear layers run through pooling and ReLU, pooling first."""
-    readers: dict[int, list[LayerPlan]] = {plan.index: [] for plan in plans}
-    for plan in plans:
-        for source in plan.sources:
-            readers.setdefault(source, []).append(plan)
     found: list[layers.Block] = []
-    joined: set[int] = set()
-    waiting: dict[int, LayerPlan] = {}
-    for plan in plans:
-        following = readers[plan.index][0] if len(readers[plan.index]) == 1 else None
-        if plan.index in joined:
-            continue
-        if isinstance(plan.layer, Conv2D | Dense):
-            if not plan.relu and following and isinstance(following.layer, Add):
-                waiting[plan.index] = plan
-                found.append(_block(plan, images, lambda setting, n: LOCAL, "local"))
-                continue
-            linear = [plan]
-        else:
-            linear = [waiting[source] for source in plan.sources if source in waiting]
-        if linear:
-            pooling = following if following and layers.joins(following) else None
-            joined |= {pooling.index} if pooling else set()
-            found.append(_sums(plan, linear, pooling, images))
-        else:
-            found += _other(plan, images)
+    for one in joined(plans):
+        found += [_block(plan, images, lambda setting, n: LOCAL, "local") for plan in one.added]
+        found += [_sums(one, images)] if one.linear else _other(one.head, images)
     return found
 
 
 def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
     """Return the blocks of a layer that reads shares and is not linear."""
-    if isinstance(plan.layer, MaxPooling2D):
+    if plan.kind == "max":
         entries = math.prod(plan.window)
         return [_block(plan, images, lambda s, n: WRITTEN.largest(s, n, entries), _SIGN)]
-    if isinstance(plan.layer, AveragePooling2D):
+    if plan.kind == "mean":
 
         def mean(setting: FamilySetting, n: Number) -> Cost:
             return WRITTEN.truncation(setting, n, mean_shift(setting, plan))
 
         return [_block(plan, images, mean, "sums × 1/count")]
-    if isinstance(plan.layer, Add):
+    if plan.kind == "add":
         found = [_block(plan, images, lambda setting, n: LOCAL, "local")]
         if plan.relu:
             found.append(_block(plan, images, catalogue.relu, _SIGN, f"{plan.name}.relu"))
         return found
+    if plan.kind == "function":
+        name, price, _, source = function_span(WRITTEN, catalogue.relu, plan, _SIGN)
+        return [_block(plan, images, price, source, name)]
     return []
 
 
@@ -92,14 +75,12 @@ def _of_one(
     return layers.Block(build, outputs, {name: source}, {})
 
 
-def _sums(
-    plan: LayerPlan, linear: Sequence[LayerPlan], pooling: LayerPlan | None, images: int
-) -> layers.Block:
+def _sums(one: Block, images: int) -> layers.Block:
     """Return the block of sums of products and of what follows them."""
-    last = pooling or plan
+    plan, pooling, last = one.head, one.pooling, one.last
     entries = math.prod(last.window) if pooling else 1
     every = images * math.prod(plan.output)
-    lengths = [2 * math.prod(one.kernel[:-1]) for one in linear if one.kernel is not None]
+    lengths = [2 * math.prod(each.product.y[:-1]) for each in one.linear if each.product is not None]
     spans = (plan.name, last.name, f"{plan.name}.relu")
     if pooling is None and not plan.relu:
 

@@ -10,8 +10,8 @@ from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated4 import catalogue, steps
 from analysis.costs.replicated4.catalogue import WRITTEN
-from analysis.costs.written import Span, layer_spans, mean_shift
-from scenarios.networks import AveragePooling2D, LayerPlan, MaxPooling2D
+from analysis.costs.written import Span, function_span, layer_spans, mean_shift
+from scenarios.networks import Block, LayerPlan
 
 _SUMS = "Dalskov et al. 2021; constructions.md#four-servers"
 _SIGN = "constructions.md#signs-of-halves"
@@ -19,14 +19,16 @@ _BLOCK = "constructions.md#blocks-on-halves"
 _SHOWN = "constructions.md#four-servers"
 
 
-def _spans(plan: LayerPlan, sums: bool, pooling: LayerPlan | None) -> Iterator[Span]:
-    """Yield name, price, outputs and source of what a layer does, with the pooling that joins it."""
-    last = pooling or plan
-    entries = math.prod(last.window) if isinstance(last.layer, MaxPooling2D) else 1
-    if not sums:
-        if isinstance(plan.layer, AveragePooling2D):
+def _spans(one: Block) -> Iterator[Span]:
+    """Yield name, price, outputs and source of what layers that run as one do."""
+    plan, pooling, last = one.head, one.pooling, one.last
+    entries = math.prod(last.window) if last.kind == "max" else 1
+    if not one.linear:
+        if plan.kind == "mean":
             yield plan.name, lambda s, n: steps.truncation(s, n, mean_shift(s, plan)), plan.output, _SUMS
-        if entries > 1 or isinstance(plan.layer, MaxPooling2D):
+        if plan.kind == "function":
+            yield function_span(WRITTEN, catalogue.relu, plan, _SIGN)
+        if plan.kind == "max":
             yield plan.name, lambda s, n: WRITTEN.largest(s, n, entries), plan.output, _SIGN
         if plan.relu:
             yield f"{plan.name}.relu", catalogue.relu, plan.output, _SIGN

@@ -32,6 +32,7 @@ _PRICES = Prices(
     WRITTEN.argmax,
     "constructions.md#many-servers-on-polynomials",
     "Brent, Kung 1982; constructions.md#many-servers-on-polynomials",
+    WRITTEN,
 )
 
 

@@ -5,6 +5,6 @@ functions and the order of layers.
 """
 
 from analysis.costs.written.functions import Written
-from analysis.costs.written.network import Prices, Span, followed, layer_spans, mean_shift
+from analysis.costs.written.network import Prices, Span, followed, function_span, layer_spans, mean_shift
 
-__all__ = ["Prices", "Span", "Written", "followed", "layer_spans", "mean_shift"]
+__all__ = ["Prices", "Span", "Written", "followed", "function_span", "layer_spans", "mean_shift"]

@@ -15,15 +15,16 @@ from analysis.costs.algebra import Cost
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import Setting, layers, precision
+from analysis.costs.written.functions import Written
 from scenarios.clear import windows
-from scenarios.networks import Add, AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+from scenarios.networks import Block, LayerPlan, blocks
 
 Price = Callable[[FamilySetting, Number], Cost]
 Counted = Callable[[FamilySetting, Number, int], Cost]
 Span = tuple[str, Price, Sequence[int], str]
 """Name, price, shape of what comes out, source."""
-Spans = Callable[[LayerPlan, bool, LayerPlan | None], Iterable[Span]]
-"""Of a layer, whether it cuts sums, and the pooling that joins it: its spans, one after the other."""
+Spans = Callable[[Block], Iterable[Span]]
+"""Of layers that run as one: their spans, one after the other."""
 _LAYERS = "sum of the layers"
 _WAITING = "(batches − 1)·max r_s over stages s, of the last batch"
 
@@ -36,6 +37,7 @@ class Prices:
         rescaled: n sums of products, brought back and cut by so many bits.
         truncation: n values, cut by so many bits.
         relu: n values.
+        functions: functions of values and rows.
         largest: of so many, n times.
         argmax: of so many, n times.
         sums, signs: where these come from.
@@ -48,22 +50,25 @@ class Prices:
     argmax: Counted
     sums: str
     signs: str
+    functions: Written
 
-    def spans(self, plan: LayerPlan, sums: bool, pooling: LayerPlan | None) -> Iterator[Span]:
-        """Yield the spans of a layer."""
-        last = pooling or plan
-        if sums:
+    def spans(self, one: Block) -> Iterator[Span]:
+        """Yield the spans of layers that run as one."""
+        plan, last = one.head, one.last
+        if one.linear:
             yield plan.name, lambda s, n: self.rescaled(s, n, s.f), plan.output, self.sums
-        elif isinstance(plan.layer, AveragePooling2D):
+        elif plan.kind == "mean":
             yield (
                 plan.name,
                 lambda s, n: self.truncation(s, n, mean_shift(s, plan)),
                 plan.output,
                 self.sums,
             )
-        if isinstance(last.layer, MaxPooling2D):
+        if last.kind == "max":
             entries = math.prod(last.window)
             yield last.name, lambda s, n: self.largest(s, n, entries), last.output, self.signs
+        if plan.kind == "function":
+            yield function_span(self.functions, self.relu, plan, self.signs)
         if plan.relu:
             yield f"{plan.name}.relu", self.relu, last.output, self.signs
 
@@ -72,26 +77,28 @@ class Prices:
         return "argmax", lambda s, n: self.argmax(s, n, classes), (), self.signs
 
 
+def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str) -> Span:
+    """Return the span of a function of every value, or of every row of channels."""
+    name, width, more = plan.layer.function, plan.output[-1], dict(plan.arguments)
+
+    def price(setting: FamilySetting, n: Number) -> Cost:
+        if name == "relu":
+            return relu(setting, n)
+        if name in layers.ROWS:
+            rows = n // width if isinstance(n, int) else n / width
+            return getattr(functions, name)(setting, rows, width, **more)  # type: ignore[no-any-return]
+        return getattr(functions, name)(setting, n, **more)  # type: ignore[no-any-return]
+
+    return plan.name, price, plan.output, source
+
+
 def _blocks(spans: Spans, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
     """Return the spans of a network in order: sums are cut once, and pooled before their ReLU."""
-    readers = {plan.index: [one for one in plans if plan.index in one.sources] for plan in plans}
-    found: list[layers.Block] = []
-    joined: set[int] = set()
-    added: set[int] = set()  # sums that are cut with those that they are added to
-    for plan in plans:
-        if plan.index in joined:
-            continue
-        following = readers[plan.index][0] if len(readers[plan.index]) == 1 else None
-        linear = isinstance(plan.layer, Conv2D | Dense)
-        if linear and not plan.relu and following and isinstance(following.layer, Add):
-            added.add(plan.index)
-            continue
-        sums = linear or any(source in added for source in plan.sources)
-        pooling = following if sums and following and layers.joins(following) else None
-        joined |= {pooling.index} if pooling else set()
-        steps = list(spans(plan, sums, pooling))
+    found = []
+    for one in blocks(plans):
+        steps = list(spans(one))
         if steps:
-            found.append(_block(steps, images, (pooling or plan).output, pooling))
+            found.append(_block(steps, images, one.last.output, one.pooling))
     return found
 
 
@@ -115,7 +122,7 @@ def _block(
 
 def mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
     """Return the bits that a mean is cut by: its factor alone decides, within the ring; else none."""
-    if not isinstance(plan.layer, AveragePooling2D):
+    if plan.kind != "mean":
         return 0
     counts = set(map(int, windows.counts(plan).flat))
     return precision.mean(Setting(l=setting.l, f=setting.f, V=setting.V), counts).after

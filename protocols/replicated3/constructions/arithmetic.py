@@ -13,6 +13,7 @@ import numpy as np
 
 from mpcsim import InputError
 from protocols.domains import Words
+from protocols.family import check_product
 from protocols.replicated3.constructions.truncation import truncate_product
 from protocols.replicated3.sharings import Server, Share, reshare
 
@@ -36,25 +37,23 @@ def dot_locally(server: Server, x: Share, y: Share) -> Words:
 
 
 def matmul_locally(server: Server, x: Share, y: Share) -> Words:
-    """Return this server's masked z_i of the matrix product of (…, m, k) and (k, n).
+    """Return this server's masked z_i of the matrix product of (…, m, k) and (k, n), or (…, k, n).
 
     Raises:
-        InputError: the inner sizes differ.
+        InputError: the inner sizes differ, or the leading axes.
     """
-    if x.shape[-1] != y.shape[0] or len(y.shape) != 2:
-        raise InputError(f"a matrix product does not fit: {x.shape} times {y.shape}")
+    check_product("matmul", x.shape, y.shape)
     z: Words = server.kernels.matmul3(x.a, x.b, y.a, y.b)
     return _masked(server, z)
 
 
 def conv2d_locally(server: Server, x: Share, w: Share, stride: tuple[int, int], padding: Padding) -> Words:
-    """Return this server's masked z_i of a convolution of (n, h, w, c) with (kh, kw, c, filters).
+    """Return this server's masked z_i of a convolution of (n, h, w, c) with (kh, kw, c / groups, filters).
 
     Raises:
-        InputError: the numbers of channels differ.
+        InputError: the channels do not fall into such groups.
     """
-    if x.shape[-1] != w.shape[2]:
-        raise InputError(f"a convolution does not fit: input {x.shape}, weights {w.shape}")
+    check_product("conv2d", x.shape, w.shape)
     z: Words = server.kernels.conv2d3(x.a, x.b, w.a, w.b, stride, padding)
     return _masked(server, z)
 

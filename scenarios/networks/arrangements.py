@@ -1,0 +1,229 @@
+"""Rearrangements: what a layer does to outputs without a message, and the same in the clear.
+
+Each is a linear map that takes zeros to zeros, so that it can be done to every share by itself. It gets a
+namespace of array operations (`protocols.kernels`, its twin that knows shapes alone, or numpy) and arrays
+whose first axis is that of images; axes in its own fields do not count that one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+class Arrangement(Protocol):
+    """A rearrangement of one output or several."""
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return the result for all images."""
+        ...
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the shape that comes out, without the axis of images."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reshape:
+    """The same numbers, row-major, in another shape."""
+
+    to: Shape
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return the first part in that shape."""
+        return parts[0].reshape(len(parts[0]), *self.to)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the new shape; a ValueError where sizes differ."""
+        if math.prod(shapes[0]) != math.prod(self.to):
+            raise ValueError(f"{shapes[0]} does not have as many values as {self.to}")
+        return self.to
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """Axes in another order."""
+
+    order: tuple[int, ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a view."""
+        return parts[0].transpose(0, *(axis + 1 for axis in self.order))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes in that order."""
+        return tuple(shapes[0][axis] for axis in self.order)
+
+
+@dataclass(frozen=True)
+class Take:
+    """Some places of an axis, in any order and as often as one likes."""
+
+    axis: int
+    places: tuple[int, ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy, or a view where the places are evenly spaced."""
+        axis, places = self.axis + 1, self.places
+        step = places[1] - places[0] if len(places) > 1 else 1
+        if step > 0 and places == tuple(range(places[0], places[-1] + 1, step)):
+            index = (slice(None),) * axis + (slice(places[0], places[-1] + 1, step),)
+            return parts[0][index]
+        return k.take(parts[0], np.asarray(places), axis)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes with so many places."""
+        size = shapes[0][self.axis]
+        if not self.places or not 0 <= min(self.places) <= max(self.places) < size:
+            raise ValueError(f"places {self.places[:4]}… do not lie on an axis of {size}")
+        return (*shapes[0][: self.axis], len(self.places), *shapes[0][self.axis + 1 :])
+
+
+@dataclass(frozen=True)
+class Pad:
+    """Zeros before and after each axis."""
+
+    widths: tuple[tuple[int, int], ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy with a border."""
+        return k.pad(parts[0], ((0, 0), *self.widths))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes with their borders."""
+        return tuple(size + sum(width) for size, width in zip(shapes[0], self.widths, strict=True))
+
+
+@dataclass(frozen=True)
+class Concatenate:
+    """Outputs one after the other along an axis."""
+
+    axis: int
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy."""
+        return k.concatenate(list(parts), self.axis + 1)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes added along the axis; a ValueError where others differ."""
+        axis, first = self.axis, shapes[0]
+        if any((*s[:axis], *s[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]) for s in shapes):
+            raise ValueError(f"{' and '.join(map(str, shapes))} differ beside axis {axis}")
+        return (*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :])
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """One place of an axis, or an axis that is missing in front, repeated."""
+
+    to: Shape
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a view."""
+        part = parts[0]
+        missing = len(self.to) + 1 - part.ndim
+        wide = part.reshape(len(part), *(1,) * missing, *part.shape[1:])
+        return np.broadcast_to(wide, (len(part), *self.to))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the new shape; a ValueError where it does not follow."""
+        if np.broadcast_shapes(shapes[0], self.to) != self.to:
+            raise ValueError(f"{shapes[0]} cannot be repeated to {self.to}")
+        return self.to
+
+
+@dataclass(frozen=True)
+class Total:
+    """Sums along axes, which go, or stay with one place."""
+
+    axes: tuple[int, ...]
+    keep: bool = False
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return the sums."""
+        total = k.sum(parts[0], tuple(axis + 1 for axis in self.axes))
+        return total.reshape(len(parts[0]), *self.shape(parts[0].shape[1:]))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes that are left."""
+        kept = [1 if place in self.axes else size for place, size in enumerate(shapes[0])]
+        return tuple(s for place, s in enumerate(kept) if self.keep or place not in self.axes)
+
+
+@dataclass(frozen=True)
+class Combine:
+    """A sum of outputs of one shape, each added or subtracted."""
+
+    signs: tuple[int, ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return the sum."""
+        total = None
+        for sign, part in zip(self.signs, parts, strict=True):
+            if total is None:
+                total = part if sign > 0 else -part
+            else:
+                total = total + part if sign > 0 else total - part
+        return total
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the one shape; a ValueError where they differ."""
+        if len(set(shapes)) != 1:
+            raise ValueError(f"{' and '.join(map(str, shapes))} differ")
+        return shapes[0]
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Every place of each axis so many times (nearest neighbour)."""
+
+    times: tuple[int, ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy."""
+        part = parts[0]
+        count, *sizes = part.shape
+        apart = [side for size in sizes for side in (size, 1)]
+        wide = [side for size, times in zip(sizes, self.times, strict=True) for side in (size, times)]
+        repeated = np.broadcast_to(part.reshape(count, *apart), (count, *wide))
+        return repeated.reshape(count, *self.shape(tuple(sizes)))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes times their factors."""
+        return tuple(size * times for size, times in zip(shapes[0], self.times, strict=True))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Places moved apart, with zeros between: n become (n − 1)·step + 1, along the first two axes."""
+
+    steps: tuple[int, int]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy."""
+        count, height, width, *rest = parts[0].shape
+        down, right = self.steps
+        apart = parts[0].reshape(count, height, 1, width, 1, *rest)
+        none = [(0, 0)] * len(rest)
+        padded = k.pad(apart, ((0, 0), (0, 0), (0, down - 1), (0, 0), (0, right - 1), *none))
+        whole = padded.reshape(count, height * down, width * right, *rest)
+        rows, columns = self.shape(parts[0].shape[1:])[:2]
+        return whole[:, :rows, :columns]
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes spread."""
+        height, width, *rest = shapes[0]
+        return ((height - 1) * self.steps[0] + 1, (width - 1) * self.steps[1] + 1, *rest)
+
+
+def through(arrangements: Iterable[Arrangement], k: Any, part: Any) -> Any:
+    """Return what a chain of rearrangements makes of an array whose first axis is that of images."""
+    for one in arrangements:
+        part = one(k, part)
+    return part

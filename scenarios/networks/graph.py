@@ -1,0 +1,192 @@
+"""The graph of a network: nodes in the order in which they are computed, and which of them run as one.
+
+Declared layers and files of other formats become such nodes. Twins in the clear, protocols and formulas
+walk them and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from scenarios.networks.arrangements import Arrangement
+from scenarios.networks.layers import Kind
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+INPUT = "input"
+"""What `from` calls the image."""
+IMAGE = -1
+"""The image's place among a node's sources."""
+NO_PADS: Pads = ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class Product:
+    """The bilinear map that a layer of sums is, of its input and of weights or of a second input.
+
+    Attributes:
+        kind: "conv2d" of (n, h, w, c) with (kh, kw, c / groups, filters); "matmul" of (…, m, k) with (k, p)
+            or (…, k, p); "mul", elementwise with broadcasting.
+        x, y: shapes of the factors as they are multiplied, without the axis of images.
+        prepare, weights: what is done before to the input, and to the weights (as if of one image).
+    """
+
+    kind: Literal["conv2d", "matmul", "mul"]
+    x: Shape
+    y: Shape
+    stride: Pair = (1, 1)
+    pads: Pads = NO_PADS
+    prepare: tuple[Arrangement, ...] = ()
+    weights: tuple[Arrangement, ...] = ()
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer with everything that its position in the network decides.
+
+    Attributes:
+        index: its place; outputs of earlier places are what it may read.
+        name: as spans and rows call it.
+        layer: what was declared, or stands for it.
+        input, output: shapes without the image axis; the input is the first source's.
+        kernel, bias: the shapes of its weights, None where it has none.
+        window, stride, pads: of convolution and pooling; pads are ((top, bottom), (left, right)).
+        sources: the indices of the layers that it reads, `IMAGE` for the image.
+        product: what a layer of sums multiplies.
+        arrange: what a layer that sends nothing does.
+        counted: the padding that a mean counts as places.
+        arguments: of a function.
+    """
+
+    index: int
+    name: str
+    layer: Any
+    input: Shape
+    output: Shape
+    kernel: Shape | None = None
+    bias: Shape | None = None
+    window: Pair = (1, 1)
+    stride: Pair = (1, 1)
+    pads: Pads = NO_PADS
+    sources: tuple[int, ...] = (IMAGE,)
+    product: Product | None = None
+    arrange: Arrangement | None = None
+    counted: Pads = NO_PADS
+    arguments: tuple[tuple[str, Any], ...] = field(default=())
+
+    @property
+    def kind(self) -> Kind:
+        """What it is to a protocol."""
+        found: Kind = self.layer.kind
+        return found
+
+    @property
+    def relu(self) -> bool:
+        """Whether max(x, 0) ends the layer."""
+        return getattr(self.layer, "activation", "none") == "relu"
+
+    @property
+    def where(self) -> str:
+        """Which layer an error is about."""
+        return where(self.index, self.name, self.layer.type)
+
+    def __str__(self) -> str:
+        return self.where
+
+    def multiplied(self, images: int) -> tuple[int, int]:
+        """Return how many values each factor of its product has, for so many images."""
+        assert self.product is not None
+        second = 1 if self.kernel is not None else images
+        return images * math.prod(self.product.x), second * math.prod(self.product.y)
+
+
+def where(index: int, name: str, kind: str) -> str:
+    """Say which layer an error is about."""
+    return f"layer {index} {name!r} ({kind})"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Write a shape as people do: 50×50×3."""
+    return "×".join(map(str, shape))
+
+
+def readers(plans: Sequence[LayerPlan]) -> dict[int, list[LayerPlan]]:
+    """Return, for the image and every layer, the layers that read it (twice where one reads it twice)."""
+    found: dict[int, list[LayerPlan]] = {index: [] for index in range(IMAGE, len(plans))}
+    for plan in plans:
+        for source in plan.sources:
+            found[source].append(plan)
+    return found
+
+
+@dataclass(frozen=True)
+class Block:
+    """Layers that run as one, from shares to shares.
+
+    Attributes:
+        linear: layers of sums that are added up before anything is sent.
+        shares: indices of the outputs that the block reads as shares, besides.
+        head: the layer that the block is: the linear one, the `add` of several, or any other.
+        pooling: the max pooling that runs inside the block, before the head's ReLU.
+    """
+
+    linear: tuple[LayerPlan, ...]
+    shares: tuple[int, ...]
+    head: LayerPlan
+    pooling: LayerPlan | None = None
+
+    @property
+    def last(self) -> LayerPlan:
+        """The layer whose output the block gives."""
+        return self.pooling or self.head
+
+    @property
+    def sources(self) -> set[int]:
+        """Indices of the outputs that the block reads."""
+        return {*self.shares, *(source for linear in self.linear for source in linear.sources)}
+
+    @property
+    def sends(self) -> bool:
+        """Whether servers exchange anything in it: rearrangement and addition are local."""
+        local = self.head.kind == "local" or (self.head.kind == "add" and not self.head.relu)
+        return bool(self.linear) or not local
+
+    @property
+    def added(self) -> tuple[LayerPlan, ...]:
+        """The layers whose sums wait for the head, which adds them."""
+        return tuple(one for one in self.linear if one is not self.head)
+
+
+def blocks(plans: Sequence[LayerPlan], join: bool = True) -> list[Block]:
+    """Cut a network into blocks: of one layer each, unless they may `join`.
+
+    The sums of a linear layer without ReLU that an `add` alone reads are truncated after the addition,
+    with those of its other branch. Max pooling joins where it alone reads a block of sums, and its
+    windows neither overlap nor are padded: then max(relu) = relu(max) comes first.
+    """
+    read, found = readers(plans), []
+    waiting: dict[int, LayerPlan] = {}  # linear layers that their `add` takes in
+    joined: set[int] = set()  # poolings that are part of a block already
+    for plan in plans:
+        linear = plan.kind == "sums"
+        following = read[plan.index][0] if join and len(read[plan.index]) == 1 else None
+        if linear and not plan.relu and following is not None and following.kind == "add":
+            waiting[plan.index] = plan
+        elif plan.index not in joined:
+            sums = (plan,) if linear else tuple(waiting[s] for s in sorted(plan.sources) if s in waiting)
+            shares = () if linear else tuple(s for s in plan.sources if s not in waiting)
+            pooling = following if sums and following is not None and joins(following) else None
+            joined |= {pooling.index} if pooling else set()
+            found.append(Block(sums, shares, plan, pooling))
+    return found
+
+
+def joins(plan: LayerPlan) -> bool:
+    """Return whether a layer is a max pooling that can run on the sums before it: each in one window."""
+    apart = all(step >= size for step, size in zip(plan.stride, plan.window, strict=True))
+    return plan.kind == "max" and apart and not any(any(pad) for pad in plan.pads)

@@ -1,0 +1,208 @@
+"""Layers as a scenario declares them.
+
+A layer reads the one before it, or the earlier one that its `from` names ("input" is the image); `add`,
+`multiply` and `concat` read both, which makes residual, gated and dense connections. Batch normalisation is
+at inference an affine map of each channel: `scale`, or folded into the convolution before it.
+
+Images are (n, height, width, channels); convolution kernels are (kh, kw, Cin / groups, Cout); dense kernels
+are (inputs, units). Flattening is row-major over (height, width, channels) and happens by itself
+before a dense layer.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(strict=True, ge=1)]
+Natural = Annotated[int, Field(strict=True, ge=0)]
+Side = Positive | tuple[Positive, Positive]
+Padding = Literal["same", "valid"] | Natural
+Activation = Literal["relu", "none"]
+_PADS = "valid: none; same: as much as keeps the size at stride 1; a number: pixels on every side"
+_AFTER = "what its outputs go through"
+_BIAS = "add a number to each channel of the output"
+FunctionName = Literal["relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Kind = Literal["sums", "add", "max", "mean", "local", "function"]
+"""What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
+the largest or the mean of windows; a rearrangement or anything else that sends nothing; a function of
+each value or row."""
+
+
+class _Layer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: ClassVar[Kind]
+
+    name: Name | None = Field(default=None, description="of its spans; kind and number if absent")
+    source: Name | None = Field(
+        default=None,
+        alias="from",
+        description='an earlier layer to read instead of the one before, or "input"',
+    )
+
+
+class Conv2D(_Layer):
+    """A convolution (cross-correlation, as deep-learning libraries have it) with optional ReLU.
+
+    With `groups` each group of filters reads its own group of channels, in order; as many groups as
+    channels make it depthwise.
+    """
+
+    kind: ClassVar[Kind] = "sums"
+
+    type: Literal["conv2d"] = "conv2d"
+    filters: Positive = Field(description="channels of its output")
+    kernel: Side = Field(description="side, or height and width, in pixels")
+    stride: Side = Field(default=1, description="steps of the window in pixels, both ways or each")
+    padding: Padding = Field(default="valid", description=_PADS)
+    dilation: Side = Field(default=1, description="places between those that the kernel reads, plus one")
+    groups: Positive = Field(default=1, description="groups of channels with filters of their own")
+    activation: Activation = Field(default="none", description=_AFTER)
+    bias: bool = Field(default=True, description=_BIAS)
+
+
+class ConvTranspose2D(_Layer):
+    """A transposed convolution with optional ReLU: each value spreads its kernel, `stride` places apart.
+
+    An axis of n places becomes one of (n − 1)·stride + kernel − 2·padding + output_padding.
+    """
+
+    kind: ClassVar[Kind] = "sums"
+
+    type: Literal["conv2d_transpose"] = "conv2d_transpose"
+    filters: Positive = Field(description="channels of its output")
+    kernel: Side = Field(description="side, or height and width, in pixels")
+    stride: Side = Field(default=1, description="steps of the window in pixels, both ways or each")
+    padding: Natural = Field(default=0, description="places cut off at every side")
+    output_padding: Natural = Field(default=0, description="places added at the end of both axes")
+    activation: Activation = Field(default="none", description=_AFTER)
+    bias: bool = Field(default=True, description=_BIAS)
+
+
+class Scale(_Layer):
+    """Every channel times a weight, plus a bias: batch normalisation at inference, with optional ReLU."""
+
+    kind: ClassVar[Kind] = "sums"
+
+    type: Literal["scale"] = "scale"
+    activation: Activation = Field(default="none", description=_AFTER)
+    bias: bool = Field(default=True, description=_BIAS)
+
+
+class _Pooling2D(_Layer):
+    size: Side | Literal["global"] = Field(default=2, description='"global": one window, the whole input')
+    stride: Side | None = Field(default=None, description="steps of the window; its size if absent")
+    padding: Padding = Field(default="valid", description=_PADS)
+
+
+class MaxPooling2D(_Pooling2D):
+    """The largest value of each window and channel; padding never wins."""
+
+    kind: ClassVar[Kind] = "max"
+
+    type: Literal["maxpool2d"] = "maxpool2d"
+
+
+class AveragePooling2D(_Pooling2D):
+    """The mean of each window and channel; padded places are not counted."""
+
+    kind: ClassVar[Kind] = "mean"
+
+    type: Literal["avgpool2d"] = "avgpool2d"
+
+
+class Concatenate(_Layer):
+    """The channels of the layer that `from` names, then those of the layer before."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["concat"] = "concat"
+    source: Name = Field(alias="from", description='the earlier layer that comes first, or "input"')
+
+
+class UpSampling2D(_Layer):
+    """Every place repeated `size` times down and right (nearest neighbour)."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["upsample2d"] = "upsample2d"
+    size: Side = Field(default=2, description="times that a place is repeated, both ways or each")
+
+
+class Function(_Layer):
+    """A function of every value, or of every row of channels: see `mpcsim list functions`."""
+
+    kind: ClassVar[Kind] = "function"
+
+    type: Literal["activation"] = "activation"
+    function: FunctionName = Field(description="by name")
+
+
+class Multiply(_Layer):
+    """The layer before times the one that `from` names, elementwise; axes of one place are repeated."""
+
+    kind: ClassVar[Kind] = "sums"
+
+    type: Literal["multiply"] = "multiply"
+    source: Name = Field(alias="from", description='the earlier layer to multiply with, or "input"')
+    activation: Activation = Field(default="none", description=_AFTER)
+
+
+class Flatten(_Layer):
+    """Height, width and channels as one axis, row-major."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["flatten"] = "flatten"
+
+
+class Dense(_Layer):
+    """A fully connected layer with optional ReLU."""
+
+    kind: ClassVar[Kind] = "sums"
+
+    type: Literal["dense"] = "dense"
+    units: Positive = Field(description="numbers of its output")
+    activation: Activation = Field(default="none", description=_AFTER)
+    bias: bool = Field(default=True, description=_BIAS)
+
+
+class Add(_Layer):
+    """The layer before plus the one that `from` names, of the same shape, with optional ReLU."""
+
+    kind: ClassVar[Kind] = "add"
+
+    type: Literal["add"] = "add"
+    source: Name = Field(alias="from", description='the earlier layer to add, or "input"')
+    activation: Activation = Field(default="none", description=_AFTER)
+
+
+Declared = (
+    Conv2D
+    | ConvTranspose2D
+    | Scale
+    | MaxPooling2D
+    | AveragePooling2D
+    | Flatten
+    | Concatenate
+    | UpSampling2D
+    | Dense
+    | Add
+    | Multiply
+    | Function
+)
+Layer = Annotated[Declared, Field(discriminator="type")]
+
+
+class ModelSettings(BaseModel):
+    """The `[model]` table: image shape, layers, and where the weights are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: tuple[Positive, Positive, Positive] = Field(description="height, width, channels")
+    layers: tuple[Layer, ...] = Field(min_length=1, description="in order")
+    weights: str | None = Field(
+        default=None, description="a path from the scenario's folder, or the name of a shipped file"
+    )
