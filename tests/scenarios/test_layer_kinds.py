@@ -14,7 +14,7 @@ from scenarios import WORKLOADS
 from scenarios.clear import fixed, floating
 from scenarios.networks import ModelSettings, shapes, weights
 
-FAMILIES = ["replicated3", "replicated4", "dealer2", "fss2", "shamir", "plain"]
+FAMILIES = ["replicated3", "replicated4", "dealer2", "fss2", "shamir", "plain", "replicated3_malicious"]
 RELU = {"activation": "relu"}
 # Grouped, depthwise, dilated and transposed convolutions, scales, gates, joins, repeats, functions.
 LAYERS = [

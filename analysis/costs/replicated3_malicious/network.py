@@ -80,12 +80,19 @@ def _sums(one: Block, images: int) -> layers.Block:
     plan, pooling, last = one.head, one.pooling, one.last
     entries = math.prod(last.window) if pooling else 1
     every = images * math.prod(plan.output)
-    lengths = [2 * math.prod(each.product.y[:-1]) for each in one.linear if each.product is not None]
+    mapped = [each for each in one.linear if each.product and each.product.kind != "mul"]
+
+    def reshared(n: Number, bits: Number) -> Cost:
+        """Price sums of elementwise products, a relation each, or of maps."""
+        if not mapped:
+            return steps.product(n, bits, 2 * len(one.linear))
+        return steps.mapped(n, bits, [2 * _inner(each, images) for each in mapped])
+
     spans = (plan.name, last.name, f"{plan.name}.relu")
     if pooling is None and not plan.relu:
 
         def cut(setting: FamilySetting, n: Number) -> Cost:
-            return sequence(steps.mapped(n, setting.l, lengths), WRITTEN.truncation(setting, n, setting.f))
+            return sequence(reshared(n, setting.l), WRITTEN.truncation(setting, n, setting.f))
 
         return _block(plan, images, cut, _SUMS)
 
@@ -103,7 +110,7 @@ def _sums(one: Block, images: int) -> layers.Block:
     def build(setting: Any, n: Number) -> list[layers.Stages]:
         """Return the thirds; the sums, which are sent together, belong to the first."""
         count = every if n == images * math.prod(last.output) else entries * n
-        sums = steps.mapped(count, setting.V + 1 + setting.f, lengths)
+        sums = reshared(count, setting.V + 1 + setting.f)
         silent = replace(sums, sent=(0, 0, 0), claims=())
         sizes = [part(n, t, 3) for t in range(3)]
         filled = [t for t, size in enumerate(sizes) if size != 0]
@@ -117,6 +124,15 @@ def _sums(one: Block, images: int) -> layers.Block:
 
     sources = dict.fromkeys(spans, _SIGN) | {spans[0]: _SUMS}
     return layers.Block(build, images * math.prod(last.output), sources, {})
+
+
+def _inner(plan: LayerPlan, images: int) -> int:
+    """Return the inner side of a layer's product of matrices: of groups and of images, all of them."""
+    found = plan.product
+    assert found is not None
+    if found.kind == "conv2d":
+        return math.prod(found.y[:2]) * found.x[-1]
+    return math.prod(found.y[:-1]) * (images if plan.kernel is None else 1)
 
 
 def network(

@@ -14,7 +14,7 @@ from functools import reduce
 import numpy as np
 
 from protocols.domains import Words
-from protocols.family import Kind, Padding, bilinear
+from protocols.family import Kind, Padding, bilinear, by_image
 from protocols.replicated3.sharings import Bits, Share
 from protocols.replicated3_malicious.sharings import BYTE, Bilinear, Checked, Map, Shape
 
@@ -28,6 +28,11 @@ class Product:
     y: Share
     stride: tuple[int, int]
     padding: Padding
+
+    def images(self, index: object) -> Product:
+        """Return the map of some images alone."""
+        both = by_image(self.kind, self.x.shape, self.y.shape)
+        return replace(self, x=self.x[index], y=self.y[index] if both else self.y)
 
     def of(self, server: Checked, x: Words, y: Words) -> Words:
         """Return the map of arrays."""
@@ -48,7 +53,7 @@ class Sum:
 
     def __getitem__(self, index: object) -> Sum:
         """Return the images of a slice, of a sum of layers whose first axis is that of images."""
-        products = tuple(replace(one, x=one.x[index]) for one in self.products)
+        products = tuple(one.images(index) for one in self.products)
         share = None if self.share is None else self.share[index]
         count = len(range(*index.indices(self.shape[0])))  # type: ignore[attr-defined]  # a slice
         return Sum((count, *self.shape[1:]), products, share)

@@ -42,7 +42,7 @@ def steps(claims: Sequence[Claim], bits: bool) -> list[Step]:
         if isinstance(claim, Rows):
             counts[claim.terms] += claim.count
         elif isinstance(claim, Bilinear):
-            length += sum(2 * _inner(term.y) for term in claim.terms) if all(claim.shape) else 0
+            length += sum(2 * term.inner for term in claim.terms) if all(claim.shape) else 0
     lanes = bits
     columns = {terms: -(-count // ((8 if bits else 1) * FIRST)) for terms, count in counts.items()}
     found = [Step(FIRST, "first")] if any(columns.values()) else []
@@ -60,11 +60,3 @@ def steps(claims: Sequence[Claim], bits: bool) -> list[Step]:
         parts = next(later, parts)
         found.append(Step(parts, "later", spread))
         length = -(-length // parts)
-
-
-def _inner(shape: tuple[int, ...]) -> int:
-    """Return the inner side of a map, from the shape of its second factor."""
-    inner = 1
-    for side in shape[:-1]:
-        inner *= side
-    return inner

@@ -228,14 +228,33 @@ class Side:
         shape: Sequence[int],
         bits: int,
     ) -> tuple[Words, Words]:
-        """Return Xᵀρ and Y σ, of the inner side's length each, of a map written as a product X Y."""
+        """Return Xᵀρ and Y σ, of the inner side's length each, of a map written as a product X Y.
+
+        Σ ρ_i σ_j Σ_k X_ik Y_kj, where rows i see their own k alone: those of their batch, or all taps and
+        channels, of which an output j sees those of its group. So Y σ sums over the outputs of each group.
+        """
         x, y = (_scaled(part, bits, False) for part in factors)
-        inner = y.reshape(-1, y.shape[-1])
-        second = np.ascontiguousarray(kernels.matmul(inner, np.ascontiguousarray(columns.T)).T)
-        if term.kind == "matmul":
+        groups = term.groups
+        if groups == 1:
+            inner = y.reshape(-1, y.shape[-1])
+            second = np.ascontiguousarray(kernels.matmul(inner, np.ascontiguousarray(columns.T)).T)
+        else:
+            apart = y.reshape(-1, y.shape[2], groups, y.shape[3] // groups)
+            weights = columns.reshape(len(columns), groups, -1)
+            each = kernels.matmul(
+                np.ascontiguousarray(apart.transpose(2, 0, 1, 3)).reshape(groups, -1, apart.shape[3]),
+                np.ascontiguousarray(weights.transpose(1, 2, 0)),
+            ).reshape(groups, len(apart), y.shape[2], -1)
+            second = np.ascontiguousarray(each.transpose(3, 1, 0, 2))
+        if term.kind != "matmul":
+            first = _correlated(x, rows, term, shape)
+        elif len(term.y) == 2:
             first = kernels.matmul(rows, x.reshape(-1, x.shape[-1]))
         else:
-            first = _correlated(x, rows, term, shape)
+            batches = x.reshape(-1, *x.shape[-2:])
+            weights = rows.reshape(len(rows), *batches.shape[:2]).transpose(1, 0, 2)
+            each = kernels.matmul(np.ascontiguousarray(weights), batches)
+            first = np.ascontiguousarray(each.transpose(1, 0, 2))
         return self._elements(first), self._elements(second)
 
     # Later steps

@@ -72,6 +72,16 @@ class Map:
     stride: tuple[int, int] = (1, 1)
     padding: Padding = NO_PADDING
 
+    @property
+    def groups(self) -> int:
+        """Groups of a convolution's filters, each over its own channels."""
+        return self.x[-1] // self.y[2] if self.kind == "conv2d" and self.y[2] else 1
+
+    @property
+    def inner(self) -> int:
+        """Its inner side, written as one product of matrices: groups and leading axes are parts of it."""
+        return math.prod(self.y[:-1]) * self.groups
+
 
 Claim = Rows | Bilinear
 

@@ -11,6 +11,8 @@ from functools import cache
 from itertools import product as pairs
 from typing import Any
 
+import numpy as np
+
 Element = list[list[int]]
 IRREDUCIBLE = {1: (0,), 2: (1, 1), 3: (1, 1, 0), 5: (1, 0, 1, 0, 0), 11: (1, 0, 1) + (0,) * 8}
 """X, X² + X + 1, X³ + X + 1, X⁵ + X² + 1 and X¹¹ + X² + 1 less their leading terms."""
@@ -213,7 +215,7 @@ class Statement:
                 sides = []
                 for image, kernel in ((x, y), (other_x, other_y)):
                     windows = _windows(image, term, mine.shape, mine.bits)
-                    matrix = _matrix(kernel, mine.bits)
+                    matrix = _matrix(_whole(kernel, term), mine.bits)
                     by_rows = [_mixed(ring, rho, list(one)) for one in zip(*windows, strict=True)]
                     by_outputs = [_mixed(ring, sigma, one) for one in matrix]
                     sides.append((by_rows, by_outputs))
@@ -315,10 +317,32 @@ def _matrix(words: Any, bits: int) -> list[list[int]]:
     return [flat[at : at + columns] for at in range(0, len(flat), columns)]
 
 
+def _whole(kernel: Any, term: Any) -> Any:
+    """Return a kernel of groups as one over all channels: zeros where a filter reads nothing."""
+    groups = term.x[-1] // kernel.shape[2] if term.kind == "conv2d" else 1
+    if groups == 1:
+        return kernel
+    read, filters = kernel.shape[2], kernel.shape[3]
+    found = np.zeros((*kernel.shape[:2], groups * read, filters), kernel.dtype)
+    for out in range(filters):
+        first = out // (filters // groups) * read
+        found[:, :, first : first + read, out] = kernel[..., out]
+    return found
+
+
+def _blocks(x: Any) -> Any:
+    """Return matrices of a batch along the diagonal of one."""
+    batches, rows, inner = x.shape
+    found = np.zeros((batches * rows, batches * inner), x.dtype)
+    for place, one in enumerate(x):
+        found[place * rows : (place + 1) * rows, place * inner : (place + 1) * inner] = one
+    return found
+
+
 def _windows(x: Any, term: Any, shape: Sequence[int], bits: int) -> list[list[int]]:
     """Return a first factor as a matrix: of a convolution, a row for each output's window."""
     if term.kind == "matmul":
-        return _matrix(x, bits)
+        return _matrix(_blocks(x) if len(term.y) > 2 else x, bits)
     (top, _), (before, _) = term.padding
     height, width, inputs = x.shape[1:]
     found = []

@@ -68,6 +68,8 @@ def mapped(rng: np.random.Generator, term: Map, alter: int = 0) -> Claims:
 MAPS = (
     Map("matmul", (3, 4), (4, 2)),
     Map("conv2d", (2, 5, 4, 3), (2, 3, 3, 2), (2, 1), ((1, 0), (0, 2))),
+    Map("conv2d", (1, 4, 4, 6), (2, 2, 2, 6), (1, 2), ((0, 1), (1, 0))),
+    Map("matmul", (2, 3, 4), (2, 4, 5)),
 )
 
 
