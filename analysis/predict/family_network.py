@@ -8,7 +8,7 @@ from analysis.predict.rows import Formula, Row, among, cost
 from mpcsim import InputError
 from mpcsim.scenario import validate
 from scenarios.inference import BatchSettings
-from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import ModelSettings, located, shapes
 
 
 def family_rows(measured: Measured, label: str) -> list[Row]:
@@ -21,7 +21,7 @@ def family_rows(measured: Measured, label: str) -> list[Row]:
     network = network_of(measured.family)
     if network is None or not isinstance(setting, FamilySetting):
         raise InputError(f"validate: there are no formulas of networks for the family {measured.family!r}")
-    plans = shapes(validate(ModelSettings, tables["model"]))
+    plans = shapes(located(validate(ModelSettings, tables["model"]), measured.scenario.folder))
     images = measured.told("images")
     in_classes = tables.get("output", {}).get("reveal", "class") == "class"
     batches = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)

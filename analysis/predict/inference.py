@@ -19,13 +19,13 @@ from analysis.predict.written import (
 )
 from mpcsim.scenario import validate
 from scenarios.inference import BatchSettings
-from scenarios.networks import LayerPlan, ModelSettings, shapes
+from scenarios.networks import LayerPlan, ModelSettings, located, shapes
 
 
 def inference_rows(measured: Measured, label: str) -> list[Row]:
     """Return rows for the clients' sharing, every layer, argmax, the result, and the run."""
     setting, tables = setting_of(measured), measured.scenario.tables
-    plans = shapes(validate(ModelSettings, tables["model"]))
+    plans = shapes(located(validate(ModelSettings, tables["model"]), measured.scenario.folder))
     images = measured.told("images")
     in_classes = tables.get("output", {}).get("reveal", "class") == "class"
     sizes = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich import box
+from rich.table import Table
 
 from analysis.frames import settings_label
 from analysis.sweep.results import CSV, PARQUET
 from analysis.sweep.sweep import Sweep
-from mpcsim import log, texts
-from mpcsim.terminal import Column, Sheet, console
+from mpcsim import texts
+from mpcsim.terminal import console
 from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
@@ -40,31 +42,26 @@ def show(sweep: Sweep, pictures: list[Path]) -> None:
     """Print the table, the failures, and where the files are."""
     out = console()
     results = sweep.results
-    if log.quiet():
-        out.say(str(results.folder / CSV))
-        return
     varied = list(results.varied)
-    costs = [
-        Column("rounds", number=True),
-        Column("makespan", number=True),
-        Column("payload, sum", number=True, leaves=1),
-        Column("payload, busiest", number=True, leaves=2),
-    ]
-    table = Sheet([*(Column(shown(key)) for key in varied), *costs], f"{results.name}: {sweep.count()}")
+    table = Table(title=f"{results.name}: {sweep.count()}", title_justify="left", box=box.SIMPLE_HEAD)
+    for key in varied:
+        table.add_column(shown(key), no_wrap=True)
+    for name in ("rounds", "makespan", "payload, sum", "payload, busiest"):
+        table.add_column(name, justify="right")
     first = results.table.head(_MOST_ROWS)
     for row in first.to_dict("records"):
-        table.add(*(shown(str(row[key])) for key in varied), *_costs(row))
+        table.add_row(*(shown(str(row[key])) for key in varied), *_costs(row))
+    out.print(table)
     if len(results.table) > len(first):
-        table.notes.append(f"… and {len(results.table) - len(first)} more points in {results.folder / CSV}")
-    out.show(table)
-    out.say("")
+        out.print(f"… and {len(results.table) - len(first)} more points in {results.folder / CSV}")
     for row in results.table[results.table["status"] == "failed"].to_dict("records"):
-        out.say(
+        out.print(
             f"failed: {settings_label({key: row[key] for key in varied})}: {row['error']} "
-            f"(exit status {row['exit_status']})"
+            f"(exit status {row['exit_status']})",
+            soft_wrap=True,
         )
     for path in [results.folder / CSV, results.folder / PARQUET, *pictures]:
-        out.say(str(path))
+        out.print(str(path), soft_wrap=True)
 
 
 def _costs(row: dict[Any, Any]) -> list[str]:

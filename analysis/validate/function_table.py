@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.table import Table
+
 from analysis.costs import LOCAL, Cost, sequence
 from analysis.costs.replicated3 import Setting, functions, operations
 from mpcsim import InputError
-from mpcsim.terminal import Column, Sheet
 from scenarios.probes import FunctionBound, bounds
 
 WINDOW = 9
@@ -90,29 +91,22 @@ def rows(sizes: tuple[int, int, int], classes: int) -> list[FunctionRow]:
     return found
 
 
-def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -> Sheet:
+def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -> list[Table | str]:
     """Return what a terminal shows."""
     f = sizes[1]
-    shown = Sheet(
-        [
-            Column("function"),
-            Column("error at most"),
-            Column(f"of max(1, |result|), in 2^−{f}", number=True, leaves=1),
-            Column("computes in", leaves=2),
-            Column("rounds", number=True),
-            Column("bytes", number=True),
-            Column("accepted"),
-        ]
-    )
+    shown = Table(
+        "function", "error at most", f"of max(1, |result|), in 2^−{f}", "computes in", "rounds", "bytes",
+        "accepted", box=None, pad_edge=False,
+    )  # fmt: skip
     notes = []
     for row in found:
         bound = row.bound
         if bound.refused is not None:
-            shown.add(row.name, "", "", "", "", "", "no")
+            shown.add_row(row.name, "", "", "", "", "", "no")
             notes.append(f"{row.name}: {bound.refused}")
             continue
         relative = f" + {bound.relative:.3g} · |result|" if bound.relative else ""
-        shown.add(
+        shown.add_row(
             row.name,
             f"{bound.units:.3g} · 2^−{f}{relative}",
             f"{bound.total:.3g}",
@@ -122,10 +116,8 @@ def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -
             "yes" if bound.accepted else 'with accuracy = "best"',
         )
     notes += [
-        "",
         f"Bytes: a server and result; softmax: a row of {classes}; avgpool: windows of {WINDOW}; "
         "loss: an image, its probabilities known;",
         'gradient: p − y, as accurate as the softmax. Derivations: docs/constructions.md, "Accuracy".',
     ]
-    shown.notes = notes
-    return shown
+    return [shown, "", *notes]

@@ -9,12 +9,24 @@ from typing import Annotated
 
 import typer
 
-from mpcsim.cli.options import Json, Overrides, ScenarioName
+from mpcsim.cli.options import Json
 
 
 def run(
-    scenario: ScenarioName,
-    overrides: Overrides = None,
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO", help="A scenario file, or the name of a shipped one (see `list`)."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Replace a value of the scenario, as in network.latency=10ms. Repeatable.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)] = None,
     dry_run: Annotated[
         bool,
@@ -114,8 +126,6 @@ def run(
             done.summary["makespans"] = plugins.load(entry)(done.folder, always=True)
     if as_json:
         typer.echo(record.to_json(done.summary), nl=False)
-    elif log.quiet():
-        typer.echo(done.folder)
     else:
         print_run(done.summary, done.program.render, done.folder)
 
@@ -130,7 +140,6 @@ def trace(
     """Write a run's events in the Chrome trace event format, for ui.perfetto.dev."""
     from mpcsim import record
     from mpcsim.record import chrome
-    from mpcsim.texts import plural
 
     found = record.read_record(run)
     file = out or run / "trace.json"
@@ -138,7 +147,7 @@ def trace(
     count = chrome.write_trace(
         found.events(), roles, file, finished=found.finished, phases=list(found.summary.get("phases", {}))
     )
-    typer.echo(f"{file}: {plural(count, 'trace event')}; open it at ui.perfetto.dev")
+    typer.echo(f"{file}: {count} trace events; open it at ui.perfetto.dev")
     if not found.finished:
         typer.echo(record.unfinished(found.summary))
 
@@ -158,14 +167,16 @@ def list_shipped(context: typer.Context, as_json: Json = False) -> None:
         rows = [{"name": name, "description": text} for name, text in found.items()]
         typer.echo(json.dumps({"scenarios": rows, "workloads": workloads}, indent=2))
         return
-    from mpcsim.terminal import Column, Sheet, console
+    from rich.table import Table
 
-    table = Sheet([Column("scenario"), Column("what it runs")])
+    from mpcsim.terminal import console
+
+    table = Table("scenario", "what it runs", box=None, pad_edge=False)
     for name, text in found.items():
-        table.add(name, text)
+        table.add_row(name, text)
     out = console()
-    out.show(table)
-    out.say(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
+    out.print(table)
+    out.print(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
 
 
 def _description(file: Path) -> str:

@@ -137,6 +137,16 @@ def _layer(
         arranged: Integers = plan.arrange(np, *inputs)
         _refuse(arranged, limit, str(plan), fraction_bits, value_bits)
         return arranged
+    if plan.kind in ("offset", "weights"):
+        known = weights[f"{plan.name}/bias"]
+        offset: Integers = x + known if plan.kind == "offset" else np.repeat(known[None], len(x), 0)
+        _refuse(offset, limit, str(plan), fraction_bits, value_bits)
+        return offset
+    if plan.kind == "scaled":
+        times, shift = plan.scaling(fraction_bits)
+        scaled: Integers = (x * times) >> shift
+        _refuse(x * plan.layer.factor, limit, str(plan), fraction_bits, value_bits)
+        return scaled
     if plan.kind == "function":
         y = np.rint(functions.value(plan, decode(x, fraction_bits)) * 2.0**fraction_bits)
         _refuse(y, limit, str(plan), fraction_bits, value_bits)

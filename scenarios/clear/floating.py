@@ -141,6 +141,11 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
         return Cache(x, windows.total(x, plan) / share)
     if plan.arrange is not None:
         return Cache(x, plan.arrange(np, *inputs))
+    if plan.kind in ("offset", "weights"):
+        known = weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
+        return Cache(x, x + known if plan.kind == "offset" else np.repeat(known[None], len(x), 0))
+    if plan.kind == "scaled":
+        return Cache(x, x * x.dtype.type(plan.layer.factor))
     if plan.kind == "function":
         return Cache(x, functions.value(plan, x))
     x, factor = products.factors(plan, inputs, weights)

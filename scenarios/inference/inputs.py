@@ -11,7 +11,7 @@ from mpcsim import InputError
 from protocols.domains import Ring, Words
 from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
-from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import ModelSettings, imported, shapes
 from scenarios.networks import weights as weight_files
 
 
@@ -61,6 +61,8 @@ class Inputs:
         Raises:
             InputError: they are missing, damaged, or another model's.
         """
+        if self._model.onnx is not None:
+            return dict(imported(self._model).weights)
         if self._model.weights is None:
             raise InputError(
                 "model.weights: missing; accepted: a file of weights, or the name of a shipped one (only a "

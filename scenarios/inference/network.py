@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from protocols import functions
 from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import relu
@@ -76,12 +78,21 @@ async def _block(
     x, *others = (outputs[source] for source in one.shares)
     if plan.arrange is not None:
         return _arranged(me, [plan.arrange], x, *others)
+    if plan.kind in ("offset", "weights"):
+        known = weights[f"{plan.name}/bias"]
+        if plan.kind == "offset":
+            return me.add(x, known)
+        return me.local(lambda part: np.broadcast_to(part, (x.shape[0], *part.shape)), known)
     with me.party.span(plan.name, _OPERATIONS.get(plan.kind, plan.layer.type)):
         if plan.kind == "max":
             return await max_pool(me, x, plan.window, plan.stride, plan.pads)
         if plan.kind == "mean":
             counts = windows.counts(plan)
             return await average_pool(me, x, plan.window, plan.stride, plan.pads, counts)
+        if plan.kind == "scaled":
+            factor, shift = plan.scaling(me.ring.fraction_bits)
+            scaled = me.scale(x, me.ring.encode_integers(np.asarray(factor)))
+            return await me.close(me.as_sum(scaled), shift) if shift else scaled
         if plan.kind == "function":
             return await FUNCTIONS[plan.layer.function](me, x, **dict(plan.arguments))
         total = me.add(x, others[0])

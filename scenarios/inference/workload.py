@@ -24,9 +24,8 @@ from scenarios.inference.batches import BatchSettings
 from scenarios.inference.inputs import Inputs
 from scenarios.inference.network import ROWS, forward, next_stage
 from scenarios.inference.report import HOSPITAL, DryRun, Report
-from scenarios.networks import LayerPlan, ModelSettings, shapes
+from scenarios.networks import LayerPlan, ModelSettings, located, shapes
 from scenarios.settings import SecureSettings
-from scenarios.table3 import with_items
 
 OWNER = "owner"
 
@@ -54,7 +53,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     """Return the program of a private inference; of a dry run, without data and weights."""
     secured, kernels = settings.secured(scenario), settings.kernels(scenario)
     terms, ring = secured.terms, secured.terms.ring
-    plans = shapes(settings.model)
+    model = located(settings.model, scenario.folder)
+    plans = shapes(model)
     if len(plans[-1].output) != 1:
         raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
     if plans[-1].output == (1,) and settings.output.reveal == "class":
@@ -68,7 +68,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         secured.family.check(terms, "average_pool", counts=counts, places=places)
     inputs = Inputs(
         settings.data,
-        settings.model,
+        model,
         ring,
         scenario.folder,
         scenario.seed or 0,
@@ -78,7 +78,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     if settings.dry_run:
         report = DryRun(inputs.count, sum(map(math.prod, inputs.wanted.values())))
     else:
-        report = Report(settings.model, secured.family, terms, inputs)
+        report = Report(model, secured.family, terms, inputs)
     reveal = settings.output.reveal
     batches = settings.inference.sizes(plans, inputs.count)
     job = _Job(secured.family, terms, plans, reveal, inputs, batches)
@@ -94,7 +94,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=report.compare,
         describe=settings.describe(secured),
-        render=with_items(report.render, scenario),
+        render=report.render,
         observe=report.observe,
         prepare=inputs_of,
         public=report.public,

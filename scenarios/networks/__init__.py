@@ -1,14 +1,24 @@
-"""Networks: layers as declared, the graph of nodes that they make, and their weights.
+"""Networks: layers as declared or files, the graph of nodes that they are, and their weights.
 
 In flows `[model]`; out flow nodes, blocks of them that run as one, and arrays of weights. It computes
 nothing.
 """
 
+from scenarios.graph import (
+    IMAGE,
+    Arrangement,
+    Block,
+    LayerPlan,
+    Product,
+    blocks,
+    joins,
+    readers,
+    shape_text,
+    through,
+)
 from scenarios.networks import weights
-from scenarios.networks.arrangements import Arrangement, through
-from scenarios.networks.graph import IMAGE, Block, LayerPlan, Product, blocks, joins, readers, shape_text
 from scenarios.networks.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D, ModelSettings
-from scenarios.networks.shapes import shapes
+from scenarios.networks.shapes import imported, located, shapes
 from scenarios.networks.weights import Weights
 
 __all__ = [
@@ -25,7 +35,9 @@ __all__ = [
     "Product",
     "Weights",
     "blocks",
+    "imported",
     "joins",
+    "located",
     "readers",
     "shape_text",
     "shapes",

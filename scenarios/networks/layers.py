@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from scenarios.graph import Kind
 
 Positive = Annotated[int, Field(strict=True, ge=1)]
 Natural = Annotated[int, Field(strict=True, ge=0)]
@@ -25,10 +27,6 @@ _AFTER = "what its outputs go through"
 _BIAS = "add a number to each channel of the output"
 FunctionName = Literal["relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
-Kind = Literal["sums", "add", "max", "mean", "local", "function"]
-"""What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
-the largest or the mean of windows; a rearrangement or anything else that sends nothing; a function of
-each value or row."""
 
 
 class _Layer(BaseModel):
@@ -201,8 +199,29 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    input: tuple[Positive, Positive, Positive] = Field(description="height, width, channels")
-    layers: tuple[Layer, ...] = Field(min_length=1, description="in order")
+    input: tuple[Positive, Positive, Positive] = Field(
+        default=(1, 1, 1), description="height, width, channels; an ONNX file says them itself"
+    )
+    layers: tuple[Layer, ...] = Field(default=(), description="in order")
+    onnx: str | None = Field(
+        default=None, description="an ONNX file in place of layers, a path from the scenario's folder"
+    )
+    shapes: dict[str, Positive] = Field(
+        default={}, description="onnx: sizes of symbolic dimensions, by name"
+    )
+    layout: Literal["NCHW", "NHWC"] = Field(
+        default="NCHW", description="onnx: whether the channels of its input come first or last"
+    )
     weights: str | None = Field(
         default=None, description="a path from the scenario's folder, or the name of a shipped file"
     )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> ModelSettings:
+        if (self.onnx is None) == (not self.layers):
+            raise ValueError("accepted: layers, or onnx, one of them")
+        if self.onnx is not None and self.weights is not None:
+            raise ValueError("weights beside onnx; accepted: the weights that the file has")
+        if self.onnx is None and not {"input"} <= self.model_fields_set:
+            raise ValueError("input is missing; accepted: height, width, channels")
+        return self

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mpcsim.errors import InputError
-from scenarios.networks import arrangements
-from scenarios.networks.graph import (
+from scenarios.graph import (
     IMAGE,
     INPUT,
     LayerPlan,
@@ -16,10 +17,11 @@ from scenarios.networks.graph import (
     Pair,
     Product,
     Shape,
+    arrangements,
     readers,
     shape_text,
 )
-from scenarios.networks.graph import where as said
+from scenarios.graph import where as said
 from scenarios.networks.layers import (
     Add,
     AveragePooling2D,
@@ -37,6 +39,9 @@ from scenarios.networks.layers import (
     UpSampling2D,
 )
 
+if TYPE_CHECKING:
+    from scenarios.onnx import Imported
+
 _STEMS = {
     "conv2d": "conv",
     "conv2d_transpose": "conv_transpose",
@@ -52,6 +57,8 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
 
     Unnamed layers are called by kind and count: conv1, pool1, conv2, dense1.
     """
+    if model.onnx is not None:
+        return imported(model).plans
     plans: list[LayerPlan] = []
     names = _names(model.layers)
     for index, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
@@ -64,6 +71,30 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
         plans.append(replace(found, sources=sources))
     _refuse_unread(plans)
     return tuple(plans)
+
+
+def imported(model: ModelSettings) -> Imported:
+    """Return the network of a model's ONNX file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from scenarios.onnx import read  # of a package that declared layers do without
+
+    assert model.onnx is not None
+    return read(Path(model.onnx), tuple(sorted(model.shapes.items())), model.layout)
+
+
+def located(model: ModelSettings, folder: Path) -> ModelSettings:
+    """Return a model whose file is found from anywhere, with the input that it says.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    if model.onnx is None:
+        return model
+    found = model.model_copy(update={"onnx": str((folder / Path(model.onnx).expanduser()).resolve())})
+    return found.model_copy(update={"input": imported(found).input})
 
 
 def _sources(index: int, layer: Declared, names: Sequence[str]) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
-from scenarios.networks.graph import LayerPlan, shape_text
+from scenarios.graph import LayerPlan, shape_text
 from scenarios.networks.layers import ModelSettings
 from scenarios.networks.shapes import shapes
 

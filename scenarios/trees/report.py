@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mpcsim import Run
-from mpcsim.texts import plural
 from protocols.trees import Shape
 from scenarios.clear import trees
 from scenarios.trees.inputs import Inputs
@@ -94,21 +93,20 @@ class Report:
 
     def render(self, output: dict[str, Any]) -> Iterable[Any]:
         """Return lines for people."""
-        kind = "targets" if output["classes"] is None else plural(output["classes"], "class")
-        sizes = f"{plural(output['rows'], 'row')} of {plural(output['attributes'], 'attribute')}"
+        kind = "targets" if output["classes"] is None else f"{output['classes']} classes"
+        sizes = f"{output['rows']} rows of {output['attributes']} attributes"
         yield f"{sizes}, {kind}, height {output['height']}"
         if "trees" in output:
             grown = output["trees"]
             tests = sum("attribute" in row for tree in grown for row in tree)
             same = "equal to" if output["equal_to_clear"] else "NOT equal to"
             one = "the owner's tree has" if len(grown) == 1 else f"the owner's {len(grown)} trees have"
-            yield f"{one} {plural(tests, 'test')}; {same} what the clear grows"
+            yield f"{one} {tests} tests; {same} what the clear grows"
         if "training_accuracy" in output:
             yield f"accuracy on the rows for training: {output['training_accuracy']:.1%}"
         if "answers" in output:
             same = "as in" if output["answers_equal_to_clear"] else "NOT as in"
-            answers = plural(output["queries"], "answer")
-            yield f"{answers}, {same} the clear; accuracy {output['accuracy']:.1%}"
+            yield f"{output['queries']} answers, {same} the clear; accuracy {output['accuracy']:.1%}"
 
 
 def _tree(opened: dict[str, list[Any]]) -> trees.ClearTree:

@@ -27,7 +27,11 @@ _SUMS = f"Beaver 1991; Dalskov et al. 2020; {_PAGE}"
 
 def blocks(priced: Priced, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
     """Return the blocks of a network: sums are cut once, after they are added, and pooled before ReLU."""
-    return [_block(priced, one, images) for one in joined(plans) if one.head.arrange is None]
+    return [
+        _block(priced, one, images)
+        for one in joined(plans)
+        if one.head.kind not in ("local", "offset", "weights")
+    ]
 
 
 def _block(priced: Priced, one: Block, images: int) -> layers.Block:

@@ -24,7 +24,7 @@ def network(
     found = {"sharing": SpanCost(1, (0, hospital, owner), "1", arrays, _SOURCE)}
     nothing = SpanCost(0, (0,), "0", "0", "by definition")
     for plan in plans:
-        if plan.arrange is None:
+        if plan.kind not in ("local", "offset", "weights"):
             found[plan.name] = nothing
         if plan.relu:
             found[f"{plan.name}.relu"] = nothing

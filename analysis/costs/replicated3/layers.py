@@ -16,7 +16,7 @@ from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
 from analysis.costs.numbers import Number, floor_div, third
 from analysis.costs.replicated3 import functions, halves, precision
 from analysis.costs.replicated3.functions import mean
-from analysis.costs.replicated3.operations import argmax, max_pool, relu, truncate
+from analysis.costs.replicated3.operations import argmax, max_pool, relu, rescale, truncate
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
@@ -163,9 +163,21 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
         return [_single(plan, images, partial(mean, found=widths), "local sums × 1/count, truncated")]
     if plan.kind == "add":
         return [_single(plan, images, _local, "local"), *_activation(plan, images)]
+    if plan.kind == "scaled":
+        return [_scaled(setting, plan, images)]
     if plan.kind == "function":
         return [_function(plan, images)]
     return []
+
+
+def _scaled(setting: Setting, plan: LayerPlan, images: int) -> Block:
+    """Return the block of a public factor: a truncation by the bits that it has behind the point."""
+    shift = precision.scaling(int(setting.f), plan.layer.factor)
+
+    def cost(setting: Setting, n: Number) -> Cost:
+        return rescale(setting, n, shift) if shift else LOCAL
+
+    return _single(plan, images, cost, "public factor, truncated")
 
 
 def _function(plan: LayerPlan, images: int) -> Block:

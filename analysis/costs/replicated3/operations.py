@@ -38,9 +38,14 @@ def multiply(setting: Setting, n: Number) -> Cost:
 
 def truncate(setting: Setting, n: Number) -> Cost:
     """Lose f bits of n sums of products that are not yet reshared; f = 0 is the reshare alone."""
-    if setting.f == 0:
+    return rescale(setting, n, setting.f)
+
+
+def rescale(setting: Setting, n: Number, shift: Number) -> Cost:
+    """Lose so many bits of n sums that are not yet reshared; none is the reshare alone."""
+    if shift == 0:
         return multiply(setting, n)
-    return rotated(lambda size: product(setting, size, setting.f), n, setting.rotate)
+    return rotated(lambda size: product(setting, size, shift), n, setting.rotate)
 
 
 def less_than(setting: Setting, n: Number) -> Cost:

@@ -280,3 +280,12 @@ def softmax(setting: Setting, classes: int) -> Softmax:
     least = max(least, 2 * f + d + 7)
     found = window(setting, 0, powers, (f + 2, powers), (2, 2**d + 1), 1.3, least)
     return Softmax(d, found, powers, min(f + 2, found.L - 3 - powers), near, not (whole or cut))
+
+
+def scaling(f: int, factor: float) -> int:
+    """Return the bits behind the point of a public factor: the fewest that hold it within 2^(1 − f)."""
+    near = 2.0 ** (1 - max(f, 4))
+    shift = 0
+    while abs(round(factor * 2**shift) - factor * 2**shift) > near * abs(round(factor * 2**shift)):
+        shift += 1
+    return shift

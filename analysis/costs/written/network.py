@@ -57,7 +57,7 @@ class Prices:
         plan, last = one.head, one.last
         if one.linear:
             yield plan.name, lambda s, n: self.rescaled(s, n, s.f), plan.output, self.sums
-        elif plan.kind == "mean":
+        elif plan.kind in ("mean", "scaled"):
             yield (
                 plan.name,
                 lambda s, n: self.truncation(s, n, mean_shift(s, plan)),
@@ -121,7 +121,9 @@ def _block(
 
 
 def mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
-    """Return the bits that a mean is cut by: its factor alone decides, within the ring; else none."""
+    """Return the bits that a mean, or a public multiple, is cut by; else none."""
+    if plan.kind == "scaled":
+        return precision.scaling(int(setting.f), plan.layer.factor)
     if plan.kind != "mean":
         return 0
     counts = set(map(int, windows.counts(plan).flat))

@@ -140,20 +140,20 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Total:
-    """Sums along axes, which go, or stay with one place."""
+    """Sums along axes, of which one place is left."""
 
     axes: tuple[int, ...]
-    keep: bool = False
 
     def __call__(self, k: Any, *parts: Any) -> Any:
         """Return the sums."""
-        total = k.sum(parts[0], tuple(axis + 1 for axis in self.axes))
+        total = parts[0]
+        for axis in sorted(self.axes, reverse=True):
+            total = k.sum(total, axis + 1)
         return total.reshape(len(parts[0]), *self.shape(parts[0].shape[1:]))
 
     def shape(self, *shapes: Shape) -> Shape:
-        """Return the sizes that are left."""
-        kept = [1 if place in self.axes else size for place, size in enumerate(shapes[0])]
-        return tuple(s for place, s in enumerate(kept) if self.keep or place not in self.axes)
+        """Return the sizes, 1 along those axes."""
+        return tuple(1 if place in self.axes else size for place, size in enumerate(shapes[0]))
 
 
 @dataclass(frozen=True)

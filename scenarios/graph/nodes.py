@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from scenarios.networks.arrangements import Arrangement
-from scenarios.networks.layers import Kind
+from scenarios.graph.arrangements import Arrangement
 
+Kind = Literal["sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "function"]
+"""What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
+the largest or the mean of windows; a rearrangement; the sum of an output and weights, or weights alone; a
+public number times an output; a function of each value or row."""
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -98,6 +101,15 @@ class LayerPlan:
     def __str__(self) -> str:
         return self.where
 
+    def scaling(self, fraction_bits: int) -> tuple[int, int]:
+        """Return (m, s) of a public factor, m/2^s: the least s with which it is within 2^(1 − f) of it."""
+        factor: float = self.layer.factor
+        for shift in range(64):
+            found = round(factor * 2.0**shift)
+            if abs(found - factor * 2.0**shift) <= 2.0 ** (1 - max(fraction_bits, 4)) * abs(found):
+                return found, shift
+        return 0, 0
+
     def multiplied(self, images: int) -> tuple[int, int]:
         """Return how many values each factor of its product has, for so many images."""
         assert self.product is not None
@@ -153,8 +165,8 @@ class Block:
     @property
     def sends(self) -> bool:
         """Whether servers exchange anything in it: rearrangement and addition are local."""
-        local = self.head.kind == "local" or (self.head.kind == "add" and not self.head.relu)
-        return bool(self.linear) or not local
+        local = self.head.kind in ("local", "offset", "weights")
+        return bool(self.linear) or not (local or (self.head.kind == "add" and not self.head.relu))
 
     @property
     def added(self) -> tuple[LayerPlan, ...]:

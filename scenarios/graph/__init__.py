@@ -1,0 +1,46 @@
+"""The graph of a network: nodes, rearrangements, and which nodes run as one.
+
+In flow shapes; out flow nodes and blocks of them, which twins, protocols and formulas walk. It computes
+nothing, and imports nothing of the scenarios' rooms.
+"""
+
+from scenarios.graph import arrangements
+from scenarios.graph.arrangements import Arrangement, through
+from scenarios.graph.nodes import (
+    IMAGE,
+    INPUT,
+    NO_PADS,
+    Block,
+    Kind,
+    LayerPlan,
+    Pads,
+    Pair,
+    Product,
+    Shape,
+    blocks,
+    joins,
+    readers,
+    shape_text,
+    where,
+)
+
+__all__ = [
+    "IMAGE",
+    "INPUT",
+    "NO_PADS",
+    "Arrangement",
+    "Block",
+    "Kind",
+    "LayerPlan",
+    "Pads",
+    "Pair",
+    "Product",
+    "Shape",
+    "arrangements",
+    "blocks",
+    "joins",
+    "readers",
+    "shape_text",
+    "through",
+    "where",
+]

@@ -1,0 +1,90 @@
+"""A node of the file, and what its operator's handler gets and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from scenarios.onnx.context import Graph
+from scenarios.onnx.tensors import Known, Tensor, Value
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node: its operator, its attributes, and what it reads, None where an input is left out."""
+
+    type: str
+    attributes: Mapping[str, Any]
+    inputs: Sequence[Tensor | None]
+    names: Sequence[str]
+    outputs: int
+    opset: int
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute."""
+        return self.attributes.get(name, default)
+
+    def values(self, name: str, place: int) -> list[int] | None:
+        """Return whole numbers that older opsets have in an attribute and newer ones in an input."""
+        if name in self.attributes:
+            found = self.attributes[name]
+            return [int(one) for one in (found if isinstance(found, list | tuple) else [found])]
+        one = self.maybe(place)
+        return (
+            None if one is None else [int(each) for each in np.asarray(self.known(place).array).reshape(-1)]
+        )
+
+    def maybe(self, place: int) -> Tensor | None:
+        """Return an input, or None."""
+        return self.inputs[place] if place < len(self.inputs) else None
+
+    def value(self, place: int = 0) -> Value:
+        """Return an input that depends on the client's; a ValueError where it does not."""
+        found = self.maybe(place)
+        if not isinstance(found, Value):
+            raise ValueError(f"its input {place} does not depend on the network's input, or is missing")
+        return found
+
+    def known(self, place: int) -> Known:
+        """Return an input that no client's depends on; a ValueError where one does."""
+        found = self.maybe(place)
+        if not isinstance(found, Known):
+            raise ValueError(
+                f"its input {place} depends on the network's input, or is missing; accepted: known numbers"
+            )
+        return found
+
+
+Handler = Callable[[Graph, Node], Sequence[Tensor] | Tensor]
+HANDLERS: dict[str, Handler] = {}
+"""What adds a node of each operator."""
+
+
+def handles(*operators: str) -> Callable[[Handler], Handler]:
+    """Mark what adds nodes of these operators."""
+
+    def mark(handler: Handler) -> Handler:
+        for operator in operators:
+            HANDLERS[operator] = handler
+        return handler
+
+    return mark
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """Return an axis behind that of images, counted from 0; a ValueError for that of images."""
+    whole = axis + rank + 1 if axis < 0 else axis
+    if not 0 < whole <= rank:
+        raise ValueError(f"axis {axis}; accepted: one behind that of images, below {rank + 1}")
+    return whole - 1
+
+
+def pairs(numbers: Sequence[int] | None, default: int, rank: int) -> tuple[int, int]:
+    """Return numbers for two axes; of one axis, it is the second."""
+    found = list(numbers) if numbers else [default] * rank
+    if len(found) != rank or rank not in (1, 2):
+        raise ValueError(f"{found} for {rank} axes; accepted: one or two axes")
+    return cast("tuple[int, int]", (default, found[0]) if rank == 1 else tuple(found))

@@ -1,0 +1,191 @@
+"""From a file to the graph: what no input reaches is computed, the rest becomes nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from mpcsim.errors import InputError
+from scenarios.graph import IMAGE, LayerPlan, arrangements
+from scenarios.onnx import elementwise, products, rearranging, windows  # noqa: F401  # they add handlers
+from scenarios.onnx.context import Graph
+from scenarios.onnx.file import Contents, contents, said
+from scenarios.onnx.node import HANDLERS, Node
+from scenarios.onnx.tensors import Known, Shape, Tensor, Value
+
+Sizes = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network of a file.
+
+    Attributes:
+        input: height, width and channels of what a client gives.
+        plans: its nodes.
+        weights: the owner's arrays, by NODE/kernel and NODE/bias.
+        opset: of its operators.
+    """
+
+    input: tuple[int, int, int]
+    plans: tuple[LayerPlan, ...]
+    weights: Mapping[str, NDArray[np.float64]]
+    opset: int
+
+
+def read(path: Path, sizes: Sizes = (), layout: str = "NCHW") -> Imported:
+    """Return the network of a file; the same file is read once.
+
+    Args:
+        path: the file.
+        sizes: of symbolic dimensions, by name.
+        layout: of inputs with two axes and channels, "NCHW" or "NHWC".
+
+    Raises:
+        InputError: it is missing or damaged, lies, or has an operator that is not accepted.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InputError(f"model.onnx: {path}: {error.strerror}") from None
+    return _read(path, sizes, layout, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, sizes: Sizes, layout: str, _changed: int, _size: int) -> Imported:
+    file = contents(path)
+    graph, tensors, shape = _begun(file, dict(sizes), layout)
+    for node in file.nodes:
+        graph.readers.update(name for name in node.input if name)
+    graph.readers.update(file.outputs)
+    for place, proto in enumerate(file.nodes):
+        _add(file, graph, tensors, place, proto)
+    if len(file.outputs) != 1:
+        raise InputError(f"{path}: outputs {', '.join(file.outputs)}; accepted: a network with one")
+    (name,) = file.outputs
+    result = tensors[name]
+    if not isinstance(result, Value) or result.source == IMAGE:
+        raise InputError(f"{path}: the output {name!r} does not depend on the input, or is the input")
+    graph.name = "output"
+    last = graph.channels_last(result) if len(result.shape) == 3 else graph.plain(result)
+    plans, weights = _needed(graph, last)
+    return Imported(shape, plans, weights, file.opset)
+
+
+def _begun(file: Contents, sizes: Mapping[str, int], layout: str) -> tuple[Graph, dict[str, Tensor], Any]:
+    """Return an empty graph, the tensors that are given, and the shape of an image."""
+    if len(file.inputs) != 1:
+        raise InputError(f"{file.path}: inputs {', '.join(file.inputs)}; accepted: a network with one")
+    ((name, said_sizes),) = file.inputs.items()
+    free = {one for one in said_sizes[1:] if isinstance(one, str)} - set(sizes)
+    if free or None in said_sizes[1:] or not 2 <= len(said_sizes) <= 4:
+        shown = ", ".join(map(str, said_sizes))
+        raise InputError(
+            f"{file.path}: the input {name!r} is ({shown}); accepted: an axis of images, and one to three "
+            f"of known sizes: model.shapes says what {', '.join(sorted(free)) or 'a name'} is"
+        )
+    first = said_sizes[0]
+    images = sizes.get(first, 1) if isinstance(first, str) else first or 1
+    inner: Shape = tuple(sizes[one] if isinstance(one, str) else int(one or 0) for one in said_sizes[1:])
+    if min(inner) < 1:
+        raise InputError(
+            f"{file.path}: the input {name!r} has an axis of {min(inner)} places; accepted: at least 1"
+        )
+    channels_first = layout == "NCHW" and len(inner) == 3
+    shape = (*inner[1:], inner[0]) if channels_first else (1,) * (3 - len(inner)) + inner
+    graph = Graph(shape, images)
+    tensors: dict[str, Tensor] = {}
+    if channels_first:
+        tensors[name] = graph.channels_first(IMAGE)
+    elif len(inner) == 3:
+        tensors[name] = graph.value(IMAGE)
+    else:
+        graph.name = "rows"
+        tensors[name] = graph.arrange(arrangements.Reshape(inner), graph.value(IMAGE))
+    return graph, tensors, shape
+
+
+def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor], place: int, proto: Any) -> None:
+    """Add what a node of the file is."""
+    what = said(file.path, place, proto)
+    inputs: list[Tensor | None] = []
+    for name in proto.input:
+        if name and name not in tensors:
+            one = file.initialisers[name]
+            tensors[name] = Known(one.array(), not one.whole)
+        inputs.append(tensors[name] if name else None)
+    attributes = {one.name: helper.get_attribute_value(one) for one in proto.attribute}
+    outputs = [name for name in proto.output if name]
+    graph.name = proto.name or outputs[0]
+    try:
+        if not any(isinstance(one, Value) for one in inputs):
+            found: Any = _computed(proto, inputs, attributes)
+        else:
+            if proto.domain not in ("", "ai.onnx") or proto.op_type not in HANDLERS:
+                raise ValueError(f"operator not offered; accepted: {', '.join(sorted(HANDLERS))}")
+            node = Node(proto.op_type, attributes, inputs, list(proto.input), len(outputs), file.opset)
+            found = HANDLERS[proto.op_type](graph, node)
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        raise InputError(f"{what}: {error}") from None
+    several = found if isinstance(found, list | tuple) else [found]
+    for name, one in zip(outputs, several, strict=True):
+        tensors[name] = one
+        _hold(file, name, one, what)
+
+
+def _hold(file: Contents, name: str, tensor: Tensor, what: str) -> None:
+    """Refuse a tensor that has other sizes than the file says of it."""
+    if not isinstance(tensor, Value) or name not in file.declared:
+        return
+    wanted = file.declared[name][1:]
+    if len(wanted) != len(tensor.shape) or any(
+        isinstance(one, int) and one > 0 and one != size
+        for one, size in zip(wanted, tensor.shape, strict=True)
+    ):
+        raise InputError(
+            f"{what}: gives {name!r} of {tensor.shape} behind the axis of images; the file says {wanted}"
+        )
+
+
+def _computed(proto: Any, inputs: list[Tensor | None], attributes: Mapping[str, Any]) -> list[Tensor]:
+    """Return what a node gives whose inputs are known."""
+    if proto.op_type in ("RandomNormal", "RandomUniform", "Loop", "If", "Scan"):
+        raise ValueError("operator not offered, of known numbers either")
+    given = {
+        name: np.asarray(one.array)
+        for name, one in zip(proto.input, inputs, strict=True)
+        if isinstance(one, Known) and name
+    }
+    weight = any(isinstance(one, Known) and one.weight for one in inputs)
+    try:
+        found = ReferenceEvaluator(proto).run(None, given)
+    except Exception as error:
+        raise ValueError(f"cannot be computed from known numbers ({error})") from None
+    return [Known(np.asarray(one), weight) for one in found]
+
+
+def _needed(graph: Graph, last: int) -> tuple[tuple[LayerPlan, ...], Mapping[str, NDArray[np.float64]]]:
+    """Return the nodes that the last one needs, numbered anew, and their weights."""
+    wanted, waiting = {last}, [last]
+    while waiting:
+        for source in graph.plans[waiting.pop()].sources:
+            if source != IMAGE and source not in wanted:
+                wanted.add(source)
+                waiting.append(source)
+    places = {old: new for new, old in enumerate(sorted(wanted))} | {IMAGE: IMAGE}
+    plans = tuple(
+        replace(
+            graph.plans[old], index=places[old], sources=tuple(places[s] for s in graph.plans[old].sources)
+        )
+        for old in sorted(wanted)
+    )
+    keys = [f"{plan.name}/{part}" for plan in plans for part in ("kernel", "bias") if getattr(plan, part)]
+    return plans, {key: graph.weights[key] for key in keys}

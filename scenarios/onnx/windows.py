@@ -1,0 +1,227 @@
+"""Convolutions and pooling: images with channels last, of which those with one axis have one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from scenarios.graph import NO_PADS, Pads, Pair, Product, arrangements
+from scenarios.onnx.context import Graph
+from scenarios.onnx.node import Node, handles, pairs
+from scenarios.onnx.tensors import Operator, Tensor, Value
+
+
+def images(graph: Graph, value: Value) -> tuple[int, int]:
+    """Return the node of images (h, w, c) that a tensor (c, h, w) or (c, w) is, and the axes it had."""
+    rank = len(value.shape) - 1
+    if rank not in (1, 2):
+        raise ValueError(
+            f"a tensor of {value.shape} behind the axis of images; accepted: channels and one or two axes"
+        )
+    source = graph.channels_last(value)
+    if rank == 1:
+        width, channels = graph.shape(source)
+        source = graph.arrange(arrangements.Reshape((1, width, channels)), graph.value(source)).source
+    return source, rank
+
+
+def back(graph: Graph, value: Value, rank: int) -> Value:
+    """Return images as a tensor (c, h, w), or (c, w)."""
+    source = value.source
+    if rank == 1:
+        _, width, channels = graph.shape(source)
+        source = graph.arrange(arrangements.Reshape((width, channels)), value).source
+    return graph.channels_first(source)
+
+
+def padding(node: Node, rank: int, size: Pair, window: Pair, stride: Pair) -> Pads:
+    """Return the padding of both axes."""
+    auto = _text(node.get("auto_pad", "NOTSET"))
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        found = []
+        for length, wide, step in zip(size, window, stride, strict=True):
+            total = max((-(-length // step) - 1) * step + wide - length, 0)
+            less, more = total // 2, total - total // 2
+            found.append((less, more) if auto == "SAME_UPPER" else (more, less))
+        return found[0], found[1]
+    if auto not in ("NOTSET", "VALID"):
+        raise ValueError(f"auto_pad = {auto!r}; accepted: NOTSET, VALID, SAME_UPPER, SAME_LOWER")
+    pads = list(node.get("pads") or [0] * 2 * rank) if auto == "NOTSET" else [0] * 2 * rank
+    if len(pads) != 2 * rank or min(pads) < 0:
+        raise ValueError(f"pads = {pads}; accepted: {2 * rank} numbers, none below 0")
+    if rank == 1:
+        return (0, 0), (pads[0], pads[1])
+    return (pads[0], pads[2]), (pads[1], pads[3])
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _positions(size: Sequence[int], window: Pair, stride: Pair, pads: Pads) -> Pair:
+    rows, columns = (
+        (length + sum(pad) - wide) // step + 1
+        for length, wide, step, pad in zip(size, window, stride, pads, strict=False)
+    )
+    if min(rows, columns) < 1:
+        raise ValueError(f"a window of {window} with padding {pads} does not fit {tuple(size[:2])} places")
+    return rows, columns
+
+
+@handles("Conv")
+def convolution(graph: Graph, node: Node) -> Tensor:
+    """Add a convolution; kernels (filters, c / groups, h, w) become (h, w, c / groups, filters)."""
+    value, weights = node.value(), node.known(1)
+    source, rank = images(graph, value)
+    kernel = np.asarray(weights.array)
+    if kernel.ndim != rank + 2:
+        raise ValueError(f"weights of {kernel.shape} for images of {value.shape}")
+    if rank == 1:
+        kernel = kernel[:, :, None]
+    size, groups = graph.shape(source), int(node.get("group", 1))
+    if size[2] != groups * kernel.shape[1] or kernel.shape[0] % groups:
+        raise ValueError(f"weights of {kernel.shape} for {size[2]} channels in {groups} groups")
+    taps = kernel.shape[2], kernel.shape[3]
+    said = node.get("kernel_shape")
+    if said is not None and tuple(said) != np.asarray(weights.array).shape[2:]:
+        raise ValueError(f"kernel_shape = {said} with weights of {np.asarray(weights.array).shape}")
+    stride, spread = pairs(node.get("strides"), 1, rank), pairs(node.get("dilations"), 1, rank)
+    window = ((taps[0] - 1) * spread[0] + 1, (taps[1] - 1) * spread[1] + 1)
+    pads = padding(node, rank, (size[0], size[1]), window, stride)
+    rows, columns = _positions(size, window, stride, pads)
+    kernel = kernel.transpose(2, 3, 1, 0)
+    prepare = (arrangements.Spread(spread),) if spread != (1, 1) else ()
+    product = Product("conv2d", size, (*window, *kernel.shape[2:]), stride, pads, weights=prepare)
+    bias = None if node.maybe(2) is None else np.asarray(node.known(2).array).reshape(-1)
+    found = graph.sums(
+        "conv2d", source, product, (rows, columns, kernel.shape[3]), kernel, bias,
+        window=window, stride=stride, pads=pads,
+    )  # fmt: skip
+    return back(graph, found, rank)
+
+
+@handles("ConvTranspose")
+def transposed(graph: Graph, node: Node) -> Tensor:
+    """Add a transposed convolution; kernels (c, filters / groups, h, w) are turned around."""
+    value = node.value()
+    source, rank = images(graph, value)
+    kernel = np.asarray(node.known(1).array)
+    kernel = kernel[:, :, None] if rank == 1 else kernel
+    size, groups = graph.shape(source), int(node.get("group", 1))
+    if kernel.ndim != 4 or kernel.shape[0] != size[2] or size[2] % groups:
+        raise ValueError(f"weights of {kernel.shape} for {size[2]} channels in {groups} groups")
+    if node.get("output_shape") is not None:
+        raise ValueError("output_shape; accepted: pads and output_padding")
+    stride, spread = pairs(node.get("strides"), 1, rank), pairs(node.get("dilations"), 1, rank)
+    taps = kernel.shape[2], kernel.shape[3]
+    window = ((taps[0] - 1) * spread[0] + 1, (taps[1] - 1) * spread[1] + 1)
+    more = pairs(node.get("output_padding"), 0, rank)
+    if _text(node.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
+        raise ValueError("auto_pad; accepted: pads")
+    cut = padding(node, rank, (size[0], size[1]), window, stride)
+    if any(max(pad) >= wide for pad, wide in zip(cut, window, strict=True)):
+        raise ValueError(f"pads = {cut} with a kernel of {window}; accepted: pads below it")
+    wide = [(w - 1 - pad[0], w - 1 - pad[1] + end) for w, pad, end in zip(window, cut, more, strict=True)]
+    apart = arrangements.Spread(stride)
+    x = apart.shape(size)
+    rows, columns = _positions(x, window, (1, 1), (wide[0], wide[1]))
+    read, filters = size[2] // groups, kernel.shape[1]
+    whole = kernel[:, :, ::-1, ::-1].reshape(groups, read, filters, *taps).transpose(3, 4, 1, 0, 2)
+    whole = whole.reshape(*taps, read, groups * filters)
+    prepare = (arrangements.Spread(spread),) if spread != (1, 1) else ()
+    product = Product(
+        "conv2d", x, (*window, *whole.shape[2:]), (1, 1), (wide[0], wide[1]), (apart,), prepare
+    )
+    bias = None if node.maybe(2) is None else np.asarray(node.known(2).array).reshape(-1)
+    output = (rows, columns, groups * filters)
+    return back(
+        graph, graph.sums("conv2d_transpose", source, product, output, whole, bias, window=window), rank
+    )
+
+
+@handles("MaxPool", "AveragePool")
+def pooling(graph: Graph, node: Node) -> Tensor:
+    """Add a pooling; `ceil_mode` lets the last windows reach over the end, which counts nowhere."""
+    value = node.value()
+    source, rank = images(graph, value)
+    if pairs(node.get("dilations"), 1, rank) != (1, 1):
+        raise ValueError("dilations; accepted: pooling of neighbours")
+    if node.outputs > 1:
+        raise ValueError("a second output, the places of maxima; accepted: the maxima alone")
+    window = pairs(node.get("kernel_shape"), 1, rank)
+    stride = pairs(node.get("strides"), 1, rank)
+    size = graph.shape(source)
+    pads = own = padding(node, rank, (size[0], size[1]), window, stride)
+    if any(max(pad) >= wide for pad, wide in zip(pads, window, strict=True)):
+        raise ValueError(f"pads = {pads} with a window of {window}; accepted: pads below it")
+    if node.get("ceil_mode", 0):
+        longer = []
+        for length, wide, step, pad in zip(size, window, stride, pads, strict=False):
+            count = -(-(length + sum(pad) - wide) // step) + 1
+            count -= (count - 1) * step >= length + pad[0]  # a window that would begin in the padding
+            longer.append((pad[0], max(pad[1], (count - 1) * step + wide - length - pad[0])))
+        pads = (longer[0], longer[1])
+    rows, columns = _positions(size, window, stride, pads)
+    average = node.type == "AveragePool"
+    counted = own if average and node.get("count_include_pad", 0) else NO_PADS
+    operator = Operator("avgpool2d", "mean") if average else Operator("maxpool2d", "max")
+    found = graph.add(
+        operator,
+        [source],
+        (rows, columns, size[2]),
+        window=window,
+        stride=stride,
+        pads=pads,
+        counted=counted,
+    )
+    return back(graph, found, rank)
+
+
+@handles("GlobalAveragePool", "GlobalMaxPool")
+def pooling_of_all(graph: Graph, node: Node) -> Tensor:
+    """Add a pooling over whole images."""
+    source, rank = images(graph, node.value())
+    height, width, channels = graph.shape(source)
+    operator = (
+        Operator("avgpool2d", "mean") if node.type == "GlobalAveragePool" else Operator("maxpool2d", "max")
+    )
+    window = (height, width)
+    found = graph.add(operator, [source], (1, 1, channels), window=window, stride=window)
+    return back(graph, found, rank)
+
+
+@handles("BatchNormalization")
+def batch_normalisation(graph: Graph, node: Node) -> Tensor:
+    """Fold an affine map of channels into the layer of sums before, or add it as one."""
+    if node.get("training_mode", 0):
+        raise ValueError("training_mode; accepted: batch normalisation at inference")
+    value = node.value()
+    scale, shift, mean, variance = (
+        np.asarray(node.known(place).array, np.float64).reshape(-1) for place in (1, 2, 3, 4)
+    )
+    if not len(scale) == len(shift) == len(mean) == len(variance) == value.shape[0]:
+        raise ValueError(f"{len(scale)} channels for a tensor of {value.shape}")
+    if (variance + node.get("epsilon", 1e-5) <= 0).any():
+        raise ValueError("a variance that is not positive")
+    factor = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
+    offset = shift - mean * factor
+    before = graph.open_sums(value, node.names[0])
+    if before is not None and before.kernel is not None and value.order[0] == len(value.shape) - 1:
+        name = before.name
+        graph.weights[f"{name}/kernel"] = graph.weights[f"{name}/kernel"] * factor
+        bias = graph.weights.get(f"{name}/bias", np.zeros(len(factor)))
+        graph.weights[f"{name}/bias"] = bias * factor + offset
+        graph.change(before, bias=offset.shape)
+        return value
+    source = graph.channels_last(value) if len(value.shape) > 1 else graph.plain(value)
+    product = Product("mul", graph.shape(source), factor.shape)
+    found = graph.sums("scale", source, product, graph.shape(source), factor, offset)
+    return replace(value, source=found.source, order=_last(value))
+
+
+def _last(value: Value) -> tuple[int, ...]:
+    rank = len(value.shape)
+    return (rank - 1, *range(rank - 1)) if rank > 1 else (0,)
