@@ -35,6 +35,7 @@ from protocols.replicated3.sharings import (
     sum_to_halves,
 )
 from protocols.tables import opposite
+from protocols.trees import wide
 from protocols.trees.local import turned
 from protocols.trees.places import Node, alike, stages
 from protocols.trees.shape import Shape
@@ -176,12 +177,30 @@ async def _chosen(server: Server, x: Share, bit: BitHalves, bits: int) -> Share:
 
 
 async def _loses(server: Server, one: Share, other: Share, shape: Shape) -> BitHalves:
-    """Return 1 where 2^s (N·D′ − N′·D) + (a′ − a) < 0: a lower score, or a tie and a higher attribute."""
+    """Return 1 where 2^s (N·D′ − N′·D) + (a′ − a) < 0: a lower score, or a tie and a higher attribute.
+
+    What the ring does not hold is compared in a wider one.
+    """
     k = server.kernels
+    if shape.cross_bits > server.ring.bits:
+        return await _loses_widely(server, one, other, shape)
     cross = k.sub(multiply_locally(server, one[0], other[1]), multiply_locally(server, other[0], one[1]))
     ties = k.sub(other[2].a, one[2].a)
     total = k.add(k.shift_left(cross, shape.tie_bits), ties)
     return await sign(server, await sum_to_halves(server, total, server.ring.bits))
+
+
+async def _loses_widely(server: Server, one: Share, other: Share, shape: Shape) -> BitHalves:
+    """Return the same, of numbers lifted to `cross_bits`. Rounds: 3 and the sign."""
+    bits, scale = shape.cross_bits, 1 << shape.tie_bits
+    fractions = concatenate(server, [one[:2], other[:2]])
+    halves, ties = await server.party.gather(
+        wide.lifted(server, fractions, bits),
+        wide.lifted(server, subtract(server, other[2], one[2]), bits),
+    )
+    lifted = await wide.shared(server, halves)
+    cross = wide.products(server, [(lifted[0], lifted[3], scale), (lifted[2], lifted[1], -scale)])
+    return await sign(server, wide.added(server, await wide.sum_of(server, cross, bits), ties))
 
 
 async def _weights(server: Server, borders: Borders, places: Share, nodes: Sequence[Node], n: int) -> Share:

@@ -15,6 +15,7 @@ from protocols.replicated3.sharings import (
     Server,
     Share,
     concatenate,
+    in_thirds,
     multiply_public,
     narrow_share,
     public,
@@ -22,6 +23,7 @@ from protocols.replicated3.sharings import (
     subtract,
 )
 from protocols.tables import Column, apply_order, key_of, opposite, order_by
+from protocols.trees import wide
 from protocols.trees.best import best_of_slots, borders_of
 from protocols.trees.local import repeated, turned
 from protocols.trees.partition import Sorted, partition, route
@@ -138,28 +140,59 @@ async def _pure(server: Server, slots: Slots, shape: Shape) -> Share | None:
 
 async def _tests(server: Server, best: Share, pure: Share | None, slots: Slots, shape: Shape) -> Share:
     """Return 1 for slots that test: they have a candidate, are not pure, and gain enough."""
-    k, dtype = server.kernels, server.ring.dtype
     checks = []
-    if pure is None or shape.gain:
-        terms = [(best[0], slots.sizes), (best[1], slots.squares), (best[1], slots.sizes)]
-        score, rest, scale = _three(
-            await reshare(server, k.stack([multiply_locally(server, x, y) for x, y in terms], 0))
-        )
-        gain = subtract(server, score, rest)
-        if pure is None:
-            checks.append(is_zero(server, gain, server.ring.bits))
-        if shape.gain:
-            raised = multiply_public(server, gain, k.full((), 1 << GAIN_BITS, dtype))
-            asked = multiply_public(server, scale, k.full((), shape.gain, dtype))
-            checks.append(is_negative(server, subtract(server, raised, asked), server.ring.bits))
+    if shape.gain_bits:
+        wider = shape.gain_bits > server.ring.bits
+        checks = await (_gains_widely if wider else _gains)(server, best, slots, shape)
     good = best[4]
-    for bad in [*([] if pure is None else [pure]), *await server.party.gather(*checks)]:
+    for bad in [*([] if pure is None else [pure]), *checks]:
         good = await multiply(server, good, opposite(server, bad))
     return good
 
 
-def _three(x: Share) -> tuple[Share, Share, Share]:
-    return x[0], x[1], x[2]
+async def _gains(server: Server, best: Share, slots: Slots, shape: Shape) -> list[Share]:
+    """Return 1 for slots that gain nothing (of targets), and for those that gain too little (if asked)."""
+    k, dtype, checks = server.kernels, server.ring.dtype, []
+    terms = [(best[0], slots.sizes), (best[1], slots.squares), (best[1], slots.sizes)]
+    found = await reshare(server, k.stack([multiply_locally(server, x, y) for x, y in terms], 0))
+    gain = subtract(server, found[0], found[1])
+    if not shape.statistics.classes:
+        checks.append(is_zero(server, gain, server.ring.bits))
+    if shape.gain:
+        raised = multiply_public(server, gain, k.full((), 1 << GAIN_BITS, dtype))
+        asked = multiply_public(server, found[2], k.full((), shape.gain, dtype))
+        checks.append(is_negative(server, subtract(server, raised, asked), server.ring.bits))
+    return await server.party.gather(*checks)
+
+
+async def _gains_widely(server: Server, best: Share, slots: Slots, shape: Shape) -> list[Share]:
+    """Return the same, of numbers lifted to `gain_bits`."""
+    rows = [best[0], best[1], slots.sizes, slots.squares]
+    every = concatenate(server, [one.reshape(1, -1) for one in rows])
+
+    async def some(server: Server, every: Share) -> list[Share]:
+        return await _compared_widely(server, every, shape)
+
+    thirds = await in_thirds(server, some, every.shape[1], lambda part: (every[:, part],))
+    return [concatenate(server, list(one)) for one in zip(*thirds, strict=True)]
+
+
+async def _compared_widely(server: Server, every: Share, shape: Shape) -> list[Share]:
+    bits = shape.gain_bits
+    asked: list[tuple[wide.Check, list[wide.Term]]] = []
+    lifted = await wide.shared(server, await wide.lifted(server, every, bits))
+    score, sides, size, squares = (lifted[i] for i in range(4))
+    if not shape.statistics.classes:
+        asked.append((wide.is_zero, [(score, size, 1), (sides, squares, -1)]))
+    if shape.gain:
+        unit = 1 << GAIN_BITS
+        terms = [(score, size, unit), (sides, squares, -unit), (sides, size, -shape.gain)]
+        asked.append((wide.is_negative, terms))
+
+    async def answered(check: wide.Check, terms: list[wide.Term]) -> Share:
+        return await check(server, await wide.sum_of(server, wide.products(server, terms), bits))
+
+    return await server.party.gather(*(answered(*one) for one in asked))
 
 
 async def moved(

@@ -11,6 +11,7 @@ from protocols.replicated3.sharings import Server
 from protocols.tables import rank_bits
 
 HIGHEST = 10
+_WORD = 64
 GAIN_BITS = 16
 """Fraction bits of the least gain."""
 
@@ -95,6 +96,13 @@ class Shape:
         return 5 * self.count_bits - 4 + 2 * self.statistics.bits + 2 + self.tie_bits
 
     @property
+    def gain_bits(self) -> int:
+        """The bits of what decides whether a slot gains enough, with its sign; 0 where nothing asks."""
+        if self.statistics.classes and not self.gain:
+            return 0
+        return 4 * self.count_bits + 2 * self.statistics.bits + (GAIN_BITS if self.gain else 0) + 2
+
+    @property
     def gain(self) -> int:
         """The least gain as an integer: c of 2^16 (N·|G| − D·ΣT²) ≥ c · D · |G|."""
         return round(self.least_gain * self.rows * (1 << (GAIN_BITS + 2 * self.statistics.bits)))
@@ -116,13 +124,16 @@ def check(shape: Shape, ring: Ring) -> None:
         raise InputError(f"trees.height = {shape.height}: accepted are 1 to {HIGHEST}")
     if not 1 <= shape.least_rows <= shape.rows:
         raise InputError(f"trees.least_rows = {shape.least_rows}: accepted are 1 to {shape.rows} rows")
-    widest = shape.cross_bits
-    if shape.gain:
-        widest = max(widest, 4 * shape.count_bits + 2 * shape.statistics.bits + GAIN_BITS + 2)
-    if widest > ring.bits:
+    sizes = f"a tree of {shape.rows} rows and {shape.attributes} attributes"
+    most = (1 << (_WORD - 2 * shape.statistics.bits) // 3) - 1
+    if shape.rows > most:
         raise InputError(
-            f"a tree of {shape.rows} rows and {shape.attributes} attributes compares scores of {widest} "
-            f"bits: the ring has {ring.bits}"
+            f"{sizes} adds up scores of {shape.score_bits} bits; accepted: at most {most} rows"
+        )
+    widest = max(shape.cross_bits, shape.gain_bits)
+    if widest > (ring.bits if ring.bits < _WORD else 2 * _WORD):
+        raise InputError(
+            f"{sizes} compares scores of {widest} bits: the ring has {ring.bits}; accepted: ring.bits = 64"
         )
     if not 2 <= shape.value_bits <= ring.bits - 4:
         raise InputError(f"values of {shape.value_bits} bits: accepted are 2 to {ring.bits - 4}")

@@ -122,9 +122,11 @@ def _greatest(sums: Integers, places: Integers, n: int) -> list[tuple[int, Fract
     """Return the places that floating point cannot tell from the best one, in order, with their scores."""
     if len(places) == 0:
         return []
-    left = sums[:, places].astype(object)
-    right = sums[:, -1:].astype(object) - left
-    count = (places + 1).astype(object)
+    most = 2 * n * len(sums) * int(np.abs(sums).max()) ** 2
+    kind = np.int64 if most < 1 << 62 else object
+    left = sums[:, places].astype(kind)
+    right = sums[:, -1:].astype(kind) - left
+    count = (places + 1).astype(kind)
     other = n - count
     above: Any = other * (left * left).sum(0) + count * (right * right).sum(0)
     below = count * other

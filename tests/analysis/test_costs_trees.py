@@ -111,6 +111,12 @@ FURTHER = [
     Shape(8, 2, Statistics(2), 2, 31, least_rows=8),
     Shape(40, 1, Statistics(4), 5, 20, least_rows=2, digit=8),
 ]
+WIDE = [
+    Shape(8192, 2, Statistics(2), 2, 31),
+    Shape(9000, 3, Statistics(3), 1, 12, least_gain=Fraction(1, 10)),
+    Shape(40, 3, Statistics(1, classes=False, bits=20), 3, 12),
+    Shape(60, 2, Statistics(1, classes=False, bits=20), 2, 12, least_gain=Fraction(1, 10)),
+]
 
 
 def named(shape):
@@ -127,7 +133,7 @@ def test_a_training_costs_what_the_formulas_say_and_so_does_each_span_of_it(shap
 
 
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
-@pytest.mark.parametrize("shape", [SIZES[7], SIZES[10], FURTHER[2]], ids=named)
+@pytest.mark.parametrize("shape", [SIZES[7], SIZES[10], FURTHER[2], *WIDE], ids=named)
 def test_every_choice_has_its_formula(shape, choices):
     same(measured(growing(shape), choices), trees.grow(setting_of(choices), growth_of(shape)))
 

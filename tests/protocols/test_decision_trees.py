@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from harness import WIDE, opened, over, run
 
+from mpcsim import InputError
+from protocols.domains import Ring
 from protocols.replicated3.sharings import Choices
-from protocols.trees import Shape, Statistics, grow
+from protocols.trees import GAIN_BITS, Shape, Statistics, check, grow
 from scenarios.clear import trees as clear
 
 FEWEST = Choices("masked", radix=2, select="one_round")
@@ -65,6 +67,52 @@ def test_a_tree_of_targets_is_the_one_of_the_clear():
         shape = Shape(rows, 3, Statistics(1, classes=False, bits=6), 3, 8)
         found, _ = grown(values, statistics, shape)
         same(found, clear.grow(values, statistics, 3, classes=False))
+
+
+@over("choices", [Choices(), FEWEST])
+@pytest.mark.parametrize(("rows", "bits", "gain"), [(40, 20, 0), (200, 20, 0), (61, 21, Fraction(1, 40))])
+def test_scores_that_64_bits_do_not_hold_are_compared_exactly(rows, bits, gain, choices):
+    values, statistics = table(np.random.default_rng(rows), rows, 3, 1, bits=bits)
+    statistics = np.where(values[0] > 0, np.abs(statistics), -np.abs(statistics))
+    shape = Shape(rows, 3, Statistics(1, classes=False, bits=bits), 3, 8, least_gain=Fraction(gain))
+    assert min(shape.cross_bits, shape.gain_bits) > WIDE.bits
+    found, _ = grown(values, statistics, shape, choices)
+    asked = Fraction(shape.gain, rows << (GAIN_BITS + 2 * bits))
+    same(found, clear.grow(values, statistics, 3, classes=False, least_gain=asked, scale=1 << bits))
+    assert found.tests.any()
+
+
+def test_a_table_of_many_rows_grows_the_tree_of_the_clear():
+    rows = 8192  # the first whose scores take more than 64 bits
+    values, statistics = table(np.random.default_rng(1), rows, 2, 2, 3000)
+    shape = Shape(rows, 2, Statistics(2), 1, 16)
+    assert shape.cross_bits > WIDE.bits
+    same(grown(values, statistics, shape)[0], clear.grow(values, statistics, 1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "ring", "found"),
+    [
+        (Shape(2**21, 1, Statistics(2), 1, 8), WIDE, "at most 2097151 rows"),
+        (Shape(8192, 1, Statistics(1, False, 12), 1, 8), WIDE, "at most 8191 rows"),
+        (
+            Shape(1000, 30, Statistics(2), 1, 8),
+            Ring(48, 8, 20),
+            "the ring has 48; accepted: ring.bits = 64",
+        ),
+    ],
+    ids=["classes", "targets", "a narrow ring"],
+)
+def test_scores_that_no_word_holds_are_refused_with_what_is_accepted(shape, ring, found):
+    with pytest.raises(InputError, match=found):
+        check(shape, ring)
+
+
+@pytest.mark.parametrize(
+    "size", [Shape(2**21 - 1, 30, Statistics(2), 10, 31), Shape(8191, 9, Statistics(1, False, 12), 9, 8)]
+)
+def test_the_largest_tables_are_accepted(size):
+    check(size, WIDE)
 
 
 @pytest.mark.parametrize(("least_rows", "least_gain"), [(3, 0), (1, Fraction(1, 20)), (10, 0), (30, 0)])

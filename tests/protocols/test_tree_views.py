@@ -7,6 +7,7 @@ whole trainings every order that is opened is counted, and every message is judg
 import os
 import types
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise, product
 
 import numpy as np
@@ -168,6 +169,15 @@ def test_messages_of_a_training_are_uniform_bytes():
     async def protocol(server):
         shape = Shape(300, 3, Statistics(3), 2, 31)
         await grow(server, known(server, 3, 300), known(server, 3, 300), shape)
+
+    assert worst(protocol) < FAR
+
+
+def test_messages_of_wide_comparisons_are_uniform_bytes():
+    async def protocol(server):
+        shape = Shape(600, 2, Statistics(1, False, 16), 1, 31, least_gain=Fraction(1, 9))
+        assert shape.cross_bits > 64
+        await grow(server, known(server, 2, 600), known(server, 1, 600), shape)
 
     assert worst(protocol) < FAR
 

@@ -92,7 +92,7 @@ def test_trees_side_by_side_take_the_rounds_of_one(tmp_path):
         (["trees.grown=clear"], "a tree that its owner grew is shared to be asked"),
         (["trees.attributes=31"], r"trees\.attributes = 31: accepted are 1 to the table's 30"),
         (["data.source=diabetes", "trees.count=2"], "trees vote on classes alone"),
-        (["data.source=random", "data.rows=90000", "data.attributes=30"], "the ring has 64"),
+        (["data.source=random", "data.rows=4000000", "data.attributes=30"], "at most 2097151 rows"),
         (["ring.bits=32", "ring.value_bits=20", "ring.fraction_bits=8"], "the ring has 32"),
     ],
 )

@@ -65,18 +65,19 @@ def equal(setting: Setting, n: Number) -> Cost:
     its ⌈V/d⌉ digits, roles 1 and 2 read off and exchange a propagate plane of each; then a tree of ANDs
     and bit → share. Source: the tables of `signs.table`, first principles.
     """
-    digits = ceil_div(setting.V, setting.digit)
 
     def step(size: Number) -> Cost:
-        dealt = planes(one_hot_entries(setting.V, setting.digit), size)
-        read = planes(digits, size)
-        return sequence(
-            messages((0, 1, dealt), (0, 2, dealt), (1, 2, read), (2, 1, read)),
-            all_of(size, digits),
-            halves.bit_to_share(setting, size),
-        )
+        return sequence(zero(setting, size, setting.V), halves.bit_to_share(setting, size))
 
     return rotated(step, n, setting.rotate)
+
+
+def zero(setting: Setting, n: Number, k: Number) -> Cost:
+    """Whether halves mod 2^k of n numbers add up to 0, as a bit: tables of digits, a tree of ANDs."""
+    digits = ceil_div(k, setting.digit)
+    dealt, read = planes(one_hot_entries(k, setting.digit), n), planes(digits, n)
+    dealing = messages((0, 1, dealt), (0, 2, dealt), (1, 2, read), (2, 1, read))
+    return sequence(dealing, all_of(n, digits))
 
 
 def truncate_exactly(setting: Setting, n: Number) -> Cost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, sequence, together
 from analysis.costs.numbers import Number, ceil_log2, packed
 from analysis.costs.replicated3.setting import Setting
-from analysis.costs.replicated3.signs import sign
+from analysis.costs.replicated3.signs import sign, wide_sign
 
 
 def to_share(setting: Setting, n: Number) -> Cost:
@@ -82,3 +82,34 @@ def tournament_with_index(setting: Setting, n: Number, entries: int) -> Cost:
 def levels(entries: int) -> int:
     """Return the levels of a tournament."""
     return int(ceil_log2(entries))
+
+
+# Numbers of 65 to 128 bits (constructions.md#wide-products)
+
+WORD = 64
+
+
+def wide_words(n: int, bits: int) -> int:
+    """Return the bytes of n numbers of 65 to 128 bits: their lower words, then what is above."""
+    return int(packed(n, WORD) + packed(n, bits - WORD))
+
+
+def wide_lift(n: int, bits: int) -> Cost:
+    """N numbers from 64 bits to more: the wrap bit, in the new ones."""
+    new = packed(n, bits - WORD)
+    return messages((0, 1, new), (0, 2, new), (1, 2, new), (2, 1, new))
+
+
+def wide_to_share(n: int, bits: int) -> Cost:
+    """Wide halves to a sharing: role 0 sends role 2 its masked half."""
+    return messages((0, 2, wide_words(n, bits)))
+
+
+def wide_order(setting: Setting, n: int, bits: int) -> Cost:
+    """Which of two fractions is greater, or their ties: 4 numbers lifted and shared, the tie beside."""
+    return sequence(
+        together(wide_lift(4 * n, bits), wide_lift(n, bits)),
+        wide_to_share(4 * n, bits),
+        exchange(wide_words(n, bits)),
+        wide_sign(setting, n, bits),
+    )

@@ -7,6 +7,7 @@ each number, roles 1 and 2 both know the other half w, and the sign is the top b
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, reshares, sequence
 from analysis.costs.numbers import Number, ceil_div, one_hot_entries, packed, planes, prime_from, residues
@@ -17,6 +18,13 @@ from analysis.costs.replicated3.setting import Setting, chosen
 def sign(setting: Setting, n: Number, k: Number) -> Cost:
     """Sign of n numbers mod 2^k by the setting's comparison; k = 1 is its own sign."""
     return LOCAL if k == 1 else chosen(SIGNS, setting.comparison, "comparison")(setting, n, k)
+
+
+def wide_sign(setting: Setting, n: Number, k: Number) -> Cost:
+    """Sign of n numbers of more than 64 bits: by tables where the comparison is of masked digits."""
+    if setting.comparison == "masked":
+        setting = replace(setting, comparison="table", radix=setting.digit)
+    return sign(setting, n, k)
 
 
 def table(setting: Setting, n: Number, k: Number) -> Cost:

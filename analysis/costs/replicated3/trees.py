@@ -1,7 +1,7 @@
 """Decision trees on shares: every step of a level, from the constructions' mathematics.
 
 A table has n rows, m attributes and some statistics; a level has G = 2^d slots. Source of all:
-constructions.md#trees, and where a step has one of its own, that.
+constructions.md#trees, and where a step has one of its own, that. In one file: steps of one level.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
 from analysis.costs.numbers import packed
 from analysis.costs.replicated3 import halves, tables
-from analysis.costs.replicated3.conversions import equal
+from analysis.costs.replicated3.conversions import equal, zero
 from analysis.costs.replicated3.operations import is_negative, multiply
 from analysis.costs.replicated3.setting import Setting
-from analysis.costs.replicated3.signs import sign
+from analysis.costs.replicated3.signs import sign, wide_sign
 
 CANDIDATE = 5
 """Numbers of a candidate: N, D, attribute, twice the threshold, whether there is one."""
+GAIN = 16
+"""Fraction bits of a least gain."""
 FLAG = 3
 """Bits of a flag that a selection carries and a lift widens: 0 or 1, below 2^(3 − 2)."""
 
@@ -68,6 +70,16 @@ class Growth:
     def score(self) -> int:
         """Bits of a score: n³, times the square of a target."""
         return 3 * self.count + 2 * self.target_bits
+
+    @property
+    def cross(self) -> int:
+        """Bits of 2^name·(N·D′ − N′·D) with a tie and a sign: N ≤ n³/4, D ≤ n²/4."""
+        return 5 * self.count - 4 + 2 * self.target_bits + 2 + self.name
+
+    @property
+    def gain(self) -> int:
+        """Bits of 2^16 (N·|G| − D·Σ T²) less what is asked, and a sign; without 2^16 where no gain is."""
+        return 4 * self.count + 2 * self.target_bits + (GAIN if self.gains else 0) + 2
 
     @property
     def name(self) -> int:
@@ -193,18 +205,27 @@ def masked(setting: Setting, shape: Growth) -> Cost:
 # The best place of each slot
 
 
+def compared(setting: Setting, shape: Growth, pairs: int) -> Cost:
+    """Compare by the sign of a cross product, whose summands go straight into halves."""
+    if shape.cross > setting.l:
+        return halves.wide_order(setting, pairs, shape.cross)
+    return sequence(exchange(packed(pairs, setting.l)), sign(setting, pairs, setting.l))
+
+
 def climb(setting: Setting, shape: Growth) -> Cost:
-    """One comparison a node: the sign of a cross product, whose summands go straight into halves.
+    """One comparison a node.
 
     Beside it what the first and the last of the joined range may gain is masked; these two and the winner
     are selected, a candidate each.
     """
 
     def step(pairs: int) -> Cost:
-        compared = sequence(exchange(packed(pairs, setting.l)), sign(setting, pairs, setting.l))
         gain = CANDIDATE * pairs
         chosen = sequence(halves.select(setting, gain, setting.l), halves.to_share(setting, gain))
-        return sequence(together(multiply(setting, 2 * gain), compared), together(chosen, chosen, chosen))
+        return sequence(
+            together(multiply(setting, 2 * gain), compared(setting, shape, pairs)),
+            together(chosen, chosen, chosen),
+        )
 
     return sequence(*(rotated(step, pairs, setting.rotate) for pairs in pairings(shape.n)))
 
@@ -243,14 +264,39 @@ def allowed(setting: Setting, shape: Growth, depth: int) -> Cost:
 
     Of targets the gain N·|G| − D·Σ T² must not be 0; where a least gain is asked, it must not be below.
     """
-    count, checks = 1 << depth, []
+    count, asked = 1 << depth, (not shape.classes) + shape.gains
+    reasons = [multiply(setting, count)] * (asked + shape.classes)
+    if not asked:
+        return sequence(*reasons)
+    if shape.gain > setting.l:
+        return sequence(
+            rotated(
+                lambda n: wide_gains(setting, n, shape),
+                count,
+                setting.rotate,
+            ),
+            *reasons,
+        )
+    checks = []
     if not shape.classes:
         checks.append(equality(setting, count, int(setting.l)))
     if shape.gains:
         checks.append(negative(setting, count, int(setting.l)))
-    products = multiply(setting, 3 * count) if checks else LOCAL
-    reasons = len(checks) + shape.classes
-    return sequence(products, together(*checks), *[multiply(setting, count)] * reasons)
+    return sequence(multiply(setting, 3 * count), together(*checks), *reasons)
+
+
+def wide_gains(setting: Setting, n: int, shape: Growth) -> Cost:
+    """N, D, |G| and Σ T² lifted; for each question a sum of products, and its zero or its sign."""
+    bits, checks = shape.gain, []
+    if not shape.classes:
+        checks.append(zero(setting, n, bits))
+    if shape.gains:
+        checks.append(wide_sign(setting, n, bits))
+    asked = (
+        sequence(exchange(halves.wide_words(n, bits)), check, halves.bit_to_share(setting, n))
+        for check in checks
+    )
+    return sequence(halves.wide_lift(4 * n, bits), halves.wide_to_share(4 * n, bits), together(*asked))
 
 
 def split(setting: Setting, shape: Growth, depth: int) -> Cost:

@@ -23,6 +23,7 @@ from protocols.replicated3.constructions.arithmetic import (
     multiply_fixed,
     multiply_locally,
 )
+from protocols.replicated3.constructions.carry_table import all_ones
 from protocols.replicated3.constructions.comparison import is_negative, less_than, sign
 from protocols.replicated3.constructions.conversion import (
     bit_halves,
@@ -47,6 +48,7 @@ __all__ = [
     "Padding",
     "Taken",
     "add_bias",
+    "all_ones",
     "argmax",
     "bit_halves",
     "bit_to_share",

@@ -21,6 +21,7 @@ from protocols.replicated3.sharings import (
     bits_to_halves,
     join,
     pick,
+    planes_of,
     replace_planes,
     xor,
 )
@@ -36,7 +37,7 @@ async def carry_by_ripple(server: Server, x: Halves) -> Planes:
     c_{j+1} = v_j ⊕ (v_j ⊕ w_j) ∧ (v_j ⊕ c_j): one AND a bit, one after the other. Rounds: at most k, of
     which server 0 sits out the last. Bits: k − 1 to share v, the ANDs 3 each, the last 2.
     """
-    planes = server.kernels.bit_planes(x.half, 0, x.bits - 1)
+    planes = planes_of(server, x, 0, x.bits - 1)
     v = await share_dealers_bits(server, planes)
     propagate = plus_others_bits(server, v, planes)
     carry: Bits | None = None
@@ -56,7 +57,7 @@ async def carry_by_tree(server: Server, x: Halves) -> Planes:
     Rounds: at most 2 + ⌈log2(k − 1)⌉. Bits: k − 1 to share v, 2(k − 1) to generate, the ANDs of the tree 3
     each, its last 2. Source: the carry-only adder of ABY3 and SPU.
     """
-    planes = server.kernels.bit_planes(x.half, 0, x.bits - 1)
+    planes = planes_of(server, x, 0, x.bits - 1)
     generate, propagate = await generate_and_propagate(server, planes)
     return await carry_of_digits(server, generate, propagate[1:])
 
@@ -66,7 +67,7 @@ async def carry_by_prefix(server: Server, x: Halves) -> Planes:
 
     Rounds: 2 + ⌈log2(k − 1)⌉. Bits: those of `prefix_carries`. Source: the parallel prefix adder of ABY3.
     """
-    planes = server.kernels.bit_planes(x.half, 0, x.bits - 1)
+    planes = planes_of(server, x, 0, x.bits - 1)
     carries = await prefix_carries(server, *await generate_and_propagate(server, planes))
     return bits_to_halves(server, carries[-1])
 

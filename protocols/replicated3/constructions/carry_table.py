@@ -13,6 +13,7 @@ from protocols.replicated3.sharings import (
     and_to_halves,
     bits_to_halves,
     join,
+    planes_of,
 )
 
 
@@ -39,8 +40,7 @@ async def all_ones(server: Server, x: Halves) -> Planes:
 
     Every digit must propagate. Rounds: 1 + ⌈log2 ⌈k/m⌉⌉, of which server 0 sits out the last.
     """
-    k = server.kernels
-    planes, widths = _digits(server, Halves(k.low_bits(x.half, x.bits), x.bits), x.bits)
+    planes, widths = _digits(server, x, x.bits)
     ones = await _read_digits(server, planes, widths, x.half.size, carry=False)
     while len(ones.a) > 2:
         pairs = len(ones.a) // 2
@@ -56,7 +56,7 @@ async def all_ones(server: Server, x: Halves) -> Planes:
 def _digits(server: Server, x: Halves, count: int) -> tuple[Planes, list[int]]:
     """Return the lower bit planes of this server's half, and the widths of the digits they are cut in."""
     radix = server.choices.radix or 4
-    planes = server.kernels.bit_planes(x.half.reshape(-1), 0, count)
+    planes = planes_of(server, x.flat(), 0, count)
     return planes, [min(radix, count - low) for low in range(0, count, radix)]
 
 

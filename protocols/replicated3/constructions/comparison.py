@@ -17,6 +17,7 @@ from protocols.replicated3.sharings import (
     Server,
     Share,
     elementwise,
+    planes_of,
     share_to_halves,
     subtract,
 )
@@ -33,13 +34,14 @@ FORMS = {
 async def sign(server: Server, x: Halves) -> BitHalves:
     """Return the sign bit of values of any shape, as halves: 1 where x < 0.
 
-    Rounds and bits: those of the comparison that the server's choices name, with k = x.bits.
+    Rounds and bits: those of the comparison that the server's choices name, with k = x.bits; above 64 bits
+    of the table's where they name masked digits.
     """
-    k, n = server.kernels, x.half.size
-    flat = Halves(k.low_bits(x.half.reshape(-1), x.bits), x.bits)
-    half = k.bit_planes(flat.half, x.bits - 1, 1)
+    k, n, form = server.kernels, x.half.size, server.choices.comparison
+    flat = x.flat() if x.upper is not None else Halves(k.low_bits(x.half.reshape(-1), x.bits), x.bits)
+    half = planes_of(server, flat, x.bits - 1, 1)
     if x.bits > 1:
-        carry = await FORMS[server.choices.comparison](server, flat)
+        carry = await FORMS["table" if form == "masked" and x.upper is not None else form](server, flat)
         half = k.xor(half, carry.reshape(1, -1))
     return BitHalves(k.from_planes(half, n, word_type(x.bits)).reshape(x.shape))
 

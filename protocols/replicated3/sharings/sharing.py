@@ -69,10 +69,17 @@ class Bits:
 
 @dataclass(frozen=True)
 class Halves:
-    """This server's half of values mod 2^bits: v at server 0, w at servers 1 and 2."""
+    """This server's half of values mod 2^bits: v at server 0, w at servers 1 and 2.
+
+    Attributes:
+        half: words, of which the lower bits count.
+        bits: of a value.
+        upper: of values of more than 64 bits the words above `half`: only signs and equalities take these.
+    """
 
     half: Words
     bits: int
+    upper: Words | None = None
 
     @property
     def shape(self) -> Shape:
@@ -81,6 +88,11 @@ class Halves:
 
     def __getitem__(self, index: Any) -> Halves:
         return Halves(self.half[index], self.bits)
+
+    def flat(self) -> Halves:
+        """Return the same values as a vector."""
+        upper = None if self.upper is None else self.upper.reshape(-1)
+        return Halves(self.half.reshape(-1), self.bits, upper)
 
 
 @dataclass(frozen=True)
@@ -234,6 +246,21 @@ def share_to_halves(server: Server, x: Share, bits: int) -> Halves:
 def narrow(server: Server, x: Halves, bits: int) -> Halves:
     """Return halves mod a smaller power of two; no message."""
     return Halves(server.kernels.astype(x.half, word_type(bits)), bits)
+
+
+def planes_of(server: Server, x: Halves, low: int, count: int) -> Planes:
+    """Return bits low … low + count − 1 of this server's half of a vector, as planes; no message."""
+    k, end, word = server.kernels, low + count, 64
+    parts: list[Planes] = []
+    if x.upper is None:
+        word = end
+    if low < word:
+        parts.append(k.bit_planes(x.half, low, min(end, word) - low))
+    if x.upper is not None and end > word:
+        first = max(low, word)
+        parts.append(k.bit_planes(x.upper, first - word, end - first))
+    planes: Planes = parts[0] if len(parts) == 1 else k.concatenate(parts, 0)
+    return planes
 
 
 async def halves_to_share(server: Server, x: Halves) -> Share:
