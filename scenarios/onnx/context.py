@@ -1,8 +1,7 @@
-"""The graph while it is made: nodes that are added, tensors by name, and what they may be turned into."""
+"""The graph while it is made: nodes that are added, and tensors as the axes that a node needs."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.graph import IMAGE, Arrangement, LayerPlan, Product, arrangements
-from scenarios.onnx.tensors import Known, Operator, Shape, Tensor, Value
-
-CHANNELS_LAST = {1: (0,), 2: (1, 0), 3: (2, 0, 1), 4: (3, 0, 1, 2)}
-"""Where an output with channels last has the axes of a tensor with channels first, by their number."""
+from scenarios.onnx.tensors import Known, Operator, Shape, Value
 
 
 @dataclass
@@ -25,7 +21,6 @@ class Graph:
 
     Attributes:
         input: shape of what the client gives, without the axis of images.
-        images: what the file says of the axis of images: a number, or 1 where it says a name.
         plans: the nodes.
         weights: arrays by NODE/kernel and NODE/bias.
         readers: how many nodes of the file read each tensor.
@@ -33,7 +28,6 @@ class Graph:
     """
 
     input: Shape
-    images: int
     plans: list[LayerPlan] = field(default_factory=list)
     weights: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     readers: Counter[str] = field(default_factory=Counter)
@@ -45,18 +39,13 @@ class Graph:
 
     # Adding nodes
 
-    def add(self, operator: Operator, sources: Sequence[int], output: Shape, **more: Any) -> Value:
-        """Add a node, and return its output."""
+    def add(self, operator: Operator, sources: Sequence[int], output: Shape, **more: Any) -> int:
+        """Add a node, and return its place."""
         index, read = len(self.plans), self.shape(sources[0])
         said = f"{self.name}_{operator.type}" if operator.kind == "local" else self.name
         name = self._free(said, operator)
         self.plans.append(LayerPlan(index, name, operator, read, output, sources=tuple(sources), **more))
-        return self.value(index)
-
-    def value(self, source: int) -> Value:
-        """Return an output as it is."""
-        shape = self.shape(source)
-        return Value(source, shape, tuple(range(len(shape))))
+        return index
 
     def _free(self, wanted: str, operator: Operator) -> str:
         """Return a name of letters, digits, _ and -, that no node has."""
@@ -69,11 +58,12 @@ class Graph:
             found = f"{clean}_{number}"
         return found
 
-    def arrange(self, arrangement: Arrangement, *values: Value, kind: str = "arrange") -> Value:
-        """Add a rearrangement of outputs as they are; a ValueError where shapes do not fit."""
-        output = arrangement.shape(*(self.shape(one.source) for one in values))
-        operator = Operator(type(arrangement).__name__.lower() if kind == "arrange" else kind, "local")
-        return self.add(operator, [one.source for one in values], output, arrange=arrangement)
+    def arrange(self, arrangement: Arrangement, *sources: int) -> int:
+        """Add a rearrangement of outputs; a ValueError where shapes do not fit."""
+        output = arrangement.shape(*map(self.shape, sources))
+        return self.add(
+            Operator(type(arrangement).__name__.lower(), "local"), sources, output, arrange=arrangement
+        )
 
     def sums(
         self,
@@ -85,98 +75,140 @@ class Graph:
         bias: NDArray[Any] | None = None,
         other: int | None = None,
         **more: Any,
-    ) -> Value:
+    ) -> int:
         """Add a layer of sums, with weights or with another output."""
-        found = self.add(
-            Operator(kind, "sums"), [x] if other is None else [x, other], output, product=product, **more
-        )
+        sources = [x] if other is None else [x, other]
+        found = self.add(Operator(kind, "sums"), sources, output, product=product, **more)
         name = self.plans[-1].name
         for part, array in (("kernel", kernel), ("bias", bias)):
             if array is not None:
                 self.weights[f"{name}/{part}"] = np.asarray(array, np.float64)
-        name_of = {"kernel": kernel, "bias": bias}
-        shapes = {part: None if a is None else a.shape for part, a in name_of.items()}
-        self.plans[-1] = replace(self.plans[-1], kernel=shapes["kernel"], bias=shapes["bias"])
+        shapes = [None if array is None else np.shape(array) for array in (kernel, bias)]
+        self.plans[-1] = replace(self.plans[-1], kernel=shapes[0], bias=shapes[1])
+        return found
+
+    def weight(self, array: NDArray[Any]) -> int:
+        """Add a node whose output is the same weights for every image."""
+        found = self.add(Operator("weights", "weights"), [IMAGE], array.shape, bias=array.shape)
+        self.weights[f"{self.plans[-1].name}/bias"] = np.asarray(array, np.float64)
         return found
 
     # Axes
 
-    def in_order(self, value: Value, order: tuple[int, ...]) -> int:
-        """Return a node whose output has a tensor's axes in an order: its axis i is axis order[i].
+    def output(self, source: int, axes: Sequence[int | None], shape: Shape) -> Value:
+        """Return an output as a tensor of that shape, whose axes[i] is the output's axis i."""
+        order: list[int | None] = [None] * len(shape)
+        for place, axis in enumerate(axes):
+            if axis is not None:
+                order[axis] = place
+        return Value(source, shape, tuple(order))
 
-        Adds a transposition where it must.
+    def axes(self, value: Value, last: Sequence[int] = (), *, whole: bool = False) -> list[int]:
+        """Return the axes of a tensor as its output has them, some of them at the end.
+
+        Those of one place are left out, unless the output has them or the `whole` is wanted.
         """
-        if value.order == order:
-            return value.source
-        inverse = [0] * len(order)
-        for axis, place in enumerate(order):
-            inverse[place] = axis
-        turned = tuple(value.order[axis] for axis in inverse)  # axis of the new output → of the old one
-        return self.arrange(arrangements.Transpose(turned), self.value(value.source)).source
+        held = [axis for axis, place in enumerate(value.order) if place is not None]
+        held.sort(key=lambda axis: value.order[axis] or 0)
+        if whole:
+            held = [axis for axis, place in enumerate(value.order) if place is None] + held
+        return [axis for axis in held if axis not in last] + list(last)
+
+    def of_axes(self, value: Value, axes: Sequence[int | None]) -> int:
+        """Return a node whose output has just these axes of a tensor, in order; None is one of one place.
+
+        Adds a transposition or a change of shape where it must. A ValueError where an axis that is left
+        out has several places, or a mask is on the tensor that a softmax was to read.
+        """
+        if value.mask is not None:
+            raise ValueError("a mask of numbers far below zero that no softmax reads")
+        rest = [size for axis, size in enumerate(value.shape) if axis not in axes]
+        if any(size != 1 for size in rest):
+            raise ValueError(f"a tensor of {value.shape}; accepted: one whose other axes have one place")
+        wanted = tuple(1 if axis is None else value.shape[axis] for axis in axes)
+        source = value.source
+        held = [value.order[axis] for axis in axes if axis is not None]
+        places = [place for place in held if place is not None]
+        large = [place for place in places if self.shape(source)[place] != 1]
+        if large != sorted(large):
+            others = [place for place in range(len(self.shape(source))) if place not in places]
+            source = self.arrange(arrangements.Transpose((*places, *others)), source)
+        if self.shape(source) != wanted:
+            source = self.arrange(arrangements.Reshape(wanted), source)
+        return source
 
     def plain(self, value: Value) -> int:
-        """Return the node whose output has the tensor's axes as they are."""
-        return self.in_order(value, tuple(range(len(value.shape))))
+        """Return the node whose output is the tensor."""
+        return self.of_axes(value, range(len(value.shape)))
 
-    def channels_last(self, value: Value) -> int:
-        """Return the node whose output has channels, the tensor's first axis, at the end."""
-        return self.in_order(value, CHANNELS_LAST[len(value.shape)])
+    def reshaped(self, value: Value, to: Shape) -> Value:
+        """Return a tensor's numbers in another shape; no node where only axes of one place come and go."""
+        large = [axis for axis, size in enumerate(value.shape) if size != 1]
+        if value.mask is None and [size for size in to if size != 1] == [
+            value.shape[axis] for axis in large
+        ]:
+            rest = iter(large)
+            return Value(
+                value.source, to, tuple(None if size == 1 else value.order[next(rest)] for size in to)
+            )
+        kept = tuple(size for size in to if size != 1) or (1,)
+        source = self.plain(value)
+        source = source if self.shape(source) == kept else self.arrange(arrangements.Reshape(kept), source)
+        return self.output(source, [axis for axis, size in enumerate(to) if size != 1], to)
 
-    def channels_first(self, source: int) -> Value:
-        """Return an output whose channels are its last axis as a tensor that has them first."""
-        shape, order = self.shape(source), CHANNELS_LAST[len(self.shape(source))]
-        return Value(source, tuple(shape[axis] for axis in order), order)
+    def of_rank(self, value: Value, rank: int) -> Value:
+        """Return a tensor with axes of one place in front."""
+        missing = rank - len(value.shape)
+        return replace(value, shape=(1,) * missing + value.shape, order=(None,) * missing + value.order)
 
-    def like(self, source: int, order: tuple[int, ...]) -> Value:
-        """Return an output as a tensor with that order of axes."""
-        shape = self.shape(source)
-        return Value(source, tuple(shape[axis] for axis in order), order)
+    def repeated(self, value: Value, to: Shape) -> Value:
+        """Return a tensor repeated along axes of one place."""
+        value = self.of_rank(value, len(to))
+        if value.shape == to:
+            return value
+        if np.broadcast_shapes(value.shape, to) != to:
+            raise ValueError(f"a tensor of {value.shape} cannot be repeated to {to}")
+        new = [axis for axis, size in enumerate(to) if size != value.shape[axis]]
+        axes = [
+            axis for axis in self.axes(value, whole=True) if axis in new or value.order[axis] is not None
+        ]
+        source = self.of_axes(value, axes)
+        source = self.arrange(arrangements.Broadcast(tuple(to[axis] for axis in axes)), source)
+        return self.output(source, axes, to)
 
-    def known_in(self, known: Known, value: Value) -> NDArray[np.float64]:
-        """Return known numbers that broadcast to a tensor as they broadcast to the output behind it.
+    def side_by_side(self, *values: Value) -> tuple[list[int], list[int], Shape]:
+        """Return nodes that broadcast together, the axes that they have, and the tensors' common shape."""
+        rank = max(len(value.shape) for value in values)
+        values = tuple(self.of_rank(value, rank) for value in values)
+        shape = tuple(np.broadcast_shapes(*(value.shape for value in values)))
+        lead = max(values, key=lambda value: (np.prod(value.shape), -value.source))
+        held = self.axes(lead)
+        axes = [axis for axis in range(rank) if axis not in held and shape[axis] != 1] + held
+        return [self.of_axes(value, axes) for value in values], axes, shape
 
-        A ValueError where they do not, or where they differ by image.
-        """
+    def beside(self, known: Known, value: Value) -> NDArray[np.float64]:
+        """Return known numbers that broadcast to a tensor as they broadcast to the output behind it."""
         array = np.asarray(known.array, np.float64)
-        rank = len(value.shape)
-        if array.ndim > rank:
-            extra = array.shape[: array.ndim - rank]
-            if math.prod(extra) != 1:
-                raise ValueError(
-                    f"numbers of {array.shape} for images of {value.shape}; accepted: one for all images"
-                )
-            array = array.reshape(array.shape[array.ndim - rank :])
-        array = array.reshape((1,) * (rank - array.ndim) + array.shape)
-        np.broadcast_shapes(array.shape, value.shape)
-        if np.broadcast_shapes(array.shape, value.shape) != value.shape:
+        rank, output = len(value.shape), self.shape(value.source)
+        if array.ndim > rank or np.broadcast_shapes(array.shape, value.shape) != value.shape:
             raise ValueError(
                 f"numbers of {array.shape} for a tensor of {value.shape}; accepted: no larger ones"
             )
-        inverse = [0] * rank
-        for axis, place in enumerate(value.order):
-            inverse[place] = axis
-        return array.transpose(inverse)
-
-    def as_value(self, known: Known) -> Value:
-        """Return known numbers, of one image or for all, as an output of a node that reads nothing."""
-        array = np.asarray(known.array, np.float64)
-        if array.ndim < 1 or array.shape[0] not in (1, self.images):
-            raise ValueError(
-                f"numbers of {array.shape}; accepted: an axis of images in front, of one place"
-            )
-        if (array != array[:1]).any():
-            raise ValueError("numbers that differ by image; accepted: the same for all")
-        found = self.add(Operator("weights", "weights"), [IMAGE], array.shape[1:], bias=array.shape[1:])
-        self.weights[f"{self.plans[-1].name}/bias"] = array[0]
-        return found
+        array = array.reshape((1,) * (rank - array.ndim) + array.shape)
+        held = self.axes(value)
+        others = [axis for axis in range(rank) if axis not in held]
+        sizes = [1] * len(output)
+        for axis in held:
+            sizes[value.order[axis] or 0] = array.shape[axis]
+        return array.transpose([*others, *held]).reshape(sizes)
 
     # What a node may take in
 
-    def open_sums(self, tensor: Tensor, name: str) -> LayerPlan | None:
+    def open_sums(self, value: Value, name: str) -> LayerPlan | None:
         """Return the layer of sums behind a tensor that its node alone reads and that nothing ends yet."""
-        if not isinstance(tensor, Value) or tensor.source == IMAGE or self.readers[name] != 1:
+        if value.source == IMAGE or self.readers[name] != 1:
             return None
-        plan = self.plans[tensor.source]
+        plan = self.plans[value.source]
         return plan if plan.kind in ("sums", "add") and not plan.relu else None
 
     def change(self, plan: LayerPlan, **more: Any) -> None:

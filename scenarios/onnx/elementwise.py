@@ -9,8 +9,11 @@ import numpy as np
 from scenarios.graph import Product, arrangements
 from scenarios.onnx.context import Graph
 from scenarios.onnx.node import Node, axis_of, handles
-from scenarios.onnx.rearranging import broadcast, totals
+from scenarios.onnx.rearranging import totals
 from scenarios.onnx.tensors import Known, Operator, Tensor, Value
+
+FAR = -1e4
+"""Numbers at most this that are added to a tensor say which places a softmax is to leave out."""
 
 
 @handles("Relu")
@@ -26,13 +29,14 @@ def relu(graph: Graph, node: Node) -> Tensor:
 
 def function(graph: Graph, value: Value, name: str, **arguments: object) -> Value:
     """Add a function of every value, axes as they are."""
-    found = graph.add(
-        Operator(name, "function", function=name),
-        [value.source],
-        graph.shape(value.source),
-        arguments=tuple(sorted(arguments.items())),
+    if value.mask is not None:
+        raise ValueError("a mask of numbers far below zero that no softmax reads")
+    said = tuple(sorted(arguments.items()))
+    shape = graph.shape(value.source)
+    return replace(
+        value,
+        source=graph.add(Operator(name, "function", function=name), [value.source], shape, arguments=said),
     )
-    return graph.like(found.source, value.order)
 
 
 FUNCTIONS = {"Sigmoid": "sigmoid", "Exp": "exponential", "Log": "logarithm", "Sqrt": "square_root"}
@@ -47,17 +51,18 @@ def of_values(graph: Graph, node: Node) -> Tensor:
 @handles("Softmax")
 def softmax(graph: Graph, node: Node) -> Tensor:
     """Add a softmax of rows along an axis."""
-    return of_rows(graph, node.value(), "softmax", node.get("axis", -1))
+    value = node.value()
+    mask, value = value.mask, replace(value, mask=None)
+    if mask is not None:
+        raise ValueError("a masked softmax")
+    return of_rows(graph, value, "softmax", axis_of(node.get("axis", -1), len(value.shape)))
 
 
 def of_rows(graph: Graph, value: Value, name: str, axis: int, **arguments: object) -> Value:
     """Add a function of rows along an axis, which is brought to the end."""
-    rank = len(value.shape)
-    place = axis_of(axis, rank)
-    if value.order[place] != rank - 1:
-        order = tuple(rank - 1 if i == place else i - (i > place) for i in range(rank))
-        value = graph.like(graph.in_order(value, order), order)
-    return function(graph, value, name, **arguments)
+    axes = graph.axes(value, (axis,))
+    source = graph.of_axes(value, axes)
+    return function(graph, graph.output(source, axes, value.shape), name, **arguments)
 
 
 @handles("Add", "Sum")
@@ -82,28 +87,32 @@ def _added(
     if isinstance(right, Known):
         return offset(graph, left, left_name, right)
     shape = tuple(np.broadcast_shapes(left.shape, right.shape))
-    x, y = broadcast(graph, left, shape), broadcast(graph, right, shape)
-    sources = [x.source, graph.in_order(y, x.order)]
-    found = graph.add(Operator("add", "add"), sources, graph.shape(x.source))
-    return graph.like(found.source, x.order)
+    sources, axes, _ = graph.side_by_side(graph.repeated(left, shape), graph.repeated(right, shape))
+    found = graph.add(Operator("add", "add"), sources, graph.shape(sources[0]))
+    return graph.output(found, axes, shape)
 
 
 def offset(graph: Graph, value: Value, name: str, known: Known) -> Value:
     """Add known numbers to an output."""
-    array = graph.known_in(known, value)
-    before = graph.open_sums(value, name)
-    size = graph.shape(value.source)[-1]
-    if before is not None and before.kernel is not None and array.size in (1, array.shape[-1]):
-        bias = np.broadcast_to(array.reshape(-1), (size,))
-        key = f"{before.name}/bias"
-        graph.weights[key] = graph.weights.get(key, np.zeros(size)) + bias
-        graph.change(before, bias=(size,))
+    given = np.asarray(known.array, np.float64)
+    value = graph.repeated(value, tuple(np.broadcast_shapes(given.shape, value.shape)))
+    if given.size and ((given == 0) | (given <= FAR)).all() and (given <= FAR).any():
+        return replace(value, mask=given == 0)
+    if value.mask is not None:
+        raise ValueError("a mask of numbers far below zero that no softmax reads")
+    if not given.any():
         return value
-    found = graph.add(
-        Operator("offset", "offset"), [value.source], graph.shape(value.source), bias=array.shape
-    )
+    array, shape = graph.beside(known, value), graph.shape(value.source)
+    before = graph.open_sums(value, name)
+    if before is not None and before.kernel is not None and array.size in (1, array.shape[-1]):
+        bias = np.broadcast_to(array.reshape(-1), shape[-1:])
+        key = f"{before.name}/bias"
+        graph.weights[key] = graph.weights.get(key, np.zeros(shape[-1])) + bias
+        graph.change(before, bias=shape[-1:])
+        return value
+    found = graph.add(Operator("offset", "offset"), [value.source], shape, bias=array.shape)
     graph.weights[f"{graph.plans[-1].name}/bias"] = array
-    return graph.like(found.source, value.order)
+    return replace(value, source=found)
 
 
 @handles("Sub")
@@ -117,17 +126,12 @@ def subtract(graph: Graph, node: Node) -> Tensor:
     if not isinstance(left, Value) or not isinstance(right, Value):
         raise ValueError("known numbers alone")
     shape = tuple(np.broadcast_shapes(left.shape, right.shape))
-    x, y = broadcast(graph, left, shape), broadcast(graph, right, shape)
-    source = graph.in_order(y, x.order)
-    found = graph.arrange(
-        arrangements.Combine((1, -1)), graph.value(x.source), graph.value(source), kind="sub"
-    )
-    return graph.like(found.source, x.order)
+    sources, axes, _ = graph.side_by_side(graph.repeated(left, shape), graph.repeated(right, shape))
+    return graph.output(graph.arrange(arrangements.Combine((1, -1)), *sources), axes, shape)
 
 
 def _negated(graph: Graph, value: Value) -> Value:
-    found = graph.arrange(arrangements.Combine((-1,)), graph.value(value.source), kind="neg")
-    return graph.like(found.source, value.order)
+    return replace(value, source=graph.arrange(arrangements.Combine((-1,)), value.source))
 
 
 @handles("Neg")
@@ -143,35 +147,27 @@ def multiply(graph: Graph, node: Node) -> Tensor:
     if isinstance(left, Known):
         left, right = right, left
     if not isinstance(left, Value) or right is None:
-        raise ValueError("known numbers alone")
+        raise ValueError("known numbers alone, or an input is missing")
     if isinstance(right, Known):
         return scaled(graph, left, right)
-    rank = max(len(left.shape), len(right.shape))
-    x, y = (_of_rank(graph, one, rank) for one in (left, right))
-    source = graph.in_order(y, x.order)
-    shapes = graph.shape(x.source), graph.shape(source)
-    product = Product("mul", *shapes)
+    sources, axes, shape = graph.side_by_side(left, right)
+    shapes = graph.shape(sources[0]), graph.shape(sources[1])
     output = tuple(np.broadcast_shapes(*shapes))
-    found = graph.sums("multiply", x.source, product, output, other=source)
-    return graph.like(found.source, x.order)
-
-
-def _of_rank(graph: Graph, value: Value, rank: int) -> Value:
-    if len(value.shape) == rank:
-        return value
-    to = (1,) * (rank - len(value.shape)) + value.shape
-    return graph.arrange(arrangements.Reshape(to), graph.value(graph.plain(value)))
+    found = graph.sums("multiply", sources[0], Product("mul", *shapes), output, other=sources[1])
+    return graph.output(found, axes, shape)
 
 
 def scaled(graph: Graph, value: Value, known: Known) -> Value:
     """Multiply an output with weights, or with one number, which is public."""
     if known.scalar:
-        return by_number(graph, value, known.number)
-    array = graph.known_in(known, value)
-    shape = graph.shape(value.source)
-    kernel = array.reshape(array.shape[next(i for i, s in enumerate((*array.shape, 0)) if s != 1) :])
-    found = graph.sums("scale", value.source, Product("mul", shape, kernel.shape), shape, kernel)
-    return graph.like(found.source, value.order)
+        return by_number(graph, graph.of_rank(value, max(known.array.ndim, len(value.shape))), known.number)
+    value = graph.repeated(value, tuple(np.broadcast_shapes(np.shape(known.array), value.shape)))
+    array, shape = graph.beside(known, value), graph.shape(value.source)
+    large = [place for place, size in enumerate(array.shape) if size != 1]
+    kernel = array.reshape(array.shape[large[0] :])
+    return replace(
+        value, source=graph.sums("scale", value.source, Product("mul", shape, kernel.shape), shape, kernel)
+    )
 
 
 def by_number(graph: Graph, value: Value, factor: float) -> Value:
@@ -182,9 +178,8 @@ def by_number(graph: Graph, value: Value, factor: float) -> Value:
         return value
     if factor == -1:
         return _negated(graph, value)
-    shape = graph.shape(value.source)
-    found = graph.add(Operator("scaled", "scaled", factor=factor), [value.source], shape)
-    return graph.like(found.source, value.order)
+    operator, shape = Operator("scaled", "scaled", factor=factor), graph.shape(value.source)
+    return replace(value, source=graph.add(operator, [value.source], shape))
 
 
 @handles("Div")
@@ -200,6 +195,5 @@ def divide(graph: Graph, node: Node) -> Tensor:
 @handles("ReduceMean")
 def mean(graph: Graph, node: Node) -> Tensor:
     """Add means along axes."""
-    value = node.value()
-    total = totals(graph, node)
-    return by_number(graph, total, np.prod(total.shape) / np.prod(value.shape))
+    total, count = totals(graph, node)
+    return by_number(graph, total, 1 / count)

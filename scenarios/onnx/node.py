@@ -41,6 +41,10 @@ class Node:
         """Return an input, or None."""
         return self.inputs[place] if place < len(self.inputs) else None
 
+    def whole(self, place: int) -> list[int]:
+        """Return the whole numbers of a known input."""
+        return [int(one) for one in np.asarray(self.known(place).array).reshape(-1)]
+
     def value(self, place: int = 0) -> Value:
         """Return an input that depends on the client's; a ValueError where it does not."""
         found = self.maybe(place)
@@ -74,12 +78,16 @@ def handles(*operators: str) -> Callable[[Handler], Handler]:
     return mark
 
 
+def text(value: Any) -> str:
+    """Return an attribute of letters."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def axis_of(axis: int, rank: int) -> int:
-    """Return an axis behind that of images, counted from 0; a ValueError for that of images."""
-    whole = axis + rank + 1 if axis < 0 else axis
-    if not 0 < whole <= rank:
-        raise ValueError(f"axis {axis}; accepted: one behind that of images, below {rank + 1}")
-    return whole - 1
+    """Return an axis counted from 0; a ValueError where there is none."""
+    if not -rank <= axis < rank:
+        raise ValueError(f"axis {axis} of {rank}")
+    return axis % rank
 
 
 def pairs(numbers: Sequence[int] | None, default: int, rank: int) -> tuple[int, int]:

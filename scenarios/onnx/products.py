@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from scenarios.graph import Product
 from scenarios.onnx.context import Graph
 from scenarios.onnx.node import Node, handles
-from scenarios.onnx.rearranging import broadcast
+from scenarios.onnx.rearranging import turned
 from scenarios.onnx.tensors import Known, Tensor, Value
 
 
 @handles("Gemm")
 def general(graph: Graph, node: Node) -> Tensor:
     """Add alpha · A B + beta · C, with known B and C."""
-    if node.get("transA", 0):
-        raise ValueError("transA; accepted: rows that are images")
-    value = node.value()
-    kernel = np.asarray(node.known(1).array, np.float64)
+    value, kernel = node.value(), np.asarray(node.known(1).array, np.float64)
+    value = turned(value, (1, 0)) if node.get("transA", 0) else value
     kernel = (kernel.T if node.get("transB", 0) else kernel) * node.get("alpha", 1.0)
     bias = None
     if node.maybe(2) is not None:
-        bias = np.asarray(node.known(2).array, np.float64) * node.get("beta", 1.0)
-        if bias.size not in (1, kernel.shape[-1]):
-            raise ValueError(f"C of {bias.shape}; accepted: one number, or one for each column")
-        bias = np.broadcast_to(bias.reshape(-1), (kernel.shape[-1],))
-    if len(value.shape) != 1 or kernel.ndim != 2:
-        raise ValueError(
-            f"A of {value.shape} behind the axis of images, B of {kernel.shape}; accepted: matrices"
-        )
-    return _dense(graph, value, kernel, bias)
+        given = np.asarray(node.known(2).array, np.float64) * node.get("beta", 1.0)
+        if given.size not in (1, kernel.shape[-1]):
+            raise ValueError(f"C of {given.shape}; accepted: one number, or one for each column")
+        bias = np.broadcast_to(given.reshape(-1), (kernel.shape[-1],))
+    if len(value.shape) != 2 or kernel.ndim != 2:
+        raise ValueError(f"A of {value.shape}, B of {kernel.shape}; accepted: matrices")
+    return rows(graph, value, kernel, bias)
 
 
-def _dense(graph: Graph, value: Value, kernel: np.ndarray, bias: np.ndarray | None = None) -> Value:
+def rows(graph: Graph, value: Value, kernel: NDArray[Any], bias: NDArray[Any] | None = None) -> Value:
+    """Add a product of rows, along the last axis of a tensor, with weights."""
+    last = len(value.shape) - 1
     if value.shape[-1] != kernel.shape[0]:
         raise ValueError(f"{value.shape} times {kernel.shape}")
-    product = Product("matmul", value.shape, kernel.shape)
-    output = (*value.shape[:-1], kernel.shape[1])
-    return graph.sums("dense", graph.plain(value), product, output, kernel, bias)
+    axes = graph.axes(value, (last,))
+    source = graph.of_axes(value, axes)
+    shape = graph.shape(source)
+    product = Product("matmul", shape, kernel.shape)
+    found = graph.sums("dense", source, product, (*shape[:-1], kernel.shape[1]), kernel, bias)
+    return graph.output(found, axes, (*value.shape[:-1], kernel.shape[1]))
 
 
 @handles("MatMul")
@@ -45,30 +49,34 @@ def matmul(graph: Graph, node: Node) -> Tensor:
     """Add a product with weights over the last axis, or of matrices of two outputs."""
     left, right = node.maybe(0), node.maybe(1)
     if isinstance(left, Value) and isinstance(right, Known):
-        kernel = np.asarray(right.array, np.float64)
-        if kernel.ndim != 2:
-            raise ValueError(f"weights of {kernel.shape}; accepted: a matrix")
-        return _dense(graph, left, kernel)
+        return rows(graph, left, _matrix(right))
     if isinstance(left, Known) and isinstance(right, Value):
-        kernel = np.asarray(left.array, np.float64)
-        if kernel.ndim != 2 or len(right.shape) < 2:
-            raise ValueError(
-                f"weights of {kernel.shape} on the left of {right.shape}; accepted: a matrix of matrices"
-            )
-        turned = Value(right.source, _swapped(right.shape), _swapped(right.order))
-        found = _dense(graph, turned, kernel.T)
-        return Value(found.source, _swapped(found.shape), _swapped(found.order))
+        return _swapped(rows(graph, _swapped(right), _matrix(left).T))
     if not isinstance(left, Value) or not isinstance(right, Value):
-        raise ValueError("two known matrices")
+        raise ValueError("two known matrices, or one is missing")
     if min(len(left.shape), len(right.shape)) < 2 or left.shape[-1] != right.shape[-2]:
         raise ValueError(f"{left.shape} times {right.shape}; accepted: matrices that fit")
     leading = tuple(np.broadcast_shapes(left.shape[:-2], right.shape[:-2]))
-    x = broadcast(graph, left, (*leading, *left.shape[-2:]))
-    y = broadcast(graph, right, (*leading, *right.shape[-2:]))
-    product = Product("matmul", x.shape, y.shape)
-    output = (*leading, x.shape[-2], y.shape[-1])
-    return graph.sums("matmul", graph.plain(x), product, output, other=graph.plain(y))
+    rank = len(leading)
+    x = graph.repeated(left, (*leading, *left.shape[-2:]))
+    y = graph.repeated(right, (*leading, *right.shape[-2:]))
+    axes = [*(axis for axis in range(rank) if leading[axis] != 1), rank, rank + 1]
+    first, second = graph.of_axes(x, axes), graph.of_axes(y, axes)
+    product = Product("matmul", graph.shape(first), graph.shape(second))
+    output = (*graph.shape(first)[:-1], right.shape[-1])
+    found = graph.sums("matmul", first, product, output, other=second)
+    return graph.output(found, axes, (*leading, left.shape[-2], right.shape[-1]))
 
 
-def _swapped(axes: tuple[int, ...]) -> tuple[int, ...]:
-    return (*axes[:-2], axes[-1], axes[-2])
+def _matrix(known: Known) -> NDArray[np.float64]:
+    array = np.asarray(known.array, np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"weights of {array.shape}; accepted: a matrix")
+    return array
+
+
+def _swapped(value: Value) -> Value:
+    rank = len(value.shape)
+    if rank < 2:
+        raise ValueError(f"weights on the left of {value.shape}; accepted: matrices")
+    return turned(value, (*range(rank - 2), rank - 1, rank - 2))

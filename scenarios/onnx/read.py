@@ -14,7 +14,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from mpcsim.errors import InputError
-from scenarios.graph import IMAGE, LayerPlan, arrangements
+from scenarios.graph import IMAGE, LayerPlan
 from scenarios.onnx import elementwise, products, rearranging, windows  # noqa: F401  # they add handlers
 from scenarios.onnx.context import Graph
 from scenarios.onnx.file import Contents, contents, said
@@ -75,7 +75,10 @@ def _read(path: Path, sizes: Sizes, layout: str, _changed: int, _size: int) -> I
     if not isinstance(result, Value) or result.source == IMAGE:
         raise InputError(f"{path}: the output {name!r} does not depend on the input, or is the input")
     graph.name = "output"
-    last = graph.channels_last(result) if len(result.shape) == 3 else graph.plain(result)
+    try:
+        last = graph.of_axes(result, (2, 3, 1) if len(result.shape) == 4 else range(1, len(result.shape)))
+    except ValueError as error:
+        raise InputError(f"{path}: the output {name!r}: {error}") from None
     plans, weights = _needed(graph, last)
     return Imported(shape, plans, weights, file.opset)
 
@@ -86,30 +89,24 @@ def _begun(file: Contents, sizes: Mapping[str, int], layout: str) -> tuple[Graph
         raise InputError(f"{file.path}: inputs {', '.join(file.inputs)}; accepted: a network with one")
     ((name, said_sizes),) = file.inputs.items()
     free = {one for one in said_sizes[1:] if isinstance(one, str)} - set(sizes)
+    shown = f"{file.path}: the input {name!r} is ({', '.join(map(str, said_sizes))})"
     if free or None in said_sizes[1:] or not 2 <= len(said_sizes) <= 4:
-        shown = ", ".join(map(str, said_sizes))
         raise InputError(
-            f"{file.path}: the input {name!r} is ({shown}); accepted: an axis of images, and one to three "
-            f"of known sizes: model.shapes says what {', '.join(sorted(free)) or 'a name'} is"
+            f"{shown}; accepted: an axis of images, and one to three of known sizes: model.shapes says "
+            f"what {', '.join(sorted(free)) or 'a name'} is"
         )
-    first = said_sizes[0]
-    images = sizes.get(first, 1) if isinstance(first, str) else first or 1
+    if isinstance(said_sizes[0], int) and said_sizes[0] != 1:
+        raise InputError(
+            f"{shown}; accepted: a first axis of 1 or of a name, for as many images as there are"
+        )
     inner: Shape = tuple(sizes[one] if isinstance(one, str) else int(one or 0) for one in said_sizes[1:])
     if min(inner) < 1:
-        raise InputError(
-            f"{file.path}: the input {name!r} has an axis of {min(inner)} places; accepted: at least 1"
-        )
+        raise InputError(f"{shown}; accepted: at least 1 place along each axis")
     channels_first = layout == "NCHW" and len(inner) == 3
     shape = (*inner[1:], inner[0]) if channels_first else (1,) * (3 - len(inner)) + inner
-    graph = Graph(shape, images)
-    tensors: dict[str, Tensor] = {}
-    if channels_first:
-        tensors[name] = graph.channels_first(IMAGE)
-    elif len(inner) == 3:
-        tensors[name] = graph.value(IMAGE)
-    else:
-        graph.name = "rows"
-        tensors[name] = graph.arrange(arrangements.Reshape(inner), graph.value(IMAGE))
+    graph = Graph(shape)
+    axes = (2, 3, 1) if channels_first else [None] * (3 - len(inner)) + [*range(1, len(inner) + 1)]
+    tensors: dict[str, Tensor] = {name: graph.output(IMAGE, axes, (1, *inner))}
     return graph, tensors, shape
 
 
@@ -145,14 +142,12 @@ def _hold(file: Contents, name: str, tensor: Tensor, what: str) -> None:
     """Refuse a tensor that has other sizes than the file says of it."""
     if not isinstance(tensor, Value) or name not in file.declared:
         return
-    wanted = file.declared[name][1:]
+    wanted = file.declared[name]
     if len(wanted) != len(tensor.shape) or any(
         isinstance(one, int) and one > 0 and one != size
         for one, size in zip(wanted, tensor.shape, strict=True)
     ):
-        raise InputError(
-            f"{what}: gives {name!r} of {tensor.shape} behind the axis of images; the file says {wanted}"
-        )
+        raise InputError(f"{what}: gives {name!r} of {tensor.shape}; the file says {wanted}")
 
 
 def _computed(proto: Any, inputs: list[Tensor | None], attributes: Mapping[str, Any]) -> list[Tensor]:

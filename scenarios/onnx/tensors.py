@@ -1,4 +1,8 @@
-"""What a tensor of a file is while the graph is made: an output of a node, or known numbers."""
+"""What a tensor of a file is while the graph is made: an output of a node, or known numbers.
+
+A file is a function of one image: the axis of images is an axis of one place like any other, and nodes
+compute it for every image by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
+Order = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -34,24 +39,20 @@ class Operator:
 
 @dataclass(frozen=True)
 class Value:
-    """An output of the graph. Its axis i, images' axis left out, is the output's axis `order[i]`."""
+    """An output of the graph, its axes turned; no node stands for the turning yet.
+
+    Attributes:
+        source: the node.
+        shape: the tensor's.
+        order: for each axis of the tensor, which of the output's axes it is; None where it has one place
+            that the output does not have. Axes of the output that none is have one place.
+        mask: places that a softmax is to leave out (False), as it broadcasts to the tensor.
+    """
 
     source: int
     shape: Shape
-    order: tuple[int, ...]
-
-    @property
-    def plain(self) -> bool:
-        """Whether axes stand as the output has them."""
-        return self.order == tuple(range(len(self.order)))
-
-    @property
-    def of_source(self) -> Shape:
-        """The output's own shape."""
-        sizes = [0] * len(self.shape)
-        for axis, size in zip(self.order, self.shape, strict=True):
-            sizes[axis] = size
-        return tuple(sizes)
+    order: Order
+    mask: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from scenarios.graph import NO_PADS, Pads, Pair, Product, arrangements
 from scenarios.onnx.context import Graph
-from scenarios.onnx.node import Node, handles, pairs
+from scenarios.onnx.node import Node, handles, pairs, text
 from scenarios.onnx.tensors import Operator, Tensor, Value
 
 
 def images(graph: Graph, value: Value) -> tuple[int, int]:
-    """Return the node of images (h, w, c) that a tensor (c, h, w) or (c, w) is, and the axes it had."""
-    rank = len(value.shape) - 1
+    """Return the node of images (h, w, c) that a tensor (1, c, h, w) or (1, c, w) is; and how many axes."""
+    rank = len(value.shape) - 2
     if rank not in (1, 2):
-        raise ValueError(
-            f"a tensor of {value.shape} behind the axis of images; accepted: channels and one or two axes"
-        )
-    source = graph.channels_last(value)
-    if rank == 1:
-        width, channels = graph.shape(source)
-        source = graph.arrange(arrangements.Reshape((1, width, channels)), graph.value(source)).source
-    return source, rank
+        raise ValueError(f"a tensor of {value.shape}; accepted: images, channels and one or two axes")
+    return graph.of_axes(value, (2, 3, 1) if rank == 2 else (None, 2, 1)), rank
 
 
-def back(graph: Graph, value: Value, rank: int) -> Value:
-    """Return images as a tensor (c, h, w), or (c, w)."""
-    source = value.source
-    if rank == 1:
-        _, width, channels = graph.shape(source)
-        source = graph.arrange(arrangements.Reshape((width, channels)), value).source
-    return graph.channels_first(source)
+def back(graph: Graph, source: int, rank: int) -> Value:
+    """Return images as a tensor (1, c, h, w), or (1, c, w)."""
+    height, width, channels = graph.shape(source)
+    if rank == 2:
+        return graph.output(source, (2, 3, 1), (1, channels, height, width))
+    return graph.output(source, (None, 2, 1), (1, channels, width))
 
 
 def padding(node: Node, rank: int, size: Pair, window: Pair, stride: Pair) -> Pads:
     """Return the padding of both axes."""
-    auto = _text(node.get("auto_pad", "NOTSET"))
+    auto = text(node.get("auto_pad", "NOTSET"))
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         found = []
         for length, wide, step in zip(size, window, stride, strict=True):
@@ -55,10 +46,6 @@ def padding(node: Node, rank: int, size: Pair, window: Pair, stride: Pair) -> Pa
     if rank == 1:
         return (0, 0), (pads[0], pads[1])
     return (pads[0], pads[2]), (pads[1], pads[3])
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _positions(size: Sequence[int], window: Pair, stride: Pair, pads: Pads) -> Pair:
@@ -119,7 +106,7 @@ def transposed(graph: Graph, node: Node) -> Tensor:
     taps = kernel.shape[2], kernel.shape[3]
     window = ((taps[0] - 1) * spread[0] + 1, (taps[1] - 1) * spread[1] + 1)
     more = pairs(node.get("output_padding"), 0, rank)
-    if _text(node.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
+    if text(node.get("auto_pad", "NOTSET")) not in ("NOTSET", "VALID"):
         raise ValueError("auto_pad; accepted: pads")
     cut = padding(node, rank, (size[0], size[1]), window, stride)
     if any(max(pad) >= wide for pad, wide in zip(cut, window, strict=True)):
@@ -202,26 +189,23 @@ def batch_normalisation(graph: Graph, node: Node) -> Tensor:
     scale, shift, mean, variance = (
         np.asarray(node.known(place).array, np.float64).reshape(-1) for place in (1, 2, 3, 4)
     )
-    if not len(scale) == len(shift) == len(mean) == len(variance) == value.shape[0]:
+    channels = value.shape[1] if len(value.shape) > 1 else 0
+    if not len(scale) == len(shift) == len(mean) == len(variance) == channels:
         raise ValueError(f"{len(scale)} channels for a tensor of {value.shape}")
     if (variance + node.get("epsilon", 1e-5) <= 0).any():
         raise ValueError("a variance that is not positive")
     factor = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
     offset = shift - mean * factor
     before = graph.open_sums(value, node.names[0])
-    if before is not None and before.kernel is not None and value.order[0] == len(value.shape) - 1:
+    if before is not None and before.kernel is not None and value.order[1] == len(before.output) - 1:
         name = before.name
         graph.weights[f"{name}/kernel"] = graph.weights[f"{name}/kernel"] * factor
         bias = graph.weights.get(f"{name}/bias", np.zeros(len(factor)))
         graph.weights[f"{name}/bias"] = bias * factor + offset
         graph.change(before, bias=offset.shape)
         return value
-    source = graph.channels_last(value) if len(value.shape) > 1 else graph.plain(value)
+    axes = graph.axes(value, (1,))
+    source = graph.of_axes(value, axes)
     product = Product("mul", graph.shape(source), factor.shape)
     found = graph.sums("scale", source, product, graph.shape(source), factor, offset)
-    return replace(value, source=found.source, order=_last(value))
-
-
-def _last(value: Value) -> tuple[int, ...]:
-    rank = len(value.shape)
-    return (rank - 1, *range(rank - 1)) if rank > 1 else (0,)
+    return graph.output(found, axes, value.shape)
