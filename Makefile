@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-.PHONY: setup demo test check lowest bench clean
+.PHONY: setup demo test check docs docs-check lowest bench clean
 
 setup: .venv/installed
 
@@ -25,6 +26,20 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The site, into site/: figures and notebooks are made once (`make clean` forgets them), pages each time.
+docs: .venv/docs
+	$(BIN)/python docs/make/gallery.py
+	$(BIN)/python docs/make/notebooks.py
+	$(MKDOCS)
+
+# Its pages alone, strictly: every link leads somewhere, nothing is fetched from elsewhere.
+docs-check: .venv/docs
+	$(MKDOCS) --site-dir .docs/check
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 # Every dependency at its lower bound; requires-python's own version where it is there.
 lowest:
 	$(shell command -v python3.11 || command -v $(PYTHON)) .ci/lowest.py
@@ -36,4 +51,4 @@ bench: setup
 	$(BIN)/python -m benchmarks.compare .benchmarks/latest.json
 
 clean:
-	rm -rf .venv .lowest runs .benchmarks .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .lowest .docs site runs .benchmarks .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,72 @@
+"""What MkDocs calls: the pages that come from the code, those from outside docs/, and the check of links."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import commands
+import costs
+import gallery
+import keys
+import links
+import notebooks
+import reference
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from pages import ROOT, Pages
+
+_FOLDERS = ("commands", "keys", "api")
+_LINK = re.compile(r"\]\(docs/([\w./#-]+)\)")
+_ELSEWHERE = {
+    "changelog.md": ROOT / "CHANGELOG.md",
+    "contributing.md": ROOT / "CONTRIBUTING.md",
+    "examples.md": ROOT / "examples" / "README.md",
+}
+_made: Pages = {}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Make the pages, and name those of a folder where the navigation names the folder."""
+    _made.clear()
+    for generator in (commands, costs, gallery, keys, notebooks, reference):
+        _made.update(generator.pages())
+    for path, file in _ELSEWHERE.items():
+        _made[path] = _LINK.sub(r"](\1)", file.read_text(encoding="utf-8"))
+    config.nav = _spread(config.nav)
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that were made; one that completes a page of docs/ takes its place."""
+    for path, text in _made.items():
+        before = files.get_file_from_path(path)
+        if before is not None:
+            files.remove(before)
+        files.append(File.generated(config, path, content=text))
+    for path, source in gallery.pictures().items():
+        files.append(File.generated(config, path, abs_src_path=str(source)))
+    return files
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Refuse a site with links that lead nowhere, or that fetches anything from elsewhere."""
+    links.check(config.site_dir)
+
+
+def _spread(entries: Any) -> Any:
+    if isinstance(entries, list):
+        return [_spread(entry) for entry in entries]
+    if isinstance(entries, dict):
+        return {title: _spread(inner) for title, inner in entries.items()}
+    folder = str(entries).rstrip("/")
+    if folder not in _FOLDERS:
+        return entries
+    inside = [path for path in _made if path.startswith(f"{folder}/")]
+    return sorted(inside, key=lambda path: (not path.endswith("index.md"), inside.index(path)))
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Give a page without a title of its own the one of its first heading; leave the rest as it is."""
+    return markdown
