@@ -11,8 +11,8 @@ from pages import Pages, table
 from analysis.costs import Formula, operations, symbolic
 from analysis.predict import setting_of
 from analysis.validate import growth
-from mpcsim.scenario import load_scenario
 from mpcsim import plugins
+from mpcsim.scenario import load_scenario
 from scenarios.families import families
 
 _VALUES = 240
@@ -22,14 +22,15 @@ _LONG = 160
 _SIZES = {"matmul": 24, "conv2d": 6, "softmax": 48}
 _INTRO = """# Costs
 
-Rounds and payload bytes of every operation by itself, its input shared and its result still shared, with the
-choices that are the family's defaults, in the ring of 64 bits, 16 of them a fraction, values of 31. This page
-is printed from the formulas of `analysis/costs`, which are written from the [constructions](constructions.md) and may
-not import the protocols; `mpcsim validate` holds every run to them, to the byte, with other choices and in other
-rings too. One of them by hand: `mpcsim run microbench --set workload.op=relu --set protocol.comparison=masked`.
+Rounds and payload bytes of every operation by itself, its input shared and its result still shared,
+with the choices that are the family's defaults, in the ring of 64 bits, 16 of them a fraction, values
+of 31. This page is printed from the formulas of `analysis/costs`, which are written from the
+[constructions](constructions.md) and may not import the protocols; `mpcsim validate` holds every run to
+them, to the byte, with other choices and in other rings too. One of them by hand: `mpcsim run
+microbench --set workload.op=relu --set protocol.comparison=masked`.
 
-Below, rounds and *bytes of all parties together, for one value of the result*, where {values} go at once. What a
-dealer sends ahead is among them.
+Below, rounds and *bytes of all parties together, for one value of the result*, where {values} go at
+once. What a dealer sends ahead is among them.
 """
 
 

@@ -21,15 +21,17 @@ RUNS = {
     "runs/paper": "mpcsim run pomic_paper --out runs/paper",
     "runs/dealer2": "mpcsim run pomic_inference --set protocol.family=dealer2 --out runs/dealer2",
     "runs/shamir": "mpcsim run pomic_inference --set protocol.family=shamir --out runs/shamir",
-    "runs/replicated4": "mpcsim run pomic_inference --set protocol.family=replicated4 --out runs/replicated4",
+    "runs/replicated4": "mpcsim run pomic_inference --set protocol.family=replicated4 "
+    "--out runs/replicated4",
     "runs/networks": 'mpcsim sweep pomic_inference --set network.latency="1 ms,10 ms,30 ms,100 ms" '
     '--set network.bandwidth="20 Mbit/s,220 Mbit/s,1 Gbit/s" --out runs/networks',
     "runs/batches": "mpcsim sweep microbench --set workload.op=relu --set workload.size=1000..100000:*10 "
     "--set protocol.comparison=table,masked,ripple --out runs/batches",
-    "runs/training": "mpcsim run thin_training --set training.epochs=4 --out runs/training",
+    "runs/training": "mpcsim run thin_training --set training.epochs=6 --set data.count=128 "
+    "--set training.test=100 --out runs/training",
     "runs/tree": "mpcsim run tree_training --set trees.height=3 --out runs/tree",
     "runs/cost": "mpcsim run local_cost --out runs/cost",
-    "runs/validation": "mpcsim validate --family plain --out runs/validation",
+    "runs/validation": "mpcsim validate pomic_inference --out runs/validation",
 }
 """The commands that make what figures are drawn from, by the folder that they make."""
 
@@ -81,8 +83,8 @@ REPORT = "mpcsim report runs/flagship --out figures/report.html"
 _ABOUT = {kind.name: kind.about for kind in KINDS}
 _INTRO = """# Gallery
 
-Every kind of figure, each with the commands that made the one shown, in an empty folder. `mpcsim plot RUN…` without
-`--kind` draws all that the runs can feed, as SVG, PDF and PNG.
+Every kind of figure, each with the commands that made the one shown, in an empty folder. `mpcsim plot
+RUN…` without `--kind` draws all that the runs can feed, as SVG, PDF and PNG.
 """
 
 
@@ -114,8 +116,8 @@ def _section(one: Picture) -> str:
 def _report() -> str:
     there = "gallery/report.html" in pictures()
     page = "[The page](gallery/report.html)" if there else "The page"
-    commands = f"{RUNS['runs/flagship']}\n{REPORT}"
-    return f"## report\n\n{page} that `mpcsim report` writes: one file, which opens offline.\n\n```sh\n{commands}\n```"
+    about = f"{page} that `mpcsim report` writes: one file, which opens offline."
+    return f"## report\n\n{about}\n\n```sh\n{RUNS['runs/flagship']}\n{REPORT}\n```"
 
 
 def draw() -> None:

@@ -1,8 +1,9 @@
-"""What MkDocs calls: the pages that come from the code, those from outside docs/, and the check of links."""
+"""What MkDocs calls: pages that come from the code, pages from outside docs/, the check of links."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import commands
@@ -13,8 +14,8 @@ import links
 import notebooks
 import reference
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
 from pages import ROOT, Pages
 
 _FOLDERS = ("commands", "keys", "api")
@@ -52,7 +53,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_post_build(config: MkDocsConfig) -> None:
     """Refuse a site with links that lead nowhere, or that fetches anything from elsewhere."""
-    links.check(config.site_dir)
+    found = links.problems(Path(config.site_dir))
+    if found:
+        raise PluginError("links:\n  " + "\n  ".join(found))
 
 
 def _spread(entries: Any) -> Any:
@@ -65,8 +68,3 @@ def _spread(entries: Any) -> Any:
         return entries
     inside = [path for path in _made if path.startswith(f"{folder}/")]
     return sorted(inside, key=lambda path: (not path.endswith("index.md"), inside.index(path)))
-
-
-def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Give a page without a title of its own the one of its first heading; leave the rest as it is."""
-    return markdown

@@ -16,25 +16,26 @@ _SHARED = {"", "ring", "parties", "protocol"}
 """Tables that all workloads of secure computation have: on the page of families."""
 _INDEX = """# Scenario keys
 
-A scenario is a TOML file. Its top says `workload`: what runs (a name below, or `"file.py:function"` of yours,
-as a text or as `name` of a table `[workload]`). The engine reads the tables `[engine]`, `[network]`,
-`[[faults]]` and `[[adversaries]]`; all others belong to the workload. An unknown key is refused, with what is
-accepted. Any key can be replaced on the command line: `--set network.latency="10 ms"`.
+A scenario is a TOML file. Its top says `workload`: what runs (a name below, or `"file.py:function"` of
+yours, as a text or as `name` of a table `[workload]`). The engine reads the tables `[engine]`,
+`[network]`, `[[faults]]` and `[[adversaries]]`; all others belong to the workload. An unknown key is
+refused, with what is accepted. Any key can be replaced on the command line: `--set network.latency="10
+ms"`.
 
 {engine}
 
 {workloads}
 
-A workload of yours that is an `async def` takes one key more, `parties`: how many run it (3); its settings are
-what its model says.
+A workload of yours that is an `async def` takes one key more, `parties`: how many run it (3); its
+settings are what its model says.
 
-On these pages a key without a default is *required*, and – means that it is absent. A time, a rate and a size are
-texts of a number and a unit, such as `"88.5 ms"`, `"220 Mbit/s"`, `"4 MB"`.
+On these pages a key without a default is *required*, and – means that it is absent. A time, a rate and
+a size are texts of a number and a unit, such as `"88.5 ms"`, `"220 Mbit/s"`, `"4 MB"`.
 """
 
 
 def pages() -> Pages:
-    """Return a page for the engine, its network, faults, families and each workload; and one that lists them."""
+    """Return a page for each part of the engine, for families, for each workload; and one of all."""
     engine = engine_tables()
     network = [one for one in engine if one.path.startswith("network")]
     faults = [one for one in engine if one.path in ("faults", "adversaries")]
@@ -43,10 +44,12 @@ def pages() -> Pages:
     found = {
         "keys/engine.md": _page("The engine", "Time, seeds, what is kept.", rest),
         "keys/network.md": _page(
-            "The network", "Its laws are in [the emulator](../emulator.md). `[network.links.jitter]` has the "
-            "keys of `[network.jitter]`.", links,
+            "The network", "Its laws are in [the emulator](../emulator.md). `[network.links.jitter]` has "
+            "the keys of `[network.jitter]`.", links,
         ),
-        "keys/faults.md": _page("Faults and adversaries", "See [the emulator](../emulator.md#faults).", faults),
+        "keys/faults.md": _page(
+            "Faults and adversaries", "See [the emulator](../emulator.md#faults).", faults
+        ),
         "keys/families.md": _families(),
     }  # fmt: skip
     workloads = []
@@ -81,8 +84,11 @@ def _closed(heading: str) -> str:
 
 
 def _families() -> str:
-    shared = [one for one in workload_tables("microbench") if one.path in _SHARED - {"protocol"}]
-    own = []
+    tables = workload_tables("microbench")
+    shared = [one for one in tables if one.path in _SHARED - {"protocol"}]
+    protocol = next(one for one in tables if one.path == "protocol")
+    chosen = tuple(key for key in protocol.keys if key.name == "family")
+    own = [Table("protocol", False, "", "Which family, and then what it lets one choose.", chosen)]
     for row in listing.rows():
         (only,) = tables_of(families()[row["name"]].Choices, "protocol")
         helpers = f", beside them {', '.join(row['helpers'])}" if row["helpers"] else ""

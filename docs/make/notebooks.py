@@ -1,4 +1,4 @@
-"""The notebooks of examples/ as pages: their text and code, and what they show where `make docs` ran them."""
+"""The notebooks of examples/ as pages: text, code, and what they show where `make docs` ran them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def _cell(cell: Mapping[str, Any]) -> Iterator[str]:
 def _output(output: Mapping[str, Any]) -> Iterator[str]:
     data = output.get("data", {})
     if "image/png" in data:
-        yield f'<img alt="what this cell draws" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
+        picture = "".join(data["image/png"]).strip()
+        yield f'<img alt="what this cell draws" src="data:image/png;base64,{picture}">'
     elif "text/html" in data:
         html = _STYLE.sub("", "".join(data["text/html"]))
         yield f'<div class="shown">{" ".join(html.split())}</div>'

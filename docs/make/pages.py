@@ -1,4 +1,4 @@
-"""What generators of pages share: Markdown of tables and anchors. A page is text by its path in the site."""
+"""What generators of pages share: Markdown of tables. Pages are texts by their path in the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page for each folder of the rooms: what its face offers, from the docstrings where each name is defined."""
+"""A page for each folder of the rooms: what its face offers, from the docstrings of each name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pages import ROOT, Pages, plain, table
 
 _INDEX = """# Python
 
-A page for each folder: what it is for, and what it offers. [The house](../architecture.md) draws who imports
-whom. To write a protocol, [`mpcsim`](mpcsim.md) and [`protocols`](protocols.md) are enough.
+A page for each folder: what it is for, and what it offers. [The house](../architecture.md) draws who
+imports whom. To write a protocol, [`mpcsim`](mpcsim.md) and [`protocols`](protocols.md) are enough.
 
 {table}
 """
@@ -38,7 +38,8 @@ def pages() -> Pages:
 def _packages() -> list[str]:
     """Return the packages of the rooms, each after the one that it is in."""
     spec = importlib.util.spec_from_file_location("rooms", ROOT / "docs" / "rooms.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     rooms: Any = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = rooms
     spec.loader.exec_module(rooms)
