@@ -209,6 +209,7 @@ class ModelSettings(BaseModel):
     shapes: dict[str, Positive] = Field(
         default={}, description="onnx: sizes of symbolic dimensions, by name"
     )
+    output: str | None = Field(default=None, description="onnx: which output, of several")
     layout: Literal["NCHW", "NHWC"] = Field(
         default="NCHW", description="onnx: whether the channels of its input come first or last"
     )

@@ -82,7 +82,7 @@ def imported(model: ModelSettings) -> Imported:
     from scenarios.onnx import read  # of a package that declared layers do without
 
     assert model.onnx is not None
-    return read(Path(model.onnx), tuple(sorted(model.shapes.items())), model.layout)
+    return read(Path(model.onnx), tuple(sorted(model.shapes.items())), model.layout, model.output)
 
 
 def located(model: ModelSettings, folder: Path) -> ModelSettings:

@@ -41,13 +41,14 @@ class Imported:
     opset: int
 
 
-def read(path: Path, sizes: Sizes = (), layout: str = "NCHW") -> Imported:
+def read(path: Path, sizes: Sizes = (), layout: str = "NCHW", output: str | None = None) -> Imported:
     """Return the network of a file; the same file is read once.
 
     Args:
         path: the file.
         sizes: of symbolic dimensions, by name.
         layout: of inputs with two axes and channels, "NCHW" or "NHWC".
+        output: which one, of several.
 
     Raises:
         InputError: it is missing or damaged, lies, or has an operator that is not accepted.
@@ -56,21 +57,18 @@ def read(path: Path, sizes: Sizes = (), layout: str = "NCHW") -> Imported:
         state = path.stat()
     except OSError as error:
         raise InputError(f"model.onnx: {path}: {error.strerror}") from None
-    return _read(path, sizes, layout, state.st_mtime_ns, state.st_size)
+    return _read(path, sizes, layout, output, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, sizes: Sizes, layout: str, _changed: int, _size: int) -> Imported:
+def _read(path: Path, sizes: Sizes, layout: str, output: str | None, _changed: int, _size: int) -> Imported:
     file = contents(path)
+    name = _chosen(file, output)
+    nodes = _read_by(file, name)
     graph, tensors, shape = _begun(file, dict(sizes), layout)
-    for node in file.nodes:
-        graph.readers.update(name for name in node.input if name)
-    graph.readers.update(file.outputs)
-    for place, proto in enumerate(file.nodes):
+    graph.readers.update([name, *(read for _, node in nodes for read in node.input if read)])
+    for place, proto in nodes:
         _add(file, graph, tensors, place, proto)
-    if len(file.outputs) != 1:
-        raise InputError(f"{path}: outputs {', '.join(file.outputs)}; accepted: a network with one")
-    (name,) = file.outputs
     result = tensors[name]
     if not isinstance(result, Value) or result.source == IMAGE:
         raise InputError(f"{path}: the output {name!r} does not depend on the input, or is the input")
@@ -81,6 +79,28 @@ def _read(path: Path, sizes: Sizes, layout: str, _changed: int, _size: int) -> I
         raise InputError(f"{path}: the output {name!r}: {error}") from None
     plans, weights = _needed(graph, last)
     return Imported(shape, plans, weights, file.opset)
+
+
+def _chosen(file: Contents, output: str | None) -> str:
+    """Return the output that is wanted."""
+    if output is None and len(file.outputs) == 1:
+        return file.outputs[0]
+    if output not in file.outputs:
+        raise InputError(
+            f"model.output = {output!r}: {file.path} has the outputs {', '.join(file.outputs)}; accepted: one "
+            "of them"
+        )
+    return output
+
+
+def _read_by(file: Contents, output: str) -> list[tuple[int, Any]]:
+    """Return the nodes that an output needs, in order, with their places."""
+    wanted, found = {output}, []
+    for place, node in reversed(list(enumerate(file.nodes))):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            found.append((place, node))
+    return found[::-1]
 
 
 def _begun(file: Contents, sizes: Mapping[str, int], layout: str) -> tuple[Graph, dict[str, Tensor], Any]:

@@ -1,5 +1,7 @@
 """ONNX files: every operator as onnxruntime computes it, files that lie, private runs of what was read."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -558,3 +560,32 @@ def test_weights_of_other_precisions_are_read(kind, tmp_path):
 def test_a_model_is_declared_or_a_file(model, message):
     with pytest.raises(ValueError, match=message):
         ModelSettings.model_validate(model)
+
+
+# What exporters write
+
+EXPORTS = Path(__file__).parent / "exports"
+EXACT = ["residual_traced", "residual_dynamo", "segmenter_traced", "segmenter_dynamo"]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_what_exporters_write_computes_what_onnxruntime_does(name):
+    file = EXPORTS / f"{name}.onnx"
+    (given,) = onnx.load(file).graph.input
+    sizes = [dim.dim_value or 1 for dim in given.type.tensor_type.shape.dim]
+    want, in_reals, in_fixed = both(file, sizes)
+    np.testing.assert_allclose(in_reals, want, atol=1e-4)
+    np.testing.assert_allclose(in_fixed, want, atol=2.0**-7)
+
+
+def test_an_output_of_several_is_chosen_by_name():
+    file = EXPORTS / "perceptron.onnx"
+    with pytest.raises(InputError, match="has the outputs label, probabilities; accepted: one of them"):
+        read(file)
+    model, weights = read(file, output="probabilities")
+    assert [plan.layer.type for plan in shapes(model)][-3:] == ["dense", "dense", "softmax"]
+    x = np.random.default_rng(1).uniform(0, 1, (5, 4)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    _, want = session.run(None, {session.get_inputs()[0].name: x})
+    found = floating.forward(model, weights, x.reshape(5, 1, 1, 4).astype(np.float64))
+    np.testing.assert_allclose(found, want, atol=1e-5)
