@@ -86,9 +86,9 @@ def _chosen(file: Contents, output: str | None) -> str:
     if output is None and len(file.outputs) == 1:
         return file.outputs[0]
     if output not in file.outputs:
+        several = ", ".join(file.outputs)
         raise InputError(
-            f"model.output = {output!r}: {file.path} has the outputs {', '.join(file.outputs)}; accepted: one "
-            "of them"
+            f"model.output = {output!r}: {file.path} has the outputs {several}; accepted: one of them"
         )
     return output
 
