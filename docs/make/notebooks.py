@@ -33,7 +33,7 @@ def _page(file: Path) -> str:
 def _cell(cell: Mapping[str, Any]) -> Iterator[str]:
     source = "".join(cell["source"])
     if cell["cell_type"] != "code":
-        yield source
+        yield source.replace("](../docs/", "](../")
         return
     yield f"```python\n{source}\n```"
     for output in cell.get("outputs", []):

@@ -5,7 +5,7 @@ record and `simulate`.
 """
 
 from mpcsim.scenario import determinism, keys, workload
-from mpcsim.scenario.running import execute
+from mpcsim.scenario.running import execute, run_scenario
 from mpcsim.scenario.workload import Program, build_program, import_file, run_program
 from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
 
@@ -20,6 +20,7 @@ __all__ = [
     "keys",
     "load_scenario",
     "run_program",
+    "run_scenario",
     "unknown",
     "validate",
     "workload",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from mpcsim import record
+from mpcsim import plugins, record
 from mpcsim.errors import CheckFailed, InputError, Interrupted, MpcsimError, RunError
 from mpcsim.record import Run
 from mpcsim.scenario import workload
 from mpcsim.scenario.workload import Program
-from mpcsim.scenario_file import Scenario
+from mpcsim.scenario_file import Scenario, load_scenario
 
 if TYPE_CHECKING:
     from mpcsim.engine import Scheduler
@@ -28,6 +28,24 @@ class Finished:
     run: Run
     summary: dict[str, Any]
     folder: Path
+
+
+def run_scenario(
+    name: str | Path, *changes: str, seed: int | None = None, out: Path | None = None
+) -> Finished:
+    """Run a scenario as `mpcsim run` does, from Python.
+
+    Args:
+        name: a file, or the name of a shipped one.
+        changes: "KEY=VALUE", as `--set` takes them.
+        seed: replaces the scenario's.
+        out: the record's folder, new or empty; None for runs/NAME-DIGEST.
+
+    Raises:
+        ScenarioError: the file, a key or a value is not usable; and what `execute` raises.
+    """
+    scenario = load_scenario(name, changes, seed, plugins.scenario_folders())
+    return execute(scenario, plugins.workloads(), out)
 
 
 def execute(

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def make():
             del sys.modules[name]
 
 
+@cache
 def commands():
     def walk(group, name):
         for part, command in group.commands.items():

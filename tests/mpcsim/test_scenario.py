@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mpcsim import InputError, Network, ScenarioError
-from mpcsim.scenario import load_scenario, validate
+from mpcsim import InputError, Network, ScenarioError, record
+from mpcsim.scenario import load_scenario, run_scenario, validate
 
 _GOOD = """
 name = "probe"
@@ -278,3 +278,12 @@ def test_every_problem_of_a_model_is_named_at_once():
     with pytest.raises(InputError) as caught:
         validate(_Model, {"ring": {"bits": 1}, "comparison": 3, "x": 0})
     assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_scenario_runs_from_python_as_from_the_command_line(tmp_path):
+    changes = ("workload.repeats=1", "network.latency=10 ms")
+    found = run_scenario("link_probe", *changes, seed=5, out=tmp_path / "run")
+    assert (found.summary["rounds"], found.summary["seed"]) == (3, 5)
+    assert record.read_record(tmp_path / "run").summary["digest"] == found.run.digest
+    with pytest.raises(ScenarioError, match="did you mean 'link_probe'"):
+        run_scenario("link_prob")
