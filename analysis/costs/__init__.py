@@ -5,6 +5,7 @@
 - `symbolic`: how formulas print.
 - `families`: formulas by family and operation.
 - `replicated3`: the formulas of three replicated servers; another family is a folder beside it.
+- `boosting`: those of boosted trees, on those of `replicated3`.
 
 In flow shapes and settings; out flow costs by party. It may import `mpcsim` and the plans of
 `scenarios.networks`.

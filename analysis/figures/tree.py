@@ -95,8 +95,9 @@ def _said(row: Mapping[str, Any]) -> str:
         most = max(counts, key=lambda pair: pair[1])[0] if counts else "no row"
         lines += [] if "attribute" in row else [_short(most)]
         lines.append(" | ".join(str(count) for count in row["classes"].values()))
-    else:
-        lines.append(f"sum {row['sum']:.5g}")
+    for name in ("sum", "step"):
+        if name in row:
+            lines.append(f"{name} {row[name]:.5g}")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analysis.costs import Cost, sequence, together
+from analysis.costs import Cost, boosting, sequence, together
 from analysis.costs.replicated3 import Setting, layers, operations, trees
 
 SERVERS = 3
@@ -30,6 +30,7 @@ class Forest:
         queries: rows that are asked about.
         grown: whether the servers grow the tree; else its owner shares it.
         owner: whether there is an owner: who learns the tree, or shares it.
+        boosted: what is public of boosted trees; None of trees side by side.
     """
 
     setting: Setting
@@ -40,6 +41,7 @@ class Forest:
     queries: int
     grown: bool
     owner: bool
+    boosted: boosting.Boosting | None = None
     spans: dict[Path, layers.Span] = field(default_factory=dict)
     whole: layers.Span = field(default_factory=layers.Span)
 
@@ -49,10 +51,7 @@ class Forest:
         depths = tuple(max(1, depth) for depth in keys.after((0,) * SERVERS))
         self.spans["sharing",] = layers.Span(max(depths), [*keys.sent, *self._clients()])
         if self.grown:
-            steps = trees.spans(self.setting, self.shape)
-            depths = self._inside(
-                "growth", depths, {name: self._each(cost) for name, cost in steps.items()}
-            )
+            depths = self._inside("growth", depths, self._growth())
         if self.queries:
             depths = self._inside("answers", depths, self._answers())
         revealed = self._revealed()
@@ -63,48 +62,69 @@ class Forest:
         total = [sum(int(row[party]) for row in top if party < len(row)) for party in range(parties)]
         self.whole = layers.Span(max(depths) + int(bool(revealed)), total)
 
-    def _inside(self, outer: str, depths: tuple[int, ...], steps: dict[str, Cost]) -> tuple[int, ...]:
-        """Follow spans one after the other, and the one around them."""
-        start, sent = max(depths), [0] * SERVERS
-        self.spans[outer,] = layers.Span()
-        for name, cost in steps.items():
+    def _inside(self, outer: str, depths: tuple[int, ...], steps: dict[Path, Cost]) -> tuple[int, ...]:
+        """Follow the innermost spans one after the other; those around them add up what is in them."""
+        for path, cost in steps.items():
             before, depths = max(depths), cost.after(depths)
-            self.spans[outer, name] = layers.Span(max(depths) - before, [int(size) for size in cost.sent])
-            sent = [total + int(size) for total, size in zip(sent, cost.sent, strict=True)]
-        self.spans[outer,] = layers.Span(max(depths) - start, sent)
+            for around in range(len(path) + 1):
+                span = self.spans.get((outer, *path[:around]), layers.Span(0, [0] * SERVERS))
+                sent = [total + int(size) for total, size in zip(span.sent, cost.sent, strict=True)]
+                self.spans[outer, *path[:around]] = layers.Span(span.rounds + max(depths) - before, sent)
         return depths
+
+    def _growth(self) -> dict[Path, Cost]:
+        """Return what growing costs, by the innermost spans."""
+        if self.boosted is not None:
+            return boosting.spans(self.setting, self.boosted)
+        steps: dict[Path, Cost] = {}
+        for name, cost in trees.spans(self.setting, self.shape).items():
+            steps[name,] = self._each(cost)
+        return steps
 
     def _each(self, cost: Cost) -> Cost:
         """Return the cost of a step of every tree, side by side."""
         return together(*[cost] * self.count)
 
-    def _answers(self) -> dict[str, Cost]:
-        """Return the class of every leaf, the rows' way down, and a dot product a row; of several, votes.
+    @property
+    def _columns(self) -> int:
+        """Numbers of a leaf, and of a row beside its values."""
+        return 1 if self.boosted is not None else self.shape.columns
 
-        A vote for each class is an equality, and the class with most of them the largest.
+    def _answers(self) -> dict[Path, Cost]:
+        """Return what every leaf answers, the rows' way down, and a dot product a row.
+
+        Of several trees with classes votes: an equality for each class, and the class with most of them the
+        largest. Of boosted ones the sum of steps, and its sign of classes.
         """
-        shape, leaves = self.shape, 1 << self.shape.height
-        steps = {
-            "classes": self._each(operations.argmax(self.setting, leaves, shape.columns)),
-            "walk": self._each(trees.walk(self.setting, self.queries, shape.height, shape.value_bits)),
-            "read": self._each(trees.leaves_of(self.setting, self.queries, 1)),
-        }
-        if self.count > 1:
-            every = self.count * self.queries * shape.columns
+        setting, shape, queries = self.setting, self.shape, self.queries
+        steps: dict[Path, Cost] = {}
+        if self.boosted is not None:
+            steps["scores",] = boosting.raw_scores(setting, queries, self.boosted)
+            if self.boosted.classes:
+                steps["classes",] = trees.negative(setting, queries, self.boosted.raw)
+            return steps
+        if shape.classes:
+            leaves = operations.argmax(setting, 1 << shape.height, shape.columns)
+            steps["classes",] = self._each(leaves)
+        elif self.grown:
+            steps["means",] = self._each(trees.means(setting, shape))
+        steps["walk",] = self._each(trees.walk(setting, queries, shape.height, shape.value_bits))
+        steps["read",] = self._each(trees.leaves_of(setting, queries, 1))
+        if self.count > 1 and shape.classes:
             bits = max(1, (shape.columns - 1).bit_length())
-            voted = trees.equality(self.setting, every, bits)
-            steps["votes"] = sequence(voted, operations.argmax(self.setting, self.queries, shape.columns))
+            voted = trees.equality(setting, self.count * queries * shape.columns, bits)
+            steps["votes",] = sequence(voted, operations.argmax(setting, queries, shape.columns))
         return steps
 
     def _trees(self) -> list[Shape]:
-        """Return the shapes of trees: tests, one-hot attributes and thresholds of each level; leaves."""
+        """Return the shapes of trees: tests, one-hot attributes, thresholds by level; leaves; a base."""
         shape = self.shape
         levels = [((1 << d,), (1 << d, shape.m), (1 << d,)) for d in range(shape.height)]
         one: list[Shape] = [
             *(each for level in levels for each in level),
-            (1 << shape.height, shape.columns),
+            (1 << shape.height, self._columns),
         ]
-        return one * self.count
+        return one * self.count + ([(1,)] if self.boosted is not None else [])
 
     def _clients(self) -> list[int]:
         """Return what each hospital shares, and the owner: values, statistics, queries; or a tree."""
@@ -112,7 +132,7 @@ class Forest:
         found = []
         for number in range(count):
             rows = n // count + (number < n % count)
-            shared: list[Shape] = [(m, rows), (self.shape.columns, rows)] if self.grown else []
+            shared: list[Shape] = [(m, rows), (self._columns, rows)] if self.grown else []
             shared += [(m, self.queries)] if self.queries and number == 0 else []
             found.append(self._shared(shared))
         if self.owner:

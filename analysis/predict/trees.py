@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analysis.costs import boosting
 from analysis.costs.replicated3 import NoFormula, trees
 from analysis.predict.forest import Forest
 from analysis.predict.measuring import Measured
@@ -36,6 +37,7 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
             settings.output.queries,
             settings.trees.grown == "shares",
             settings.output.tree == "owner" or settings.trees.grown == "clear",
+            _boosting(shape, settings) if settings.trees.model == "boosted" else None,
         )
     except NoFormula as missing:
         every = [(in_text(path), each) for path, each in spans.items()] + [("run", measured.whole())]
@@ -47,8 +49,9 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
         predicted, written = None, None
         if span is not None:
             predicted = cost(span.rounds, [*map(int, span.sent), *[0] * (parties - len(span.sent))])
-            written = _written(path[-1])
-        source = _SOURCE if written is not None else NONE_YET
+            written = _written(path[-1], found.boosted is not None)
+        described = _SOURCE if found.boosted is None else _SOURCE_BOOSTED
+        source = described if written is not None else NONE_YET
         rows.append(Row(label + in_text(path), params, written, predicted, each, source))
     total = cost(found.whole.rounds, [int(size) for size in found.whole.sent])
     sums = Formula("longest chain through the spans", "sum of the spans")
@@ -76,11 +79,22 @@ def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
     )
 
 
-def _written(name: str) -> Formula:
-    return _FORMULAS["level" if name.startswith("level") else name]
+def _boosting(shape: trees.Growth, settings: PrivateTreesSettings) -> boosting.Boosting:
+    """Return what is public of boosted trees."""
+    chosen = settings.trees
+    return boosting.Boosting(
+        shape.n, shape.m, shape.height, chosen.count, shape.value_bits, chosen.bins, chosen.penalty,
+        shape.classes, shape.least_rows, shape.digit,
+    )  # fmt: skip
+
+
+def _written(name: str, boosted: bool) -> Formula:
+    kind = name.rstrip("0123456789")
+    return _BOOSTED[kind] if boosted and kind in _BOOSTED else _FORMULAS[kind]
 
 
 _SOURCE = "constructions.md#trees; analysis/costs/replicated3/trees.py"
+_SOURCE_BOOSTED = "constructions.md#boosting; analysis/costs/boosting/"
 _PARTS: Any = Formula("longest chain through the parts", "sum of the parts")
 _FORMULAS: dict[str, Formula] = {
     "sharing": Formula(
@@ -102,6 +116,23 @@ _FORMULAS: dict[str, Formula] = {
         "Σ over levels: 6·⌈l·2^d·q/8⌉ + 3·⌈l·q/8⌉ + sign + bit → share",
     ),
     "read": Formula("1", "3·⌈l·q/8⌉"),
+    "means": Formula("4·(sign + bit → share) + 3", "4·31·2^h signs + 3·2^h products"),
     "votes": Formula("equality + arg-max", "equalities of trees · q · columns classes + arg-max of q rows"),
     "reveal": Formula("1", "Σ over revealed arrays of n numbers: 3·⌈l·n/8⌉"),
+}
+_BOOSTED: dict[str, Formula] = {
+    "bins": Formula(
+        "bits of k-bit keys + 3 a digit + 1 + 4 + equality + 11 + 2 + sign + bit → share",
+        "sort + values moved + neighbours equal + first of equals spread + n·m·(B − 1) signs",
+    ),
+    "base": Formula("curve + truncation + steps", "residuals and steps of one leaf"),
+    "tree": _PARTS,
+    "residuals": Formula("sign + bit → share + 1 + truncation", "37·n signs + 6·⌈l·n/8⌉ + truncation of n"),
+    "level": Formula(
+        "9 + ⌈log2 m(B − 1)⌉·(2 + sign + select) + sign + bit → share",
+        "sums of m·(B − 1) candidates and 2^d slots + scores + tournament + rows",
+    ),
+    "steps": Formula("3·(sign + bit → share) + 4", "2·2^h sums + 3·31·2^h signs + 2·2^h products + n"),
+    "scores": Formula("walk + 1", "T walks of q rows, and 3·⌈l·q/8⌉ a tree"),
+    "classes": Formula("sign + bit → share", "q signs"),
 }

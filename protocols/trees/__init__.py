@@ -6,18 +6,31 @@ docs/constructions.md#trees
 """
 
 from protocols.trees.grow import grow
-from protocols.trees.shape import GAIN_BITS, Shape, Statistics, check
-from protocols.trees.tree import Level, Tree
-from protocols.trees.walk import leaves_of, walk
+from protocols.trees.local import repeated, turned
+from protocols.trees.quotients import DIGIT as QUOTIENT_DIGIT
+from protocols.trees.quotients import MEAN, means, quotients
+from protocols.trees.shape import GAIN_BITS, HIGHEST, Shape, Statistics, check, within
+from protocols.trees.tree import Level, Tree, at_root
+from protocols.trees.walk import descend, leaves_of, walk
 
 __all__ = [
     "GAIN_BITS",
+    "HIGHEST",
+    "MEAN",
+    "QUOTIENT_DIGIT",
     "Level",
     "Shape",
     "Statistics",
     "Tree",
+    "at_root",
     "check",
+    "descend",
     "grow",
     "leaves_of",
+    "means",
+    "quotients",
+    "repeated",
+    "turned",
     "walk",
+    "within",
 ]

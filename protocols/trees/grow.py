@@ -77,7 +77,8 @@ async def grow(
                 order = table.rows[0]
     with server.party.span("leaves", "leaves"):
         leaves = await reshare(server, matmul_locally(server, members, turned(statistics)))
-    return Tree(tuple(levels), leaves)
+    sizes = Share(server.kernels.sum(members.a, -1), server.kernels.sum(members.b, -1))
+    return Tree(tuple(levels), leaves, sizes)
 
 
 async def sorted_table(server: Server, values: Share, statistics: Share, shape: Shape) -> Sorted:

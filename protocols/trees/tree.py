@@ -31,11 +31,13 @@ class Tree:
 
     Attributes:
         levels: of tests.
-        leaves: (2^height, columns) sums of the leaves' rows.
+        leaves: (2^height, columns) sums of the leaves' rows, or whatever else they answer.
+        sizes: (2^height,) rows of the leaves; None of a tree that was grown elsewhere.
     """
 
     levels: tuple[Level, ...]
     leaves: Share
+    sizes: Share | None = None
 
 
 def at_root(server: Server, rows: int) -> Share:

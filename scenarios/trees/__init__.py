@@ -5,6 +5,14 @@ In flow the tables of a scenario; out flow programs of actors, and the report be
 
 from scenarios.trees.inputs import TARGET_BITS
 from scenarios.trees.settings import PrivateTreesSettings, TreeSettings
-from scenarios.trees.workload import private_trees, shape_of
+from scenarios.trees.shapes import boosting_of, shape_of
+from scenarios.trees.workload import private_trees
 
-__all__ = ["TARGET_BITS", "PrivateTreesSettings", "TreeSettings", "private_trees", "shape_of"]
+__all__ = [
+    "TARGET_BITS",
+    "PrivateTreesSettings",
+    "TreeSettings",
+    "boosting_of",
+    "private_trees",
+    "shape_of",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 
 from mpcsim import InputError
 from mpcsim.scenario import Scenario
+from protocols.boosting import FINE, STEP, Boosting
 from protocols.domains import Words
-from protocols.trees import GAIN_BITS, Statistics
+from protocols.trees import GAIN_BITS, MEAN, Statistics
+from scenarios.clear import boosted as clear_boosted
 from scenarios.clear import trees as clear
 from scenarios.data import Table, load_table
 from scenarios.trees.settings import PrivateTreesSettings
+from scenarios.trees.shapes import boosting_of
 
 TARGET_BITS = 12
 """Bits of a target, which is scaled so that the largest fits them."""
@@ -43,6 +47,7 @@ class Inputs:
     def __init__(self, settings: PrivateTreesSettings, scenario: Scenario) -> None:
         self._settings, self._folder, self._seed = settings, scenario.folder, scenario.seed or 0
         self._ring = settings.ring.ring()
+        self.boosted, self.value_bits = settings.trees.model == "boosted", settings.ring.value_bits
         hospitals, queries = settings.hospitals.count, settings.output.queries
         if hospitals > self.rows:
             raise InputError(
@@ -97,13 +102,24 @@ class Inputs:
         count = data.classes if data.source == "random" else len(self.classes)
         return Statistics(count) if count else Statistics(1, classes=False, bits=TARGET_BITS)
 
+    @property
+    def columns(self) -> int:
+        """Numbers that a hospital shares of a row beside its values, and those of a leaf."""
+        return 1 if self.boosted else self.statistics.columns
+
+    @property
+    def boosting(self) -> Boosting:
+        """Public sizes of boosted trees."""
+        return boosting_of(self._settings, self.rows, self.attributes, self.statistics.classes)
+
     @cached_property
     def scale(self) -> float:
-        """Target integers for one unit; 1 of classes."""
+        """Target integers for one unit; 1 of classes. The largest target is public by it."""
         if self.statistics.classes:
             return 1.0
         largest = max(float(np.abs(table.targets).max()) for table in self._tables if len(table))
-        return (2**TARGET_BITS - 1) / largest if largest else 1.0
+        most = 2 ** (FINE - 1) if self.boosted else 2**TARGET_BITS - 1
+        return most / largest if largest else 1.0
 
     def sample(self, tree: int) -> Sample:
         """Return the rows and attributes of a tree, which are drawn in public."""
@@ -129,15 +145,18 @@ class Inputs:
         return self._values(self._tables[0]), self._sums(self._tables[0])
 
     @cached_property
-    def asked(self) -> tuple[Integers, Integers]:
-        """Values (m, q) of the rows that are asked about, and their class numbers."""
+    def asked(self) -> tuple[Integers, NDArray[Any]]:
+        """Values (m, q) of the rows that are asked about, and their class numbers or targets."""
         table = self._tables[1].take(np.arange(self._settings.output.queries))
-        return self._values(table), np.asarray(table.targets).astype(np.int64)
+        targets: NDArray[Any] = np.asarray(table.targets)
+        return self._values(table), targets.astype(np.int64) if self.statistics.classes else targets
 
     def _values(self, table: Table) -> Integers:
         return self._ring.signed(self._ring.encode(table.values.T, "row"))
 
     def _sums(self, table: Table) -> Integers:
+        if self.statistics.classes and self.boosted:
+            return (np.asarray(table.targets).astype(np.int64) << FINE).reshape(1, -1)
         if self.statistics.classes:
             numbers = np.arange(self.statistics.columns).reshape(-1, 1)
             hot: Integers = (np.asarray(table.targets).reshape(1, -1) == numbers).astype(np.int64)
@@ -145,8 +164,17 @@ class Inputs:
         return np.rint(np.asarray(table.targets) * self.scale).astype(np.int64).reshape(1, -1)
 
     @cached_property
+    def steps(self) -> clear_boosted.ClearBoosted:
+        """The boosted trees of the rows for training, grown in the clear."""
+        values, targets = self.integers
+        bits = self.boosting.residual_bits(self._ring)
+        return clear_boosted.boost(values, targets[0], self.boosting, bits)
+
+    @cached_property
     def forest(self) -> list[clear.ClearTree]:
         """The trees of the rows for training, grown in the clear."""
+        if self.boosted:
+            return self.steps.trees
         trees, (values, statistics) = self._settings.trees, self.integers
         unit = self.rows << (GAIN_BITS + 2 * self.statistics.bits)  # the least gain is one of its multiples
         found = []
@@ -164,6 +192,48 @@ class Inputs:
             found.append(tree)
         return found
 
+    # Answers
+
+    def means(self, number: int) -> Integers:
+        """Return what the leaves of a tree of targets answer, (2^height,), 0 of a leaf without a row."""
+        tree, sample, values = self.forest[number], self.sample(number), self.integers[0]
+        leaf = tree.leaf_of(values[sample.attributes][:, sample.rows])
+        sizes = np.bincount(leaf, minlength=len(tree.leaves))
+        found: Integers = (tree.leaves[:, 0] << (MEAN - TARGET_BITS)) // np.maximum(sizes, 1)
+        return found
+
+    def expected(self, values: Integers) -> Integers:
+        """Return what the trees of the clear answer to the rows of a table (m, n), as it is revealed."""
+        if self.boosted:
+            raw = self.steps.raw_scores(values)
+            return (raw >= 0).astype(np.int64) if self.statistics.classes else raw
+        if self.statistics.classes:
+            return self.voted(self.forest, values)
+        each = enumerate(self.forest)
+        mine = (self.means(i)[tree.leaf_of(values[self.sample(i).attributes])] for i, tree in each)
+        total: Integers = np.sum(list(mine), 0)
+        return total
+
+    def voted(self, forest: Sequence[clear.ClearTree], values: Integers) -> Integers:
+        """Return the class that most trees give each row of a table (m, n), the first among equals."""
+        votes: Any = 0
+        for number, tree in enumerate(forest):
+            mine = tree.predict(values[self.sample(number).attributes]).argmax(0)
+            votes = votes + (mine == np.arange(len(tree.leaves[0])).reshape(-1, 1))
+        most: Integers = votes.argmax(0)
+        return most
+
+    def answered(self, found: Sequence[int]) -> list[str] | list[float]:
+        """Return what was revealed as classes' names, or as targets."""
+        if self.statistics.classes:
+            return [self.classes[one] for one in found]
+        unit = (
+            2.0 ** (STEP - FINE)
+            if self.boosted
+            else self._settings.trees.count * 2.0 ** (MEAN - TARGET_BITS)
+        )
+        return [one / unit / self.scale for one in found]
+
     # As ring elements; shapes alone in a dry run
 
     def _words(self, kernels: ModuleType, shape: tuple[int, ...], values: Any) -> Words:
@@ -178,7 +248,7 @@ class Inputs:
         mine = parts[hospital]
         return (
             self._words(kernels, (self.attributes, len(mine)), lambda: self.integers[0][:, mine]),
-            self._words(kernels, (self.statistics.columns, len(mine)), lambda: self.integers[1][:, mine]),
+            self._words(kernels, (self.columns, len(mine)), lambda: self.integers[1][:, mine]),
         )
 
     def queries(self, kernels: ModuleType) -> Words:
@@ -206,6 +276,12 @@ class Inputs:
         return hot
 
     def leaves(self, number: int, kernels: ModuleType) -> Words:
-        """Return the sums of the leaves of a tree of the owner's."""
-        shape = (1 << self._settings.trees.height, self.statistics.columns)
-        return self._words(kernels, shape, lambda: self.forest[number].leaves)
+        """Return what the leaves of a tree of the owner's hold: sums of classes, means, or steps."""
+        shape = (1 << self._settings.trees.height, self.columns)
+        if self.boosted or self.statistics.classes:
+            return self._words(kernels, shape, lambda: self.forest[number].leaves)
+        return self._words(kernels, shape, lambda: self.means(number).reshape(shape))
+
+    def base(self, kernels: ModuleType) -> Words:
+        """Return the raw score that boosted trees of the owner's begin with."""
+        return self._words(kernels, (1,), lambda: np.array([self.steps.base]))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mpcsim import Run
+from protocols.boosting import STEP
 from protocols.trees import Shape
-from scenarios.clear import trees
+from scenarios.clear import boosted, trees
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.settings import PrivateTreesSettings
 
@@ -29,23 +30,48 @@ class Report:
         if self.settings.dry_run:
             return found
         clear, inputs = self.inputs.forest, self.inputs
-        forest = [_tree(one) for one in run.outputs.get("owner") or ()]
+        opened: list[dict[str, Any]] = run.outputs.get("owner") or []
+        forest = [_tree(one) for one in opened if "leaves" in one]
         if forest:
             found["trees"] = [self._drawn(tree, number) for number, tree in enumerate(forest)]
             found["equal_to_clear"] = all(map(_same, forest, clear))
-            if inputs.statistics.classes:
+            if inputs.boosted:
+                [base] = opened[-1]["base"]
+                found |= self._boosted(boosted.ClearBoosted(base, forest))
+            elif inputs.statistics.classes:
                 known = inputs.integers[1].argmax(0)
                 found["training_accuracy"] = float(
-                    np.mean(self._voted(forest, inputs.integers[0]) == known)
+                    np.mean(inputs.voted(forest, inputs.integers[0]) == known)
                 )
         answers = run.outputs.get("hospital0")
         if answers is not None:
             values, labels = inputs.asked
-            expected = self._voted(clear, values)
-            found["answers"] = [inputs.classes[one] for one in answers]
-            found["answers_equal_to_clear"] = answers == expected.tolist()
-            found["accuracy"] = float(np.mean(np.array(answers) == labels))
+            found["answers"] = inputs.answered(answers)
+            found["answers_equal_to_clear"] = answers == inputs.expected(values).tolist()
+            if inputs.statistics.classes:
+                found["accuracy"] = float(np.mean(np.array(answers) == labels))
+            else:
+                found["root_mean_square_error"] = float(
+                    np.sqrt(np.mean((np.array(found["answers"], float) - labels) ** 2))
+                )
         return found
+
+    def _boosted(self, found: boosted.ClearBoosted) -> dict[str, Any]:
+        """Return what the owner knows of boosted trees: the base, and the loss before and after each."""
+        values, [targets] = self.inputs.integers
+        classes = self.inputs.statistics.classes
+        known: dict[str, Any] = {
+            "base": found.base / 2.0**STEP,
+            "equal_to_clear": found.base == self.inputs.steps.base
+            and all(map(_same, found.trees, self.inputs.steps.trees)),
+            "loss": [
+                boosted.loss(found.raw_scores(values, count), targets, classes)
+                for count in range(len(found.trees) + 1)
+            ],
+        }
+        if classes:
+            known["training_accuracy"] = float(np.mean((found.raw_scores(values) >= 0) == (targets > 0)))
+        return known
 
     def public(self, run: Run) -> dict[str, Any]:
         """Return what may be said without anybody's rows."""
@@ -53,18 +79,10 @@ class Report:
         return {
             "rows": self.shape.rows,
             "attributes": self.inputs.attributes,
-            "classes": self.shape.statistics.columns if self.shape.statistics.classes else None,
+            "classes": self.inputs.statistics.columns if self.inputs.statistics.classes else None,
             "height": self.shape.height,
             "queries": self.settings.output.queries,
-        }
-
-    def _voted(self, forest: Sequence[trees.ClearTree], values: Any) -> Any:
-        """Return the class that most trees give each row of a table (m, n), the first among equals."""
-        votes: Any = 0
-        for number, tree in enumerate(forest):
-            mine = tree.predict(values[self.inputs.sample(number).attributes]).argmax(0)
-            votes = votes + (mine == np.arange(len(tree.leaves[0])).reshape(-1, 1))
-        return votes.argmax(0)
+        } | ({"boosted": self.settings.trees.count} if self.inputs.boosted else {})
 
     def _drawn(self, tree: trees.ClearTree, number: int) -> list[dict[str, Any]]:
         """Return the nodes and leaves that rows can come to, from the root on, for people and figures."""
@@ -76,13 +94,20 @@ class Report:
             number = len(rows)
             below = tree.leaves[slot << (tree.height - depth) : (slot + 1) << (tree.height - depth)].sum(0)
             row: dict[str, Any] = {"node": number, "parent": parent, "depth": depth}
-            if self.inputs.statistics.classes:
+            node = (1 << depth) - 1 + slot
+            tests = depth < tree.height and bool(tree.tests[node])
+            if self.inputs.boosted:  # the rows of what tests nothing go left, all the way down
+                row |= (
+                    {}
+                    if tests
+                    else {"step": float(tree.leaves[slot << (tree.height - depth), 0]) / 2**STEP}
+                )
+            elif self.inputs.statistics.classes:
                 row["classes"] = dict(zip(self.inputs.classes, below.tolist(), strict=True))
             else:
                 row["sum"] = float(below[0]) / scale
             rows.append(row)
-            node = (1 << depth) - 1 + slot
-            if depth < tree.height and tree.tests[node]:
+            if tests:
                 row["attribute"] = self.inputs.names[int(attributes[tree.attributes[node]])]
                 row["threshold"] = float(tree.twice[node]) / unit
                 add(depth + 1, 2 * slot, number)
@@ -95,18 +120,27 @@ class Report:
         """Return lines for people."""
         kind = "targets" if output["classes"] is None else f"{output['classes']} classes"
         sizes = f"{output['rows']} rows of {output['attributes']} attributes"
-        yield f"{sizes}, {kind}, height {output['height']}"
+        many = f"{output['boosted']} boosted trees of " if "boosted" in output else ""
+        yield f"{sizes}, {kind}, {many}height {output['height']}"
         if "trees" in output:
             grown = output["trees"]
             tests = sum("attribute" in row for tree in grown for row in tree)
             same = "equal to" if output["equal_to_clear"] else "NOT equal to"
             one = "the owner's tree has" if len(grown) == 1 else f"the owner's {len(grown)} trees have"
             yield f"{one} {tests} tests; {same} what the clear grows"
+        if "loss" in output:
+            first, *_, last = output["loss"]
+            yield f"loss on the rows for training: {first:.4g}, and {last:.4g} after all trees"
         if "training_accuracy" in output:
             yield f"accuracy on the rows for training: {output['training_accuracy']:.1%}"
         if "answers" in output:
             same = "as in" if output["answers_equal_to_clear"] else "NOT as in"
-            yield f"{output['queries']} answers, {same} the clear; accuracy {output['accuracy']:.1%}"
+            right = (
+                f"accuracy {output['accuracy']:.1%}"
+                if "accuracy" in output
+                else f"root mean square error {output['root_mean_square_error']:.4g}"
+            )
+            yield f"{output['queries']} answers, {same} the clear; {right}"
 
 
 def _tree(opened: dict[str, list[Any]]) -> trees.ClearTree:

@@ -17,18 +17,32 @@ class TreeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    model: Literal["cart", "boosted"] = Field(
+        default="cart", description="boosted: each tree learns what those before it have left"
+    )
     height: Annotated[_Whole, Field(ge=1, le=10, description="levels of nodes that test")] = 5
     least_rows: Annotated[_Whole, Field(ge=1, description="rows that either side of a test must have")] = 1
     least_gain: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0, description="what a test must lower the impurity by, weighed by its share of all rows"
     )
     digit: Annotated[_Whole, Field(ge=1, le=8, description="bits of a digit of the sort")] = 3
-    count: Annotated[_Whole, Field(ge=1, le=1000, description="trees: of several, most votes answer")] = 1
+    count: Annotated[
+        _Whole, Field(ge=1, le=1000, description="trees: of several, most votes answer, or means")
+    ] = 1
     bootstrap: Annotated[bool, Field(strict=True)] = Field(
         default=False, description="each tree has as many rows, drawn with replacement, which is public"
     )
     attributes: Annotated[_Whole, Field(ge=1)] | None = Field(
         default=None, description="attributes of each tree, drawn in public; all if absent"
+    )
+    bins: Annotated[_Whole, Field(ge=2, le=256)] = Field(
+        default=16, description="boosted: bins of an attribute, of about as many rows each"
+    )
+    shrinkage: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.3, description="boosted: what each step is multiplied by, to the next 1024th"
+    )
+    penalty: Annotated[_Whole, Field(ge=1)] = Field(
+        default=1, description="boosted: added to the rows of a score and to the curvature of a step"
     )
     grown: Literal["shares", "clear"] = Field(
         default="shares", description="clear: the owner grows the tree of the training rows, and shares it"
@@ -50,7 +64,8 @@ class OutputSettings(BaseModel):
 
     tree: Literal["owner", "nobody"] = Field(default="owner", description="who learns the tree")
     queries: Annotated[_Whole, Field(ge=0)] = Field(
-        default=0, description="rows, not trained on, whose classes the first hospital asks for and learns"
+        default=0,
+        description="rows, not trained on, whose classes or targets the first hospital asks for and learns",
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from fractions import Fraction
 from types import ModuleType
 from typing import Any
 
@@ -12,36 +11,28 @@ import structlog
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
+from protocols.boosting import boost
+from protocols.boosting import check as check_boosting
 from protocols.domains import Ring, Words
-from protocols.replicated3.constructions import argmax, is_zero
 from protocols.replicated3.sharings import (
     Choices,
     Server,
     Share,
     concatenate,
-    public,
     receive_from_client,
     receive_reveal,
     reveal_to_client,
     share_by_client,
-    subtract,
 )
-from protocols.trees import Level, Shape, Statistics, Tree, check, grow, leaves_of, walk
+from protocols.trees import Level, Shape, Tree, check, grow
+from scenarios.trees.answers import Forest, answers
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.report import Report
 from scenarios.trees.settings import PrivateTreesSettings
+from scenarios.trees.shapes import shape_of
 
 OWNER = "owner"
 _PARTS = ("tests", "attributes", "twice")
-
-
-def shape_of(settings: PrivateTreesSettings, rows: int, attributes: int, statistics: Statistics) -> Shape:
-    """Return the public sizes of a scenario's tree."""
-    trees = settings.trees
-    return Shape(
-        rows, attributes, statistics, trees.height, settings.ring.value_bits, trees.least_rows,
-        Fraction(trees.least_gain), trees.digit,
-    )  # fmt: skip
 
 
 def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program:
@@ -49,21 +40,13 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
     ring = settings.ring.ring()
     choices = settings.of_replicated3("private_trees").choices()
     inputs = Inputs(settings, scenario)
-    output = settings.output
-    if not inputs.statistics.classes and output.queries:
-        raise InputError(
-            f"output.queries = {output.queries}: a tree of targets answers with means, which are not there "
-            "yet; accepted: 0, and output.tree = 'owner'"
-        )
-    if output.tree == "nobody" and not output.queries:
-        raise InputError("output: tree = 'nobody' and queries = 0: nobody would learn anything")
-    if settings.trees.grown == "clear" and not output.queries:
-        raise InputError("output.queries = 0: a tree that its owner grew is shared to be asked")
-    if not inputs.statistics.classes and settings.trees.count > 1:
-        raise InputError(f"trees.count = {settings.trees.count}: trees vote on classes alone; accepted: 1")
+    _check(settings, inputs)
     attributes = settings.trees.attributes or inputs.attributes
     shape = shape_of(settings, inputs.rows, attributes, inputs.statistics)
-    check(shape, ring)
+    if inputs.boosted:
+        check_boosting(inputs.boosting, ring)
+    else:
+        check(shape, ring)
     job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings)
     report = Report(settings, inputs, shape)
     roles: dict[str, Callable[[Party], Awaitable[Any]]] = {f"server{i}": job.server for i in range(3)}
@@ -78,6 +61,25 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
         prepare=job.read,
         public=report.public,
     )
+
+
+def _check(settings: PrivateTreesSettings, inputs: Inputs) -> None:
+    """Refuse what nobody would learn from, and what boosted trees have no use for."""
+    trees, output, classes = settings.trees, settings.output, inputs.statistics.columns
+    if output.tree == "nobody" and not output.queries:
+        raise InputError("output: tree = 'nobody' and queries = 0: nobody would learn anything")
+    if trees.grown == "clear" and not output.queries:
+        raise InputError("output.queries = 0: a tree that its owner grew is shared to be asked")
+    if not inputs.boosted:
+        return
+    if inputs.statistics.classes and classes != 2:
+        raise InputError(f"data: {classes} classes; boosted trees tell two apart, or learn targets")
+    for name, unused in (("least_gain", 0), ("bootstrap", False), ("attributes", None)):
+        if getattr(trees, name) != unused:
+            raise InputError(
+                f"trees.{name} = {getattr(trees, name)}: boosted trees take all rows and attributes, and "
+                "every test that gains; accepted: without it"
+            )
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Job:
     # Clients
 
     async def hospital(self, party: Party) -> list[int] | None:
-        """Share rows; the first hospital asks about others, and learns their classes."""
+        """Share rows; the first hospital asks about others, and learns their classes or targets."""
         number, queries = self.hospitals.index(party.role), self.settings.output.queries
         with party.span("sharing"):
             if self.grows:
@@ -145,9 +147,16 @@ class Job:
                         for name, words in zip(_PARTS, level, strict=True):
                             self._share(party, f"{tree}/{name}/{depth}", words)
                     self._share(party, f"{tree}/leaves", self.inputs.leaves(tree, self.kernels))
+                if self.inputs.boosted:
+                    self._share(party, "base", self.inputs.base(self.kernels))
             return None
         with party.span("reveal"):
             found = [await self._learn(party, tree) for tree in self.numbers]
+            if self.inputs.boosted:
+                with party.channel("base"):
+                    words = await receive_reveal(party, self.ring, (1,), self.kernels)
+                base = [] if self.settings.dry_run else self.ring.signed(words).tolist()
+                found.append({"base": base})
         return None if self.settings.dry_run else found
 
     async def _learn(self, party: Party, tree: int) -> dict[str, list[Any]]:
@@ -162,7 +171,7 @@ class Job:
         for depth in range(self.shape.height):
             for name, shape in zip(_PARTS, self._sizes(depth), strict=True):
                 await opened(name, f"{name}/{depth}", shape)
-        await opened("leaves", "leaves", (1 << self.shape.height, self.shape.statistics.columns))
+        await opened("leaves", "leaves", (1 << self.shape.height, self.inputs.columns))
         return found
 
     def _share(self, party: Party, channel: str, words: Words) -> None:
@@ -180,26 +189,40 @@ class Job:
         with party.span("sharing"):
             server = await Server.join(party, self.ring, self.choices, self.kernels)
             table = await self._table(server) if self.grows else None
-            forest = [] if self.grows else [await self._taken(server, tree) for tree in self.numbers]
+            taken = None if self.grows else await self._taken(server)
             asked = (
                 await self._take(server, "queries", "hospital0") if self.settings.output.queries else None
             )
         if table is not None:
             with party.span("growth"):
-                forest = await party.gather(*(self._grown(server, *table, tree) for tree in self.numbers))
-        answers = None
+                taken = await self._grown(server, *table)
+        forest = taken or Forest([])
+        found = None
         if asked is not None:
             with party.span("answers"):
-                answers = await self._answers(server, forest, asked)
+                found = await answers(server, forest, asked, self.inputs)
         with party.span("reveal"):
-            if answers is not None:
+            if found is not None:
                 with party.channel("answers"):
-                    reveal_to_client(server, answers, "hospital0")
+                    reveal_to_client(server, found, "hospital0")
             if self.grows and self.owned:
-                for number, tree in enumerate(forest):
+                for number, tree in enumerate(forest.trees):
                     self._reveal(server, number, tree)
+                if forest.base is not None:
+                    with party.channel("base"):
+                        reveal_to_client(server, forest.base, OWNER)
 
-    async def _grown(self, server: Server, values: Share, statistics: Share, number: int) -> Tree:
+    async def _grown(self, server: Server, values: Share, statistics: Share) -> Forest:
+        """Grow all trees, side by side; or boosted ones, one after the other."""
+        party = server.party
+        if self.inputs.boosted:
+            shape, tells = self.inputs.boosting, party.id == 0
+            found = await boost(server, values, statistics[0], shape, _boosted if tells else None)
+            return Forest(found.trees, found.base)
+        each = (self._tree(server, values, statistics, number) for number in self.numbers)
+        return Forest(await party.gather(*each))
+
+    async def _tree(self, server: Server, values: Share, statistics: Share, number: int) -> Tree:
         """Grow one tree from its sample of rows and attributes."""
         sample, k = self.inputs.sample(number), server.kernels
         tells = server.party.id == number == 0
@@ -221,44 +244,20 @@ class Job:
             statistics.append(await self._take(server, f"statistics/{number}", role))
         return concatenate(server, values, 1), concatenate(server, statistics, 1)
 
-    async def _taken(self, server: Server, tree: int) -> Tree:
-        levels = []
-        for depth in range(self.shape.height):
-            parts = [await self._take(server, f"{tree}/{name}/{depth}", OWNER) for name in _PARTS]
-            levels.append(Level(*parts))
-        return Tree(tuple(levels), await self._take(server, f"{tree}/leaves", OWNER))
+    async def _taken(self, server: Server) -> Forest:
+        """Take the trees that their owner grew."""
+        trees = []
+        for tree in self.numbers:
+            levels = []
+            for depth in range(self.shape.height):
+                parts = [await self._take(server, f"{tree}/{name}/{depth}", OWNER) for name in _PARTS]
+                levels.append(Level(*parts))
+            trees.append(Tree(tuple(levels), await self._take(server, f"{tree}/leaves", OWNER)))
+        return Forest(trees, await self._take(server, "base", OWNER) if self.inputs.boosted else None)
 
     async def _take(self, server: Server, channel: str, role: str) -> Share:
         with server.party.channel(channel):
             return await receive_from_client(server, role)
-
-    async def _answers(self, server: Server, forest: Sequence[Tree], values: Share) -> Share:
-        """Return the class of each row: that of most trees, the first among equals."""
-        party = server.party
-        one_each: list[Share] = await party.gather(
-            *(self._answer(server, tree, values, number) for number, tree in enumerate(forest))
-        )
-        if len(forest) == 1:
-            return one_each[0]
-        k, dtype, count = server.kernels, server.ring.dtype, self.shape.statistics.columns
-        with party.span("votes", "votes"):
-            numbers = public(server, k.astype(k.positions((count,), dtype), dtype))
-            every = concatenate(server, [one.reshape(1, -1, 1) for one in one_each])
-            gaps = subtract(server, every, numbers.reshape(1, 1, -1))
-            votes = await is_zero(server, gaps, max(1, (count - 1).bit_length()))
-            return await argmax(server, Share(k.sum(votes.a, 0), k.sum(votes.b, 0)))
-
-    async def _answer(self, server: Server, tree: Tree, values: Share, number: int) -> Share:
-        """Return the class of each row by one tree: that of most rows of its leaf, the first of equals."""
-        k, mine = server.kernels, self.inputs.sample(number).attributes
-        if len(mine) < values.shape[0]:
-            values = Share(k.take(values.a, mine, 0), k.take(values.b, mine, 0))
-        with server.party.span("classes", "argmax"):
-            classes = await argmax(server, tree.leaves)
-        with server.party.span("walk", "walk"):
-            leaves = await walk(server, tree.levels, values, self.shape.value_bits)
-        with server.party.span("read", "read"):
-            return (await leaves_of(server, classes.reshape(-1, 1), leaves))[0]
 
     def _reveal(self, server: Server, number: int, tree: Tree) -> None:
         for depth, level in enumerate(tree.levels):
@@ -271,3 +270,7 @@ class Job:
 
 def _progress(depth: int, height: int) -> None:
     structlog.get_logger().info("progress", depth=depth + 1, height=height)
+
+
+def _boosted(tree: int, trees: int) -> None:
+    structlog.get_logger().info("progress", tree=tree + 1, trees=trees)

@@ -29,14 +29,41 @@ def test_every_span_of_a_run_costs_what_its_formula_says(overrides):
     assert [row.difference() for row in found if not row.equal] == []
 
 
-def test_targets_have_formulas_too():
-    found = rows(
-        measure(
-            "tree_training",
-            ["data.source=diabetes", "data.train=60", "trees.height=2", "output.queries=0", "dry_run=true"],
-        )
-    )
-    assert all(row.equal for row in found)
+TARGETS = ["data.source=diabetes", "data.train=60", "trees.height=2", "dry_run=true"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["output.queries=0"],
+        ["output.queries=7", "output.tree=nobody"],
+        ["output.queries=7", "trees.count=3", "trees.attributes=4"],
+        ["output.queries=7", "trees.grown=clear"],
+        ["output.queries=7", "trees.model=boosted", "trees.count=2"],
+        ["output.queries=7", "trees.model=boosted", "trees.count=2", "trees.grown=clear"],
+    ],
+    ids=" ".join,
+)
+def test_targets_have_formulas_too(overrides):
+    found = rows(measure("tree_training", [*TARGETS, *overrides]))
+    assert [row.difference() for row in found if not row.equal] == []
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["output.queries=0"],
+        ["output.tree=nobody", "trees.least_rows=5", "protocol.rotate=false"],
+        ["trees.grown=clear", "hospitals.count=1"],
+        ["protocol.comparison=masked", "protocol.select=one_round", "trees.digit=4", "trees.penalty=9"],
+    ],
+    ids=" ".join,
+)
+def test_every_span_of_boosted_trees_costs_what_its_formula_says(overrides):
+    small = ["trees.count=2", "trees.height=2", "trees.bins=5", "output.queries=6"]
+    found = rows(measure("boosted_training", [*SMALL, *small, *overrides]))
+    assert len(found) > 4
+    assert [row.difference() for row in found if not row.equal] == []
 
 
 def test_a_formula_of_another_height_is_found_out():

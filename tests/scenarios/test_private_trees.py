@@ -49,8 +49,6 @@ def test_targets_grow_a_tree_of_least_variance(tmp_path):
     _, output = run(tmp_path, "data.source=diabetes", "data.train=120", "trees.height=2")
     assert output["equal_to_clear"]
     assert output["classes"] is None
-    with pytest.raises(InputError, match=r"output\.queries = 3: a tree of targets"):
-        run(tmp_path, "data.source=diabetes", "output.queries=3")
 
 
 def test_an_owner_shares_a_tree_and_only_the_hospital_learns_classes(tmp_path):
@@ -91,7 +89,6 @@ def test_trees_side_by_side_take_the_rounds_of_one(tmp_path):
         (["hospitals.count=427"], r"hospitals\.count = 427: accepted are 1 to the 426 rows"),
         (["trees.grown=clear"], "a tree that its owner grew is shared to be asked"),
         (["trees.attributes=31"], r"trees\.attributes = 31: accepted are 1 to the table's 30"),
-        (["data.source=diabetes", "trees.count=2"], "trees vote on classes alone"),
         (["data.source=random", "data.rows=4000000", "data.attributes=30"], "at most 2097151 rows"),
         (["ring.bits=32", "ring.value_bits=20", "ring.fraction_bits=8"], "the ring has 32"),
     ],

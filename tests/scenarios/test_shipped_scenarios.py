@@ -46,6 +46,11 @@ SMALL = {  # what makes a long scenario short, by table
     "local_cost": {"workload": {"samples": [4, 8]}, "training": {"epochs": 1}},
     "logistic_training": {"training": {"epochs": 1}, "engine": {"trace": True}, "dry_run": True},
     "training_step": {"dry_run": True},
+    "boosted_training": {
+        "data": {"source": "random", "rows": 60, "train": None},
+        "trees": {"height": 2, "count": 2, "bins": 5},
+        "output": {"queries": 10},
+    },
     "forest_training": {
         "data": {"source": "random", "rows": 60, "train": None, "attributes": 7},
         "trees": {"height": 2, "count": 2},

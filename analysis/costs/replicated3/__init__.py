@@ -15,7 +15,18 @@ file of its own). A new comparison is an entry of `signs.SIGNS`, a new truncatio
 `truncations.TRUNCATIONS`.
 """
 
-from analysis.costs.replicated3 import catalogue, functions, layers, operations, precision, tables, trees
+from analysis.costs.replicated3 import (
+    catalogue,
+    conversions,
+    functions,
+    halves,
+    layers,
+    operations,
+    precision,
+    signs,
+    tables,
+    trees,
+)
 from analysis.costs.replicated3.catalogue import FILTERS, OPERATIONS, Formula
 from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
 from analysis.costs.replicated3.training import Piece
@@ -32,10 +43,13 @@ __all__ = [
     "Setting",
     "Training",
     "catalogue",
+    "conversions",
     "functions",
+    "halves",
     "layers",
     "operations",
     "precision",
+    "signs",
     "tables",
     "trees",
 ]

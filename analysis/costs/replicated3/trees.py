@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
+from analysis.costs.algebra import LOCAL, Cost, exchange, messages, repeated, rotated, sequence, together
 from analysis.costs.numbers import packed
 from analysis.costs.replicated3 import halves, tables
 from analysis.costs.replicated3.conversions import equal, zero
@@ -22,6 +22,11 @@ GAIN = 16
 """Fraction bits of a least gain."""
 FLAG = 3
 """Bits of a flag that a selection carries and a lift widens: 0 or 1, below 2^(3 − 2)."""
+
+QUOTIENT = 5
+"""Bits of a digit of a quotient."""
+MEAN = 19
+"""Bits of a mean without its sign."""
 
 
 @dataclass(frozen=True)
@@ -400,3 +405,15 @@ def walk(setting: Setting, rows: int, height: int, value_bits: int) -> Cost:
 def leaves_of(setting: Setting, rows: int, columns: int) -> Cost:
     """Leaves of rows, what they have added up: dot products with its one-hot vector."""
     return multiply(setting, rows * columns)
+
+
+def quotients(setting: Setting, n: int, digits: int, bits: int) -> Cost:
+    """Long divisions: for each digit all its 31 multiples at once; then what is left, by a product."""
+    digit = negative(setting, ((1 << QUOTIENT) - 1) * n, bits)
+    return sequence(repeated(sequence(digit, multiply(setting, n)), digits - 1), digit)
+
+
+def means(setting: Setting, shape: Growth) -> Cost:
+    """Means of leaves' targets: quotients of 20 bits, where up to 2^20 · n rows are compared."""
+    digits = (MEAN + 1) // QUOTIENT
+    return quotients(setting, 1 << shape.height, digits, MEAN + shape.count + 3)

@@ -1,0 +1,28 @@
+"""The public sizes of a scenario's trees."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from protocols.boosting import SHRINKAGE, Boosting
+from protocols.trees import Shape, Statistics
+from scenarios.trees.settings import PrivateTreesSettings
+
+
+def shape_of(settings: PrivateTreesSettings, rows: int, attributes: int, statistics: Statistics) -> Shape:
+    """Return the public sizes of each tree by itself."""
+    trees = settings.trees
+    return Shape(
+        rows, attributes, statistics, trees.height, settings.ring.value_bits, trees.least_rows,
+        Fraction(trees.least_gain), trees.digit,
+    )  # fmt: skip
+
+
+def boosting_of(settings: PrivateTreesSettings, rows: int, attributes: int, classes: bool) -> Boosting:
+    """Return the public sizes of boosted trees; the shrinkage is at least a 1024th."""
+    trees = settings.trees
+    shrinkage = max(1, round(trees.shrinkage * (1 << SHRINKAGE)))
+    return Boosting(
+        rows, attributes, trees.height, settings.ring.value_bits, trees.count, trees.bins, shrinkage,
+        trees.penalty, classes, trees.least_rows, trees.digit,
+    )  # fmt: skip
