@@ -58,7 +58,8 @@ Kind = Literal["mul", "dot", "matmul", "conv2d"]
 NO_PADDING: Padding = ((0, 0), (0, 0))
 COMPARES = frozenset(
     ("relu", "less_than", "equal", "truncate_exact", "maximum", "argmax", "max_pool", "divide",
-     "reciprocal", "exponential", "logarithm", "square_root", "inverse_square_root", "sigmoid", "softmax")
+     "reciprocal", "exponential", "logarithm", "square_root", "inverse_square_root", "sigmoid", "softmax",
+     "activate")
 )  # fmt: skip
 """What is written once and takes signs of values."""
 Given = ParamSpec("Given")
@@ -162,6 +163,8 @@ class Family(ABC):
         helper_roles: actors that help the servers and hold no values.
         phases: those in which it sends, in order.
         lacks: names of functions and layers that it does not offer.
+        wraps: whether a product too large for the domain may be cut like any other: the result means
+            nothing, and what is sent is uniform all the same.
         party: the engine's actor.
         terms: what all parties know.
         place: this server's place among the servers; −1 of a helper.
@@ -173,6 +176,7 @@ class Family(ABC):
     helper_roles: ClassVar[tuple[str, ...]] = ()
     phases: ClassVar[tuple[str, ...]] = ("online",)
     lacks: ClassVar[frozenset[str]] = frozenset()
+    wraps: ClassVar[bool] = True
 
     def __init__(self, party: Party, terms: Terms) -> None:
         self.party = party

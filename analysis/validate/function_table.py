@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from rich.table import Table
 
 from analysis.costs import LOCAL, Cost, sequence
-from analysis.costs.replicated3 import Setting, functions, operations
+from analysis.costs.replicated3 import ACTIVATIONS, OPERATIONS, Setting, functions, operations
 from mpcsim import InputError
 from scenarios.probes import FunctionBound, bounds
 
@@ -79,6 +80,7 @@ def rows(sizes: tuple[int, int, int], classes: int) -> list[FunctionRow]:
             operations.multiply(setting, _VALUES * classes), functions.logarithm(setting, _VALUES)
         ),
         "gradient": lambda _: LOCAL,
+        **{name: partial(_priced, op=name) for name in ACTIVATIONS},
     }
     setting = Setting(*sizes)
     found = []
@@ -89,6 +91,10 @@ def rows(sizes: tuple[int, int, int], classes: int) -> list[FunctionRow]:
         cost = costs[name](setting)
         found.append(FunctionRow(name, bound, int(cost.rounds), cost.bytes / 3 / _VALUES))
     return found
+
+
+def _priced(setting: Setting, op: str) -> Cost:
+    return OPERATIONS[op].cost(setting, _VALUES)
 
 
 def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -> list[Table | str]:

@@ -150,7 +150,7 @@ class Dealer2(Family):
             InputError: it is one of these.
         """
         super().check(terms, function, **arguments)
-        check_room(terms.ring, function, arguments.get("classes", 2))
+        check_room(terms.ring, function, **arguments)
         choices, servers = terms.choices, terms.roster.servers
         if choices.keep and choices.stored:
             raise InputError("protocol.keep and protocol.stored: accepted is one of them")

@@ -5,6 +5,8 @@ own way. Their working precision, lines and polynomials are public numbers, for 
 `protocols.family`.
 """
 
+from protocols.functions.activate import activate, evaluate
+from protocols.functions.activations import ACTIVATIONS, FINEST, Activation, activation
 from protocols.functions.comparison import (
     argmax,
     equal,
@@ -17,7 +19,8 @@ from protocols.functions.comparison import (
 from protocols.functions.curves import DEGREES, Reals, chebyshev, coefficients
 from protocols.functions.goldschmidt import goldschmidt
 from protocols.functions.lines import Iterations, Start, best_line, iterations
-from protocols.functions.normalise import steps
+from protocols.functions.normalise import inside, steps
+from protocols.functions.pieces import Pieces, accepted, enough, pieces
 from protocols.functions.polynomial import polynomial
 from protocols.functions.precision import (
     INVERSE_SQUARE_ROOT,
@@ -50,10 +53,60 @@ from protocols.functions.reals import (
 from protocols.functions.room import check_room, working_bits
 
 __all__ = [
-    "DEGREES", "INVERSE_SQUARE_ROOT", "LOGARITHM", "SQUARE_ROOT", "TARGET", "WIDEST", "Bound", "Curve",
-    "Division", "Exponential", "Iterations", "Plan", "Polynomial", "Reals", "Sigmoid", "Softmax", "Start",
-    "Window", "accept", "argmax", "best_line", "chebyshev", "check_room", "coefficients", "divide", "equal",
-    "exponential", "goldschmidt", "inverse_square_root", "iterations", "largest", "less_than",
-    "logarithm", "maximum", "multiply", "multiply_fixed", "polynomial", "reciprocal", "relu", "sigmoid",
-    "softmax", "square_root", "steps", "truncate_exact", "working_bits",
+    "ACTIVATIONS",
+    "DEGREES",
+    "FINEST",
+    "INVERSE_SQUARE_ROOT",
+    "LOGARITHM",
+    "SQUARE_ROOT",
+    "TARGET",
+    "WIDEST",
+    "Activation",
+    "Bound",
+    "Curve",
+    "Division",
+    "Exponential",
+    "Iterations",
+    "Pieces",
+    "Plan",
+    "Polynomial",
+    "Reals",
+    "Sigmoid",
+    "Softmax",
+    "Start",
+    "Window",
+    "accept",
+    "accepted",
+    "activate",
+    "activation",
+    "argmax",
+    "best_line",
+    "chebyshev",
+    "check_room",
+    "coefficients",
+    "divide",
+    "enough",
+    "equal",
+    "evaluate",
+    "exponential",
+    "goldschmidt",
+    "inside",
+    "inverse_square_root",
+    "iterations",
+    "largest",
+    "less_than",
+    "logarithm",
+    "maximum",
+    "multiply",
+    "multiply_fixed",
+    "pieces",
+    "polynomial",
+    "reciprocal",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "square_root",
+    "steps",
+    "truncate_exact",
+    "working_bits",
 ]  # fmt: skip

@@ -29,6 +29,21 @@ async def steps(me: Family, x: Value, limits: Sequence[int], bits: int) -> Value
     return await me.to_value(me.opposite(await me.negative(me.subtract_public(wide, column), bits)))
 
 
+@composite
+async def inside(
+    me: Family, x: Value, limits: Sequence[int], intervals: Sequence[tuple[int, int | None]], bits: int
+) -> Value:
+    """Return, for each interval (i, j), the integer 1 where L_i ≤ x < L_j, else 0: (intervals, *shape).
+
+    j is None where the interval has no end. Arguments and rounds as of `steps`.
+    """
+    found = await steps(me, x, limits, bits)
+    return me.stack([
+        me.cut(found, i) if j is None else me.subtract(me.cut(found, i), me.cut(found, j))
+        for i, j in intervals
+    ])  # fmt: skip
+
+
 def weighted(me: Family, found: Value, values: Sequence[int]) -> Value:
     """Return values[j] where x lies from limit j − 1 on and below limit j; local.
 

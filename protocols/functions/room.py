@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mpcsim import InputError
 from protocols.domains import Ring
+from protocols.functions.activations import Activation
+from protocols.functions.pieces import accepted, pieces
 from protocols.functions.precision import (
     INVERSE_SQUARE_ROOT,
     LOGARITHM,
@@ -26,19 +30,25 @@ _CURVES: dict[str, Curve] = {
 }
 
 
-def check_room(ring: Ring, function: str, classes: int = 2) -> None:
+def check_room(
+    ring: Ring, function: str, *, classes: int = 2, activation: Activation | None = None, **_: Any
+) -> None:
     """Refuse a ring that leaves a function, as written once for all families, too little room.
 
     Args:
         ring: the ring.
         function: its name.
         classes: length of a row of `softmax`.
+        activation: of `activate`.
 
     Raises:
         InputError: it does.
     """
     if function in _OF_POWERS:
         _check_powers(ring, function, classes)
+        return
+    if activation is not None:
+        accepted(ring, activation)
         return
     plan = _plan(ring, function)
     if plan is None:
@@ -53,10 +63,14 @@ def check_room(ring: Ring, function: str, classes: int = 2) -> None:
         )
 
 
-def working_bits(ring: Ring, function: str, classes: int = 2) -> int:
+def working_bits(
+    ring: Ring, function: str, *, classes: int = 2, activation: Activation | None = None, **_: Any
+) -> int:
     """Return the bits in which a function, as written once, computes; 0 of what has no plan."""
     if function in _OF_POWERS:
         return powers_of_e(ring, *range_of(function, ring, classes))[-1]
+    if activation is not None:
+        return pieces(ring, activation).bits
     plan = _plan(ring, function)
     return 0 if plan is None else plan.bits
 

@@ -45,7 +45,7 @@ class Plain(Family):
             InputError: it is one of these.
         """
         super().check(terms, function, **arguments)
-        check_room(terms.ring, function, arguments.get("classes", 2))
+        check_room(terms.ring, function, **arguments)
 
     # In and out
 

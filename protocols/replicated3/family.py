@@ -33,7 +33,7 @@ from protocols.family import (
     Terms,
     by_image,
 )
-from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, SQUARE_ROOT
+from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, SQUARE_ROOT, Activation, evaluate
 from protocols.replicated3 import constructions, functions, layers, sharings
 from protocols.replicated3.sharings import BitHalves, Choices, Server, Share, elementwise, in_thirds
 
@@ -345,6 +345,12 @@ class Replicated3(Family):
         """Return the lower bits of the components."""
         return sharings.narrow_share(self.server, x)
 
+    def safely(self) -> Self:
+        """Return this view truncating by `safe`, whatever the choice: products may fill the ring."""
+        found = self._over(self.ring)
+        found.server = self.server.safely()
+        return found
+
     # What is better done on halves, as `protocols.functions` and `protocols.layers` name it
 
     async def relu(self, x: Share) -> Share:
@@ -358,6 +364,19 @@ class Replicated3(Family):
     async def equal(self, x: Share, y: Share) -> Share:
         """Return 1 where x = y."""
         return await constructions.is_zero(self.server, sharings.subtract(self.server, x, y))
+
+    async def inside(
+        self, x: Share, limits: Sequence[int], intervals: Sequence[tuple[int, int | None]], bits: int
+    ) -> Share:
+        """Return where x is inside intervals, (intervals, *shape)."""
+        found = await constructions.inside(self.server, x.flat(), limits, intervals, bits)
+        return found.reshape(len(intervals), *x.shape)
+
+    async def activate(self, x: Share, activation: Activation) -> Share:
+        """Return an activation by its table of pieces."""
+        plan = functions.activation_plan(self.ring, self.choices.accuracy, activation)
+        found: Share = await evaluate(self.safely(), x, plan)
+        return found
 
     async def truncate_exact(self, x: Share) -> Share:
         """Return ⌊x / 2^f⌋."""
@@ -472,6 +491,7 @@ class Replicated3(Family):
 
 
 _PLANS: dict[str, Callable[..., object]] = {
+    "activate": functions.activation_plan,
     "average_pool": layers.mean_plan,
     "divide": functions.division_plan,
     "reciprocal": functions.reciprocal_plan,

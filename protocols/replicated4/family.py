@@ -87,7 +87,7 @@ class Replicated4(Family):
             InputError: it is one of these.
         """
         super().check(terms, function, **arguments)
-        check_room(terms.ring, function, arguments.get("classes", 2))
+        check_room(terms.ring, function, **arguments)
 
     # In and out
 

@@ -55,6 +55,7 @@ class Shamir(Family):
     name = "shamir"
     Choices = ShamirChoices
     counts = (3, 3, 100)
+    wraps = False
     phases: ClassVar[tuple[str, ...]] = ("offline", "online")
 
     def __init__(
@@ -149,9 +150,8 @@ class Shamir(Family):
         if function in _WHOLE:
             return
         field.hold(field.value_bits + field.fraction_bits + 1, f"a product in {function}")
-        classes = arguments.get("classes", 2)
-        check_room(field, function, classes)
-        field.hold(working_bits(field, function, classes), f"a number in {function}")
+        check_room(field, function, **arguments)
+        field.hold(working_bits(field, function, **arguments), f"a number in {function}")
 
     # In and out
 

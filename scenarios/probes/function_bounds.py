@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -20,9 +21,11 @@ from protocols.functions import (
     Polynomial,
     Sigmoid,
     Softmax,
+    enough,
 )
-from protocols.replicated3.functions import division_plan
+from protocols.replicated3.functions import activation_plan, division_plan
 from protocols.replicated3.layers import Mean
+from scenarios.probes.on_activations import NAMED as ACTIVATIONS
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,17 @@ def bounds(sizes: tuple[int, int, int], classes: int, window: int) -> dict[str, 
         "loss": lambda: Polynomial.of(ring, LOGARITHM),
         "gradient": lambda: Softmax.of(ring, classes),
     }
-    return {name: _bound(ring, plan) for name, plan in plans.items()}
+    found = {name: _bound(ring, plan, TARGET) for name, plan in plans.items()}
+    for name, one in ACTIVATIONS.items():
+        found[name] = _bound(ring, partial(activation_plan, ring, "best", one), enough(ring, one))
+    return found
 
 
-def _bound(ring: Ring, plan: Callable[[], Plan]) -> FunctionBound:
+def _bound(ring: Ring, plan: Callable[[], Plan], accepted: float) -> FunctionBound:
+    """Return a bound, and whether it is at most what is accepted, in units."""
     try:
         found = plan()
     except InputError as error:
         return FunctionBound(False, refused=str(error))
     total = found.bound.target_units(ring)
-    return FunctionBound(total <= TARGET, found.bits, found.bound.units, found.bound.relative, total)
+    return FunctionBound(total <= accepted, found.bits, found.bound.units, found.bound.relative, total)

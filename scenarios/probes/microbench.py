@@ -39,7 +39,8 @@ class MicrobenchWorkload(BaseModel):
         "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare",
         "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal",
         "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax", "shuffle", "sort", "topk",
-        "group_sums", "group_max", "join",
+        "group_sums", "group_max", "join", "gelu", "gelu_tanh", "silu", "tanh", "erf", "softplus",
+        "logistic", "elu", "relu6", "clip", "hard_sigmoid", "hard_swish", "leaky_relu",
     ] = Field(description="the operation")  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = Field(
         default=1000,

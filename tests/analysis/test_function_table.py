@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from analysis import commands
-from analysis.costs.replicated3 import precision
+from analysis.costs.replicated3 import ACTIVATIONS, precision
 from analysis.costs.replicated3.setting import Setting
 from analysis.predict.measuring import measure
 from analysis.validate import function_table
@@ -29,6 +29,9 @@ def listed(*arguments):
 def test_every_function_is_accepted_in_the_named_rings_within_two_bits_of_a_unit(sizes):
     for classes in (2, 10, 100, 1024):
         for row in function_table.rows(sizes, classes):
+            if row.name in ACTIVATIONS:  # within what was asked for, which is less
+                assert row.bound.accepted == (row.bound.total <= max(4, 2.0 ** (sizes[1] - 10)))
+                continue
             assert row.bound.accepted
             assert row.bound.total <= 4
             assert row.bound.total == pytest.approx(row.bound.units + row.bound.relative * 2 ** sizes[1])

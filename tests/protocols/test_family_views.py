@@ -4,14 +4,21 @@ import pytest
 from family_views import FamilyBlock
 from states import FAR
 
-from protocols.functions import less_than, multiply_fixed, relu
+from protocols.functions import activate, activation, less_than, multiply_fixed, relu
 from scenarios.families import families
+
+
+async def _hard_swish(me, x):
+    return await activate(me, x, activation("hard_swish"))
+
 
 PROGRAMS = {
     "multiply": (multiply_fixed, (3, 5)),
     "relu": (relu, (3,)),
     "relu of a negative": (relu, (2**16 - 3,)),
     "less than": (less_than, (3, 5)),
+    "activation": (_hard_swish, (3 << 14,)),
+    "activation far out": (_hard_swish, (-(5 << 25) % 2**31,)),
 }
 REFUSES = "replicated3_malicious"
 """It aborts where messages are not packed, as they are not here; its own test looks at the packed bytes."""

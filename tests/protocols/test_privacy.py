@@ -21,7 +21,7 @@ from mpcsim import simulate
 from protocols.replicated3.constructions.adder import sum_bits
 from protocols.replicated3.constructions.arithmetic import multiply, multiply_locally
 from protocols.replicated3.constructions.carry_table import all_ones
-from protocols.replicated3.constructions.comparison import is_negative, sign
+from protocols.replicated3.constructions.comparison import below, is_negative, sign
 from protocols.replicated3.constructions.conversion import from_bits
 from protocols.replicated3.constructions.maximum import tournament
 from protocols.replicated3.constructions.selection import bit_to_share, select
@@ -60,6 +60,10 @@ async def _halves_at_once(server, x):
 
 async def _share_in_two_rounds(server, x):
     return await truncate_share(server, x, 1, at_once=False)
+
+
+async def _below_two_limits(server, x):
+    return await below(server, x, [0, 1])
 
 
 async def _number_of_bit(server, bit):
@@ -147,6 +151,7 @@ CASES = [
         )
     ),
     Case("all ones", all_ones, (halves(3),), THREE, _choices(radix=2), lambda x: x == 7, spare=EXCHANGED),
+    Case("below two limits", _below_two_limits, (halves(2),), TWO, _choices(radix=1)),
     Case("bits of a sum", sum_bits, (halves(3),), THREE),
     Case("number of a bit", _number_of_bit, (bits(),), THREE, want=lambda b: b, widths={"bit0": 2}),
     *(
@@ -199,6 +204,7 @@ SAMPLED = [
         THREE,
         widths={"msb": 1, "cross": 1},
     ),
+    Case("below two limits, two digits", _below_two_limits, (halves(3),), THREE, _choices(radix=1)),
     Case(
         "truncate exactly",
         _shifting(truncate_exact, 1),

@@ -5,7 +5,7 @@ import pytest
 from states import FAR, Block, N
 
 from protocols.replicated3.constructions.arithmetic import multiply_fixed, multiply_locally
-from protocols.replicated3.constructions.comparison import less_than
+from protocols.replicated3.constructions.comparison import inside, less_than
 from protocols.replicated3.constructions.conversion import from_bits, inject, is_zero, to_bits
 from protocols.replicated3.constructions.maximum import argmax
 from protocols.replicated3.constructions.truncation import truncate_exact
@@ -51,6 +51,10 @@ async def _argmax(server, *values):
     return await argmax(server, columns)
 
 
+async def _inside(server, x):
+    return await inside(server, x, [-3, 4, 30], [(0, 2), (1, None)], 7)
+
+
 async def _there_and_back(server, x):
     for third, planes in await to_bits(server, x, 5):
         await from_bits(third, planes, N)
@@ -69,7 +73,10 @@ def _choices(comparison="table", radix=None, select="two_rounds", truncation="sa
 # z_0 travels as well. Without the mask of what is read off tables, or of a sum that is rounded, a message
 # is a function of more than two rows; `test_privacy` enumerates them.
 PRODUCT, AND = frozenset([(2, "product")]), frozenset([(2, "and")])
+# Where a number is compared with several limits, what each reads shares a row with what others do.
 READ, SUMS = frozenset([(0, "read"), (1, "read")]), frozenset([(0, "product"), (1, "product")])
+
+LIMITS = READ | frozenset([(0, "and"), (1, "and")])
 
 BLOCKS = [
     Block("multiply, safe", multiply_fixed, (5, -9), spare=PRODUCT),
@@ -87,6 +94,8 @@ BLOCKS = [
     Block("relu by ripple", relu, (30,), _choices("ripple")),
     Block("pool", _pool, (1, 2, -3, 2)),
     Block("argmax", _argmax, (1, -2, 5), _choices(radix=2)),
+    Block("inside", _inside, (17,), _choices(radix=2), AND, LIMITS),
+    Block("inside, one round", _inside, (-3,), _choices(radix=3, select="one_round"), AND, LIMITS),
     Block("sums", _pool_of_sums, (40, 2), _choices(radix=2), spare=PRODUCT, elsewhere=SUMS),
     Block(
         "sums, one round", _pool_of_sums, (-30, 40), _choices(radix=2, select="one_round"), PRODUCT, SUMS

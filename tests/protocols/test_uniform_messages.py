@@ -15,7 +15,7 @@ from protocols.domains.ring import Ring
 from protocols.replicated3.constructions.adder import sum_bits
 from protocols.replicated3.constructions.arithmetic import multiply, multiply_fixed, reshare
 from protocols.replicated3.constructions.carry_masked import _residues
-from protocols.replicated3.constructions.comparison import is_negative, sign
+from protocols.replicated3.constructions.comparison import inside, is_negative, sign
 from protocols.replicated3.constructions.maximum import argmax
 from protocols.replicated3.constructions.selection import bit_to_share
 from protocols.replicated3.constructions.truncation import sum_to_truncated_halves
@@ -126,9 +126,13 @@ async def _bits(server, x):
     return await sum_bits(server, share_to_halves(server, x, 16))
 
 
+async def _inside(server, x):
+    return await inside(server, x, [-3, 0, 1 << 16], [(0, 2), (1, None)], 31)
+
+
 PROTOCOLS = [
     _product, _fixed_product, _split, _lift, _truncated, _bit, _and, _bits, _mean, _mean_of_three,
-    is_negative, relu, _pool, _argmax,
+    is_negative, relu, _pool, _argmax, _inside,
 ]  # fmt: skip
 CHOICES = [
     Choices(rotate=False),

@@ -20,6 +20,10 @@ class Dealt(Written):
         """Price a triple."""
         return steps.triple(setting, n, n, n)
 
+    def dot(self, setting: FamilySetting, n: Number, terms: int) -> Cost:
+        """Price a triple whose factors are all opened."""
+        return steps.triple(setting, terms * n, terms * n, n)
+
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price what the choice says."""
         return steps.truncation(setting, n, shift)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from analysis.costs.algebra import Cost
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
+from analysis.costs.replicated3 import ACTIVATIONS
 
 _NAMES = (
     "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare", "equal",
     "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal", "exp", "log",
-    "sqrt", "rsqrt", "sigmoid", "softmax",
+    "sqrt", "rsqrt", "sigmoid", "softmax", *ACTIVATIONS,
 )  # fmt: skip
 
 

@@ -27,12 +27,13 @@ from analysis.costs.replicated3 import (
     tables,
     trees,
 )
-from analysis.costs.replicated3.catalogue import FILTERS, OPERATIONS, Formula
+from analysis.costs.replicated3.catalogue import ACTIVATIONS, FILTERS, OPERATIONS, Formula
 from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
 from analysis.costs.replicated3.training import Piece
 from analysis.costs.replicated3.training_run import Training
 
 __all__ = [
+    "ACTIVATIONS",
     "FIELDS",
     "FILTERS",
     "OPERATIONS",

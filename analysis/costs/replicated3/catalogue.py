@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from analysis.costs.algebra import Cost
 from analysis.costs.families import Formula as AnyFormula
@@ -49,6 +50,17 @@ _KEYED = ("l", "V", "digit", "select", "rotate", "sort_digit")
 _SORTED = ("l", "V", "rotate", "sort_digit", "payload")
 _SORTING = "radix sort by shuffled reveals: constructions.md#sorting"
 _POOLING = "POMIC algorithm 4 and section 5.2; constructions.md#maximum"
+
+ACTIVATIONS: dict[str, tuple[float, ...]] = {
+    "gelu": (), "gelu_tanh": (), "silu": (), "tanh": (), "erf": (), "softplus": (), "logistic": (),
+    "elu": (), "relu6": (), "clip": (-1.0, 1.0), "hard_sigmoid": (), "hard_swish": (), "leaky_relu": (),
+}  # fmt: skip
+"""With the parameters that the microbench gives them."""
+
+
+def _activation(setting: Setting, n: Number, name: str, parameters: tuple[float, ...]) -> Cost:
+    return functions.activate(setting, n, name, parameters)
+
 
 OPERATIONS: dict[str, Formula] = {
     "reveal": Formula(operations.reveal, "Araki et al. 2016", ("l",)),
@@ -117,6 +129,15 @@ OPERATIONS: dict[str, Formula] = {
         _EXPONENTIAL,
         general=False,
     ),
+    **{
+        name: Formula(
+            partial(_activation, name=name, parameters=parameters),
+            "intervals by one batch of comparisons, then polynomials; constructions.md#pieces",
+            _EXPONENTIAL,
+            general=False,
+        )
+        for name, parameters in ACTIVATIONS.items()
+    },
     "shuffle": Formula(
         lambda setting, n: tables.shuffle(n, [setting.l]),
         "Araki et al., CCS 2021; constructions.md#shuffles",

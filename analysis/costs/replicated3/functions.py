@@ -7,11 +7,12 @@ other argument are whole operations, by server; the others are steps of one thir
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
 from analysis.costs.numbers import Number, packed
+from analysis.costs.pieces import Sizes, Steps, evaluated, table
 from analysis.costs.replicated3 import halves, precision, truncations
 from analysis.costs.replicated3.boolean import prefix_ands
 from analysis.costs.replicated3.conversions import sum_bits
@@ -26,7 +27,7 @@ from analysis.costs.replicated3.precision import (
     quotient,
 )
 from analysis.costs.replicated3.setting import Setting
-from analysis.costs.replicated3.signs import sign
+from analysis.costs.replicated3.signs import below, sign
 
 
 def product(setting: Setting, n: Number, shift: int) -> Cost:
@@ -253,6 +254,36 @@ def _root(setting: Setting, n: Number, name: str) -> Cost:
         )
 
     return rotated(step, n, setting.rotate)
+
+
+# Activations
+
+
+def inside(setting: Setting, n: Number, limits: int, marks: int, bits: int) -> Cost:
+    """Whether numbers of so many bits are in intervals between limits, as numbers."""
+
+    def step(size: Number) -> Cost:
+        compared = below(setting, size, bits, limits)
+        return sequence(compared, halves.bit_to_share(setting, marks * size))
+
+    return rotated(step, n, setting.rotate)
+
+
+def activate(
+    setting: Setting, n: Number, name: str, parameters: Sequence[float] = (), within: float | None = None
+) -> Cost:
+    """Price an activation by its table of pieces: constructions.md#pieces."""
+    found = table(Sizes(setting.l, setting.f, setting.V), name, parameters, within)
+    wide = wider(setting, found.L)
+
+    def dot(terms: int, shift: int) -> Cost:
+        if shift == 0:
+            return product(wide, n, 0)
+        return rotated(lambda size: product(wide, size, shift), n, setting.rotate)
+
+    lifted = rotated(lambda size: widened(setting, size, found.L), n, setting.rotate)
+    steps = Steps(lambda limits, marks, bits: inside(wide, n, limits, marks, bits), dot)
+    return sequence(lifted, evaluated(found, setting.f, steps))
 
 
 # Exponentials

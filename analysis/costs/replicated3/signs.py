@@ -82,6 +82,21 @@ def prefix(setting: Setting, n: Number, k: Number) -> Cost:
     return sequence(generate_and_propagate(n, k - 1), prefix_carries(n, k - 1))
 
 
+def below(setting: Setting, n: Number, k: Number, limits: int) -> Cost:
+    """Compare n numbers of k bits with public limits: of the table comparison the tables serve all.
+
+    Whatever is read and combined starts a byte for each limit. Source: constructions.md#pieces.
+    """
+    if setting.comparison != "table" or k == 1:
+        return sign(setting, limits * n, k)
+    low, m = k - 1, setting.radix
+    digits, dealt = ceil_div(low, m), planes(one_hot_entries(low, m), n)
+    many = limits * 8 * packed(n, 1)
+    read = planes(2 * digits - 1, many)
+    dealing = messages((0, 1, dealt), (0, 2, dealt), (1, 2, read), (2, 1, read))
+    return sequence(dealing, carry_tree(many, digits))
+
+
 SIGNS: dict[str, Callable[[Setting, Number, Number], Cost]] = {
     "table": table,
     "masked": masked,

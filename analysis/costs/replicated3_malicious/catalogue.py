@@ -8,7 +8,7 @@ from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
 from analysis.costs.replicated3_malicious import proof, steps
-from analysis.costs.written import Written
+from analysis.costs.written import Written, activations
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
 
@@ -19,6 +19,10 @@ class Proven(Written):
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price products of two."""
         return steps.product(n, setting.l)
+
+    def dot(self, setting: FamilySetting, n: Number, terms: int) -> Cost:
+        """Price sums of products, each of two terms."""
+        return steps.product(n, setting.l, 2 * terms)
 
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price the wraps of components that both their holders shift."""
@@ -152,6 +156,7 @@ OPERATIONS = {
     "rsqrt": _specific(lambda s, n: WRITTEN.root(s, n, "rsqrt"), _ALL, _WHOLE),
     "sigmoid": _specific(WRITTEN.sigmoid, _ALL, _WHOLE),
     "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _ALL, _WHOLE),
+    **{name: _specific(cost, _ALL, _WHOLE) for name, cost in activations(lambda _: WRITTEN).items()},
 }  # fmt: skip
 
 _OUTSIDE: dict[str, Callable[[FamilySetting, Number], Cost]] = {

@@ -8,7 +8,7 @@ from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
 from analysis.costs.replicated4 import steps
-from analysis.costs.written import Written
+from analysis.costs.written import Written, activations
 
 _FILTERS = 8
 
@@ -119,4 +119,5 @@ OPERATIONS = {
     "rsqrt": _specific(lambda s, n: WRITTEN.root(s, n, "rsqrt"), _PLACES, _ALL),
     "sigmoid": _specific(WRITTEN.sigmoid, _PLACES, _ALL),
     "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _PLACES, _ALL),
+    **{name: _specific(cost, _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
 }  # fmt: skip

@@ -9,7 +9,7 @@ from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
 from analysis.costs.shamir import steps
-from analysis.costs.written import Written
+from analysis.costs.written import Written, activations
 
 _FILTERS = 8
 _PRODUCTS = ("multiplication", "doubles")
@@ -24,6 +24,8 @@ _PLACES = f"Catrina, Saxena 2010, §5; {_HERE}"
 
 class _Shared(Written):
     """The functions over the steps of this family; values are of one width, so that nothing is lifted."""
+
+    void = False
 
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price a multiplication."""
@@ -129,4 +131,5 @@ OPERATIONS = {
     "rsqrt": _of(_in_field(lambda s, n: WRITTEN.root(s, n, "rsqrt")), _PLACES, _ALL),
     "sigmoid": _of(_in_field(WRITTEN.sigmoid), _PLACES, _ALL),
     "softmax": _of(_in_field(lambda s, n: WRITTEN.softmax(s, n, s.row)), _PLACES, _ALL),
+    **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
 }  # fmt: skip

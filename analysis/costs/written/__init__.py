@@ -4,7 +4,17 @@ In flow a family's steps; out flow costs. It may import `analysis.costs.replicat
 functions and the order of layers.
 """
 
+from analysis.costs.written.activations import activations
 from analysis.costs.written.functions import Written
 from analysis.costs.written.network import Prices, Span, followed, function_span, layer_spans, mean_shift
 
-__all__ = ["Prices", "Span", "Written", "followed", "function_span", "layer_spans", "mean_shift"]
+__all__ = [
+    "Prices",
+    "Span",
+    "Written",
+    "activations",
+    "followed",
+    "function_span",
+    "layer_spans",
+    "mean_shift",
+]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number
+from analysis.costs.pieces import Sizes, Steps, evaluated, table
 from analysis.costs.replicated3 import Setting, precision
 
 _WORD, _NEAR = 64, 28
@@ -29,7 +32,13 @@ def _plans(setting: FamilySetting) -> Setting:
 
 
 class Written(ABC):
-    """The functions, priced over what a family's steps cost."""
+    """The functions, priced over what a family's steps cost.
+
+    Attributes:
+        void: whether products that mean nothing may be cut.
+    """
+
+    void: ClassVar[bool] = True
 
     # Steps of the family
 
@@ -69,6 +78,20 @@ class Written(ABC):
     def fixed(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price an elementwise product, rescaled."""
         return sequence(self.product(setting, n), self.truncation(setting, n, shift))
+
+    def dot(self, setting: FamilySetting, n: Number, terms: int) -> Cost:
+        """Price n sums of so many products each, not yet rescaled."""
+        return self.product(setting, n)
+
+    def cut(self, setting: FamilySetting, n: Number, terms: int, shift: Number) -> Cost:
+        """Price such sums, rescaled."""
+        if terms == 1:
+            return self.fixed(setting, n, shift)
+        return sequence(self.dot(setting, n, terms), self.truncation(setting, n, shift))
+
+    def inside(self, setting: FamilySetting, n: Number, limits: int, marks: int, bits: int) -> Cost:
+        """Price intervals between limits, as numbers: from comparisons that are numbers."""
+        return self.places(setting, n, limits, bits)
 
     def exact_truncation(self, setting: FamilySetting, n: Number) -> Cost:
         """Price a truncation, and two signs side by side of what is left, which lies in f + 3 bits."""
@@ -189,6 +212,20 @@ class Written(ABC):
             self.polynomial(wide, n, 8, near, 0),
             self.fixed(wide, n, near),
         )
+
+    def activate(
+        self, setting: FamilySetting, n: Number, name: str, parameters: Sequence[float] = (),
+        within: float | None = None,
+    ) -> Cost:  # fmt: skip
+        """Price an activation by its table of pieces."""
+        found = table(Sizes(setting.l, setting.f, setting.V), name, parameters, within)
+        wide = wider(setting, found.L)
+        steps = Steps(
+            lambda limits, marks, bits: self.inside(wide, n, limits, marks, bits),
+            lambda terms, shift: self.cut(wide, n, terms, shift),
+            self.void,
+        )
+        return sequence(self.lift(setting, n, found.L), evaluated(found, int(setting.f), steps))
 
     def exponential(self, setting: FamilySetting, n: Number) -> Cost:
         """From half a unit to the bound of a value, with two fraction bits more at first."""

@@ -24,7 +24,7 @@ from protocols.replicated3.constructions.arithmetic import (
     multiply_locally,
 )
 from protocols.replicated3.constructions.carry_table import all_ones
-from protocols.replicated3.constructions.comparison import is_negative, less_than, sign
+from protocols.replicated3.constructions.comparison import inside, is_negative, less_than, sign
 from protocols.replicated3.constructions.conversion import (
     bit_halves,
     from_bits,
@@ -59,6 +59,7 @@ __all__ = [
     "dot_locally",
     "from_bits",
     "inject",
+    "inside",
     "is_negative",
     "is_zero",
     "join_neighbours",

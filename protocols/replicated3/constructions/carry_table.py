@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from protocols.replicated3.constructions.adder import carry_of_digits
 from protocols.replicated3.sharings import (
     BYTE,
@@ -30,8 +33,20 @@ async def carry_by_table(server: Server, x: Halves) -> Planes:
     docs/constructions.md#table-comparison; the one-hot vector is the shared lookup table of Dessouky et al.
     2017 among three parties.
     """
-    planes, widths = _digits(server, x, x.bits - 1)
-    read = await _read_digits(server, planes, widths, x.half.size, carry=True)
+    return await carries_by_table(server, [x])
+
+
+async def carries_by_table(server: Server, several: Sequence[Halves]) -> Planes:
+    """Return halves of the carries of several sums of one v and different w, a plane for each w.
+
+    v's tables are dealt once, and read at each w. Server 0 gives the same half each time. Rounds as of one;
+    bits: 2d(2^m − 1) in all, the rest for each. Each w's bits start a byte.
+    """
+    cut = [_digits(server, x, x.bits - 1) for x in several]
+    widths = cut[0][1]
+    read = await _read_digits(
+        server, [planes for planes, _ in cut], widths, several[0].half.size, carry=True
+    )
     return await carry_of_digits(server, read[: len(widths)], read[len(widths) :])
 
 
@@ -41,7 +56,7 @@ async def all_ones(server: Server, x: Halves) -> Planes:
     Every digit must propagate. Rounds: 1 + ⌈log2 ⌈k/m⌉⌉, of which server 0 sits out the last.
     """
     planes, widths = _digits(server, x, x.bits)
-    ones = await _read_digits(server, planes, widths, x.half.size, carry=False)
+    ones = await _read_digits(server, [planes], widths, x.half.size, carry=False)
     while len(ones.a) > 2:
         pairs = len(ones.a) // 2
         joined = await and_layer(server, ones[0 : 2 * pairs : 2], ones[1 : 2 * pairs : 2])
@@ -60,23 +75,25 @@ def _digits(server: Server, x: Halves, count: int) -> tuple[Planes, list[int]]:
     return planes, [min(radix, count - low) for low in range(0, count, radix)]
 
 
-async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int, carry: bool) -> Bits:
-    """Return shares of the propagate bits of all digits, n bits each.
+async def _read_digits(
+    server: Server, several: Sequence[Planes], widths: list[int], n: int, carry: bool
+) -> Bits:
+    """Return shares of the propagate bits of all digits, n bits each, of each of several w in turn.
 
     With `carry`: of the generate bits of all digits, then of the propagate bits but the lowest's.
     """
     k, role = server.kernels, server.role
     held = {0: (0, 1), 1: (1,), 2: (0,)}[role]
-    digits, low = [], 0
-    for width in widths:
-        digits.append(planes[low : low + width])
-        low += width
-    shape = (sum((1 << width) - 1 for width in widths), planes.shape[1])
+    starts = [sum(widths[:place]) for place in range(len(widths) + 1)]
+    digits = [[planes[low:high] for low, high in pairwise(starts)] for planes in several]
+    size = several[0].shape[1]
+    shape = (sum((1 << width) - 1 for width in widths), size)
     drawn = {key: server.random(key, "tables", shape, BYTE) for key in held}
     bits = 2 * len(widths) - 1 if carry else len(widths)
-    masks = {key: server.random(key, "read", (bits, planes.shape[1]), BYTE) for key in held}
+    rows = (bits, size) if len(several) == 1 else (bits, len(several), size)
+    masks = {key: server.random(key, "read", rows, BYTE) for key in held}
     if role == 0:
-        entries = k.concatenate([k.one_hot(digit, n)[1:] for digit in digits], 0)
+        entries = k.concatenate([k.one_hot(digit, n)[1:] for digit in digits[0]], 0)
         rest = k.xor(k.xor(entries, drawn[0]), drawn[1])
         server.send(1, rest)
         server.send(2, rest)
@@ -89,8 +106,15 @@ async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int
     return Bits(masks[key], third) if role == 1 else Bits(third, masks[key])
 
 
-def _read(server: Server, tables: Planes, digits: list[Planes], total: int, carry: bool) -> Planes:
-    """Return this share's part of what `_read_digits` returns.
+def _read(server: Server, tables: Planes, digits: list[list[Planes]], total: int, carry: bool) -> Planes:
+    """Return this share's part of what `_read_digits` returns."""
+    found = [_read_once(server, tables, one, total, carry) for one in digits]
+    planes: Planes = found[0] if len(found) == 1 else server.kernels.stack(found, 1)
+    return planes
+
+
+def _read_once(server: Server, tables: Planes, digits: list[Planes], total: int, carry: bool) -> Planes:
+    """Return what one w reads.
 
     Entry 0 of a table is not sent: the XOR of all entries is `total`, all ones in one of the shares.
     """

@@ -6,17 +6,23 @@ the lower k − 1 bits of v + w. The forms differ in how they find the carry, in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protocols.domains import word_type
 from protocols.replicated3.constructions.adder import carry_by_prefix, carry_by_ripple, carry_by_tree
 from protocols.replicated3.constructions.carry_masked import carry_by_masked_digits
-from protocols.replicated3.constructions.carry_table import carry_by_table
+from protocols.replicated3.constructions.carry_table import carries_by_table, carry_by_table
 from protocols.replicated3.constructions.selection import bit_to_share
 from protocols.replicated3.sharings import (
     BitHalves,
     Halves,
+    Planes,
     Server,
     Share,
+    complement,
+    concatenate,
     elementwise,
+    in_thirds,
     planes_of,
     share_to_halves,
     subtract,
@@ -44,6 +50,50 @@ async def sign(server: Server, x: Halves) -> BitHalves:
         carry = await FORMS["table" if form == "masked" and x.upper is not None else form](server, flat)
         half = k.xor(half, carry.reshape(1, -1))
     return BitHalves(k.from_planes(half, n, word_type(x.bits)).reshape(x.shape))
+
+
+async def below(server: Server, x: Halves, limits: Sequence[int]) -> BitHalves:
+    """Return the bits that are 1 where a vector is below each of several public limits: (limits, n).
+
+    Servers 1 and 2 take the limits off their half, so that in the `table` comparison server 0 deals its
+    digits once; the others compare as many numbers as there are limits. x − limit has x.bits signed bits.
+    """
+    k, dtype, n = server.kernels, x.half.dtype, x.half.size
+    taken = [k.full((), 0 if server.role == 0 else -limit % 2**x.bits, dtype) for limit in limits]
+    halves = [Halves(k.low_bits(k.add(x.half, one), x.bits), x.bits) for one in taken]
+    if server.choices.comparison != "table" or x.bits == 1:
+        return await sign(server, Halves(k.stack([one.half for one in halves], 0), x.bits))
+    carries = await carries_by_table(server, halves)
+    tops = k.concatenate([k.bit_planes(one.half, x.bits - 1, 1) for one in halves], 0)
+    planes = k.xor(tops, carries.reshape(len(limits), -1))
+    return BitHalves(k.stack([k.from_planes(plane, n, word_type(x.bits)) for plane in _apart(planes)], 0))
+
+
+def _apart(planes: Planes) -> list[Planes]:
+    return [planes[place : place + 1] for place in range(planes.shape[0])]
+
+
+async def inside(
+    server: Server, x: Share, limits: Sequence[int], intervals: Sequence[tuple[int, int | None]], bits: int
+) -> Share:
+    """Return shares of the integer 1 where L_i ≤ x < L_j for each interval (i, j): (intervals, n).
+
+    A bit is the ⊕ of two comparisons with `limits` (of the one, where j is None), and becomes a number.
+    Signed x − L have `bits` bits. Rounds: those of a sign and of a bit as a number.
+    """
+
+    async def third(server: Server, x: Share) -> Share:
+        k = server.kernels
+        under = (await below(server, share_to_halves(server, x, bits), limits)).half
+        found = [
+            complement(server, BitHalves(under[i])).half if j is None else k.xor(under[i], under[j])
+            for i, j in intervals
+        ]
+        words = k.astype(k.stack(found, 0), server.ring.dtype)
+        return await bit_to_share(server, BitHalves(words))
+
+    thirds = await in_thirds(server, third, x.size, lambda part: (x[part],))
+    return concatenate(server, thirds, axis=1)
 
 
 async def is_negative(server: Server, x: Share, bits: int | None = None) -> Share:

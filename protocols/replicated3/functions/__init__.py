@@ -12,10 +12,11 @@ from protocols.replicated3.functions.exponentials import (
     softmax,
     softmax_plan,
 )
-from protocols.replicated3.functions.precision import working
+from protocols.replicated3.functions.precision import activation_plan, working
 from protocols.replicated3.functions.roots import curve_plan, inverse_square_root, logarithm, square_root
 
 __all__ = [
+    "activation_plan",
     "curve_plan",
     "divide",
     "division_plan",
