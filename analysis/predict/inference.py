@@ -18,7 +18,7 @@ from analysis.predict.written import (
     settings_params,
 )
 from mpcsim.scenario import validate
-from scenarios.inference import BatchSettings
+from scenarios.inference import BatchSettings, OutputSettings
 from scenarios.networks import LayerPlan, ModelSettings, located, shapes
 
 
@@ -27,12 +27,13 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     setting, tables = setting_of(measured), measured.scenario.tables
     plans = shapes(located(validate(ModelSettings, tables["model"]), measured.scenario.folder))
     images = measured.told("images")
-    in_classes = tables.get("output", {}).get("reveal", "class") == "class"
+    asked = validate(OutputSettings, tables.get("output", {}))
+    in_classes, end = asked.reveal == "class", plans[-1]
     sizes = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)
     chains = {size: layers.blocks(setting, plans, size) for size in set(sizes)}
     if in_classes:
         for size, blocks in chains.items():
-            blocks.append(layers.classification(size, plans[-1].output[0]))
+            blocks.append(layers.classification(size * end.places, end.channels, asked.few_rounds))
     chain, several = chains[sizes[-1]], len(sizes) > 1
     try:
         spans, whole = layers.follow_batches(setting, [chains[size] for size in sizes])
@@ -68,7 +69,7 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     total = cost(whole.rounds, whole.sent)
     sums = Formula(_PIPELINE if several else "sum of the layers", "sum of the layers")
     found.append(Row(label + "inference", common, sums, total, measured.span("inference"), "layers"))
-    found.append(_result(measured, setting, images * (1 if in_classes else plans[-1].output[0]), label))
+    found.append(_result(measured, setting, images * end.revealed(in_classes), label))
     first, last = found[0].predicted, found[-1].predicted
     assert first is not None
     assert last is not None

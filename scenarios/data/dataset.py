@@ -20,7 +20,7 @@ class Dataset:
 
     Args:
         images: float64, (n, height, width, channels), n >= 1, every pixel finite.
-        labels: int64, (n,), each in 0 .. len(classes) - 1.
+        labels: int64, (n,), or (n, h, w) of masks, each in 0 .. len(classes) - 1.
         classes: names of the labels, in the labels' order.
         description: where the images come from and what a label means.
 
@@ -41,10 +41,10 @@ class Dataset:
                 "at least one image"
             )
         labels = np.asarray(self.labels)
-        if labels.shape != (len(images),):
+        if labels.ndim not in (1, 3) or len(labels) != len(images) or labels.size == 0:
             raise InputError(
                 f"{len(images)} images come with labels of shape {labels.shape}; accepted is one "
-                "label for each image"
+                "label for each image, or a mask of labels (n, height, width)"
             )
         finite = np.isfinite(images).reshape(len(images), -1).all(axis=1)
         if not finite.all():
@@ -52,9 +52,9 @@ class Dataset:
         whole = np.isfinite(labels) & (labels == np.trunc(labels))
         inside = whole & (labels >= 0) & (labels < len(self.classes))
         if not inside.all():
-            index = int(np.argmin(inside))
+            first = np.unravel_index(int(np.argmin(inside)), inside.shape)
             raise InputError(
-                f"image {index} has label {labels[index]}; accepted are the whole numbers 0 to "
+                f"image {first[0]} has label {labels[first]}; accepted are the whole numbers 0 to "
                 f"{len(self.classes) - 1} ({named(self.classes)})"
             )
         object.__setattr__(self, "images", images)

@@ -101,6 +101,22 @@ class Pad:
 
 
 @dataclass(frozen=True)
+class Crop:
+    """Places cut off before and after each axis."""
+
+    widths: tuple[tuple[int, int], ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a view."""
+        sizes = zip(self.widths, parts[0].shape[1:], strict=True)
+        return parts[0][(slice(None), *(slice(first, size - last) for (first, last), size in sizes))]
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes without their borders."""
+        return tuple(size - sum(width) for size, width in zip(shapes[0], self.widths, strict=True))
+
+
+@dataclass(frozen=True)
 class Concatenate:
     """Outputs one after the other along an axis."""
 

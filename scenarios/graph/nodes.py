@@ -94,6 +94,20 @@ class LayerPlan:
         return getattr(self.layer, "activation", "none") == "relu"
 
     @property
+    def channels(self) -> int:
+        """How long the last axis of its output is: classes, where it ends a classifier."""
+        return self.output[-1]
+
+    @property
+    def places(self) -> int:
+        """How many rows of channels it gives an image: one of a vector, one a pixel of a map."""
+        return math.prod(self.output[:-1])
+
+    def revealed(self, in_class: bool) -> int:
+        """Return how many numbers an inference tells of an image, if this layer is the last."""
+        return self.places * (1 if in_class else self.channels)
+
+    @property
     def where(self) -> str:
         """Which layer an error is about."""
         return where(self.index, self.name, self.layer.type)

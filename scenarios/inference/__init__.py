@@ -4,7 +4,9 @@ In flows a scenario with `[model]` and `[data]`; out flow predictions beside tho
 """
 
 from scenarios.inference.batches import BatchSettings
+from scenarios.inference.output import OutputSettings
 
 __all__ = [
     "BatchSettings",
+    "OutputSettings",
 ]

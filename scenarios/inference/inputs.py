@@ -51,7 +51,7 @@ class Inputs:
         plans = shapes(self._model)
         data = load_data(self._settings, self._folder, self._seed)
         floating.check_images(plans, data.images)
-        check_classes(data.classes, plans[-1].output[0])
+        check_classes(data.classes, plans[-1].channels)
         return data
 
     @cached_property

@@ -107,10 +107,11 @@ class Report:
         """Return the workload's output; errors are absolute, and of every image and logit."""
         errors, logits, fixed_logits, float_logits = self._errors()
         revealed = np.asarray(run.outputs[HOSPITAL])
-        predictions = revealed if revealed.ndim == 1 else _classes(revealed)
+        predictions = revealed if revealed.ndim < logits.ndim else _classes(revealed)
         clear, in_fixed = _classes(float_logits), _classes(fixed_logits)
-        margins = np.sort(fixed_logits, axis=1)
+        margins = np.sort(fixed_logits, axis=-1)
         labels = self.data.labels
+        maps = predictions.ndim > 1
         return {
             "images": len(labels),
             "classes": list(self.data.classes),
@@ -118,17 +119,17 @@ class Report:
             "clear_predictions": clear.tolist(),
             "fixed_predictions": in_fixed.tolist(),
             "labels": labels.tolist(),
-            "accuracy": float((predictions == labels).mean()),
-            "clear_accuracy": float((clear == labels).mean()),
+            "accuracy": _right(predictions, labels),
+            "clear_accuracy": _right(clear, labels),
             "agreement": float((predictions == clear).mean()),
             "fixed_agreement": float((predictions == in_fixed).mean()),
-            "least_clear_margin": float((margins[:, -1] - margins[:, -2]).min())
-            if margins.shape[1] > 1
+            "least_clear_margin": float((margins[..., -1] - margins[..., -2]).min())
+            if margins.shape[-1] > 1
             else 0.0,
             "max_logit_error": float(np.abs(logits - fixed_logits).max()),
             "max_logit_error_float": float(np.abs(logits - float_logits).max()),
             "max_layer_error": errors,
-            "logits": logits.tolist(),
+            "logits": None if maps else logits.tolist(),
             "data": self.data.description,
             "latency_note": "the network's latency is one way",
             "table3": table3(run, "inference", "inference"),
@@ -137,7 +138,7 @@ class Report:
     def public(self, run: Run) -> dict[str, Any]:
         """Return what can be said without anybody's inputs: what the hospital learnt, and no twins."""
         revealed = np.asarray(run.outputs[HOSPITAL])
-        predictions = revealed if revealed.ndim == 1 else _classes(revealed)
+        predictions = revealed if np.issubdtype(revealed.dtype, np.integer) else _classes(revealed)
         return {"images": len(predictions), "predictions": predictions.tolist()}
 
     @staticmethod
@@ -147,18 +148,25 @@ class Report:
             yield f"predictions: {output['predictions']}; what the owners of inputs have stays with them"
             return
         images, classes = output["images"], output["classes"]
-        for i in range(min(images, 12)):
+        maps = np.ndim(output["predictions"]) > 1
+        for i in range(0 if maps else min(images, 12)):
             truth, found, clear = (
                 class_name(classes, output[key][i])
                 for key in ("labels", "predictions", "clear_predictions")
             )
             yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
-        if images > 12:
+        if images > 12 and not maps:
             yield f"… and {images - 12} more images"
+        if maps:
+            yield from _of_maps(output)
+        right = (
+            ""
+            if output["accuracy"] is None
+            else (f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); ")
+        )
         yield (
-            f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); same class "
-            f"as the clear model on {output['agreement']:.1%}, as its fixed-point twin on "
-            f"{output['fixed_agreement']:.1%}"
+            f"{right}same class as the clear model on {output['agreement']:.1%}, as its fixed-point "
+            f"twin on {output['fixed_agreement']:.1%}"
         )
         yield (
             f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
@@ -170,7 +178,24 @@ class Report:
 
 def _classes(logits: NDArray[Any]) -> NDArray[Any]:
     """Return each row's class: the largest logit's; of one output, whether it is ≥ 0, as in training."""
-    return (logits[:, 0] >= 0).astype(np.int64) if logits.shape[1] == 1 else logits.argmax(axis=1)
+    return (logits[..., 0] >= 0).astype(np.int64) if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+
+
+def _right(predictions: NDArray[Any], labels: NDArray[Any]) -> float | None:
+    """Return the share of right classes; None of maps where only images are labelled."""
+    return float((predictions == labels).mean()) if predictions.shape == labels.shape else None
+
+
+def _of_maps(output: dict[str, Any]) -> Iterable[str]:
+    """Yield how much of the first maps each class takes."""
+    classes = output["classes"]
+    for i, found in enumerate(np.asarray(output["predictions"])[:12]):
+        numbers, counts = np.unique(found, return_counts=True)
+        shares = (
+            f"{class_name(classes, int(number))} {count / found.size:.1%}"
+            for number, count in zip(numbers, counts, strict=True)
+        )
+        yield f"image {i}: of {'×'.join(map(str, found.shape))} places: {', '.join(shares)}"
 
 
 @dataclass(frozen=True)

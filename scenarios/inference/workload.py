@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
@@ -23,21 +22,12 @@ from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.inputs import Inputs
 from scenarios.inference.network import ROWS, forward, next_stage
+from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
 from scenarios.networks import LayerPlan, ModelSettings, located, shapes
 from scenarios.settings import SecureSettings
 
 OWNER = "owner"
-
-
-class OutputSettings(BaseModel):
-    """The `[output]` table: what the hospital learns."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reveal: Literal["class", "logits"] = Field(
-        default="class", description="the class alone, or every output of the network"
-    )
 
 
 class InferenceSettings(SecureSettings):
@@ -55,13 +45,13 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     terms, ring = secured.terms, secured.terms.ring
     model = located(settings.model, scenario.folder)
     plans = shapes(model)
-    if len(plans[-1].output) != 1:
-        raise InputError(f"model: the last layer gives {plans[-1].output}; accepted: a vector of classes")
-    if plans[-1].output == (1,) and settings.output.reveal == "class":
+    if plans[-1].channels == 1 and settings.output.reveal == "class":
         raise InputError(
             f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
             "first; accepted: 'logits' (class 1 where the logit is ≥ 0), or an output for each class"
         )
+    if settings.output.few_rounds and settings.output.reveal != "class":
+        raise InputError("output.few_rounds = true: accepted with reveal = 'class', which takes an argmax")
     for function, arguments in _functions(plans, settings.output.reveal):
         secured.family.check(terms, function, **arguments)
     for counts, places in windows.means(plans):
@@ -79,9 +69,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         report = DryRun(inputs.count, sum(map(math.prod, inputs.wanted.values())))
     else:
         report = Report(model, secured.family, terms, inputs)
-    reveal = settings.output.reveal
     batches = settings.inference.sizes(plans, inputs.count)
-    job = _Job(secured.family, terms, plans, reveal, inputs, batches)
+    job = _Job(secured.family, terms, plans, settings.output, inputs, batches)
     roles = dict.fromkeys(secured.actors, job.server)
 
     def inputs_of(readers: Collection[str]) -> None:
@@ -120,13 +109,17 @@ class _Job:
     family: type[Family]
     terms: Terms
     plans: tuple[LayerPlan, ...]
-    reveal: str
+    asked: OutputSettings
     inputs: Inputs
     batches: list[int]
 
     @property
     def count(self) -> int:
         return self.inputs.count
+
+    @property
+    def in_class(self) -> bool:
+        return self.asked.reveal == "class"
 
     async def owner(self, party: Party) -> None:
         with party.span("sharing"):
@@ -141,14 +134,14 @@ class _Job:
                 with party.channel(f"images/{number}"):
                     self.family.give(party, self.terms, self.inputs.images[first : first + size])
                 first += size
-        in_class = self.reveal == "class"
-        shape = (self.count,) if in_class else (self.count, *self.plans[-1].output)
+        output = self.plans[-1].output
+        shape = (self.count, *(output[:-1] if self.in_class else output))
         with party.span("reveal"), party.channel("result"):
             words = await self.family.learn(party, self.terms, shape)
         if self.terms.dry:
             return None
         ring = self.terms.ring
-        return ring.signed(words) if in_class else ring.decode(words)
+        return ring.signed(words) if self.in_class else ring.decode(words)
 
     async def server(self, party: Party) -> None:
         with party.span("sharing"):
@@ -188,9 +181,9 @@ class _Job:
         """Return what the hospital is to learn of a batch, shared."""
         staged = len(self.batches) > 1
         result = await forward(me, self.plans, weights, images, staged=staged)
-        if self.reveal == "class":
+        if self.in_class:
             if staged:
                 await next_stage(me)
             with me.party.span("argmax", "argmax"):
-                result = await argmax(me, result)
+                result = await argmax(me, result, self.asked.few_rounds)
         return result

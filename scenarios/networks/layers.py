@@ -21,11 +21,11 @@ Positive = Annotated[int, Field(strict=True, ge=1)]
 Natural = Annotated[int, Field(strict=True, ge=0)]
 Side = Positive | tuple[Positive, Positive]
 Padding = Literal["same", "valid"] | Natural
-Activation = Literal["relu", "none"]
 _PADS = "valid: none; same: as much as keeps the size at stride 1; a number: pixels on every side"
-_AFTER = "what its outputs go through"
+_AFTER = "a function that its outputs go through"
 _BIAS = "add a number to each channel of the output"
 FunctionName = Literal["relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax"]
+Activation = Literal["none"] | FunctionName
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
@@ -42,7 +42,7 @@ class _Layer(BaseModel):
 
 
 class Conv2D(_Layer):
-    """A convolution (cross-correlation, as deep-learning libraries have it) with optional ReLU.
+    """A convolution (cross-correlation, as deep-learning libraries have it) and its activation.
 
     With `groups` each group of filters reads its own group of channels, in order; as many groups as
     channels make it depthwise.
@@ -62,7 +62,7 @@ class Conv2D(_Layer):
 
 
 class ConvTranspose2D(_Layer):
-    """A transposed convolution with optional ReLU: each value spreads its kernel, `stride` places apart.
+    """A transposed convolution and its activation: each value spreads its kernel, `stride` places apart.
 
     An axis of n places becomes one of (n − 1)·stride + kernel − 2·padding + output_padding.
     """
@@ -80,7 +80,7 @@ class ConvTranspose2D(_Layer):
 
 
 class Scale(_Layer):
-    """Every channel times a weight, plus a bias: batch normalisation at inference, with optional ReLU."""
+    """Every channel times a weight, plus a bias: batch normalisation at inference, and its activation."""
 
     kind: ClassVar[Kind] = "sums"
 
@@ -120,6 +120,17 @@ class Concatenate(_Layer):
     source: Name = Field(alias="from", description='the earlier layer that comes first, or "input"')
 
 
+class Crop2D(_Layer):
+    """The middle of an image: `size` places are cut off at every side."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["crop2d"] = "crop2d"
+    size: Natural | tuple[Natural, Natural] = Field(
+        description="places cut off above and below, left and right"
+    )
+
+
 class UpSampling2D(_Layer):
     """Every place repeated `size` times down and right (nearest neighbour)."""
 
@@ -157,7 +168,7 @@ class Flatten(_Layer):
 
 
 class Dense(_Layer):
-    """A fully connected layer with optional ReLU."""
+    """A fully connected layer and its activation."""
 
     kind: ClassVar[Kind] = "sums"
 
@@ -168,7 +179,7 @@ class Dense(_Layer):
 
 
 class Add(_Layer):
-    """The layer before plus the one that `from` names, of the same shape, with optional ReLU."""
+    """The layer before plus the one that `from` names, of the same shape, and its activation."""
 
     kind: ClassVar[Kind] = "add"
 
@@ -185,6 +196,7 @@ Declared = (
     | AveragePooling2D
     | Flatten
     | Concatenate
+    | Crop2D
     | UpSampling2D
     | Dense
     | Add

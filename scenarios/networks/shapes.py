@@ -28,6 +28,7 @@ from scenarios.networks.layers import (
     Concatenate,
     Conv2D,
     ConvTranspose2D,
+    Crop2D,
     Declared,
     Dense,
     Flatten,
@@ -60,17 +61,30 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
     if model.onnx is not None:
         return imported(model).plans
     plans: list[LayerPlan] = []
+    ends = [IMAGE]  # the node that gives what `from` calls the image, and each layer
     names = _names(model.layers)
     for index, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
-        sources = _sources(index, layer, names)
+        sources = tuple(ends[source + 1] for source in _sources(index, layer, names))
         read = [model.input if source == IMAGE else plans[source].output for source in sources]
         try:
-            found = _PLANS[type(layer)](LayerPlan(index, name, layer, read[0], read[0]), layer, *read)
+            found = _PLANS[type(layer)](LayerPlan(len(plans), name, layer, read[0], read[0]), layer, *read)
         except ValueError as error:
             raise InputError(f"{said(index, name, layer.type)}: {error}") from None
         plans.append(replace(found, sources=sources))
+        plans += _activated(plans[-1])
+        ends.append(len(plans) - 1)
     _refuse_unread(plans)
     return tuple(plans)
+
+
+def _activated(plan: LayerPlan) -> list[LayerPlan]:
+    """Return the node of an activation that is no ReLU, which follows its layer."""
+    function = getattr(plan.layer, "activation", "none")
+    if function in ("relu", "none"):
+        return []
+    place, output = plan.index + 1, plan.output
+    layer = Function.model_validate({"function": function})
+    return [LayerPlan(place, f"{plan.name}.{function}", layer, output, output, sources=(plan.index,))]
 
 
 def imported(model: ModelSettings) -> Imported:
@@ -202,6 +216,18 @@ def _function(plan: LayerPlan, layer: Function, shape: Shape) -> LayerPlan:
     return plan
 
 
+def _crop(plan: LayerPlan, layer: Crop2D, shape: Shape) -> LayerPlan:
+    height, width, _ = _images(plan, shape)
+    down, right = _pair(layer.size)
+    if 2 * down >= height or 2 * right >= width:
+        raise ValueError(
+            f"nothing is left of {shape_text(shape)} without {shape_text((down, right))} places at every "
+            "side"
+        )
+    arrange = arrangements.Crop(((down, down), (right, right), (0, 0)))
+    return replace(plan, output=arrange.shape(shape), arrange=arrange)
+
+
 def _upsample(plan: LayerPlan, layer: UpSampling2D, shape: Shape) -> LayerPlan:
     _images(plan, shape)
     down, right = _pair(layer.size)
@@ -279,6 +305,7 @@ _PLANS: dict[type, Callable[..., LayerPlan]] = {
     MaxPooling2D: _pool,
     AveragePooling2D: _pool,
     Concatenate: _concatenate,
+    Crop2D: _crop,
     UpSampling2D: _upsample,
     Function: _function,
     Multiply: _multiply,

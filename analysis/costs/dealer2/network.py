@@ -90,14 +90,14 @@ def networks(priced: Priced) -> Network:
     def network(
         setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
     ) -> dict[str, SpanCost]:
-        classes = plans[-1].output[0]
+        classes = plans[-1].channels
         chains = {size: blocks(priced, plans, size) for size in set(batches)}
         if in_classes:
             for size, chain in chains.items():
-                chain.append(_classes(priced, size, classes))
+                chain.append(_classes(priced, size * plans[-1].places, classes))
         found = {"sharing": SpanCost(1, _given(setting, plans, batches), "1", _ARRAYS, _PAGE)}
         found |= followed(setting, chains, batches, _ACTORS)
-        shown = packed(sum(batches) * (1 if in_classes else classes), setting.l)
+        shown = packed(sum(batches) * plans[-1].revealed(in_classes), setting.l)
         found["reveal"] = SpanCost(1, (shown, shown, 0), "1", "2·⌈l·n/8⌉", "additive sharing")
         return found
 

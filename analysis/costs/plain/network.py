@@ -19,7 +19,7 @@ def network(
     weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
     hospital = sum(packed(size * math.prod(plans[0].input), setting.l) for size in batches)
     owner = sum(packed(math.prod(shape), setting.l) for shape in weights)
-    shown = sum(batches) * (1 if in_classes else plans[-1].output[0])
+    shown = sum(batches) * plans[-1].revealed(in_classes)
     arrays = "Σ over arrays of n numbers: ⌈l·n/8⌉"
     found = {"sharing": SpanCost(1, (0, hospital, owner), "1", arrays, _SOURCE)}
     nothing = SpanCost(0, (0,), "0", "0", "by definition")

@@ -139,12 +139,12 @@ def network(
     setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
 ) -> dict[str, SpanCost]:
     """Return what each span sends, by server, hospital and owner."""
-    classes = plans[-1].output[0]
+    classes = plans[-1].channels
     chains = {size: blocks(plans, size) for size in set(batches)}
     if in_classes:
         largest = partial(catalogue.argmax, entries=classes)
         for size, chain in chains.items():
-            chain.append(_of_one("argmax", largest, size, "tournament with places"))
+            chain.append(_of_one("argmax", largest, size * plans[-1].places, "tournament with places"))
     weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
     plain = Setting(l=setting.l)
     hospital = sum(sum(operations.client_input(plain, (size, *plans[0].input))) for size in batches)
@@ -162,7 +162,7 @@ def network(
     checked = proof.verification(claims, setting.choice("security"))
     said = (str(checked.rounds), str(checked.bytes))
     found["verification"] = SpanCost(checked.rounds, checked.sent, *said, "malicious.md#what-a-proof-sends")
-    shown = sum(batches) * (1 if in_classes else classes)
+    shown = sum(batches) * plans[-1].revealed(in_classes)
     size = packed(shown, setting.l) + steps.DIGEST
     found["reveal"] = SpanCost(1, (size,) * 3, "1", "3·(⌈l·n/8⌉ + 32)", "malicious.md#edges")
     return found

@@ -63,8 +63,8 @@ def network(
     setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
 ) -> dict[str, SpanCost]:
     """Return what each span sends, by server, hospital and owner."""
-    classes = plans[-1].output[0]
-    chosen: Span = ("argmax", lambda s, n: catalogue.argmax(s, n, classes), (), _SIGN)
+    classes = plans[-1].channels
+    chosen: Span = ("argmax", lambda s, n: catalogue.argmax(s, n, classes), plans[-1].output[:-1], _SIGN)
     weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
     hospital = sum(given(setting, (size, *plans[0].input)) for size in batches)
     owner = sum(given(setting, shape) for shape in weights)
@@ -72,7 +72,7 @@ def network(
     found |= layer_spans(_spans, chosen if in_classes else None, setting, steps.SERVERS, plans, batches)
     settled = steps.settled()
     found["verification"] = SpanCost(settled.rounds, settled.sent, "3", "12·(16 + 1 + 4)", _SHOWN)
-    shown = sum(batches) * (1 if in_classes else classes)
+    shown = sum(batches) * plans[-1].revealed(in_classes)
     size = 2 * packed(shown, setting.l) + steps.DIGEST
     found["reveal"] = SpanCost(1, (size,) * steps.SERVERS, "1", "4·(2·⌈l·n/8⌉ + 16)", _SHOWN)
     return found

@@ -49,10 +49,10 @@ def network(
     hospital = sum(given(images * math.prod(plans[0].input)) for images in batches)
     owner = sum(given(math.prod(shape)) for shape in arrays)
     found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner), "1", _ARRAYS, _SOURCE)}
-    chosen = _PRICES.chosen(plans[-1].output[0]) if in_classes else None
+    chosen = _PRICES.chosen(plans[-1]) if in_classes else None
     room = replace(setting, l=steps.room(setting))
     found |= layer_spans(_PRICES.spans, chosen, room, n, plans, batches)
-    shown = int(size(sum(batches) * (1 if in_classes else plans[-1].output[0])))
+    shown = int(size(sum(batches) * plans[-1].revealed(in_classes)))
     sent = tuple(shown if place <= t else 0 for place in range(n))
     return found | {"reveal": SpanCost(1, sent, "1", "(t + 1)·e·n", _SOURCE)}
 

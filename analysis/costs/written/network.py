@@ -72,9 +72,9 @@ class Prices:
         if plan.relu:
             yield f"{plan.name}.relu", self.relu, last.output, self.signs
 
-    def chosen(self, classes: int) -> Span:
-        """Return the span of the class."""
-        return "argmax", lambda s, n: self.argmax(s, n, classes), (), self.signs
+    def chosen(self, last: LayerPlan) -> Span:
+        """Return the span of the classes, given the last layer: one an image, or one a pixel."""
+        return "argmax", lambda s, n: self.argmax(s, n, last.channels), last.output[:-1], self.signs
 
 
 def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str) -> Span:
@@ -151,7 +151,7 @@ def layer_spans(
     chains = {size: _blocks(spans, plans, size) for size in set(batches)}
     if chosen is not None:
         for size, chain in chains.items():
-            chain.append(_block([chosen], size, (), None))
+            chain.append(_block([chosen], size, chosen[2], None))
     return followed(setting, chains, batches, parties)
 
 
