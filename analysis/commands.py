@@ -42,6 +42,9 @@ def validate(
         bool,
         typer.Option("--tcp", help="Hold the emulator's TCP to measurements of real TCP instead (alone)."),
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every row with its formula, not only what differs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Hold measured rounds and bytes to their formulas; exit status 1 where a row differs."""
@@ -54,7 +57,7 @@ def validate(
         return
     from analysis.validate import judge as validation
     from analysis.validate import tables as validation_tables
-    from mpcsim import record
+    from mpcsim import log, record
     from mpcsim.terminal import console
     from mpcsim.texts import to_json
 
@@ -74,10 +77,17 @@ def validate(
     if as_json:
         typer.echo(to_json(found.describe()))
     else:
-        screen = console(validation_tables.LEAST_WIDTH)
-        for part in validation_tables.screen(found):
-            screen.print(part)
-        screen.print("\n".join([found.count(), *map(str, written)]), soft_wrap=True)
+        screen = console()
+        short = log.quiet()
+        shown = (
+            [found.verdict()]
+            if short
+            else validation_tables.screen(found, every=every, claims=claims is not None)
+        )
+        for part in shown:
+            screen.show(part)
+        for path in written:
+            screen.say(str(path))
     found.check()
 
 
@@ -93,9 +103,9 @@ def _validate_tcp(*, as_json: bool) -> None:
     if as_json:
         typer.echo(to_json({"rows": [row.describe() for row in rows]}))
     else:
-        screen = console(120)
+        screen = console()
         for part in tcp_measured.screen(rows):
-            screen.print(part)
+            screen.show(part)
     raise typer.Exit(0 if all(row.within for row in rows) else 1)
 
 
@@ -116,7 +126,7 @@ def compare(
         return
     out = console()
     for part in found.screen():
-        out.print(part)
+        out.show(part)
 
 
 def sweep(
@@ -263,22 +273,20 @@ def families(as_json: Json = False) -> None:
     """List the families of protocols: who computes, what they protect from, what a scenario may choose."""
     import json
 
-    from mpcsim.terminal import console
+    from mpcsim.terminal import Column, Sheet, console
     from scenarios.listing import rows
 
     found = rows()
     if as_json:
         typer.echo(json.dumps({"families": found}, indent=2, ensure_ascii=False))
         return
-    from rich.table import Table
-
-    table = Table("family", "servers", "helpers", "security", "[protocol]", box=None, pad_edge=False)
+    table = Sheet([Column(name) for name in ("family", "servers", "helpers", "security", "[protocol]")])
     for one in found:
         helpers, choices = ", ".join(one["helpers"]), ", ".join(one["choices"])
-        table.add_row(one["name"], one["servers"], helpers, one["security"]["text"], choices)
-    out = console(120)
-    out.print(table)
-    out.print('\nanother: [protocol] family = "file.py:MyFamily" (docs/families.md)', markup=False)
+        table.add(one["name"], one["servers"], helpers, one["security"]["text"], choices)
+    out = console()
+    out.show(table)
+    out.say('\nanother: [protocol] family = "file.py:MyFamily" (docs/families.md)')
 
 
 def functions(
@@ -305,6 +313,4 @@ def functions(
             json.dumps(described | {"classes": classes, "functions": rows}, indent=2, ensure_ascii=False)
         )
         return
-    out = console(120)
-    for part in function_table.table(sizes, classes, found):
-        out.print(part, soft_wrap=True) if isinstance(part, str) else out.print(part)
+    console().show(function_table.table(sizes, classes, found))

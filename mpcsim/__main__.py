@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from mpcsim import extras
+from mpcsim import extras, log
 from mpcsim.causes import text
 from mpcsim.cli import BROKEN_PIPE, UNFINISHED, build, ended, flushed, terminable, unread
 from mpcsim.errors import InputError, MpcsimError
@@ -46,6 +46,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:  # nothing may reach a user as a traceback
         return _failed(error)
+    finally:
+        log.forget()
     return 0
 
 

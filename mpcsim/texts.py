@@ -64,6 +64,15 @@ def shown(name: str) -> str:
     return escaped(cut(name)) or '""'
 
 
+def plural(count: int, what: str) -> str:
+    """Return a count and its word: "1 round", "2 rounds", "2 passes", "2 parties"."""
+    if count == 1:
+        return f"1 {what}"
+    if what.endswith("y"):
+        return f"{count:,} {what[:-1]}ies"
+    return f"{count:,} {what}{'es' if what.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
 def to_json(value: Any, indent: int | None = 2, default: Callable[[Any], Any] | None = None) -> str:
     """Return JSON that UTF-8 can hold: letters as they are, lone surrogates as their escapes.
 

@@ -5,9 +5,14 @@ The table itself is not in the text that we have; its caption and section 5.3 na
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mpcsim import Run
+from mpcsim.scenario import Scenario
+from mpcsim.texts import plural
+
+Render = Callable[[dict[str, Any]], Iterable[Any]]
 
 ITEMS = {"convolution": "conv2d", "dense": "dense", "ReLU": "relu", "max pooling": "max pooling"}
 """Item, and the `op` of the spans that make it up."""
@@ -32,9 +37,22 @@ def table3(run: Run, whole: str, span: str) -> list[dict[str, Any]]:
     return rows
 
 
+def with_items(render: Render, scenario: Scenario) -> Render:
+    """Return what a workload prints; of the paper's scenarios, which are named after it, the items too."""
+
+    def both(output: dict[str, Any]) -> Iterable[Any]:
+        yield from render(output)
+        if output.get("table3"):
+            yield table3_text(output["table3"])
+
+    return both if scenario.name.startswith("pomic") else render
+
+
 def table3_text(rows: list[dict[str, Any]]) -> str:
     """Return the rows as one line for people."""
-    cells = [f"{r['item']} {r['rounds']} rounds, {r['payload_bytes'] / 1000:,.1f} kB" for r in rows]
+    cells = [
+        f"{r['item']} {plural(r['rounds'], 'round')}, {r['payload_bytes'] / 1000:,.1f} kB" for r in rows
+    ]
     return "items of POMIC's table 3 (sums over the servers): " + "; ".join(cells)
 
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-
 from analysis import frames
 from mpcsim import InputError
 from mpcsim.paths import Path, in_short, in_text, span_paths
 from mpcsim.record import Record, read_record, unfinished
+from mpcsim.terminal import Column, Sheet
 from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
@@ -144,7 +141,7 @@ class Comparison:
             ],
         }
 
-    def screen(self) -> list[RenderableType]:
+    def screen(self) -> list[Sheet | str]:
         """Return what to print."""
         notes = [
             f"{shown(label)}: {unfinished(record.summary)}\n(no ratios with what it cost)"
@@ -159,21 +156,21 @@ class Comparison:
             ]
         return [*notes, *self._settings(), self._table("Totals", self.totals), *self._span_tables()]
 
-    def _settings(self) -> list[RenderableType]:
+    def _settings(self) -> list[Sheet | str]:
         if not self.differences:
             return ["The scenarios are the same."]
         table = _table("What differs", ["key", *self.labels])
         for key, values in self.differences.items():
-            table.add_row(shown(key), *("" if value is None else shown(str(value)) for value in values))
+            table.add(shown(key), *("" if value is None else shown(str(value)) for value in values))
         return [table]
 
-    def _table(self, title: str, lines: Sequence[Line]) -> Table:
+    def _table(self, title: str, lines: Sequence[Line]) -> Sheet:
         table = _table(title, ["", *self.labels])
         for line in lines:
-            table.add_row(in_short(line.path) if line.path else line.quantity.about, *_cells(line))
+            table.add(in_short(line.path) if line.path else line.quantity.about, *_cells(line))
         return table
 
-    def _span_tables(self) -> list[RenderableType]:
+    def _span_tables(self) -> list[Sheet | str]:
         return [
             self._table(
                 f"Spans: {quantity.about}",
@@ -240,13 +237,11 @@ def _total(record: Record, key: str) -> Number | None:
     return found
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(
-            shown(column) if column else "", justify="right" if place else "left", overflow="fold"
-        )
-    return table
+def _table(title: str, columns: Sequence[str]) -> Sheet:
+    return Sheet(
+        [Column(shown(column) if column else "", number=place > 0) for place, column in enumerate(columns)],
+        title,
+    )
 
 
 def _cells(line: Line) -> list[str]:

@@ -238,6 +238,9 @@ class _Text(_Letters, StrPrinter):  # type: ignore[misc]  # sympy has no types
     def _print_Pow(self, expression: Any, rational: bool = False) -> str:
         return str(super()._print_Pow(expression, rational)).replace("**", "^")
 
+    def _print_Max(self, expression: Any) -> str:
+        return f"max({', '.join(map(self._print, expression.args))})"
+
 
 class _Latex(_Letters, LatexPrinter):  # type: ignore[misc]  # sympy has no types
     """LaTeX for the functions above."""

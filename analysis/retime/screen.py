@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-
 from analysis.critical import PARTS
 from analysis.retime import grid as retime_grid
 from analysis.retime import verify as retime_verify
@@ -18,13 +14,18 @@ from analysis.retime.grid import Grid
 from analysis.retime.retiming import load
 from mpcsim import InputError
 from mpcsim.paths import span_paths
-from mpcsim.terminal import console
-from mpcsim.texts import shown, to_json
+from mpcsim.terminal import Column, Sheet, console, repeated, span_name
+from mpcsim.texts import plural, shown, to_json
 from mpcsim.units import format_time
 
 _VERIFIED = "verified: runs over these networks take exactly as long"
 _MOST_ROWS = 100
 _MOST_COLUMNS = 9
+_CHANGES = {
+    "latency": "half the latency",
+    "bandwidth": "twice the bandwidth",
+    "compute": "half the compute",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Retimed:
     """
 
     found: dict[str, Any]
-    parts: list[RenderableType]
+    parts: list[Sheet | str]
     exit_status: int = 0
 
     def show(self, *, as_json: bool) -> None:
@@ -48,7 +49,7 @@ class Retimed:
             return
         out = console()
         for part in self.parts:
-            out.print(part, soft_wrap=isinstance(part, str))
+            out.show(part)
 
 
 def retime(run: Path, overrides: Sequence[str], csv: Path | None, *, verified: bool = False) -> Retimed:
@@ -90,7 +91,7 @@ def retime(run: Path, overrides: Sequence[str], csv: Path | None, *, verified: b
     return Retimed(found, parts, InputError.exit_status if grid.failed else 0)
 
 
-def show_run(found: Mapping[str, Any]) -> list[RenderableType]:
+def show_run(found: Mapping[str, Any]) -> list[Sheet | str]:
     """Return what to print of one network: `Retiming.describe`."""
     network, path = found["network"], found["critical_path"]
     ratio = found["makespan_s"] / found["recorded_makespan_s"] if found["recorded_makespan_s"] else 1.0
@@ -99,7 +100,7 @@ def show_run(found: Mapping[str, Any]) -> list[RenderableType]:
         f"network: latency {network['latency']}, bandwidth {network['bandwidth']} for each "
         f"{network['sharing']}; {network['note']}",
         f"makespan {_time(found['makespan_s'])} (in the run {_time(found['recorded_makespan_s'])}: "
-        f"×{ratio:.3g}), {found['rounds']} rounds",
+        f"×{ratio:.3g}), {plural(found['rounds'], 'round')}",
         _parts_line(path, found["makespan_s"]),
         *_gains(path),
         _bound_line(path["lower_bound"]),
@@ -107,7 +108,7 @@ def show_run(found: Mapping[str, Any]) -> list[RenderableType]:
     if found["compute"] == "measured":
         lines.append("compute: the segments that the run measured; exact given these")
     lines += [
-        f"phase {shown(name)}: {row['rounds']} rounds, from {_time(row['begin_s'])} to "
+        f"phase {shown(name)}: {plural(row['rounds'], 'round')}, from {_time(row['begin_s'])} to "
         f"{_time(row['end_s'])}, {_time(row['makespan_s'])} in all"
         for name, row in found["phases"].items()
     ]
@@ -120,12 +121,13 @@ def _parts_line(path: Mapping[str, Any], makespan: float) -> str:
         for part in PARTS
         if path[f"{part}_s"] and makespan
     ]
-    return f"critical path, {len(path['messages'])} messages: {', '.join(parts) or 'it takes no time'}"
+    messages = plural(len(path["messages"]), "message")
+    return f"critical path, {messages}: {', '.join(parts) or 'it takes no time'}"
 
 
 def _gains(path: Mapping[str, Any]) -> list[str]:
-    gains = [f"{name} {_time(gain['gain_s'])}" for name, gain in path["halved"].items()]
-    return [f"halving each would gain: {', '.join(gains)}"] if gains else []
+    gains = [f"with {_CHANGES[name]} by {_time(gain['gain_s'])}" for name, gain in path["halved"].items()]
+    return [f"it would end sooner {', '.join(gains)}"] if gains else []
 
 
 def _bound_line(bound: Mapping[str, Any]) -> str:
@@ -136,24 +138,32 @@ def _bound_line(bound: Mapping[str, Any]) -> str:
     )
 
 
-def _spans(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Spans", title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
-    table.caption = "parts of the time on each span's critical path; gain: by halving latency, transmission"
+def _spans(rows: Sequence[Mapping[str, Any]]) -> Sheet:
     used = [part for part in PARTS if any(row["critical_path"][f"{part}_s"] for row in rows)]
     halved = list(dict.fromkeys(name for row in rows for name in row["critical_path"]["halved"]))
-    table.add_column("span")
-    for name in ("rounds", "time", "in the run"):
-        table.add_column(name, justify="right")
-    table.add_column("bound by")
-    for name in (*used, *(f"gain {name}" for name in halved)):
-        table.add_column(name, justify="right")
+    table = Sheet(
+        [
+            Column("span"),
+            Column("rounds", number=True),
+            Column("time", number=True),
+            Column("in the run", number=True, leaves=1),
+            Column("bound by"),
+            *(Column(part, number=True, leaves=2) for part in used),
+            *(Column(f"gain {name}", number=True, leaves=3) for name in halved),
+        ],
+        "Spans",
+    )
+    if used:
+        table.notes.append(f"{', '.join(used)}: parts of the time, on each span's critical path")
+    if halved:
+        changes = [_CHANGES[name] for name in halved]
+        table.notes.append(f"gain: how much sooner the span would end with {', with '.join(changes)}")
+    table.notes += repeated(rows)
     for path, row in zip(span_paths(rows), rows, strict=True):
         own = row["critical_path"]
-        table.add_row(
-            "  " * (len(path) - 1)
-            + shown(row["name"])
-            + ("" if row["count"] == 1 else f" ×{row['count']}"),
-            str(row["rounds"]),
+        table.add(
+            span_name(path, row["count"]),
+            f"{row['rounds']:,}",
             _time(row["makespan_s"]),
             _time(row["recorded_makespan_s"]),
             own["bound_by"],
@@ -163,37 +173,34 @@ def _spans(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def show_grid(grid: Grid) -> list[RenderableType]:
+def show_grid(grid: Grid) -> list[Sheet | str]:
     """Return what to print of a grid: rows by the first axis and columns by the second, or a list."""
     crossed = len(grid.axes) == 2 and len(grid.axes[1].values) <= _MOST_COLUMNS
-    parts: list[RenderableType] = [_crossed(grid) if crossed else _listed(grid)]
+    parts: list[Sheet | str] = [_crossed(grid) if crossed else _listed(grid)]
     errors = dict.fromkeys(point["error"] for point in grid.points if point["error"])
     return [*parts, *(f"failed: {error}" for error in errors)]
 
 
-def _crossed(grid: Grid) -> Table:
+def _crossed(grid: Grid) -> Sheet:
     down, across = grid.axes
-    table = Table(title="Makespan", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column(f"{down.key} \\ {across.key}")
-    for value in across.values:
-        table.add_column(value, justify="right")
+    values = [Column(value, number=True) for value in across.values]
+    table = Sheet([Column(f"{down.key} \\ {across.key}"), *values], "Makespan")
     cells = [_cell(point) for point in grid.points]
     width = len(across.values)
     for row, value in enumerate(down.values):
-        table.add_row(value, *cells[row * width : (row + 1) * width])
+        table.add(value, *cells[row * width : (row + 1) * width])
     return table
 
 
-def _listed(grid: Grid) -> Table:
-    table = Table(title="Makespan", title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
-    for axis in grid.axes:
-        table.add_column(axis.key)
-    table.add_column("makespan", justify="right")
-    table.add_column("bound by")
+def _listed(grid: Grid) -> Sheet:
+    axes = [Column(axis.key) for axis in grid.axes]
+    table = Sheet([*axes, Column("makespan", number=True), Column("bound by")], "Makespan")
     for point in grid.points[:_MOST_ROWS]:
-        table.add_row(*point["values"].values(), _cell(point), point["bound_by"] or "")
+        table.add(*point["values"].values(), _cell(point), point["bound_by"] or "")
     if len(grid.points) > _MOST_ROWS:
-        table.caption = f"the first {_MOST_ROWS} of {len(grid.points)}: --csv FILE and --json have all"
+        table.notes.append(
+            f"the first {_MOST_ROWS} of {len(grid.points):,}: --csv FILE and --json have all"
+        )
     return table
 
 

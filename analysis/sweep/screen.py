@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
 
 from analysis.frames import settings_label
 from analysis.sweep.results import CSV, PARQUET
 from analysis.sweep.sweep import Sweep
-from mpcsim import texts
-from mpcsim.terminal import console
+from mpcsim import log, texts
+from mpcsim.terminal import Column, Sheet, console
 from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
@@ -42,26 +40,31 @@ def show(sweep: Sweep, pictures: list[Path]) -> None:
     """Print the table, the failures, and where the files are."""
     out = console()
     results = sweep.results
+    if log.quiet():
+        out.say(str(results.folder / CSV))
+        return
     varied = list(results.varied)
-    table = Table(title=f"{results.name}: {sweep.count()}", title_justify="left", box=box.SIMPLE_HEAD)
-    for key in varied:
-        table.add_column(shown(key), no_wrap=True)
-    for name in ("rounds", "makespan", "payload, sum", "payload, busiest"):
-        table.add_column(name, justify="right")
+    costs = [
+        Column("rounds", number=True),
+        Column("makespan", number=True),
+        Column("payload, sum", number=True, leaves=1),
+        Column("payload, busiest", number=True, leaves=2),
+    ]
+    table = Sheet([*(Column(shown(key)) for key in varied), *costs], f"{results.name}: {sweep.count()}")
     first = results.table.head(_MOST_ROWS)
     for row in first.to_dict("records"):
-        table.add_row(*(shown(str(row[key])) for key in varied), *_costs(row))
-    out.print(table)
+        table.add(*(shown(str(row[key])) for key in varied), *_costs(row))
     if len(results.table) > len(first):
-        out.print(f"… and {len(results.table) - len(first)} more points in {results.folder / CSV}")
+        table.notes.append(f"… and {len(results.table) - len(first)} more points in {results.folder / CSV}")
+    out.show(table)
+    out.say("")
     for row in results.table[results.table["status"] == "failed"].to_dict("records"):
-        out.print(
+        out.say(
             f"failed: {settings_label({key: row[key] for key in varied})}: {row['error']} "
-            f"(exit status {row['exit_status']})",
-            soft_wrap=True,
+            f"(exit status {row['exit_status']})"
         )
     for path in [results.folder / CSV, results.folder / PARQUET, *pictures]:
-        out.print(str(path), soft_wrap=True)
+        out.say(str(path))
 
 
 def _costs(row: dict[Any, Any]) -> list[str]:

@@ -20,13 +20,14 @@ import tomli_w
 from analysis import points as sweep_grid
 from analysis.point import UNFINISHED, Outcome, solve
 from analysis.points import Point, typed
+from analysis.progress import Progress
 from analysis.retime import retime_point
 from analysis.sweep.engines import Engine, LocalEngine, compute
-from analysis.sweep.progress import Progress
 from analysis.sweep.results import Results, Store, describe, tabulate
 from mpcsim import InputError, MpcsimError, RunError
 from mpcsim.record import read_record, to_json
 from mpcsim.scenario import Scenario
+from mpcsim.texts import plural
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Sweep:
         """Say how many points there are and where they came from."""
         failed = int((self.results.table["status"] == "failed").sum())
         return (
-            f"{len(self.results.table)} points: {self.ran} run, {self.retimed} retimed, "
+            f"{plural(len(self.results.table), 'point')}: {self.ran} run, {self.retimed} retimed, "
             f"{self.reused} from before; {failed} failed"
         )
 

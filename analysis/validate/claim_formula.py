@@ -66,6 +66,26 @@ def parse(formula: str) -> Any:
     return _built(body, formula)
 
 
+class _Written(ast.NodeTransformer):
+    """Functions that have a notation of their own, in it."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Write a fraction as one."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "Rational":
+            above, below = node.args[0], node.args[1:]
+            return ast.BinOp(above, ast.Div(), below[0]) if below else above
+        return node
+
+
+def readable(formula: str) -> str:
+    """Return a formula that `parse` accepts as people write it: (8 + 8 + 16)/3, 3·l, k^2."""
+    text = ast.unparse(_Written().visit(ast.parse(formula.strip(), mode="eval").body))
+    for written, sign in ((" ** ", "^"), (" * ", "·"), (" / ", "/"), ("Max(", "max("), ("Min(", "min(")):
+        text = text.replace(written, sign)
+    return text
+
+
 def _built(node: ast.expr, formula: str) -> Any:
     """Return the expression of a node."""
     if isinstance(node, ast.BinOp):

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from rich.table import Table
-
 from analysis.costs import LOCAL, Cost, sequence
 from analysis.costs.replicated3 import ACTIVATIONS, OPERATIONS, Setting, functions, operations
 from mpcsim import InputError
+from mpcsim.terminal import Column, Sheet
 from scenarios.probes import FunctionBound, bounds
 
 WINDOW = 9
@@ -97,22 +96,29 @@ def _priced(setting: Setting, op: str) -> Cost:
     return OPERATIONS[op].cost(setting, _VALUES)
 
 
-def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -> list[Table | str]:
+def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -> Sheet:
     """Return what a terminal shows."""
     f = sizes[1]
-    shown = Table(
-        "function", "error at most", f"of max(1, |result|), in 2^−{f}", "computes in", "rounds", "bytes",
-        "accepted", box=None, pad_edge=False,
-    )  # fmt: skip
+    shown = Sheet(
+        [
+            Column("function"),
+            Column("error at most"),
+            Column(f"of max(1, |result|), in 2^−{f}", number=True, leaves=1),
+            Column("computes in", leaves=2),
+            Column("rounds", number=True),
+            Column("bytes", number=True),
+            Column("accepted"),
+        ]
+    )
     notes = []
     for row in found:
         bound = row.bound
         if bound.refused is not None:
-            shown.add_row(row.name, "", "", "", "", "", "no")
+            shown.add(row.name, "", "", "", "", "", "no")
             notes.append(f"{row.name}: {bound.refused}")
             continue
         relative = f" + {bound.relative:.3g} · |result|" if bound.relative else ""
-        shown.add_row(
+        shown.add(
             row.name,
             f"{bound.units:.3g} · 2^−{f}{relative}",
             f"{bound.total:.3g}",
@@ -122,8 +128,10 @@ def table(sizes: tuple[int, int, int], classes: int, found: list[FunctionRow]) -
             "yes" if bound.accepted else 'with accuracy = "best"',
         )
     notes += [
+        "",
         f"Bytes: a server and result; softmax: a row of {classes}; avgpool: windows of {WINDOW}; "
         "loss: an image, its probabilities known;",
         'gradient: p − y, as accurate as the softmax. Derivations: docs/constructions.md, "Accuracy".',
     ]
-    return [shown, "", *notes]
+    shown.notes = notes
+    return shown

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ import tomli_w
 from analysis.costs import network_of
 from analysis.predict import SHIPPED, Row, measure, own_formulas
 from analysis.predict import run as predict
+from analysis.progress import Progress
 from analysis.validate import claims, grid, growth
 from mpcsim import CheckFailed, InputError
 from mpcsim.errors import ScenarioError
 from mpcsim.scenario import load_scenario
+from mpcsim.texts import plural
 from scenarios.families import DEFAULT, NotOffered, families, find
 from scenarios.networks import ModelSettings, weights
 
@@ -54,10 +58,28 @@ class Validation:
         open_rows = sum(row.equal is None for row in self.rows) - lacking
         absent = f", {lacking} not offered" if lacking else ""
         unknown = f", {open_rows} without a formula" if open_rows else ""
-        return (
-            f"{len(self.rows)} rows: {len(self.rows) - differ - open_rows - lacking} equal, {differ} differ"
-            f"{unknown}{absent}"
-        )
+        equal = len(self.rows) - differ - open_rows - lacking
+        return f"{plural(len(self.rows), 'row')}: {equal:,} equal, {differ} differ{unknown}{absent}"
+
+    def verdict(self) -> str:
+        """Say in a line whether measurement and formula agree."""
+        differ = any(row.equal is False for row in self.rows)
+        return f"{'DIFFERENT' if differ else 'EQUAL, to the byte and the round'}: {self.count()}"
+
+    def further(self) -> list[str]:
+        """Say what else was looked at: small networks, other families, growth, claims."""
+        by_family = Counter(row.family for row in self.rows)
+        found = []
+        if len(by_family) > 1:
+            counts = ", ".join(f"{family} {count:,}" for family, count in by_family.items())
+            found.append(f"rows by family: {counts}")
+        if self.growth:
+            found.append(f"growth: {plural(len(self.growth), 'fit')} of how rounds and bits grow")
+        if self.judgements:
+            verdicts = Counter(one.verdict for one in self.judgements)
+            counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+            found.append(f"{plural(len(self.judgements), 'published claim')}: {counts}")
+        return found
 
     def check(self) -> None:
         """Raise if a row differs.
@@ -112,16 +134,29 @@ def validate_all(
     elif parties is not None:
         raise InputError("validate: --parties goes with --family; accepted: both, or neither")
     chosen = [family] if family else list(families())
-    rows = [row for one in chosen for row in operation_rows(None, one, parties)]
-    rows += [row for one in chosen for row in network_rows(one, parties)]
+    runs = [len(list(grid.cells(None, one, parties))) + len(list(_networks(one))) for one in chosen]
+    with Progress(sum(runs), what="measurement") as progress:
+        done = progress.advance
+        rows = [row for one in chosen for row in operation_rows(None, one, parties, done)]
+        rows += [row for one in chosen for row in network_rows(one, parties, done)]
     surveyed = [row for one in chosen for row in growth.survey(one)]
     return Validation(rows, surveyed, claims.judge_all(claimed))
 
 
 def operation_rows(
-    operations: Sequence[str] | None = None, family: str = DEFAULT, parties: int | None = None
+    operations: Sequence[str] | None = None,
+    family: str = DEFAULT,
+    parties: int | None = None,
+    done: Callable[[], None] = lambda: None,
 ) -> Iterator[Row]:
-    """Yield the rows of the microbench grid; of an operation that a family lacks, that it does."""
+    """Yield the rows of the microbench grid; of an operation that a family lacks, that it does.
+
+    Args:
+        operations: those of the microbench that are meant; None: all.
+        family: whose protocols run.
+        parties: its servers, by default as many as it has.
+        done: called after each measurement.
+    """
     for op, size, overrides in grid.cells(operations, family, parties):
         named = [f"workload.op={op}", f"workload.size={size}"]
         try:
@@ -137,22 +172,36 @@ def operation_rows(
             yield Row(op, params, None, None, {}, reason, family=of.name, parties=n)
         else:
             yield from predict.rows(run)
+        done()
 
 
-def network_rows(family: str = DEFAULT, parties: int | None = None) -> Iterator[Row]:
-    """Yield the rows of small networks with every kind of layer, of families with formulas of them."""
+def network_rows(
+    family: str = DEFAULT, parties: int | None = None, done: Callable[[], None] = lambda: None
+) -> Iterator[Row]:
+    """Yield the rows of small networks with every kind of layer, of families with formulas of them.
+
+    Args:
+        family, parties, done: as of `operation_rows`.
+    """
+    of = grid.family_overrides(family, parties)
+    for name, chosen in _networks(family):
+        with _scenario_file(name, grid.MODELS[name]) as file:
+            run = measure(file, [*of, *chosen])
+            for row in predict.rows(run, f"{name}/"):
+                yield replace(row, network=name)
+        done()
+
+
+def _networks(family: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the runs of small networks: which, and its overrides; of a family without formulas none."""
     if family != DEFAULT and network_of(family) is None:
         return
-    of = grid.family_overrides(family, parties)
     choices = grid.network_choices() if family == DEFAULT else [{}]
-    for name, model in grid.MODELS.items():
-        with _scenario_file(name, model) as file:
-            for ring, images in zip(grid.RINGS.values(), (1, 3), strict=True):
-                for choice in choices:
-                    chosen = [grid.override(key, value) for key, value in choice.items()]
-                    run = measure(file, [*ring, *of, *chosen, f"data.count={images}"])
-                    for row in predict.rows(run, f"{name}/"):
-                        yield replace(row, network=name)
+    for name, (ring, images), choice in product(
+        grid.MODELS, zip(grid.RINGS.values(), (1, 3), strict=True), choices
+    ):
+        chosen = [grid.override(key, value) for key, value in choice.items()]
+        yield name, [*ring, *chosen, f"data.count={images}"]
 
 
 @contextmanager

@@ -8,21 +8,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-
 from analysis.costs import LEGEND
 from analysis.predict import Formula, Row, params_text
+from analysis.validate.claim_formula import readable
 from analysis.validate.judge import Validation
 from mpcsim import InputError
-from mpcsim.texts import escaped, storable
-
-LEAST_WIDTH = 160
-"""Columns of the screen below which the tables cannot be read."""
+from mpcsim.terminal import Column, Sheet
+from mpcsim.texts import escaped, plural, storable
 
 _SIGNS = {True: "yes", False: "NO", None: "?"}
-_COLUMNS = ("op", "params", "formula", "predicted", "measured", "equal", "source")
+_ROWS = (
+    Column("op"),
+    Column("params"),
+    Column("formula", leaves=1),
+    Column("predicted"),
+    Column("measured"),
+    Column("equal"),
+    Column("source", leaves=2),
+)
+_COLUMNS = [one.title for one in _ROWS]
 _UNIT = "Payload bytes, summed over the parties; rounds: the longest chain of messages."
 
 Grid = list[list[str]]
@@ -62,8 +66,7 @@ def _cells(rows: Sequence[Row], numbered: _Numbered) -> Grid:
 def _cost_text(found: Mapping[str, Any] | None) -> str:
     if not found:
         return ""
-    rounds = found["rounds"]
-    return f"{rounds} round{'' if rounds == 1 else 's'}, {found['payload_bytes']:,} B"
+    return f"{plural(found['rounds'], 'round')}, {found['payload_bytes']:,} B"
 
 
 def _growth_cells(found: Validation) -> Grid:
@@ -85,7 +88,7 @@ def _claim_cells(found: Validation) -> Grid:
         [
             one.paper,
             one.claim.row,
-            one.claim.formula or "(not in our text)",
+            readable(one.claim.formula) if one.claim.formula else "(not in our text)",
             one.claim.unit,
             " ".join([one.claim.op, *one.claim.set]),
             _value(one.claimed),
@@ -101,48 +104,72 @@ def _value(value: float | str | None) -> str:
     return f"{value:.6g}" if isinstance(value, float) else value or ""
 
 
-_GROWTH_COLUMNS = ("op", "params", "quantity", "growth", "fit", "worst error")
-_CLAIM_COLUMNS = (
-    "paper", "row", "formula", "unit", "measured on", "claimed", "measured", "verdict", "source",
-)  # fmt: skip
+_GROWTH = (
+    Column("op"),
+    Column("params"),
+    Column("quantity", leaves=1),
+    Column("growth"),
+    Column("fit"),
+    Column("worst error", number=True),
+)
+_CLAIMS = (
+    Column("paper"),
+    Column("row"),
+    Column("formula"),
+    Column("unit", leaves=1),
+    Column("measured on"),
+    Column("claimed", number=True),
+    Column("measured", number=True),
+    Column("verdict"),
+    Column("source"),
+)
+_GROWTH_COLUMNS, _CLAIM_COLUMNS = [one.title for one in _GROWTH], [one.title for one in _CLAIMS]
 
 
 # Screen
 
 
-def screen(found: Validation) -> Iterator[RenderableType]:
-    """Yield what to print."""
-    numbered = _Numbered(found.rows)
-    table = _table("Formula and measurement", _COLUMNS)
-    for row, cells in zip(found.rows, _cells(found.rows, numbered), strict=True):
-        table.add_row(*cells, style="bold red" if row.equal is False else None)
-    table.caption = _UNIT
-    yield table
-    formulas = _table("Formulas", ("", "rounds", "payload bytes, summed over the parties"))
-    for formula, number in numbered.formulas.items():
-        formulas.add_row(f"({number})", formula.rounds, formula.payload_bytes)
-    formulas.caption = "\n".join(f"{name}: {what}" for name, what in LEGEND.items())
-    yield formulas
-    if found.growth:
-        yield _filled("Growth, measured and fitted", _GROWTH_COLUMNS, _growth_cells(found))
-    if found.judgements:
+def screen(found: Validation, *, every: bool = False, claims: bool = False) -> Iterator[Sheet | str]:
+    """Yield what to print: the verdict, what differs, and with `every` all rows, fits and claims.
+
+    Args:
+        found: what was found.
+        every: all of it, not only what differs.
+        claims: published claims in any case.
+    """
+    yield found.verdict()
+    yield from found.further()
+    rows = found.rows if every else [row for row in found.rows if row.equal is False]
+    if rows:
+        yield from _rows_screen(rows, "Formula and measurement" if every else "What differs")
+    if found.growth and every:
+        yield _filled("Growth, measured and fitted", _GROWTH, _growth_cells(found))
+    if found.judgements and (every or claims):
         shown = [[*cells[:4], *cells[5:8]] for cells in _claim_cells(found)]
-        yield _filled("Published claims", (*_CLAIM_COLUMNS[:4], *_CLAIM_COLUMNS[5:8]), shown)
+        yield _filled("Published claims", [*_CLAIMS[:4], *_CLAIMS[5:8]], shown)
+    if not every:
+        yield "--all lists every row and formula; --out DIR writes them as Markdown, CSV and LaTeX"
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(
-        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _rows_screen(rows: Sequence[Row], title: str) -> Iterator[Sheet]:
+    numbered = _Numbered(rows)
+    table = Sheet(_ROWS, title, [_UNIT])
+    for row, cells in zip(rows, _cells(rows, numbered), strict=True):
+        table.add(*cells, style="bold red" if row.equal is False else None)
+    yield table
+    formulas = Sheet(_FORMULAS, "Formulas", [f"{name}: {what}" for name, what in LEGEND.items()])
+    for formula, number in numbered.formulas.items():
+        formulas.add(f"({number})", formula.rounds, formula.payload_bytes)
+    yield formulas
 
 
-def _filled(title: str, columns: Sequence[str], cells: Grid) -> Table:
-    table = _table(title, columns)
+_FORMULAS = (Column(""), Column("rounds"), Column("payload bytes, summed over the parties"))
+
+
+def _filled(title: str, columns: Sequence[Column], cells: Grid) -> Sheet:
+    table = Sheet(columns, title)
     for line in cells:
-        table.add_row(*map(escaped, line))
+        table.add(*map(escaped, line))
     return table
 
 

@@ -13,13 +13,12 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from analysis.predict import SHIPPED
 from analysis.replay import Structure, build, replay
 from mpcsim import Network, Party, simulate
 from mpcsim.scenario import build_program, load_scenario, run_program
+from mpcsim.terminal import Column, Sheet
 from mpcsim.units import NANOSECONDS
 
 LATENCY, BANDWIDTH = "88.5 ms", "220 Mbit/s"
@@ -150,19 +149,19 @@ _UNITS = {"run": "{:.3f} s", "message": "{:+.1%}"}
 _PERCENT = "{:+.1f} %"
 
 
-def screen(rows: Sequence[Compared]) -> Iterator[Table | str]:
+def screen(rows: Sequence[Compared]) -> Iterator[Sheet | str]:
     """Yield what to print."""
     title = f"Over TCP, {LATENCY} one way and {BANDWIDTH}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("what", "link law", "over TCP", "compared", "measured", "tolerance", "within"):
-        table.add_column(name, justify="left" if name in ("what", "within") else "right")
+    names = ("link law", "over TCP", "compared", "measured", "tolerance")
+    numbers = [Column(name, number=True, leaves=int(name == "link law")) for name in names]
+    table = Sheet([Column("what"), *numbers, Column("within")], title)
     for row in rows:
         one = row.reference
         unit = _UNITS.get(one.kind, _PERCENT)
         measured = "–".join(dict.fromkeys(map(unit.format, (one.low, one.high))))
         tolerance = unit.format(row.tolerance).lstrip("+")
         times = (f"{row.ideal_s:.3f} s", f"{row.ours_s:.3f} s")
-        table.add_row(
+        table.add(
             one.name,
             *times,
             unit.format(row.ours),

@@ -9,24 +9,12 @@ from typing import Annotated
 
 import typer
 
-from mpcsim.cli.options import Json
+from mpcsim.cli.options import Json, Overrides, ScenarioName
 
 
 def run(
-    scenario: Annotated[
-        str,
-        typer.Argument(
-            metavar="SCENARIO", help="A scenario file, or the name of a shipped one (see `list`)."
-        ),
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Replace a value of the scenario, as in network.latency=10ms. Repeatable.",
-        ),
-    ] = None,
+    scenario: ScenarioName,
+    overrides: Overrides = None,
     seed: Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)] = None,
     dry_run: Annotated[
         bool,
@@ -126,6 +114,8 @@ def run(
             done.summary["makespans"] = plugins.load(entry)(done.folder, always=True)
     if as_json:
         typer.echo(record.to_json(done.summary), nl=False)
+    elif log.quiet():
+        typer.echo(done.folder)
     else:
         print_run(done.summary, done.program.render, done.folder)
 
@@ -140,6 +130,7 @@ def trace(
     """Write a run's events in the Chrome trace event format, for ui.perfetto.dev."""
     from mpcsim import record
     from mpcsim.record import chrome
+    from mpcsim.texts import plural
 
     found = record.read_record(run)
     file = out or run / "trace.json"
@@ -147,7 +138,7 @@ def trace(
     count = chrome.write_trace(
         found.events(), roles, file, finished=found.finished, phases=list(found.summary.get("phases", {}))
     )
-    typer.echo(f"{file}: {count} trace events; open it at ui.perfetto.dev")
+    typer.echo(f"{file}: {plural(count, 'trace event')}; open it at ui.perfetto.dev")
     if not found.finished:
         typer.echo(record.unfinished(found.summary))
 
@@ -167,16 +158,14 @@ def list_shipped(context: typer.Context, as_json: Json = False) -> None:
         rows = [{"name": name, "description": text} for name, text in found.items()]
         typer.echo(json.dumps({"scenarios": rows, "workloads": workloads}, indent=2))
         return
-    from rich.table import Table
+    from mpcsim.terminal import Column, Sheet, console
 
-    from mpcsim.terminal import console
-
-    table = Table("scenario", "what it runs", box=None, pad_edge=False)
+    table = Sheet([Column("scenario"), Column("what it runs")])
     for name, text in found.items():
-        table.add_row(name, text)
+        table.add(name, text)
     out = console()
-    out.print(table)
-    out.print(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
+    out.show(table)
+    out.say(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
 
 
 def _description(file: Path) -> str:

@@ -13,7 +13,7 @@ from mpcsim.cli.tables import party_table, phase_table, span_table
 from mpcsim.errors import InputError
 from mpcsim.record import unfinished
 from mpcsim.terminal import console
-from mpcsim.texts import shown
+from mpcsim.texts import plural, shown
 from mpcsim.units import format_bytes, format_time
 
 Render = Callable[[dict[str, Any]], Iterable[Any]]
@@ -54,17 +54,12 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         render: what the workload makes of its output: lines, or renderables of rich; None: as JSON.
         folder: the record.
     """
-
-    def line(text: str) -> None:
-        out.print(text, soft_wrap=True)
-
     out = console()
-    if not out.is_terminal:
-        out.width = max(out.width, 100)  # the table of spans, whole
+    line = out.say
     measured = summary["compute"] == "measured"
     network, parties = summary["network"], summary["per_party"]
     line(
-        f"{summary['name']}: workload {summary['workload']}, {len(parties)} parties, "
+        f"{summary['name']}: workload {summary['workload']}, {plural(len(parties), 'party')}, "
         f"seed {'none' if summary['seed'] is None else summary['seed']}, "
         f"clock {summary['clock']}, compute {summary['compute']}"
     )
@@ -78,8 +73,8 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     if not summary["finished"]:
         line(f"UNFINISHED: {unfinished(summary)}")
     line(
-        f"{summary['rounds']} rounds, {format_time(summary['makespan_ns'])} of {summary['clock']} "
-        f"time; all parties together sent {summary['messages']:,} messages with "
+        f"{plural(summary['rounds'], 'round')}, {format_time(summary['makespan_ns'])} of "
+        f"{summary['clock']} time; all parties together sent {plural(summary['messages'], 'message')} with "
         f"{format_bytes(summary['payload_bytes'])} of payload, "
         f"{format_bytes(summary['wire_bytes'])} on the wire"
     )
@@ -87,9 +82,9 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         other = _other(network, summary.get("makespans") or plugins.load(entry)(folder) or {})
         if other:
             line(other)
-    out.print(party_table(parties, measured=measured))
+    out.show(party_table(parties, measured=measured))
     if phases := summary.get("phases"):
-        out.print(phase_table(phases, measured=measured))
+        out.show(phase_table(phases, measured=measured))
     if corrupted := summary.get("adversaries"):
         line(f"adversaries: {', '.join(map(shown, corrupted))}")
     for role, reason in summary.get("aborts", {}).items():
@@ -105,18 +100,20 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
             "who share it, and what they do may depend on the network"
         )
     if "determinism" in summary:
-        line(f"deterministic: {summary['determinism']['events']:,} events equal in two processes")
+        line(f"deterministic: {plural(summary['determinism']['events'], 'event')} equal in two processes")
     if summary["spans"]:
         more = {entry.name: plugins.load(entry)(folder) for entry in plugins.entries(plugins.COLUMNS)}
-        out.print(span_table(summary["spans"], measured=measured, more=more))
+        out.show(span_table(summary["spans"], measured=measured, more=more))
+    line("")
     if render is None or (summary.get("aborts") and not summary["output"]):
         out.print_json(data=summary["output"])
     else:
         with guarded(f"the workload cannot print what came out; record: {folder}", InputError):
             for part in render(summary["output"]):
-                out.print(part, soft_wrap=isinstance(part, str))
+                out.show(part)
     if "profile" in summary:
-        out.print(*tables(summary["profile"]), sep="\n\n")
+        for table in tables(summary["profile"]):
+            out.show(table)
     line(
         f"took {summary['wall_s']:.3g} s of real time and at most "
         f"{summary['peak_memory_mb']:.0f} MB; record: {folder}"

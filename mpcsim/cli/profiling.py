@@ -18,6 +18,7 @@ from typing import Any, Self
 from mpcsim.engine import Scheduler
 from mpcsim.errors import UsageError
 from mpcsim.paths import in_text
+from mpcsim.terminal import Column, Sheet
 
 INTERVAL_S = 0.0005
 _FOREIGN = ("<", __file__, *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
@@ -79,15 +80,13 @@ def _rows(spent: Counter[str]) -> list[dict[str, Any]]:
     ]
 
 
-def tables(profile: dict[str, list[dict[str, Any]]], most: int = 20) -> list[Any]:
-    """Return the profile as tables of rich, the `most` largest rows of each."""
-    from rich.table import Table
-
+def tables(profile: dict[str, list[dict[str, Any]]], most: int = 20) -> list[Sheet]:
+    """Return the profile as tables, the `most` largest rows of each."""
     found = []
     for kind, rows in profile.items():
-        title = f"processor time by {kind[:-1]}, itself alone"
-        table = Table(title, "ms", "share", box=None, pad_edge=False)
+        columns = [Column(kind[:-1]), Column("ms", number=True), Column("share", number=True)]
+        table = Sheet(columns, f"Processor time by {kind[:-1]}, itself alone")
         for row in rows[:most]:
-            table.add_row(row["name"], f"{row['compute_s'] * 1e3:.1f}", f"{row['share']:.1%}")
+            table.add(row["name"], f"{row['compute_s'] * 1e3:.1f}", f"{row['share']:.1%}")
         found.append(table)
     return found

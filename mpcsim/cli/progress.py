@@ -7,6 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from mpcsim import log
+from mpcsim.texts import plural
 from mpcsim.units import format_bytes, format_time
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         """Start to look."""
-        if self._stream.isatty():
+        if self._stream.isatty() and not log.quiet():
             self._thread = threading.Thread(target=self._show, name="mpcsim-progress", daemon=True)
             self._thread.start()
         return self
@@ -74,6 +76,6 @@ def line(run: Scheduler, real_s: float) -> str:
     sent = sum(links.of_sender(party).wire_bytes for party in range(len(links.rows))) if few else 0
     size = f", {format_bytes(sent)} on the wire" if sent else ""
     return (
-        f"virtual {format_time(run.clock.now)}, {depth:,} rounds, "
-        f"{run.transport.messages:,} messages{size}, {real_s:.0f} s"
+        f"virtual {format_time(run.clock.now)}, {plural(depth, 'round')}, "
+        f"{plural(run.transport.messages, 'message')}{size}, {real_s:.0f} s"
     )

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mpcsim.cli.options import Overrides, ScenarioName
+from mpcsim.log import note
+from mpcsim.texts import plural
+
 if TYPE_CHECKING:
     from mpcsim.record import Run
     from mpcsim.scenario import Program, Scenario
 
-_Scenario = Annotated[
-    str,
-    typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped one (see `list`)."),
-]
-_Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace a value of the scenario; alike for every party."
-    ),
-]
 _Seed = Annotated[int | None, typer.Option(help="Replace the scenario's seed.", min=0)]
 _OPEN = "keys and masks come from the scenario's seed (--reproducible): this run keeps no secrets"
 
@@ -61,7 +54,7 @@ def socket_runner(
     def run(program: Program, scenario: Scenario) -> Run:
         found = None if hosts is None else read_hosts(hosts, list(program.roles))
         if reproducible:
-            print(f"mpcsim: {_OPEN}", file=sys.stderr)
+            note(_OPEN)
         return run_processes(program, scenario, Where(found, options))
 
     return run
@@ -73,10 +66,10 @@ def _check_seed(scenario: Scenario, *, reproducible: bool) -> None:
 
 
 def party(
-    scenario: _Scenario,
+    scenario: ScenarioName,
     role: Annotated[str, typer.Option(metavar="ROLE", help="Whose program runs here.")],
     hosts: Annotated[Path, typer.Option(metavar="FILE", help="The hosts file, alike for every party.")],
-    overrides: _Overrides = None,
+    overrides: Overrides = None,
     seed: _Seed = None,
     out: Annotated[
         Path | None,
@@ -113,7 +106,7 @@ def party(
     program = build_program(loaded, plugins.workloads(), [role])
     found = read_hosts(hosts, list(program.roles))
     if reproducible:
-        print(f"mpcsim: {_OPEN}", file=sys.stderr)
+        note(_OPEN)
     part: dict[str, Any] = {}
     try:
         part = run_party(loaded, program, role, found, Options(plaintext, reproducible))
@@ -127,7 +120,7 @@ def party(
     folder = out or Path("runs") / f"{loaded.name}-{found_name(role)}"
     file = keep_part(folder, part, loaded, role)
     typer.echo(
-        f"{role}: {part['depth']} rounds in {part['finished_at'] / 1e9:.3f} s, "
+        f"{role}: {plural(part['depth'], 'round')} in {part['finished_at'] / 1e9:.3f} s, "
         f"{sent:,} B of payload sent; {file}"
     )
 
@@ -140,11 +133,11 @@ def found_name(role: str) -> str:
 
 
 def certificates(
-    scenario: _Scenario,
+    scenario: ScenarioName,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="The folder of the certificates, new or empty.")
     ] = Path("certificates"),
-    overrides: _Overrides = None,
+    overrides: Overrides = None,
     days: Annotated[int, typer.Option(help="How long they are valid.", min=1, max=3650)] = 365,
 ) -> None:
     """Make a certificate and a key for each role of a scenario, for mutual TLS."""

@@ -1,38 +1,43 @@
-"""Tables for people: rows of a run record in, tables of rich out."""
+"""Tables for people: rows of a run record in, tables out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from mpcsim.paths import span_paths
+from mpcsim.terminal import Column, Sheet, repeated, span_name
 from mpcsim.texts import shown
 from mpcsim.units import format_time
 
 Row = Mapping[str, Any]
-Column = tuple[Sequence[str] | None, str]
+Further = tuple[Sequence[str] | None, str]
 
 
-def party_table(parties: Sequence[Row], *, measured: bool) -> Table:
+def party_table(parties: Sequence[Row], *, measured: bool) -> Sheet:
     """Return what each party sent, and its processor time where it was measured."""
-    table = _table("Sent by each party")
-    table.add_column("party")
-    _numbers(table, "messages", "payload kB", "wire kB", *_compute("compute", measured))
+    table = Sheet(
+        [
+            Column("party"),
+            Column("messages", number=True, leaves=1),
+            Column("payload kB", number=True),
+            Column("wire kB", number=True),
+            *_compute("compute", measured),
+        ],
+        "Sent by each party",
+    )
     for id, party in enumerate(parties):
-        cells = [
+        table.add(
             f"{id} {shown(party['role'])}",
             f"{party['messages']:,}",
             _kilobytes(party["payload_bytes"]),
             _kilobytes(party["wire_bytes"]),
-        ]
-        table.add_row(*cells, *_compute(_seconds(party["compute_s"]), measured))
+            *([_seconds(party["compute_s"])] if measured else []),
+        )
     return table
 
 
-def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Column] | None = None) -> Table:
+def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Further] | None = None) -> Sheet:
     """Return the cost of each span, nested ones below and inside their parents.
 
     Args:
@@ -40,66 +45,68 @@ def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Colum
         measured: whether compute was.
         more: further columns by title: a cell for each span, or None; and a line for below the table.
     """
-    table = _table("Spans")
-    table.caption = (
-        "kB: payload sent, average over the parties that sent in the span, and the busiest of them"
-    )
     columns = more or {}
-    table.caption += "".join(f"\n{note}" for _, note in columns.values() if note)
-    table.add_column("span")
-    table.add_column("op")
-    compute = _compute("compute (sum)", measured)
-    _numbers(table, "rounds", "kB a party", "kB busiest", "time", *compute)
     kept = {title: cells for title, (cells, _) in columns.items() if cells is not None}
-    for title in kept:
-        table.add_column(title)
+    table = Sheet(
+        [
+            Column("span"),
+            Column("op", leaves=1),
+            Column("rounds", number=True),
+            Column("kB a party", number=True, leaves=3),
+            Column("kB busiest", number=True),
+            Column("time", number=True),
+            *_compute("compute (sum)", measured),
+            *(Column(title, leaves=2) for title in kept),
+        ],
+        "Spans",
+        ["kB: payload sent, average over the parties that sent in the span, and the busiest of them"],
+    )
+    table.notes += [note for _, note in columns.values() if note] + repeated(spans)
     for place, (path, span) in enumerate(zip(span_paths(spans), spans, strict=True)):
         sent = span["payload_bytes_per_party"].values()
-        times = "" if span["count"] == 1 else f" ×{span['count']}"
-        row = [
-            "  " * (len(path) - 1) + shown(path[-1]) + times,
+        table.add(
+            span_name(path, span["count"]),
             shown(span["op"]) if span["op"] else "",
-            str(span["rounds"]),
+            f"{span['rounds']:,}",
             _kilobytes(sum(sent) / len(sent) if sent else 0),
             _kilobytes(max(sent, default=0)),
             _seconds(span["makespan_s"]),
-        ]
-        further = [cells[place] for cells in kept.values()]
-        table.add_row(*row, *_compute(_seconds(span["compute_s"]), measured), *further)
+            *([_seconds(span["compute_s"])] if measured else []),
+            *(cells[place] for cells in kept.values()),
+        )
     return table
 
 
-def phase_table(phases: Mapping[str, Row], *, measured: bool) -> Table:
+def phase_table(phases: Mapping[str, Row], *, measured: bool) -> Sheet:
     """Return what each phase cost."""
-    table = _table("Phases")
-    table.caption = "kB: payload of all parties together; time: for which the phase went on"
-    table.add_column("phase")
-    _numbers(
-        table, "rounds", "messages", "kB", "begin", "end", "time", *_compute("compute (sum)", measured)
+    table = Sheet(
+        [
+            Column("phase"),
+            Column("rounds", number=True),
+            Column("messages", number=True, leaves=2),
+            Column("kB", number=True),
+            Column("begin", number=True, leaves=1),
+            Column("end", number=True, leaves=1),
+            Column("time", number=True),
+            *_compute("compute (sum)", measured),
+        ],
+        "Phases",
+        ["kB: payload of all parties together; time: for which the phase went on"],
     )
     for name, row in phases.items():
-        cells = [
+        table.add(
             shown(name),
-            str(row["rounds"]),
+            f"{row['rounds']:,}",
             f"{row['messages']:,}",
             _kilobytes(row["payload_bytes"]),
             *(_seconds(row[key]) for key in ("begin_s", "end_s", "makespan_s")),
-        ]
-        table.add_row(*cells, *_compute(_seconds(row["compute_s"]), measured))
+            *([_seconds(row["compute_s"])] if measured else []),
+        )
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
-
-
-def _numbers(table: Table, *names: str) -> None:
-    for name in names:
-        table.add_column(name, justify="right")
-
-
-def _compute(cell: str, measured: bool) -> list[str]:
-    return [cell] if measured else []
+def _compute(title: str, measured: bool) -> list[Column]:
+    return [Column(title, number=True)] if measured else []
 
 
 def _kilobytes(count: float) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mpcsim.errors import UsageError
 from mpcsim.paths import Path, in_text, span_paths
-from mpcsim.texts import shown
+from mpcsim.texts import plural, shown
 from mpcsim.units import format_bytes, format_time
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def run_html(run: Shown) -> str:
     network = run.network.describe()
     seed = "no seed" if run.seed is None else f"seed {run.seed}"
     head = (
-        f"{run.rounds} rounds · {format_time(run.makespan_ns)} of {run.clock} time · "
-        f"{run.messages:,} messages · {format_bytes(run.payload_bytes)} of payload, "
+        f"{plural(run.rounds, 'round')} · {format_time(run.makespan_ns)} of {run.clock} time · "
+        f"{plural(run.messages, 'message')} · {format_bytes(run.payload_bytes)} of payload, "
         f"{format_bytes(run.wire_bytes)} on the wire (all parties together)"
     )
     where = (

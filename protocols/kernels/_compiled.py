@@ -1,11 +1,14 @@
 """How the loops are compiled: eagerly, for both word sizes, from a cache where there is one."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, types
+
+from mpcsim import log
 
 Words = npt.NDArray[np.unsignedinteger[Any]]
 """A uint32 or uint64 array."""
@@ -47,7 +50,20 @@ def compiled(*signatures: Any) -> Callable[[Loop], Loop]:
 
     Numba's cache looks at the loop's own file alone: loops that call each other share a file.
     """
-    return cast(Callable[[Loop], Loop], njit(list(signatures), cache=True, nogil=True))
+    compiler = njit(list(signatures), cache=True, nogil=True)
+
+    def compile_(loop: Loop) -> Loop:
+        found = compiler(loop)
+        if found.stats.cache_misses:
+            _say_once()
+        return cast(Loop, found)
+
+    return compile_
+
+
+@cache
+def _say_once() -> None:
+    log.say("compiling kernels, this once: about half a minute")
 
 
 def compiled_for_words(signature: Callable[[Any], Any]) -> Callable[[Loop], Loop]:

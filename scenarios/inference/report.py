@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import Run
+from mpcsim.texts import plural
 from protocols.family import Family, Terms
 from scenarios.clear import fixed, floating
 from scenarios.data import Dataset, class_name
 from scenarios.inference.inputs import Inputs
 from scenarios.networks import ModelSettings, shapes
 from scenarios.networks import weights as weight_files
-from scenarios.table3 import table3, table3_text
+from scenarios.table3 import table3
 
 HOSPITAL = "hospital"
 _AT_ONCE = 4  # images in the clear: it takes less memory than the servers do
@@ -156,7 +157,7 @@ class Report:
             )
             yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
         if images > 12 and not maps:
-            yield f"… and {images - 12} more images"
+            yield f"… and {plural(images - 12, 'further image')}"
         if maps:
             yield from _of_maps(output)
         right = (
@@ -172,7 +173,6 @@ class Report:
             f"largest logit error {output['max_logit_error']:.2e} against fixed point, "
             f"{output['max_logit_error_float']:.2e} against floating point"
         )
-        yield table3_text(output["table3"])
         yield f"images: {output['data']}"
 
 
@@ -225,7 +225,7 @@ class DryRun:
     def render(output: dict[str, Any]) -> Iterable[str]:
         """Yield lines for people."""
         yield (
-            f"dry run: costs of {output['images']} images and {output['parameters']:,} parameters, from "
+            f"dry run: costs of {plural(output['images'], 'image')} and "
+            f"{plural(output['parameters'], 'parameter')}, from "
             "shapes alone; no predictions"
         )
-        yield table3_text(output["table3"])

@@ -26,6 +26,7 @@ from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
 from scenarios.networks import LayerPlan, ModelSettings, located, shapes
 from scenarios.settings import SecureSettings
+from scenarios.table3 import with_items
 
 OWNER = "owner"
 
@@ -83,7 +84,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=report.compare,
         describe=settings.describe(secured),
-        render=report.render,
+        render=with_items(report.render, scenario),
         observe=report.observe,
         prepare=inputs_of,
         public=report.public,

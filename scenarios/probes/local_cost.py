@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcsim import InputError, Party, Run
 from mpcsim.engine import aside
 from mpcsim.scenario import Program, Scenario
+from mpcsim.texts import plural
 from protocols.domains import Ring
 from protocols.replicated3.sharings import Server, receive_from_client, share_by_client
 from scenarios.clear import floating, optimise
@@ -162,8 +163,8 @@ def _render(output: dict[str, Any]) -> Iterable[str]:
     """Yield lines for people."""
     for row in output["rows"]:
         yield (
-            f"{row['samples']} samples: sharing takes the hospital {row['sharing_s']:.3g} s of processor "
-            f"time and {row['sharing_bytes'] / 1e6:.3g} MB; {output['epochs']} epochs in the clear take "
-            f"{row['training_s']:.3g} s"
+            f"{plural(row['samples'], 'sample')}: sharing takes the hospital {row['sharing_s']:.3g} s of "
+            f"processor time and {row['sharing_bytes'] / 1e6:.3g} MB; "
+            f"{plural(output['epochs'], 'epoch')} in the clear: {row['training_s']:.3g} s"
         )
     yield f"images: {output['data']}"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim import InputError, Party, Run
 from mpcsim.scenario import Program, Scenario
+from mpcsim.texts import plural
 from mpcsim.units import BITS
 from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
@@ -235,7 +236,7 @@ class _Job:
 def _render(output: dict[str, Any]) -> Iterable[str]:
     error = output["max_error"]
     yield (
-        f"{output['op']} on {output['size']}: {output['rounds']} rounds, "
+        f"{output['op']} on {output['size']}: {plural(output['rounds'], 'round')}, "
         f"{output['bytes_per_party_and_value']:.2f} B a party and unit of size, "
         + ("dry run: no values" if error is None else f"largest error {error:.2e} (of max(1, |want|))")
     )

@@ -15,6 +15,7 @@ import numpy as np
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
+from mpcsim.texts import plural
 from protocols.domains import Words
 from protocols.replicated3.layers import mean_plan
 from protocols.replicated3.training import Descent, Scales, descents
@@ -23,7 +24,7 @@ from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.networks import LayerPlan, shapes
 from scenarios.networks import weights as weight_files
-from scenarios.table3 import table3_text
+from scenarios.table3 import with_items
 from scenarios.training.actors import OWNER, Job
 from scenarios.training.checkpoint import Store, fingerprint
 from scenarios.training.plan import Batch, Examples, Later, Start
@@ -59,7 +60,7 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
         roles,
         summarize=report.summarize,
         describe=settings.describe() | {"training": settings.training.model_dump()},
-        render=render,
+        render=with_items(render, scenario),
         begin=start.begin,
         prepare=job.read,
         public=report.public,
@@ -264,9 +265,12 @@ _TWINS = {"fixed": "fixed-point", "float": "floating-point"}
 def render(output: dict[str, Any]) -> Iterable[str]:
     """Yield lines for people."""
     if "twins" not in output:
-        yield f"{output['steps']} steps; inputs stay with their owners: {output['history']}"
+        yield f"{plural(output['steps'], 'step')}; inputs stay with their owners: {output['history']}"
         return
-    yield f"{output['steps']} steps over {output['images']} images of {output['hospitals']} hospital(s)"
+    yield (
+        f"{plural(output['steps'], 'step')} over {plural(output['images'], 'image')} of "
+        f"{plural(output['hospitals'], 'hospital')}"
+    )
     for row in output["history"]:
         text = ", ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float))
         yield f"epoch {row['epoch']}, step {row['step']}: {text}"
@@ -277,10 +281,8 @@ def render(output: dict[str, Any]) -> Iterable[str]:
     for twin, error in output["max_weight_error"].items():
         yield (
             f"largest difference of a weight to the {_TWINS[twin]} twin's: {error['followed']:.2e} in the "
-            f"first {error['last_step']} steps, {error['end']:.2e} at the end"
+            f"first {plural(error['last_step'], 'step')}, {error['end']:.2e} at the end"
         )
-    if output["table3"]:
-        yield table3_text(output["table3"])
     if output["answers"] is not None:
         yield f"answers to {output['asker']}: {output['answers']} (labels {output['answer_labels']})"
     yield f"images: {output['data']}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpcsim import Run
+from mpcsim.texts import plural
 from protocols.boosting import STEP
 from protocols.trees import Shape
 from scenarios.clear import boosted, trees
@@ -118,16 +119,16 @@ class Report:
 
     def render(self, output: dict[str, Any]) -> Iterable[Any]:
         """Return lines for people."""
-        kind = "targets" if output["classes"] is None else f"{output['classes']} classes"
-        sizes = f"{output['rows']} rows of {output['attributes']} attributes"
-        many = f"{output['boosted']} boosted trees of " if "boosted" in output else ""
+        kind = "targets" if output["classes"] is None else plural(output["classes"], "class")
+        sizes = f"{plural(output['rows'], 'row')} of {plural(output['attributes'], 'attribute')}"
+        many = f"{plural(output['boosted'], 'boosted tree')} of " if "boosted" in output else ""
         yield f"{sizes}, {kind}, {many}height {output['height']}"
         if "trees" in output:
             grown = output["trees"]
             tests = sum("attribute" in row for tree in grown for row in tree)
             same = "equal to" if output["equal_to_clear"] else "NOT equal to"
             one = "the owner's tree has" if len(grown) == 1 else f"the owner's {len(grown)} trees have"
-            yield f"{one} {tests} tests; {same} what the clear grows"
+            yield f"{one} {plural(tests, 'test')}; {same} what the clear grows"
         if "loss" in output:
             first, *_, last = output["loss"]
             yield f"loss on the rows for training: {first:.4g}, and {last:.4g} after all trees"
@@ -140,7 +141,7 @@ class Report:
                 if "accuracy" in output
                 else f"root mean square error {output['root_mean_square_error']:.4g}"
             )
-            yield f"{output['queries']} answers, {same} the clear; {right}"
+            yield f"{plural(output['queries'], 'answer')}, {same} the clear; {right}"
 
 
 def _tree(opened: dict[str, list[Any]]) -> trees.ClearTree:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from analysis.validate import claims, growth
 from analysis.validate import judge as validate
 from analysis.validate import tables as validation_tables
-from analysis.validate.claim_formula import SYMBOLS, parse, symbol
+from analysis.validate.claim_formula import SYMBOLS, parse, readable, symbol
 from mpcsim import InputError
 
 # Growth
@@ -295,6 +295,21 @@ def test_a_missing_file_of_claims_is_refused(tmp_path):
         claims.load(tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("Rational(8 + 8 + 16, 3)", "(8 + 8 + 16)/3"),
+        ("3*l", "3·l"),
+        ("3*(k - 1) + l**2", "3·(k - 1) + l^2"),
+        ("Max(1, log2(k)) + 2", "max(1, log2(k)) + 2"),
+        ("Rational(922, 10)", "922/10"),
+        ("Rational(7)", "7"),
+    ],
+)
+def test_formulas_of_claims_are_written_as_people_write_them(formula, said):
+    assert readable(formula) == said
+
+
 def test_growth_and_claims_are_written():
     grown = growth.against_count("mul", {})
     judged = [claims.judge(_claim()), claims.judge(_claim(unit="bits a value, sum", formula="4*l"))]
@@ -303,5 +318,9 @@ def test_growth_and_claims_are_written():
     assert "| mul | l=64 | rounds against n | constant | 1 |" in document
     assert "differs: ours is -64" in document
     assert validation_tables.latex(found).isascii()
-    assert len(list(validation_tables.screen(found))) == 4
+    printed = list(validation_tables.screen(found, every=True))
+    assert [getattr(part, "title", "") for part in printed][-2:] == [
+        "Growth, measured and fitted",
+        "Published claims",
+    ]
     assert [row["verdict"] for row in found.describe()["claims"]] == ["equal", "differs"]

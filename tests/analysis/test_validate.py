@@ -190,7 +190,7 @@ def test_an_operation_without_a_formula_is_neither_equal_nor_wrong(monkeypatch):
     assert row.equal is None
     found = validate.Validation([row])
     found.check()
-    assert found.count() == "1 rows: 0 equal, 0 differ, 1 without a formula"
+    assert found.count() == "1 row: 0 equal, 0 differ, 1 without a formula"
 
 
 def test_a_construction_without_a_formula_is_neither(monkeypatch):
@@ -238,7 +238,7 @@ def test_a_workload_without_formulas_is_refused(tmp_path):
 
 def test_tables_are_printed_and_written(tmp_path, capsys):
     out = tmp_path / "tables"
-    assert _main("pomic_inference", "--out", str(out)) == 0
+    assert _main("pomic_inference", "--all", "--out", str(out)) == 0
     printed = capsys.readouterr().out
     assert "conv1.relu" in printed
     assert "Σ_t [" in printed
@@ -251,6 +251,40 @@ def test_tables_are_printed_and_written(tmp_path, capsys):
     latex = (out / "validation.tex").read_text(encoding="utf-8")
     assert latex.isascii(), {sign for sign in latex if not sign.isascii()}
     assert latex.count(r"\begin{longtable}") == latex.count(r"\end{longtable}") == 1
+
+
+def test_the_verdict_comes_first_and_rows_that_are_equal_only_where_asked_for(capsys):
+    assert _main("pomic_inference") == 0
+    verdict, *rest = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("EQUAL, to the byte and the round: ")
+    assert "conv1.relu" not in "\n".join(rest)
+    assert any("--all" in line for line in rest)
+
+
+def test_rows_that_differ_are_printed_with_their_formulas_and_no_others(wrong_relu):
+    found = validate.Validation([_row("mul", 13), _row("relu", 13)])
+    verdict, table, formulas, _ = validation_tables.screen(found)
+    assert verdict.startswith("DIFFERENT: 2 rows: 1 equal, 1 differ")
+    assert [cells[0] for cells, _ in table.rows] == ["relu"]
+    assert len(formulas.rows) == 1
+    with pytest.raises(CheckFailed):
+        found.check()
+
+
+def test_a_quiet_validation_prints_its_verdict_alone(capsys):
+    assert _main("link_probe", "--quiet") == 0
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 1
+    assert err == ""
+
+
+def test_the_grid_says_how_far_it_is(capsys):
+    found = validate.validate_all(family="plain")
+    lines = capsys.readouterr().err.splitlines()
+    measured = len({(row.op, str(row.params)) for row in found.rows if not row.network})
+    assert lines[0].startswith("0 of ")
+    assert lines[-1].split()[0] == lines[-1].split()[2]
+    assert int(lines[-1].split()[0].replace(",", "")) >= measured
 
 
 def test_a_folder_in_use_is_refused(tmp_path, capsys):
@@ -271,7 +305,7 @@ def test_an_operation_may_have_any_name(tmp_path):
     found = validate.Validation(rows)
     validation_tables.write(found, tmp_path)
     screen = Console(file=io.StringIO(), width=4000, markup=False, emoji=False)
-    for part in validation_tables.screen(found):
+    for part in validation_tables.screen(found, every=True):
         screen.print(part)
     (table,) = sources.read([tmp_path]).validations
     assert list(table["op"]) == [storable(name) for name in names]

@@ -395,7 +395,7 @@ def test_a_run_that_is_stopped_keeps_its_record_and_says_so(
     own, tmp_path, number, status, said, function, clock
 ):
     own(function, f'parties = 2\n[network]\nlatency = "1 ms"\n[engine]\ntrace = false\nclock = "{clock}"\n')
-    process = _start(tmp_path, "run", "case.toml", "--out", "record")
+    process = _start(tmp_path, "--log", "text", "run", "case.toml", "--out", "record")
     assert "run starts" in process.stderr.readline()
     time.sleep(0.3)
     process.send_signal(number)

@@ -5,11 +5,14 @@ import json
 import sys
 
 import pytest
+import structlog
 
 from mpcsim import log, simulate
+from mpcsim.errors import InputError
 
 
 def test_a_partys_line_names_party_span_and_time(capsys):
+    log.choose(form="json")
     log.configure()
 
     async def program(party):
@@ -28,10 +31,60 @@ def test_a_partys_line_names_party_span_and_time(capsys):
     }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _as_before():
+    yield
+    log.choose()
+
+
+def test_in_a_pipe_only_warnings_are_said_and_no_line_is_json(capsys):
+    log.choose()
+    log.configure()
+    structlog.get_logger().info("hum")
+    structlog.get_logger().warning("look", value=3)
+    err = capsys.readouterr().err
+    assert "hum" not in err
+    assert "look" in err
+    assert "value=3" in err
+    assert not err.lstrip().startswith("{")
+
+
+@pytest.mark.parametrize("manner", [{"form": "off"}, {"quiet": True}, {"quiet": True, "form": "json"}])
+def test_who_wants_no_logs_gets_none(capsys, manner):
+    log.choose(**manner)
+    log.configure()
+    structlog.get_logger().error("look")
+    assert capsys.readouterr().err == ""
+
+
+def test_logs_can_be_asked_for_by_the_environment_and_an_unknown_form_is_refused(monkeypatch):
+    monkeypatch.setenv("MPCSIM_LOG", "text")
+    log.choose()
+    assert log.log_form() == "text"
+    monkeypatch.setenv("MPCSIM_LOG", "yaml")
+    with pytest.raises(InputError, match="MPCSIM_LOG: found 'yaml'; accepted: text, json, off"):
+        log.choose()
+
+
+def test_colours_are_for_terminals_without_no_color(capsys, monkeypatch):
+    def written():
+        log.configure()
+        structlog.get_logger().warning("look")
+        return capsys.readouterr().err
+
+    assert "\x1b" not in written()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b" in written()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in written()
+
+
 def test_on_a_terminal_lines_are_for_people(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     log.configure()
-    log.structlog.get_logger().warning("look", value=3)
+    structlog.get_logger().warning("look", value=3)
     err = capsys.readouterr().err
     assert "look" in err
     with pytest.raises(json.JSONDecodeError):

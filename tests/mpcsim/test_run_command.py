@@ -202,10 +202,11 @@ def test_the_live_line_says_time_rounds_messages_and_bytes():
         await party.recv(1 - party.id)
 
     simulate(program, parties=2, watch=seen.append)
-    assert line(seen[0], 3.2) == "virtual 0 ns, 1 rounds, 2 messages, 2.03 kB on the wire, 3 s"
+    assert line(seen[0], 3.2) == "virtual 0 ns, 1 round, 2 messages, 2.03 kB on the wire, 3 s"
 
 
 def test_a_partys_log_lines_say_party_span_and_virtual_time(capsys):
+    log.choose(form="json")
     log.configure()
 
     async def program(party):

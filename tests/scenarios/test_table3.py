@@ -33,6 +33,15 @@ def test_the_paper_s_choices_give_its_items(name, whole, tmp_path):
     assert sum(rows[item]["payload_bytes"] for item in LAYERS) <= rows[whole]["payload_bytes"]
 
 
+@pytest.mark.parametrize(("name", "said"), [("pomic_inference", True), ("lenet", False)])
+def test_the_items_are_printed_for_the_papers_scenarios_alone(name, said, tmp_path):
+    scenario = load_scenario(name, ["dry_run=true"], None, Path(scenarios.__file__).parent)
+    done = execute(scenario, scenarios.WORKLOADS, tmp_path / "record")
+    assert done.summary["output"]["table3"]
+    printed = "\n".join(map(str, done.program.render(done.summary["output"])))
+    assert ("table 3" in printed) is said
+
+
 def test_ripple_and_separate_layers_cost_many_times_the_rounds_of_ours(tmp_path):
     paper = summary("pomic_paper", tmp_path / "paper")
     ours = summary("pomic_inference", tmp_path / "ours", "protocol.comparison=masked")

@@ -6,28 +6,32 @@ import sys
 import time
 from typing import Self
 
+from mpcsim import log
+from mpcsim.texts import plural
+
 _TERMINAL_S, _PIPE_S = 0.1, 5.0  # at least so long between two lines
 
 
 class Progress:
-    """Say how many points are done, how many failed, and how long the rest may take.
+    """Say how many of something are done, how many failed, and how long the rest may take.
 
     Args:
-        total: how many points there are.
+        total: how many there are.
         done: how many were done before.
-        even: whether points take about the same time each, so that the rest can be guessed.
+        even: whether they take about the same time each, so that the rest can be guessed.
+        what: one of them.
     """
 
-    def __init__(self, total: int, done: int = 0, *, even: bool = True) -> None:
+    def __init__(self, total: int, done: int = 0, *, even: bool = True, what: str = "point") -> None:
         self._total = total
         self._before = self._done = done
         self._failed = 0
-        self._even = even
-        self._terminal = sys.stderr.isatty()
+        self._even, self._what = even, what
+        self._terminal = log.live()
         self._started = self._shown = time.monotonic()
 
     def advance(self, *, failed: bool = False) -> None:
-        """Count one point."""
+        """Count one of them."""
         self._done += 1
         self._failed += failed
         now = time.monotonic()
@@ -45,8 +49,10 @@ class Progress:
 
     def _show(self, now: float) -> None:
         self._shown = now
+        if log.quiet():
+            return
         passed, fresh = now - self._started, self._done - self._before
-        parts = [f"{self._done} of {self._total} points"]
+        parts = [f"{self._done} of {plural(self._total, self._what)}"]
         if self._before:
             parts.append(f"{self._before} from before")
         if self._failed:

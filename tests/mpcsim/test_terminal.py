@@ -1,0 +1,111 @@
+"""Tables on screens of any width: nothing is cut, numbers stay whole, what leaves is named."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from mpcsim.terminal import Column, Screen, Sheet, broken, repeated, span_name
+from mpcsim.texts import plural
+
+_TEXTS = st.text("abc xyz×é", min_size=1, max_size=30).map(lambda text: text.strip() or "a")
+_NUMBERS = st.integers(0, 10**9).map(lambda number: f"{number:,}")
+
+
+@st.composite
+def _sheets(draw):
+    columns = [Column("name")]
+    for place in range(draw(st.integers(0, 6))):
+        title, number = draw(_TEXTS), draw(st.booleans())
+        columns.append(Column(f"{title}{place}", number=number, leaves=draw(st.integers(0, 3))))
+    sheet = Sheet(columns, "Title")
+    for _ in range(draw(st.integers(1, 4))):
+        sheet.add(*(draw(_NUMBERS if column.number else _TEXTS) for column in columns))
+    return sheet
+
+
+def _printed(sheet, width):
+    out = io.StringIO()
+    Console(file=out, width=width, highlight=False, markup=False).print(sheet)
+    return out.getvalue()
+
+
+@given(_sheets(), st.integers(40, 200))
+def test_no_table_is_wider_than_its_screen_and_none_is_cut(sheet, width):
+    text = _printed(sheet, width)
+    assert "…" not in text
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+
+
+@given(_sheets(), st.integers(40, 200))
+def test_numbers_of_columns_that_stay_are_whole_and_those_that_leave_are_named(sheet, width):
+    text = _printed(sheet, width)
+    kept, gone = sheet.kept(width)
+    for cells, _ in sheet.rows:
+        for place in kept:
+            if sheet.columns[place].number:
+                assert cells[place] in text
+    assert all(sheet.columns[place].leaves for place in gone)
+    flat = " ".join(text.split())
+    for place in gone:
+        assert "left out at" in flat
+        assert " ".join(sheet.columns[place].title.split()) in flat
+
+
+def test_columns_leave_in_the_order_of_their_numbers_and_only_as_far_as_they_must():
+    columns = [Column("span"), Column("first to go", leaves=2), Column("second", leaves=1), Column("stays")]
+    sheet = Sheet(columns)
+    sheet.add("a" * 12, "b" * 12, "c" * 12, "d" * 12)
+    assert sheet.kept(80)[1] == []
+    assert sheet.kept(45)[1] == [1]
+    assert sheet.kept(30)[1] == [1, 2]
+
+
+def test_what_may_not_leave_goes_on_below_with_the_first_column_again():
+    sheet = Sheet([Column("key"), *(Column(f"run{place}", number=True) for place in range(9))])
+    sheet.add("rounds", *(f"{10**6 + place:,}" for place in range(9)))
+    text = _printed(sheet, 40)
+    assert text.count("rounds") > 1
+    assert all(f"{10**6 + place:,}" in text for place in range(9))
+
+
+def test_a_pipe_gets_whole_lines_without_spaces_at_their_ends(capsys):
+    sheet = Sheet([Column("what"), Column("size", number=True)], "Title")
+    sheet.add("word " * 60, "1")
+    sheet.add("b", "12,345")
+    out = Screen()
+    out.show(sheet)
+    out.show("word " * 60 + "end")
+    lines = capsys.readouterr().out.split("\n")
+    assert ("word " * 60).strip() in "\n".join(lines)
+    assert lines[-2] == "word " * 60 + "end"
+    assert [line for line in lines[:-2] if line != line.rstrip()] == []
+
+
+@given(st.text("ab /=-", max_size=200), st.integers(20, 100))
+def test_lines_break_between_words_and_words_stay_whole(text, width):
+    lines = broken(text, width)
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    words = set(text.split())
+    assert all(len(line) <= width or line.split()[-1] in words for line in lines if line.strip())
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "said"),
+    [
+        (1, "round", "1 round"), (0, "round", "0 rounds"), (2, "image", "2 images"),
+        (1, "party", "1 party"),
+        (5, "party", "5 parties"), (3, "class", "3 classes"), (12345, "message", "12,345 messages"),
+    ],
+)  # fmt: skip
+def test_one_is_said_in_the_singular(count, what, said):
+    assert plural(count, what) == said
+
+
+def test_what_a_repeated_span_means_is_said_where_one_is():
+    assert span_name(("a", "b"), 2) == "  b ×2"
+    assert repeated([{"count": 1}]) == []
+    (note,) = repeated([{"count": 1}, {"count": 2}])
+    assert "×2" in note
