@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mpcsim.cli import Json
+from mpcsim.cli import Json, ScenarioName, completion
+
+
+def _kinds(incomplete: str) -> list[str]:
+    """Return the kinds of figures, for the shell's completion."""
+    with suppress(ImportError):  # an extra; a shell has no place for an error
+        from analysis.figures import plot as plots
+
+        return [kind.name for kind in plots.KINDS if kind.name.startswith(incomplete)]
+    return []
 
 
 def validate(
@@ -18,6 +27,7 @@ def validate(
         typer.Argument(
             metavar="[SCENARIO]",
             help="Validate every layer of this scenario; without it, every operation over a grid.",
+            autocompletion=completion.scenarios,
         ),
     ] = None,
     claims: Annotated[
@@ -130,9 +140,7 @@ def compare(
 
 
 def sweep(
-    scenario: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a shipped one.")
-    ],
+    scenario: ScenarioName,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,6 +148,7 @@ def sweep(
             metavar="KEY=V1,V2,…",
             help="Values of a key: a list (1 ms,10 ms), a range (1..8, 10..100:10, 1..1000:*10, "
             "10..50:10 ms), or one value. Several --set: every combination.",
+            autocompletion=completion.keys,
         ),
     ] = None,
     zipped: Annotated[
@@ -202,6 +211,7 @@ def retime(
             metavar="KEY=V1,V2,…",
             help="A key of the network, as in network.latency=10ms. Several values, or a range, make a "
             "grid (1 ms,10 ms or 10..100:10 ms); several --set: every combination.",
+            autocompletion=completion.network_keys,
         ),
     ] = None,
     csv: Annotated[
@@ -234,6 +244,7 @@ def plot(
             help="layers, layers-sum, compare, messages (with --span), latency, bandwidth, network, sweep, "
             "formula, …; repeatable. "
             "Without it, all that the runs can feed.",
+            autocompletion=_kinds,
         ),
     ] = None,
     out: Annotated[

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 import threading
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.scratch import scratch
 from mpcsim import MpcsimError
 from mpcsim.scenario import Scenario
 
@@ -39,9 +39,9 @@ def solve(scenario: Scenario) -> Outcome:
     with (
         _ONE_AT_A_TIME,
         redirect_stdout(sys.stderr),
-        tempfile.TemporaryDirectory(prefix="mpcsim-point-") as scratch,
+        scratch() as place,
     ):
-        folder = Path(scratch) / "record"
+        folder = place / "record"
         error, status = None, 0
         try:
             _run(scenario, folder)

@@ -36,7 +36,7 @@ def validate(model: type[_Model], data: dict[str, Any], also_accepted: Iterable[
             problems.setdefault(path, [])
             if text not in problems[path]:
                 problems[path].append(text)
-        lines = [f"{path}: {' or '.join(texts)}" for path, texts in problems.items()]
+        lines = [f"{path}: {_together(texts)}" for path, texts in problems.items()]
         raise InputError("\n  ".join(lines)) from None
 
 
@@ -62,13 +62,88 @@ def _explain(
         return f"{path}.{key}", unknown(str(context["tag"]), tags, key)
     if kind in ("value_error", "assertion_error"):
         return path or "(whole file)", str(context.get("error", detail["msg"]))
-    wanted = detail["msg"].removeprefix("Input should be ")
-    if kind in ("model_type", "model_attributes_type"):
-        wanted = "a table"
+    wanted = _wanted(model, detail)
     if kind == "literal_error" and isinstance(value, str):
         close = _close(value, str(context["expected"]).replace(" or ", ", ").split(", "))
         return path, f"found {shown(value)}{close}; accepted: {wanted}"
     return path, f"found {shown(value)}; accepted: {wanted}"
+
+
+_ACCEPTED = "; accepted: "
+
+
+def _together(texts: Sequence[str]) -> str:
+    """Return what is wrong with one key, where any of several types would do."""
+    heads = dict.fromkeys(text.partition(_ACCEPTED)[0] for text in texts)
+    wanted = [text.partition(_ACCEPTED)[2] for text in texts]
+    if len(heads) > 1 or not all(wanted):
+        return " or ".join(texts)
+    return f"{next(iter(heads))}{_ACCEPTED}{' or '.join(wanted)}"
+
+
+_NUMBER, _WHOLE, _TRUTH = "a number", "a whole number", "true or false"
+_TEXT, _ARRAY, _TABLE = "text", "an array", "a table"
+_WANTED = {
+    "int_type": _WHOLE, "int_parsing": _WHOLE, "int_from_float": _WHOLE, "int_parsing_size": _WHOLE,
+    "float_type": _NUMBER, "float_parsing": _NUMBER, "finite_number": "a finite number",
+    "bool_type": _TRUTH, "bool_parsing": _TRUTH,
+    "string_type": _TEXT, "string_unicode": "text in UTF-8",
+    "list_type": _ARRAY, "tuple_type": _ARRAY, "set_type": _ARRAY, "frozen_set_type": _ARRAY,
+    "dict_type": _TABLE, "mapping_type": _TABLE, "model_type": _TABLE, "model_attributes_type": _TABLE,
+    "greater_than_equal": "{ge} or more", "greater_than": "more than {gt}",
+    "less_than_equal": "{le} or less", "less_than": "less than {lt}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "an array of {min_length} or more", "too_long": "an array of {max_length} or fewer",
+    "string_too_short": "text of {min_length} or more characters",
+    "string_too_long": "text of {max_length} or fewer characters",
+    "string_pattern_mismatch": "text like {pattern}",
+    "literal_error": "{expected}", "enum": "{expected}",
+    "none_required": "nothing: leave the key out",
+}  # fmt: skip
+"""What is accepted, by pydantic's kind of error."""
+
+
+def _wanted(model: type[BaseModel], detail: ErrorDetails) -> str:
+    """Return what is accepted, in words; both bounds of a number that has two."""
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind not in _WANTED:  # of a model of the user's
+        return detail["msg"].removeprefix("Input should be ")
+    if kind.startswith(("greater", "less")):
+        low, high = _bounds(model, detail["loc"])
+        if low and high:
+            return f"{low} {high}"
+    return _WANTED[kind].format(**context)
+
+
+_LOWER = {"ge": "from {}", "gt": "above {}"}
+_UPPER = {"le": "to {}", "lt": "and below {}"}
+
+
+def _bounds(model: type[BaseModel], location: tuple[int | str, ...]) -> tuple[str, str]:
+    """Return the lower and the upper bound of a number in words, "" where there is none."""
+    for place in range(len(location) - 1, -1, -1):
+        for one in _models_at(model, location[:place]):
+            for name, field in one.model_fields.items():
+                if location[place] in (name, field.alias):
+                    marks = [*field.metadata, *_marks(field.annotation)]
+                    return _first(marks, _LOWER), _first(marks, _UPPER)
+    return "", ""
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """Yield what qualifies the types inside an annotation."""
+    for one in getattr(annotation, "__metadata__", ()):
+        yield from getattr(one, "metadata", [one])
+    for argument in get_args(annotation):
+        yield from _marks(argument)
+
+
+def _first(marks: Iterable[Any], words: dict[str, str]) -> str:
+    for one in marks:
+        for name, text in words.items():
+            if getattr(one, name, None) is not None:
+                return text.format(getattr(one, name))
+    return ""
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
@@ -142,6 +217,8 @@ def _close(found: str, accepted: Sequence[str]) -> str:
 
 def shown(value: Any) -> str:
     """Return a value as an error shows it, cut short where it is long."""
+    if isinstance(value, bool):
+        return str(value).lower()
     try:
         text = repr(value)
     except Exception as error:  # a user's object

@@ -21,6 +21,7 @@ from typing import Any, Protocol, Self
 from joblib.externals.loky import get_reusable_executor
 
 from analysis.point import UNFINISHED, Outcome
+from analysis.scratch import OWNER, clear, clear_abandoned
 from mpcsim import InputError, RunError
 
 _DIED = "the worker process died (out of memory, or killed) while it ran this point"
@@ -36,6 +37,7 @@ def _serve(sweep: int) -> None:
     def watch() -> None:
         while os.getppid() == sweep:
             time.sleep(_LOOK_S)
+        clear(sweep)
         os._exit(UNFINISHED)  # the sweep was killed: nobody waits for this point
 
     threading.Thread(target=watch, name="mpcsim-worker-watch", daemon=True).start()
@@ -82,7 +84,7 @@ class LocalEngine:
         self.jobs = jobs or available or 1
         threads = str(max(1, (available or 1) // self.jobs))
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        self._environment = dict.fromkeys(names, threads)
+        self._environment = dict.fromkeys(names, threads) | {OWNER: str(os.getpid())}
         self._pool: Any = None
 
     @property
@@ -113,6 +115,7 @@ class LocalEngine:
         """Do nothing: a dead process shows as an error of its future."""
 
     def __enter__(self) -> Self:
+        clear_abandoned()
         return self
 
     def __exit__(
@@ -120,6 +123,7 @@ class LocalEngine:
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, kill_workers=error is not None)
+        clear(os.getpid())
 
 
 class _Alone(LocalEngine):

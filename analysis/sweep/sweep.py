@@ -24,9 +24,9 @@ from analysis.progress import Progress
 from analysis.retime import retime_point
 from analysis.sweep.engines import Engine, LocalEngine, compute
 from analysis.sweep.results import Results, Store, describe, tabulate
-from mpcsim import InputError, MpcsimError, RunError
+from mpcsim import InputError, MpcsimError, RunError, plugins
 from mpcsim.record import read_record, to_json
-from mpcsim.scenario import Scenario
+from mpcsim.scenario import Scenario, build_program
 from mpcsim.texts import plural
 
 
@@ -130,6 +130,7 @@ def run(
         InputError: the folder is not usable; every point was refused.
         RunError: the engine failed; what was finished is kept and tabulated, as after Ctrl-C.
     """
+    _refuse_if_none_can_run(planned)
     store = Store(planned.folder)
     with store.opened(planned.description):
         points = {point.key: point for point in planned.points}
@@ -154,6 +155,28 @@ def run(
     axes = {axis["key"]: list(map(typed, axis["values"])) for axis in planned.description["axes"]}
     results = Results(planned.folder, planned.description["name"], axes, table)
     return Sweep(results, len(points) - len(work.missing), work.ran, work.retimed)
+
+
+def _refuse_if_none_can_run(planned: Plan) -> None:
+    """Have the shipped workload look at every point, until it accepts one: nothing is read, nothing runs.
+
+    Raises:
+        InputError: it accepts none.
+    """
+    registry = plugins.workloads()
+    refusals: list[InputError] = []
+    for point in planned.points:
+        if point.scenario.workload not in registry:
+            return  # the user's own code runs where the points do
+        try:
+            build_program(point.scenario, registry, only=())
+        except InputError as error:
+            refusals.append(error)
+        except Exception:  # what it is, the point itself says
+            return
+        else:
+            return
+    raise InputError(f"none of {plural(len(planned.points), 'point')} can run; the first: {refusals[0]}")
 
 
 def _kept(store: Store) -> str:

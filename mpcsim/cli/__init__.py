@@ -4,15 +4,18 @@ In flow arguments; out flow text and exit statuses. It may import the rest of `m
 room.
 """
 
+from mpcsim.cli import completion
 from mpcsim.cli.app import build
 from mpcsim.cli.exits import BROKEN_PIPE, UNFINISHED, ended, flushed, terminable, unread
-from mpcsim.cli.options import Json
+from mpcsim.cli.options import Json, ScenarioName
 
 __all__ = [
     "BROKEN_PIPE",
     "UNFINISHED",
     "Json",
+    "ScenarioName",
     "build",
+    "completion",
     "ended",
     "flushed",
     "terminable",

@@ -1,9 +1,11 @@
 """Sweeps: the syntax of values, points in parallel, failures as rows, and a start after an interruption."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from analysis.points import combine, read_axes, read_axis
 from analysis.sweep import sweep as sweeps
 from analysis.sweep.engines import LocalEngine
-from mpcsim import InputError
+from mpcsim import InputError, plugins
 from mpcsim.__main__ import main
 from mpcsim.record import read_record
 
@@ -224,11 +226,57 @@ def test_a_point_that_fails_keeps_its_record_as_far_as_it_went(tmp_path, code, f
     assert list(folder.parent.glob("*.failed")) == [folder]
 
 
-def test_where_every_point_is_refused_so_is_the_sweep():
-    done = _call("sweep", "link_probe", "--set", "workload.repeats=0,-1", "--out", "s")
+def test_where_every_point_is_refused_so_is_the_sweep(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from pydantic import BaseModel\n\nclass Wanted(BaseModel):\n    other: int\n\n\n"
+        "async def program(party, settings: Wanted):\n    pass\n"
+    )
+    done = _call("sweep", "own.toml", "--set", "size=0,1", "--out", "s")
     assert done.returncode == 2
-    assert "all 2 points failed; the first, workload.repeats=0" in done.stderr
-    assert "workload.repeats: found 0" in done.stderr
+    assert "all 2 points failed; the first, size=0" in done.stderr
+    assert "other: missing" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("scenario", "overrides", "said"),
+    [
+        ("link_probe", ["workload.repeats=0,-1"], "workload.repeats: found 0; accepted: from 1 to"),
+        ("microbench", ["workload.sise=1..20"], "unknown key 'sise' (did you mean 'size'?)"),
+        ("microbench", ["protocol.family=shamir,plain", "protocol.radx=2"], "protocol.radx: unknown key"),
+    ],
+)
+def test_a_shipped_workload_that_accepts_no_point_is_asked_before_anything_runs(
+    tmp_path, scenario, overrides, said
+):
+    planned = sweeps.plan(scenario, overrides, plugins.scenario_folders(), out=tmp_path / "s")
+
+    def engine():
+        raise AssertionError("a point was to be run")
+
+    with pytest.raises(InputError, match=r"none of .* points can run; the first: ") as refused:
+        sweeps.run(planned, engine)
+    assert said in str(refused.value)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_sweep_of_which_some_points_are_accepted_runs(tmp_path):
+    planned = sweeps.plan("link_probe", ["workload.repeats=0,2"], plugins.scenario_folders(), out=Path("s"))
+    done = sweeps.run(planned, lambda: LocalEngine(2), jobs=2)
+    assert list(done.results.table["status"]) == ["failed", "ok"]
+
+
+def test_workers_that_die_and_sweeps_that_are_gone_leave_no_folders_behind(tmp_path, monkeypatch):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True,
+                          text=True, check=True).stdout.strip()  # fmt: skip
+    for name in (f"mpcsim-point-{gone}-x", f"mpcsim-point-{os.getppid()}-x", "mpcsim-point-of-mine"):
+        (place / name / "record").mkdir(parents=True)
+    _sweep("size=1..4", "dies=3", engine=lambda: LocalEngine(1))
+    left = [folder.name for folder in place.glob("mpcsim-*")]
+    assert sorted(left) == [f"mpcsim-point-{os.getppid()}-x", "mpcsim-point-of-mine"]
 
 
 def test_a_worker_that_dies_costs_its_point_alone(tmp_path):

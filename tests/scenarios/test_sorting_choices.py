@@ -48,7 +48,7 @@ def test_every_operation_that_sorts_has_a_width_of_digits(tmp_path, op, digit):
             "workload.digit = 3: 'relu' has no such choice; accepted with sort, topk",
         ),
         ({"op": "join", "payload": "carried"}, "'join' has no such choice; accepted with sort$"),
-        ({"op": "sort", "digit": 9}, "less than or equal to 8"),
+        ({"op": "sort", "digit": 9}, "from 1 to 8"),
         ({"op": "sort", "payload": "before"}, "'after' or 'carried'"),
     ],
 )
