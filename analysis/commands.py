@@ -242,7 +242,7 @@ def plot(
             "--kind",
             metavar="KIND",
             help="layers, layers-sum, compare, messages (with --span), latency, bandwidth, network, sweep, "
-            "formula, …; repeatable. "
+            "cost, formula, …; repeatable. "
             "Without it, all that the runs can feed.",
             autocompletion=_kinds,
         ),
@@ -260,11 +260,21 @@ def plot(
             "occurrence.",
         ),
     ] = None,
+    width: Annotated[
+        float,
+        typer.Option(metavar="INCHES", help="Of the page: 7 fills both columns of a paper, 3.4 one."),
+    ] = 7.0,
+    font_size: Annotated[
+        float, typer.Option("--font-size", metavar="POINTS", help="Of ordinary text; the rest follows.")
+    ] = 8.0,
+    titles: Annotated[
+        bool, typer.Option("--title/--no-title", help="Say above the panels what the figure is of.")
+    ] = True,
 ) -> None:
     """Draw figures for papers, and print their files."""
     from analysis.figures import plot as plots
 
-    for path in plots.plot(runs, kinds or [], out, formats, span):
+    for path in plots.plot(runs, kinds or [], out, formats, span, width, font_size, titles):
         typer.echo(str(path))
 
 

@@ -69,7 +69,7 @@ def draw(found: Sources) -> dict[str, Figure]:
     ]
     layers = _together([frames.layers(record) for record in records])
     figure = _figure(panels, layers, labels)
-    figure.suptitle(_title(records))
+    figures.head(figure, _title(records))
     return {"compare": figure}
 
 
@@ -137,15 +137,23 @@ def _figure(panels: list[_Panel], layers: list[pd.DataFrame], labels: list[str])
     heights = [0.5 + 0.2 * runs, 0.5 + rows * _row(runs)]
     with_layers = rows > 1
     used = heights if with_layers else heights[:1]
-    figure = figures.new(sum(used) + _FRAME)
-    grid = figure.subplots(len(used), 3, height_ratios=used, squeeze=False)
+    narrow = figures.narrow()
+    figure = figures.new(sum(used) * (3 if narrow else 1) + _FRAME)
+    if narrow:
+        ratios = [height for height in used for _ in panels]
+        column = figure.subplots(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
+        grid = column.reshape(len(used), 3)
+    else:
+        grid = figure.subplots(len(used), 3, height_ratios=used, squeeze=False)
     for panel, axes in zip(panels, grid[0], strict=True):
         _totals(axes, panel)
     grid[0][0].set_ylabel("whole run")
     if with_layers:
         for panel, axes in zip(panels, grid[1], strict=True):
             _layers(axes, panel, layers)
-            axes.set_yticks(range(rows), layer_names(layers[0]) if axes is grid[1][0] else [""] * rows)
+            axes.set_yticks(
+                range(rows), layer_names(layers[0]) if narrow or axes is grid[1][0] else [""] * rows
+            )
             axes.set_ylim(rows - 0.45, -0.55)
     for line in grid:
         figures.whole_numbers(line[0])
@@ -161,10 +169,12 @@ def _totals(axes: Axes, panel: _Panel) -> None:
         drawn = axes.barh(place, value / scale, height=0.75, **figures.bar_style(place))
         comparable = place and first and panel.finished[0] and panel.finished[place]
         ratio = f" (×{value / first:.2f})" if comparable else ""
-        axes.bar_label(drawn, [panel.show(value) + ratio], padding=2.5, fontsize=6.5, bbox=figures.BEHIND)
+        axes.bar_label(
+            drawn, [panel.show(value) + ratio], padding=2.5, fontsize=figures.size(6.5), bbox=figures.BEHIND
+        )
     axes.set_yticks([])
     axes.invert_yaxis()
-    axes.set_title(label)
+    axes.set_xlabel(label)
     figures.bare(axes, grid="x")
     axes.set_xlim(0, (max(panel.totals) / scale or 1) * 1.55)
     axes.locator_params(axis="x", nbins=4)
@@ -182,7 +192,7 @@ def _layers(axes: Axes, panel: _Panel, layers: list[pd.DataFrame]) -> None:
             "absent" if missing else panel.show(value * scale)
             for value, missing in zip(values, table[panel.column].isna(), strict=True)
         ]
-        axes.bar_label(drawn, texts, padding=2.5, fontsize=5.8, bbox=figures.BEHIND)
+        axes.bar_label(drawn, texts, padding=2.5, fontsize=figures.size(5.8), bbox=figures.BEHIND)
     axes.set_xlabel(label)
     figures.bare(axes, grid="x")
     axes.set_xlim(0, (most / scale or 1) * 1.32)

@@ -40,26 +40,34 @@ def draw(found: Sources) -> dict[str, Figure]:
     names = list(dict.fromkeys(str(record.summary["name"]) for record in records))
     if len(names) > 1:
         raise InputError(f"--kind families: runs of {', '.join(names)}; accepted: runs of one scenario")
-    figure = figures.new(5.6)
-    (rounds, sizes), (latency, bandwidth) = figure.subplots(2, 2)
+    figure = figures.new(9.6 if figures.narrow() else 5.6)
+    shape = (4, 1) if figures.narrow() else (2, 2)
+    rounds, sizes, latency, bandwidth = (
+        one for line in figure.subplots(*shape, squeeze=False) for one in line
+    )
     _rounds(rounds, records)
     handles = _bytes(sizes, records)
     retimings = [load(record) for record in records]
     _against(latency, retimings, LATENCIES, lambda network, x: replace(network, latency=f"{x} ms"))
     latency.set_xlabel("one-way latency (ms)")
     _against(bandwidth, retimings, BANDWIDTHS, lambda network, x: replace(network, bandwidth=f"{x} Mbit/s"))
-    bandwidth.set_xlabel("bandwidth (Mbit/s)")
+    bandwidth.set_xlabel("bandwidth of an uplink (Mbit/s)")
+    for axes in (latency, bandwidth):
+        figures.tell_apart(axes)
     lines = latency.get_lines()
-    labels = [figures.plain(fill(escaped(label), 100)) for label in frames.family_labels(records)]
+    labels = [
+        figures.plain(fill(escaped(label), figures.legend_letters(figure) - 9))
+        for label in frames.family_labels(records)
+    ]
     figures.legend_below(figure, [*lines, *handles.values()], [*labels, *map(figures.words, handles)])
-    figure.suptitle(figures.words(names[0]))
+    figures.head(figure, figures.words(names[0]))
     return {"families": figure}
 
 
 def _rounds(axes: Axes, records: Sequence[Record]) -> None:
     for place, record in enumerate(records):
         drawn = axes.barh(place, record.summary["rounds"], color=figures.LINES[place % len(figures.LINES)])
-        axes.bar_label(drawn, [f"{record.summary['rounds']:,}"], padding=2.5, fontsize=6.5)
+        axes.bar_label(drawn, [f"{record.summary['rounds']:,}"], padding=2.5, fontsize=figures.size(6.5))
     _names(axes, records)
     axes.set_xlabel("rounds")
 

@@ -14,6 +14,7 @@ from analysis.figures import style as figures
 from analysis.figures.sources import Sources
 from mpcsim.paths import distinct
 from mpcsim.record import Record
+from mpcsim.texts import plural
 
 MOST_ROWS = 40
 """Layers beyond so many are put together in one row, the cheapest in bytes and rounds first."""
@@ -77,8 +78,8 @@ def layer_names(layers: pd.DataFrame) -> list[str]:
 
 def _figure(record: Record, label: str, *, by_party: bool) -> Figure:
     layers = rows_to_show(frames.layers(record))
-    figure = figures.new(_FRAME + _ROW * max(len(layers), _FEWEST) + (0.25 if by_party else 0))
-    rounds, sent, times = figure.subplots(1, 3, sharey=True, width_ratios=(1, 1.5, 1))
+    height = _FRAME + _ROW * max(len(layers), _FEWEST) + (0.25 if by_party else 0)
+    figure, (rounds, sent, times) = figures.across(height, 3, sharey=True, width_ratios=(1, 1.5, 1))
     bars(rounds, layers["rounds"], "rounds", lambda value: f"{value:.0f}")
     figures.whole_numbers(rounds)
     factor, unit = figures.byte_unit(float(layers["payload_bytes"].max()))
@@ -95,7 +96,7 @@ def _figure(record: Record, label: str, *, by_party: bool) -> Figure:
     rounds.set_yticks(range(len(layers)), layer_names(layers))
     spare = max(0.0, (_FEWEST - len(layers)) / 2)  # a single bar stays a bar, not a block
     rounds.set_ylim(len(layers) - 0.4 + spare, -0.6 - spare)
-    figure.suptitle(title(record, label))
+    figures.head(figure, title(record, label))
     return figure
 
 
@@ -108,7 +109,7 @@ def title(record: Record, label: str) -> str:
     where = f"{network.get('latency', '?')} one way, {network.get('bandwidth', '?')}"
     where = where if record.finished else f"unfinished, as far as it went; {where}"
     return (
-        f"{name}\n{where}: {summary['rounds']} rounds, "
+        f"{name}\n{where}: {plural(summary['rounds'], 'round')}, "
         f"{figures.show_bytes(summary.get('payload_bytes', 0))}, {figures.show_time(summary['makespan_s'])}"
     )
 
@@ -116,7 +117,13 @@ def title(record: Record, label: str) -> str:
 def bars(axes: Axes, values: pd.Series[Any], label: str, show: Callable[[float], str]) -> None:
     """Draw one bar a row, with its value behind it."""
     drawn = axes.barh(range(len(values)), values, height=0.7, **figures.bar_style(0))
-    axes.bar_label(drawn, [show(value) for value in values], padding=2.5, fontsize=6.5, bbox=figures.BEHIND)
+    axes.bar_label(
+        drawn,
+        [show(value) for value in values],
+        padding=2.5,
+        fontsize=figures.size(6.5),
+        bbox=figures.BEHIND,
+    )
     axes.set_xlabel(label)
     frame(axes, float(values.max()))
 
@@ -149,7 +156,7 @@ def _stacked(
     for place, total in enumerate(left):
         axes.annotate(
             figures.show_bytes(total * factor), (total, place), (2.5, 0), textcoords="offset points",
-            va="center", fontsize=6.5, bbox=figures.BEHIND,
+            va="center", fontsize=figures.size(6.5), bbox=figures.BEHIND,
         )  # fmt: skip
     frame(axes, max(left))
     if handles:

@@ -7,6 +7,7 @@ critical path are dark and thick.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -22,6 +23,7 @@ from analysis.figures.sources import Sources
 from analysis.retime import Message, Messages, messages_of, messages_within
 from mpcsim import InputError
 from mpcsim.paths import in_short, in_text
+from mpcsim.texts import plural
 
 MOST_ARROWS = 400
 """Beyond so many, the first occurrence of the span is drawn, where it has several.
@@ -31,7 +33,10 @@ Where it has one, messages of a link that lie close together are one arrow. The 
 
 _LONGEST = 60  # characters of a path in a file's name
 _LANE, _FRAME = 0.62, 1.35  # inches of height: of a lane, and of all around them
+_TALLEST = 7.5  # inches: all lanes together
+_LABEL = 0.14  # inches of height that a lane's name needs
 _HALF = 0.055  # of a lane: half the height of what stands for a busy uplink
+_MANY = 24  # lanes beyond which arrows are fewer and paler
 _PALE = "#8a8a8a"
 _BUSY = "#f2b447"
 
@@ -68,21 +73,23 @@ def _whose(messages: Messages) -> str:
 def diagram(messages: Messages, name: str) -> Figure:
     """Draw a message diagram."""
     lanes = sorted({end for row in messages.rows for end in (row.source, row.to)})
-    figure = figures.new(_FRAME + _LANE * len(lanes))
+    lane = min(_LANE, _TALLEST / len(lanes))
+    figure = figures.new(_FRAME + lane * len(lanes))
     axes = figure.subplots()
     last = max([messages.end, *(row.arrival or row.leaves for row in messages.rows)])
     factor, unit = figures.time_unit((last - messages.begin) / 1e9)
     scale = 1 / (factor * 1e9)
     place = {party: len(lanes) - 1 - row for row, party in enumerate(lanes)}
-    shown = thinned(messages.rows, MOST_ARROWS, last - messages.begin)
+    many = len(lanes) > _MANY
+    shown = thinned(messages.rows, MOST_ARROWS // 2 if many else MOST_ARROWS, last - messages.begin)
     for party in lanes:
-        axes.axhline(place[party], color=figures.INK, linewidth=0.8, zorder=1)
+        axes.axhline(place[party], color=figures.GRID if many else figures.INK, linewidth=0.8, zorder=1)
     for row in sorted(shown, key=lambda row: row.critical):
-        _arrow(axes, row, place, lambda time: (time - messages.begin) * scale)
-    _uplinks(axes, messages, place, scale)
-    _frame(axes, messages, lanes, scale, unit)
+        _arrow(axes, row, place, lambda time: (time - messages.begin) * scale, pale=many)
+    _uplinks(axes, messages, place, scale, min(0.35, _HALF * _LANE / lane))
+    _frame(axes, messages, lanes, unit, math.ceil(_LABEL / lane))
     axes.set_xlim(-0.01 * (last - messages.begin) * scale, 1.01 * (last - messages.begin) * scale)
-    figure.suptitle(_title(messages, name, len(shown)))
+    figures.head(figure, _title(messages, name, len(shown)))
     handles, names = _legend(messages)
     figures.legend_below(figure, handles, names)
     return figure
@@ -98,10 +105,15 @@ def thinned(rows: Sequence[Message], most: int, whole: int) -> list[Message]:
     for row in rows:
         slot = slots * (row.sent - rows[0].sent) // max(whole, 1)
         kept.setdefault((row.source, row.to, slot, row.critical), row)
-    return sorted(kept.values(), key=lambda row: row.sent)
+    found = sorted(kept.values(), key=lambda row: row.sent)
+    others = [row for row in found if not row.critical]
+    if len(found) <= 2 * most or not others:
+        return found
+    some = others[:: math.ceil(len(others) / most)]  # there are more links than arrows
+    return sorted([*(row for row in found if row.critical), *some], key=lambda row: row.sent)
 
 
-def _arrow(axes: Axes, row: Message, place: dict[int, int], at: object) -> None:
+def _arrow(axes: Axes, row: Message, place: dict[int, int], at: object, *, pale: bool = False) -> None:
     assert callable(at)
     upward = 1 if place[row.to] > place[row.source] else -1
     start = (at(row.leaves), place[row.source] + upward * _HALF)
@@ -122,12 +134,13 @@ def _arrow(axes: Axes, row: Message, place: dict[int, int], at: object) -> None:
             shrinkB=0,
             color=ink,
             linewidth=width,
+            alpha=0.45 if pale and not row.critical else 1.0,
             zorder=4 if row.critical else 2,
         )
     )
 
 
-def _uplinks(axes: Axes, messages: Messages, place: dict[int, int], scale: float) -> None:
+def _uplinks(axes: Axes, messages: Messages, place: dict[int, int], scale: float, half: float) -> None:
     """Draw when uplinks are busy, joined where transmissions follow each other."""
     by_party: dict[int, list[tuple[int, int]]] = {}
     for row in sorted(messages.rows, key=lambda row: row.starts):
@@ -139,7 +152,7 @@ def _uplinks(axes: Axes, messages: Messages, place: dict[int, int], scale: float
     for party, spans in by_party.items():
         axes.broken_barh(
             [((since - messages.begin) * scale, (until - since) * scale) for since, until in spans],
-            (place[party] - _HALF, 2 * _HALF),
+            (place[party] - half, 2 * half),
             facecolor=_BUSY,
             edgecolor=figures.INK,
             linewidth=0.4,
@@ -147,11 +160,11 @@ def _uplinks(axes: Axes, messages: Messages, place: dict[int, int], scale: float
         )
 
 
-def _frame(axes: Axes, messages: Messages, lanes: Sequence[int], scale: float, unit: str) -> None:
-    axes.set_yticks(
-        range(len(lanes)),
-        [f"{figures.words(messages.roles[party])} ({party})" for party in reversed(lanes)],
-    )
+def _frame(axes: Axes, messages: Messages, lanes: Sequence[int], unit: str, step: int) -> None:
+    """Name lanes and axis; of very many lanes, every `step`-th has its name."""
+    named = range(len(lanes) - 1, -1, -step)[::-1]
+    parties = [lanes[len(lanes) - 1 - place] for place in named]
+    axes.set_yticks(list(named), [f"{figures.words(messages.roles[party])} ({party})" for party in parties])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -171,14 +184,14 @@ def _title(messages: Messages, name: str, shown: int) -> str:
     sent = sum(row.wire_bytes for row in messages.rows)
     span = figures.plain(in_short(messages.path)) or "whole run"
     text = (
-        f"{name}, {span}: {len(messages.rows):,} messages, "
+        f"{name}, {span}: {plural(len(messages.rows), 'message')}, "
         f"{figures.show_bytes(sent)} on the wire; first entry to last exit "
         f"{figures.show_time((messages.end - messages.begin) / 1e9)}"
     )
     if messages.number:
         text += f"\noccurrence {messages.number} of {messages.count} of this span (--span NAME#N)"
     if shown < len(messages.rows):
-        text += f"\n{shown:,} arrows: of messages of one link that are close in time, one is drawn"
+        text += f"\n{shown:,} arrows: of messages that are close in time, of one link or many, one is drawn"
     return text + (f"\nno critical path: {figures.plain(messages.note)}" if messages.note else "")
 
 

@@ -55,6 +55,7 @@ def _lines(sweep: Results, along: str, series: str) -> Figure:
     unit = figures.time_unit(float(sweep.good["makespan_s"].max()))
     for (title, rows), one in zip(panels, axes, strict=True):
         _panel(one, rows, (along, x), (series, lines), unit)
+        figures.tell_apart(one)
         one.set_title(title)
     for one in axes:
         one.set_xlabel(x.label)
@@ -65,7 +66,9 @@ def _lines(sweep: Results, along: str, series: str) -> Figure:
         figures.legend_below(figure, handles, [figures.words(value) for value in lines], _word(series))
     if len(lines) < len(every):
         note = f"; {len(lines)} of {len(every)} lines{note}"
-    figure.suptitle(figures.words(sweep.name) + (note if lines else f", {_fixed(sweep, series)}{note}"))
+    figures.head(
+        figure, figures.words(sweep.name) + (note if lines else f", {_fixed(sweep, series)}{note}")
+    )
     return figure
 
 
@@ -139,7 +142,7 @@ def _map(sweep: Results) -> Figure:
     assert image is not None
     bar = figure.colorbar(image, ax=list(axes), label="makespan (s)", pad=0.02, aspect=25, format="%g")
     bar.outline.set_visible(False)
-    figure.suptitle(figures.words(sweep.name) + note)
+    figures.head(figure, figures.words(sweep.name) + note)
     return figure
 
 

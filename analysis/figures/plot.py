@@ -84,6 +84,11 @@ def _costs(found: Sources) -> bool:
     )
 
 
+def _has_costs(found: Sources) -> bool:
+    of_sizes = any("workload.size" in one.varied and "workload.op" in one.good for one in found.sweeps)
+    return of_sizes or bool(found.validations)
+
+
 KINDS = (
     Kind(
         "layers", "rounds, payload bytes (stacked by party) and time, by layer",
@@ -135,6 +140,11 @@ KINDS = (
         "a sweep", lambda found: bool(found.sweeps), "analysis.figures.sweep:draw",
     ),
     Kind(
+        "cost", "rounds and bytes of operations against their size, the formulas as curves",
+        "a sweep of the microbench over workload.size, or the folder of `mpcsim validate --out`",
+        _has_costs, "analysis.figures.cost:draw",
+    ),
+    Kind(
         "formula", "measured rounds and bytes against their formulas, with the identity line",
         "the folder of `mpcsim validate --out`", lambda found: bool(found.validations),
         "analysis.figures.validation:draw",
@@ -153,6 +163,9 @@ def plot(
     out: Path | None = None,
     formats: str = "svg,pdf,png",
     span: str | None = None,
+    width: float = 7.0,
+    font_size: float = 8.0,
+    titles: bool = True,
 ) -> list[Path]:
     """Draw figures and return their files.
 
@@ -162,12 +175,16 @@ def plot(
         out: where files go; by default "figures" in the folder of the only path, or in the current one.
         formats: of svg, pdf, png, between commas.
         span: name or path of the span that a message diagram shows.
+        width: of the page, in inches: 7 fills both columns of a paper, 3.4 one.
+        font_size: points of ordinary text; all other letters follow.
+        titles: whether a figure says above its panels what it is of.
 
     Raises:
         InputError: a kind or format is unknown, the paths cannot feed a kind, a folder is damaged.
     """
     from analysis.figures import style as figures
 
+    page = figures.Page(width, font_size, titles)
     chosen_formats = figures.read_formats(formats)
     wanted = [_kind(name) for name in kinds]
     found = replace(sources.read(paths), span=span)
@@ -183,7 +200,7 @@ def plot(
         raise InputError(f"found {found.what()}, which feeds no figure; kinds and what they need:{listed}")
     if out is None:
         out = (paths[0] if len(paths) == 1 and paths[0].is_dir() else Path()) / "figures"
-    with figures.styled():
+    with figures.styled(page):
         drawn = {name: one for kind in wanted or possible for name, one in kind.draw(found).items()}
         return figures.save(drawn, out, chosen_formats)
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from analysis.figures import style as figures
 from analysis.figures.sources import Sources
@@ -59,14 +58,7 @@ class Scale:
             axes.set_xlim(-0.5, len(texts) - 0.5)
             return
         if min(self.places) > 0 and max(self.places) / min(self.places) > 8:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=self._subs()))
-            figures.plain_numbers(axes.xaxis)
-
-    def _subs(self) -> tuple[float, ...]:
-        assert self.places is not None
-        decades = math.log10(max(self.places) / min(self.places))
-        return (1.0, 2.0, 5.0) if decades < 1.7 else (1.0,)
+            figures.logarithmic(axes, "x", min(self.places), max(self.places))
 
 
 def scale_of(key: str, values: Sequence[Any]) -> Scale:
@@ -77,8 +69,7 @@ def scale_of(key: str, values: Sequence[Any]) -> Scale:
     times = _parsed(parse_time, kept)
     if times is not None:
         factor, unit = figures.time_unit(max(times) / 1e9)
-        note = ", one way" if key == "network.latency" else ""
-        return Scale(f"{_name(key)}{note} ({unit})", kept, [one / 1e9 / factor for one in times])
+        return Scale(f"{_name(key)} ({unit})", kept, [one / 1e9 / factor for one in times])
     rates = _parsed(parse_bandwidth, kept)
     if rates is not None:
         return Scale(f"{_name(key)} (Mbit/s)", kept, [one / 1e6 for one in rates])
@@ -88,7 +79,9 @@ def scale_of(key: str, values: Sequence[Any]) -> Scale:
 
 
 def _name(key: str) -> str:
-    return key.rpartition(".")[2] if key.startswith("network.") else key
+    """Return a key as axes say it."""
+    known = {"network.latency": "one-way latency", "network.bandwidth": "bandwidth of an uplink"}
+    return known.get(key) or key.removeprefix("network.")
 
 
 def _parsed(parse: Callable[[object], int | None], values: list[Any]) -> list[int] | None:
@@ -124,10 +117,9 @@ def spread(items: Sequence[_Item], most: int) -> list[_Item]:
 
 def grid_of_axes(count: int, height: float, most: int = 3) -> tuple[Figure, list[Axes]]:
     """Return a figure with `count` panels, at most so many beside each other, with common axes."""
-    columns = min(count, most)
+    columns = 1 if figures.narrow() else min(count, most)
     rows = math.ceil(count / columns)
-    width = figures.WIDTH if columns > 1 else figures.WIDTH * 0.72
-    figure = figures.new(0.55 + height * rows, width)
+    figure = figures.new(0.55 + height * rows, 1.0 if columns > 1 else 0.72)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes = [one for line in grid for one in line]
     for unused in axes[count:]:
@@ -154,8 +146,7 @@ def _figure(sweep: Results) -> Figure:
     every = facets(rows, [key for key in sweep.varied if key != along])
     series = spread(every, figures.MOST_SERIES)
     x = scale_of(along, sweep.varied[along])
-    figure = figures.new(2.9 + 0.09 * len(series))
-    panels = figure.subplots(1, 3)
+    figure, panels = figures.across(2.9 + 0.09 * len(series), 3)
     factor, byte_unit = figures.byte_unit(float(rows["payload_bytes"].max()))
     scale, time_unit = figures.time_unit(float(rows["makespan_s"].max()))
     quantities = (
@@ -175,12 +166,13 @@ def _figure(sweep: Results) -> Figure:
             axes.plot(*zip(*points, strict=True), **style)
         x.apply(axes)
         vertical(axes, rows[column].astype(float) / divisor)
+        figures.tell_apart(axes)
         axes.set_xlabel(x.label)
-        axes.set_title(label)
+        axes.set_ylabel(label)
     handles = panels[0].get_lines()
     if len(series) > 1:
         figures.legend_below(figure, handles, [title for title, _ in series])
-    figure.suptitle(_title(sweep, len(series), len(every)))
+    figures.head(figure, _title(sweep, len(series), len(every)))
     return figure
 
 
@@ -203,7 +195,6 @@ def _title(sweep: Results, shown: int, series: int) -> str:
 def vertical(axes: Axes, values: pd.Series[Any]) -> None:
     """Scale a vertical axis: from zero, or logarithmic where values differ by far."""
     if len(values) and values.min() > 0 and values.max() / values.min() > 20:
-        axes.set_yscale("log")
-        figures.plain_numbers(axes.yaxis)
+        figures.logarithmic(axes, "y", float(values.min()), float(values.max()))
     else:
         axes.set_ylim(0, float(values.max() or 1) * 1.1)

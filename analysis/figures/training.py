@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from analysis.figures import style as figures
 from analysis.figures.paper_series import FIGURES, PaperFigure
 from analysis.figures.sources import Sources
+from mpcsim.texts import plural
 
 _TWINS = (("float", "ours, in the clear (float64)"), ("fixed", "ours, in the clear (fixed point)"))
 
@@ -46,8 +47,7 @@ def _quantity(
     summary: Mapping[str, Any], history: list[dict[str, Any]], key: str, paper: PaperFigure
 ) -> Figure:
     """Draw one quantity by epoch: ours on the left, what the paper prints on the right, on equal axes."""
-    figure = figures.new(3.0)
-    ours, theirs = figure.subplots(1, 2, sharey=True)
+    figure, (ours, theirs) = figures.across(3.0, 2, sharey=True)
     numbers = [row["epoch"] for row in history]
     _line(ours, numbers, [row[key] for row in history], 0, "ours, on shares")
     for place, (twin, label) in enumerate(_TWINS, 1):
@@ -57,7 +57,9 @@ def _quantity(
             _line(ours, at, [row[key] for row in rows], place, label)
     _line(theirs, range(1, len(paper.private) + 1), paper.private, 3, "paper, on shares (MP-SPDZ)")
     _line(theirs, range(1, len(paper.clear) + 1), paper.clear, 4, "paper, in the clear")
-    ours.set_title(f"ours: {figures.words(summary['name'])}, {summary['output']['images']} images")
+    ours.set_title(
+        f"ours: {figures.words(summary['name'])}, {plural(summary['output']['images'], 'image')}"
+    )
     theirs.set_title("as printed in the paper, on its own images")
     unit = " (nats)" if "loss" in key else ""
     ours.set_ylabel(f"{paper.quantity}{unit}")
@@ -66,7 +68,7 @@ def _quantity(
         figures.whole_numbers(axes)
     lines = [*ours.get_lines(), *theirs.get_lines()]
     figures.legend_below(figure, lines, [str(line.get_label()) for line in lines])
-    figure.suptitle(f"{paper.quantity.capitalize()} (the paper's figure {paper.number})")
+    figures.head(figure, f"{paper.quantity.capitalize()} (the paper's figure {paper.number})")
     return figure
 
 
@@ -90,8 +92,7 @@ def _cost(summary: Mapping[str, Any]) -> Figure:
     output = summary["output"]
     rows = output["rows"]
     samples = [row["samples"] for row in rows]
-    figure = figures.new(3.0)
-    times, sizes = figure.subplots(1, 2)
+    figure, (times, sizes) = figures.across(3.0, 2)
     _line(times, samples, [row["training_s"] for row in rows], 1, "training in the clear")
     _line(times, samples, [row["sharing_s"] for row in rows], 0, "sharing with the servers")
     times.set_yscale("log")
@@ -107,8 +108,9 @@ def _cost(summary: Mapping[str, Any]) -> Figure:
         figures.whole_numbers(axes)
     lines = times.get_lines()
     figures.legend_below(figure, lines, [str(line.get_label()) for line in lines])
-    figure.suptitle(
+    figures.head(
+        figure,
         f"Local cost (the paper's figure 10), {figures.words(summary['name'])}, {output['epochs']} epochs "
-        "in the clear"
+        "in the clear",
     )
     return figure

@@ -36,8 +36,7 @@ def _tree(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
     places = _places(rows, children)
     leaves = sum(not below for below in children.values())
     depth = max(row["depth"] for row in rows)
-    width = max(figures.WIDTH, _LEAF_WIDTH * leaves)
-    figure = figures.new(1.0 + _LEVEL_HEIGHT * (depth + 1), width)
+    figure = figures.new(1.0 + _LEVEL_HEIGHT * (depth + 1), least=_LEAF_WIDTH * leaves)
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_xlim(-0.6, leaves - 0.4)
@@ -47,7 +46,7 @@ def _tree(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
         for side, child in zip(("yes", "no"), children[row["node"]], strict=False):
             _edge(axes, (x, y), places[child], side)
         axes.text(
-            x, y, _said(row), ha="center", va="center", fontsize=6.5, zorder=3,
+            x, y, _said(row), ha="center", va="center", fontsize=figures.size(6.5), zorder=3,
             bbox={
                 "boxstyle": "round,pad=0.3",
                 "facecolor": "white" if children[row["node"]] else figures.FILLS[4],
@@ -55,7 +54,7 @@ def _tree(name: str, rows: Sequence[Mapping[str, Any]]) -> Figure:
                 "linewidth": 0.6,
             },
         )  # fmt: skip
-    figure.suptitle(f"The tree of {figures.words(name)}: left where the test holds")
+    figures.head(figure, f"The tree of {figures.words(name)}: left where the test holds")
     return figure
 
 
@@ -81,7 +80,7 @@ def _edge(axes: Axes, start: tuple[float, float], end: tuple[float, float], side
     axes.plot([start[0], end[0]], [start[1], end[1]], color=figures.INK, linewidth=0.6, zorder=1)
     at = (0.45 * start[0] + 0.55 * end[0], 0.45 * start[1] + 0.55 * end[1])
     axes.text(
-        *at, side, fontsize=6, ha="center", va="center", zorder=2,
+        *at, side, fontsize=figures.size(6), ha="center", va="center", zorder=2,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
     )  # fmt: skip
 

@@ -29,13 +29,12 @@ def draw(found: Sources) -> dict[str, Figure]:
 
 
 def _figure(table: pd.DataFrame) -> Figure:
-    figure = figures.new(3.9)
-    axes = figure.subplots(1, 2)
+    figure, axes = figures.across(3.9, 2)
     known = table.dropna(subset=["predicted_rounds", "predicted_payload_bytes"])
     groups = _groups(known)
     for one, column, label in (
         (axes[0], "rounds", "rounds"),
-        (axes[1], "payload_bytes", "payload bytes, sum over the parties"),
+        (axes[1], "payload_bytes", "payload, all parties (B)"),
     ):
         _panel(one, known, groups, column)
         one.set_xlabel(f"predicted {label}")
@@ -45,7 +44,7 @@ def _figure(table: pd.DataFrame) -> Figure:
     figures.legend_below(figure, handles, ["measured = predicted", *map(figures.words, names)])
     for one, column in ((axes[0], "rounds"), (axes[1], "payload_bytes")):
         _differing(one, known, column)
-    figure.suptitle(_title(table, known))
+    figures.head(figure, _title(table, known))
     return figure
 
 
@@ -111,7 +110,7 @@ def _differing(axes: Axes, table: pd.DataFrame, column: str) -> None:
             textcoords="offset points",
             ha="right" if leftward else "left",
             va="center",
-            fontsize=6.5,
+            fontsize=figures.size(6.5),
             color="#b30000",
         )
 

@@ -110,6 +110,21 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
     return [row, *_verification(measured, setting, label, of)]
 
 
+def at_size(measured: Measured) -> Callable[[int], tuple[int, int]] | None:
+    """Return rounds and payload bytes of a microbench's operation at any size; None without a formula."""
+    op, setting = measured.told("op"), measured.setting
+    known = operations(measured.family).get(op)
+    if known is None or setting is None:
+        return None
+    chosen = replace(setting, **measured.output.get("sorting", {}), **measured.output.get("asked", {}))
+
+    def cost_at(size: int) -> tuple[int, int]:
+        found = known.cost(chosen, size)
+        return int(found.rounds), int(found.bytes)
+
+    return cost_at
+
+
 def _verification(measured: Measured, setting: Any, label: str, of: dict[str, Any]) -> list[Row]:
     """Return the row of what a family checks of all that was sent, before the client learns anything."""
     checked, op, size = verification_of(measured.family), measured.output["op"], measured.output["size"]

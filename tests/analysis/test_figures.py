@@ -115,7 +115,7 @@ def test_without_a_kind_all_that_the_runs_can_feed_is_drawn(made, tmp_path):
         (["r2"], ["layers", "layers-sum"]),
         (["r2", "r20"], ["compare", "layers-1", "layers-2", "layers-sum-1", "layers-sum-2"]),
         (["s"], ["bandwidth", "latency", "network", "sweep"]),
-        (["v"], ["formula"]),
+        (["v"], ["cost", "formula"]),
     )
     for number, (names, expected) in enumerate(cases):
         files = plot.plot([made / name for name in names], out=tmp_path / str(number), formats="svg")
@@ -289,12 +289,97 @@ def _light(place):
 
 def test_a_sweep_of_networks_names_its_lines_and_says_what_failed(made):
     latency = _texts(_drawn("latency", made / "s")["latency"])
-    for part in ("makespan (s)", "latency, one way (ms)", "1 Mbit/s", "100 Mbit/s", "sharing = link"):
+    for part in ("makespan (s)", "one-way latency (ms)", "1 Mbit/s", "100 Mbit/s", "sharing = link"):
         assert part in latency
     heat = _texts(_drawn("network", made / "s")["network"])
     for part in ("makespan (s)", "one-way latency", "510 ms", "failed", "100 ms"):
         assert part in heat
     assert "own net; 1 of 12 points failed" in _texts(_drawn("sweep", made / "s")["sweep"])
+
+
+def _width(figure):
+    return figure.get_size_inches()[0]
+
+
+def test_a_page_has_its_width_its_letters_and_no_title_where_none_is_wanted(made):
+    page = figures.Page(3.4, 10, titles=False)
+    (one,) = [each for each in plot.KINDS if each.name == "layers"]
+    with figures.styled(page):
+        narrow = one.draw(sources.read([made / "r2"]))["layers"]
+        size = figures.size(8)
+    whole = _drawn("layers", made / "r2")["layers"]
+    assert (_width(narrow), _width(whole)) == (3.4, 7.0)
+    assert size == 10
+    assert narrow.get_suptitle() == ""
+    assert whole.get_suptitle() != ""
+    tops = {round(axes.get_subplotspec().rowspan.start) for axes in narrow.axes}
+    assert tops == {0, 1, 2}  # below each other
+    assert {axes.xaxis.label.get_fontsize() for axes in narrow.axes} == {10.0}
+
+
+@pytest.mark.parametrize("options", [{"width": 0.1}, {"width": 400}, {"font_size": 1}])
+def test_a_page_that_none_has_is_refused(made, tmp_path, options):
+    with pytest.raises(InputError, match=r"--(width|font-size): found .*; accepted: from"):
+        plot.plot([made / "r2"], ["layers"], tmp_path, "svg", **options)
+
+
+@pytest.mark.parametrize("kind", ["layers", "layers-sum", "compare", "sweep", "latency", "formula", "cost"])
+@pytest.mark.parametrize("width", [3.4, 12.0])
+def test_every_kind_is_drawn_on_a_page_of_any_width(made, tmp_path, kind, width):
+    names = {"compare": ["r2", "r20"], "formula": ["v"], "cost": ["v"]}
+    names |= {"sweep": ["s"], "latency": ["s"]}
+    paths = [made / name for name in names.get(kind, ["r20"])]
+    (file, *_) = plot.plot(paths, [kind], tmp_path, "svg", width=width, titles=False)
+    assert f'width="{72 * width:g}pt"' in file.read_text()
+
+
+def test_text_of_an_svg_is_text_with_a_font_that_every_reader_has(made, tmp_path):
+    (file,) = plot.plot([made / "r2"], ["layers"], tmp_path, "svg")
+    text = file.read_text()
+    assert ">rounds</text>" in text
+    assert "sans-serif" in text
+
+
+def test_lines_that_lie_on_each_other_are_told_apart():
+    with figures.styled():
+        _, (left, right) = figures.across(3, 2)
+        for axes, values in ((left, [1, 2, 3]), (right, [7, 8, 9])):
+            axes.plot([1, 2, 3], [1, 2, 3], **figures.line_style(0))
+            axes.plot([1, 2, 3], values, **figures.line_style(1))
+            figures.tell_apart(axes)
+    same, apart = ([line.get_linewidth() for line in axes.get_lines()] for axes in (left, right))
+    assert same[0] > 2 * same[1]
+    assert apart[0] == apart[1]
+
+
+def test_parties_beyond_eight_are_one_bar_and_no_colour_stands_for_two(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scenario = ["run", "microbench", "--set", "protocol.family=shamir", "--set", "parties.n=40", "--quiet"]
+    with pytest.raises(SystemExit):
+        main([*scenario, "--set", "workload.op=mul", "--out", "r"])
+    figure = _drawn("layers", tmp_path / "r")["layers"]
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert len(names) <= figures.MOST_SERIES
+    assert names[-1] == "34 others, together"
+    colours = [(patch.get_facecolor(), patch.get_hatch()) for patch in legend.get_patches()]
+    assert len(set(colours)) == len(colours)
+
+
+def test_costs_against_sizes_are_marks_on_the_curves_of_their_formulas(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = ["sweep", "microbench", "--set", "workload.size=1..64:*4", "--set", "workload.op=mul,relu"]
+    with pytest.raises(SystemExit):
+        main([*sizes, "--jobs", "1", "--out", "s", "--quiet"])
+    figure = _drawn("cost", tmp_path / "s")["cost"]
+    for axes in figure.axes:
+        lines = axes.get_lines()
+        assert len(lines) == 4  # two curves, two rows of marks
+        for curve, marks in (lines[:2], lines[2:]):
+            along, upward = curve.get_data()
+            at = dict(zip(along.tolist(), upward, strict=True))
+            assert len(along) > len(marks.get_xdata()) == 4
+            assert [at[size] for size in marks.get_xdata()] == list(marks.get_ydata())
 
 
 def test_measured_against_formula_has_the_identity_line_and_names_what_differs(made):
@@ -310,7 +395,7 @@ def test_measured_against_formula_has_the_identity_line_and_names_what_differs(m
 
 def test_values_stand_where_their_quantity_says():
     scale = scale_of("network.latency", ["1 ms", "2 s"])
-    assert (scale.label, scale.places) == ("latency, one way (s)", [0.001, 2.0])
+    assert (scale.label, scale.places) == ("one-way latency (s)", [0.001, 2.0])
     assert scale_of("network.bandwidth", ["1 Gbit/s", "5 Mbit/s"]).places == [1000.0, 5.0]
     unlimited = scale_of("network.bandwidth", ["unlimited", "5 Mbit/s"])
     assert (unlimited.values, unlimited.places) == (["5 Mbit/s", "unlimited"], None)

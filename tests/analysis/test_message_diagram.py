@@ -1,5 +1,7 @@
 """The message diagram of a span: every message an arrow, each party a lane, the critical path dark."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -76,6 +78,24 @@ def test_every_message_is_an_arrow_and_every_party_a_lane(record):
     assert labels == ["party2 (2)", "party1 (1)", "party0 (0)"]
     assert sum(arrow.get_linewidth() > 1 for arrow in arrows(figure)) == 3
     assert "9 messages" in figure.get_suptitle()
+
+
+def test_a_hundred_parties_stay_on_a_page_with_names_that_do_not_touch():
+    rows = [
+        Message(one, other, 0, 0, 10, 1000, 10, "", one == 0 and other == 1)
+        for one in range(100)
+        for other in range(100)
+        if one != other
+    ]
+    with figures.styled():
+        figure = diagram(Messages("", [f"server{n}" for n in range(100)], 0, 1000, rows), "many")
+    assert figure.get_size_inches()[1] < 11
+    drawn = arrows(figure)
+    assert len(drawn) < MOST_ARROWS
+    assert sum(arrow.get_linewidth() > 1 for arrow in drawn) == 1  # the critical one
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+    assert all(low.y1 <= high.y0 + 1 for low, high in pairwise(boxes))
 
 
 def test_files_are_written_in_every_format_and_twice_the_same(record, tmp_path):

@@ -261,8 +261,7 @@ class _Model(_Strict):
         ({"layers": [{"type": "conv2d"}]}, "layers.0.filters: missing, and there is no default"),
         ({"layers": [{"type": "maxpool2d", "sise": 2}]}, "layers.0.sise: unknown key 'sise' (did you "
                                                          "mean 'size'?); accepted: type, size"),
-        ({"layers": [{"type": "conv2d", "filters": 0}]}, "layers.0.filters: found 0; accepted: greater "
-                                                         "than or equal to 1"),
+        ({"layers": [{"type": "conv2d", "filters": 0}]}, "layers.0.filters: found 0; accepted: 1 or more"),
         ({"layers": [{"type": "conv2d", "filters": 1, "kernel": "x"}]},
          "layers.0.kernel: found 'x'; accepted: a whole number or an array"),
         ({"layers": "none"}, "layers: found 'none'; accepted: an array"),

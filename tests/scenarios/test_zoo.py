@@ -371,5 +371,5 @@ def test_the_command_line_has_an_option_for_it(tmp_path):
         env={"COLUMNS": "120"},
     )
     assert result.exit_code == 0, result.output
-    assert "dry run: costs of 1 images and 250,050 parameters" in result.output
+    assert "dry run: costs of 1 image and 250,050 parameters" in result.output
     assert "dry_run = true" in (tmp_path / "record" / "scenario.toml").read_text()
