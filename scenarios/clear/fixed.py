@@ -157,8 +157,10 @@ def _layer(
         y = y + (weights[f"{plan.name}/bias"] << fraction_bits)
     if _reach(plan, x, factor) >= 2.0**62:  # then a sum may have wrapped: look at it in floats
         _, approximate = products.product(plan, x.astype(np.float64), factor.astype(np.float64), np.matmul)
-        _refuse(approximate / 2.0**fraction_bits, limit, str(plan), fraction_bits, value_bits)
-    y >>= fraction_bits
+        _refuse(
+            approximate / 2.0 ** (fraction_bits + plan.shift), limit, str(plan), fraction_bits, value_bits
+        )
+    y >>= fraction_bits + plan.shift
     _refuse(y, limit, str(plan), fraction_bits, value_bits)
     if plan.relu:
         np.maximum(y, 0, out=y)

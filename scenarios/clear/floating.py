@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import functions, products, windows
 from scenarios.clear.graph import walk
-from scenarios.networks import IMAGE, AveragePooling2D, LayerPlan, MaxPooling2D, ModelSettings, shapes
+from scenarios.networks import (
+    IMAGE,
+    Add,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    LayerPlan,
+    MaxPooling2D,
+    ModelSettings,
+    shapes,
+)
 
 Array = NDArray[Any]
 Weights = Mapping[str, Array]
@@ -64,6 +75,17 @@ def forward_cached(plans: Sequence[LayerPlan], weights: Weights, images: Array) 
     for _ in walk(plans, images, compute):
         pass
     return caches
+
+
+def has_slopes(plans: Sequence[LayerPlan]) -> bool:
+    """Return whether `backward` knows every layer."""
+    plain = (Conv2D, Dense, MaxPooling2D, AveragePooling2D, Flatten, Add)
+    return all(
+        isinstance(plan.layer, plain)
+        and not (isinstance(plan.layer, Dense) and plan.layer.rows)
+        and not (isinstance(plan.layer, Conv2D) and (plan.layer.groups > 1 or plan.product.weights))  # type: ignore[union-attr]  # a convolution has one
+        for plan in plans
+    )
 
 
 def backward(
@@ -152,6 +174,8 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
     rows, y = products.product(plan, x, factor.astype(x.dtype, copy=False), np.matmul)
     if plan.bias is not None:
         y += weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
+    if plan.shift:
+        y = y * x.dtype.type(2.0**-plan.shift)
     if plan.relu:
         np.maximum(y, 0, out=y)
     return Cache(rows, y)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.functions import ACTIVATIONS, activation
+from scenarios.graph import Mask
 from scenarios.networks import LayerPlan
 
 Reals = NDArray[Any]
@@ -15,15 +17,19 @@ Reals = NDArray[Any]
 
 def value(plan: LayerPlan, x: Reals) -> Reals:
     """Return a function's layer of x (n, …)."""
-    return FUNCTIONS[plan.layer.function](x, **dict(plan.arguments))
+    name, more = plan.layer.function, dict(plan.arguments)
+    if name in ACTIVATIONS:
+        return activation(name, *more.get("parameters", ()))(x)
+    return FUNCTIONS[name](x, **more)
 
 
 def _sigmoid(x: Reals) -> Reals:
     return 1 / (1 + np.exp(-x))
 
 
-def _softmax(x: Reals) -> Reals:
-    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+def _softmax(x: Reals, mask: Mask | None = None) -> Reals:
+    kept = x if mask is None else np.where(mask.array, x, -np.inf)
+    powers = np.exp(kept - kept.max(axis=-1, keepdims=True))
     found: Reals = powers / powers.sum(axis=-1, keepdims=True)
     return found
 

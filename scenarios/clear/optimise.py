@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.clear.floating import backward, forward, forward_cached, softmax_cross_entropy
+from scenarios.clear.floating import backward, forward, forward_cached, has_slopes, softmax_cross_entropy
 from scenarios.data import Dataset
-from scenarios.networks import ModelSettings, Weights, shapes
+from scenarios.networks import LayerPlan, ModelSettings, Weights, shapes
 
 
 @dataclass
@@ -70,6 +70,7 @@ def fit(
     answered during the epoch.
     """
     plans = shapes(model)
+    differentiate = _by_hand if has_slopes(plans) else _automatically()
     rng = np.random.default_rng(seed)
     moving: dict[str, NDArray[Any]] = {k: v.astype(np.float32) for k, v in weights.items()}
     images = data.images.astype(np.float32)
@@ -86,17 +87,34 @@ def fit(
             x, labels = images[chosen], data.labels[chosen]
             x = mirrored(x, rng) if flips else x
             optimiser.rate = peak * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
-            caches = forward_cached(plans, moving, x)
-            loss, slope = softmax_cross_entropy(caches[-1].y, labels)
-            optimiser.step(moving, backward(plans, moving, caches, slope))
+            loss, logits, slopes = differentiate(plans, moving, x, labels)
+            optimiser.step(moving, slopes)
             losses += loss * len(chosen)
-            right += int((caches[-1].y.argmax(axis=1) == labels).sum())
+            right += int((logits.argmax(axis=1) == labels).sum())
             seen += len(chosen)
             step += 1
         if seen:
             result = {k: v.astype(np.float64) for k, v in moving.items()}
             yield Epoch(number, losses / seen, right / seen, result)
     optimiser.rate = peak
+
+
+Slopes = tuple[float, NDArray[Any], dict[str, NDArray[Any]]]
+
+
+def _by_hand(
+    plans: Sequence[LayerPlan], weights: Weights, images: NDArray[Any], labels: NDArray[np.int64]
+) -> Slopes:
+    """Return mean loss, logits, and the loss's slope by every weight."""
+    caches = forward_cached(plans, weights, images)
+    loss, slope = softmax_cross_entropy(caches[-1].y, labels)
+    return loss, caches[-1].y, backward(plans, weights, caches, slope)
+
+
+def _automatically() -> Callable[..., Slopes]:
+    from scenarios.clear.gradients import slopes  # of a package that most networks do without
+
+    return slopes
 
 
 def mirrored(images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:

@@ -15,13 +15,15 @@ Array = NDArray[Any]
 Matmul = Callable[[Array, Array], Array]
 
 
-def factors(plan: LayerPlan, inputs: list[Array], weights: Mapping[str, Array]) -> tuple[Array, Array]:
+def factors(
+    plan: LayerPlan, inputs: list[Array], weights: Mapping[str, Array], operations: Any = np
+) -> tuple[Array, Array]:
     """Return what is multiplied: the input, and weights or a second input, rearranged."""
     assert plan.product is not None
-    x = through(plan.product.prepare, np, inputs[0])
+    x = through(plan.product.prepare, operations, inputs[0])
     if plan.kernel is None:
         return x, inputs[1]
-    return x, through(plan.product.weights, np, weights[f"{plan.name}/kernel"][None])[0]
+    return x, through(plan.product.weights, operations, weights[f"{plan.name}/kernel"][None])[0]
 
 
 def product(plan: LayerPlan, x: Array, y: Array, matmul: Matmul) -> tuple[Array, Array]:

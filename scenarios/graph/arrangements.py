@@ -37,7 +37,7 @@ class Reshape:
 
     def __call__(self, k: Any, *parts: Any) -> Any:
         """Return the first part in that shape."""
-        return parts[0].reshape(len(parts[0]), *self.to)
+        return parts[0].reshape((len(parts[0]), *self.to))
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the new shape; a ValueError where sizes differ."""
@@ -54,7 +54,7 @@ class Transpose:
 
     def __call__(self, k: Any, *parts: Any) -> Any:
         """Return a view."""
-        return parts[0].transpose(0, *(axis + 1 for axis in self.order))
+        return parts[0].transpose((0, *(axis + 1 for axis in self.order)))
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the sizes in that order."""
@@ -83,6 +83,21 @@ class Take:
         if not self.places or not 0 <= min(self.places) <= max(self.places) < size:
             raise ValueError(f"places {self.places[:4]}… do not lie on an axis of {size}")
         return (*shapes[0][: self.axis], len(self.places), *shapes[0][self.axis + 1 :])
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of the first axis, which goes."""
+
+    place: int
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a view."""
+        return parts[0][:, self.place]
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes of the other axes."""
+        return shapes[0][1:]
 
 
 @dataclass(frozen=True)
@@ -144,8 +159,8 @@ class Broadcast:
         """Return a view."""
         part = parts[0]
         missing = len(self.to) + 1 - part.ndim
-        wide = part.reshape(len(part), *(1,) * missing, *part.shape[1:])
-        return np.broadcast_to(wide, (len(part), *self.to))
+        wide = part.reshape((len(part), *(1,) * missing, *part.shape[1:]))
+        return _repeated(k, wide, (len(part), *self.to))
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the new shape; a ValueError where it does not follow."""
@@ -165,7 +180,7 @@ class Total:
         total = parts[0]
         for axis in sorted(self.axes, reverse=True):
             total = k.sum(total, axis + 1)
-        return total.reshape(len(parts[0]), *self.shape(parts[0].shape[1:]))
+        return total.reshape((len(parts[0]), *self.shape(parts[0].shape[1:])))
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the sizes, 1 along those axes."""
@@ -207,8 +222,8 @@ class Repeat:
         count, *sizes = part.shape
         apart = [side for size in sizes for side in (size, 1)]
         wide = [side for size, times in zip(sizes, self.times, strict=True) for side in (size, times)]
-        repeated = np.broadcast_to(part.reshape(count, *apart), (count, *wide))
-        return repeated.reshape(count, *self.shape(tuple(sizes)))
+        repeated = _repeated(k, part.reshape((count, *apart)), (count, *wide))
+        return repeated.reshape((count, *self.shape(tuple(sizes))))
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the sizes times their factors."""
@@ -225,10 +240,10 @@ class Spread:
         """Return a copy."""
         count, height, width, *rest = parts[0].shape
         down, right = self.steps
-        apart = parts[0].reshape(count, height, 1, width, 1, *rest)
+        apart = parts[0].reshape((count, height, 1, width, 1, *rest))
         none = [(0, 0)] * len(rest)
         padded = k.pad(apart, ((0, 0), (0, 0), (0, down - 1), (0, 0), (0, right - 1), *none))
-        whole = padded.reshape(count, height * down, width * right, *rest)
+        whole = padded.reshape((count, height * down, width * right, *rest))
         rows, columns = self.shape(parts[0].shape[1:])[:2]
         return whole[:, :rows, :columns]
 
@@ -236,6 +251,11 @@ class Spread:
         """Return the sizes spread."""
         height, width, *rest = shapes[0]
         return ((height - 1) * self.steps[0] + 1, (width - 1) * self.steps[1] + 1, *rest)
+
+
+def _repeated(k: Any, part: Any, shape: Shape) -> Any:
+    """Return a view; of arrays that are more than numbers (automatic slopes), what stands for it."""
+    return getattr(k, "broadcast_to", np.broadcast_to)(part, shape)
 
 
 def through(arrangements: Iterable[Arrangement], k: Any, part: Any) -> Any:

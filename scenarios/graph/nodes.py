@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scenarios.graph.arrangements import Arrangement
 
 Kind = Literal["sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "function"]
@@ -26,6 +29,52 @@ INPUT = "input"
 IMAGE = -1
 """The image's place among a node's sources."""
 NO_PADS: Pads = ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What stands in the `layer` of a node that no declared layer is.
+
+    Attributes:
+        type: what it is called in errors and profiles.
+        kind: what it is to a protocol.
+        activation: "relu" where max(x, 0) ends it.
+        function: of a function of values or rows.
+        factor: what a public number scales by.
+        source: as of a declared layer; none.
+    """
+
+    type: str
+    kind: Kind
+    activation: str = "none"
+    function: str = ""
+    factor: float = 1.0
+    source: None = None
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which places of rows count, as it broadcasts to them: public."""
+
+    shape: Shape
+    bits: bytes
+
+    @classmethod
+    def of(cls, array: NDArray[np.bool_]) -> Mask:
+        """Return the mask of an array of truth values."""
+        return cls(array.shape, np.packbits(array).tobytes())
+
+    @classmethod
+    def causal(cls, rows: int) -> Mask:
+        """Return the mask that lets every row see itself and those before."""
+        return cls.of(np.tril(np.ones((rows, rows), np.bool_)))
+
+    @property
+    def array(self) -> NDArray[np.bool_]:
+        """The truth values."""
+        count = math.prod(self.shape)
+        bits = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=count)
+        return bits.astype(np.bool_).reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -64,6 +113,7 @@ class LayerPlan:
         arrange: what a layer that sends nothing does.
         counted: the padding that a mean counts as places.
         arguments: of a function.
+        shift: bits that the sums are cut by besides: a power of two that they are divided by.
     """
 
     index: int
@@ -81,6 +131,7 @@ class LayerPlan:
     arrange: Arrangement | None = None
     counted: Pads = NO_PADS
     arguments: tuple[tuple[str, Any], ...] = field(default=())
+    shift: int = 0
 
     @property
     def kind(self) -> Kind:
@@ -200,7 +251,8 @@ def blocks(plans: Sequence[LayerPlan], join: bool = True) -> list[Block]:
     joined: set[int] = set()  # poolings that are part of a block already
     for plan in plans:
         linear = plan.kind == "sums"
-        following = read[plan.index][0] if join and len(read[plan.index]) == 1 else None
+        alone = join and len(read[plan.index]) == 1 and not plan.shift
+        following = read[plan.index][0] if alone else None
         if linear and not plan.relu and following is not None and following.kind == "add":
             waiting[plan.index] = plan
         elif plan.index not in joined:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from mpcsim import InputError
 from protocols import functions
 from protocols.family import Family, Linear, Pooling, Value
-from protocols.functions import relu
+from protocols.functions import ACTIVATIONS, activate, activation, relu
 from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
 from scenarios.networks import IMAGE, Arrangement, Block, LayerPlan, blocks, through
 
-FUNCTIONS: dict[str, Callable[..., Awaitable[Any]]] = {
-    name: getattr(functions, name)
-    for name in ("relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax")
-}
-"""What a function's layer awaits, by its name."""
 ROWS = frozenset(("softmax",))
 """Functions of rows of channels; the others are of every value."""
+
+
+def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:
+    """Return what a family is asked beforehand of a function's layer."""
+    name, more = plan.layer.function, dict(plan.arguments)
+    if name in ACTIVATIONS:
+        return "activate", {"activation": activation(name, *more.get("parameters", ()))}
+    if not hasattr(functions, name):
+        raise InputError(f"{plan}: the function {name!r} is not offered")
+    return name, {"classes": plan.output[-1]} if name in ROWS else {}
+
+
+async def function(me: Family, plan: LayerPlan, x: Value) -> Value:
+    """Return a function's layer."""
+    name, more = plan.layer.function, dict(plan.arguments)
+    if name in ACTIVATIONS:
+        return await activate(me, x, needed(plan)[1]["activation"])
+    if "mask" in more:
+        more["mask"] = more["mask"].array
+    return await getattr(functions, name)(me, x, **more)
 
 
 async def forward(
@@ -69,6 +85,11 @@ async def _block(
     me: Family, one: Block, weights: Mapping[str, Value], outputs: Mapping[int, Value]
 ) -> Value:
     plan = one.head
+    if plan.shift:
+        alone = _linear(me, plan, weights, outputs)
+        with me.party.span(plan.name, plan.layer.type):
+            z = await me.product(alone.kind, alone.x, alone.kernel, alone.stride, alone.padding)
+            return await me.close(z, me.ring.fraction_bits + plan.shift)
     if one.linear:
         linear = [_linear(me, linear, weights, outputs) for linear in one.linear]
         shares = [outputs[source] for source in one.shares]
@@ -94,7 +115,7 @@ async def _block(
             scaled = me.scale(x, me.ring.encode_integers(np.asarray(factor)))
             return await me.close(me.as_sum(scaled), shift) if shift else scaled
         if plan.kind == "function":
-            return await FUNCTIONS[plan.layer.function](me, x, **dict(plan.arguments))
+            return await function(me, plan, x)
         total = me.add(x, others[0])
     if not plan.relu:
         return total

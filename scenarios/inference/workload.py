@@ -21,7 +21,7 @@ from scenarios.clear import windows
 from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.inputs import Inputs
-from scenarios.inference.network import ROWS, forward, next_stage
+from scenarios.inference.network import forward, needed, next_stage
 from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
 from scenarios.networks import LayerPlan, ModelSettings, located, shapes
@@ -93,14 +93,10 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
 
 def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[tuple[str, dict[str, Any]]]:
     """Return what the network needs of a family besides products and means, with what decides its plan."""
-    needed: list[tuple[str, dict[str, Any]]] = [("argmax", {})] if reveal == "class" else []
-    needed += [("max_pool", {})] if any(plan.kind == "max" for plan in plans) else []
-    needed += [("relu", {})] if any(plan.relu for plan in plans) else []
-    for plan in plans:
-        if plan.kind == "function":
-            name = plan.layer.function
-            needed.append((name, {"classes": plan.output[-1]} if name in ROWS else {}))
-    return needed
+    found: list[tuple[str, dict[str, Any]]] = [("argmax", {})] if reveal == "class" else []
+    found += [("max_pool", {})] if any(plan.kind == "max" for plan in plans) else []
+    found += [("relu", {})] if any(plan.relu for plan in plans) else []
+    return found + [needed(plan) for plan in plans if plan.kind == "function"]
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,21 @@ from scenarios.graph import (
     through,
 )
 from scenarios.networks import weights
-from scenarios.networks.layers import AveragePooling2D, Conv2D, Dense, Flatten, MaxPooling2D, ModelSettings
+from scenarios.networks.layers import (
+    Add,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    MaxPooling2D,
+    ModelSettings,
+)
 from scenarios.networks.shapes import imported, located, shapes
 from scenarios.networks.weights import Weights
 
 __all__ = [
     "IMAGE",
+    "Add",
     "Arrangement",
     "AveragePooling2D",
     "Block",

@@ -24,8 +24,13 @@ Padding = Literal["same", "valid"] | Natural
 _PADS = "valid: none; same: as much as keeps the size at stride 1; a number: pixels on every side"
 _AFTER = "a function that its outputs go through"
 _BIAS = "add a number to each channel of the output"
-FunctionName = Literal["relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax"]
+FunctionName = Literal[
+    "relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax",
+    "gelu", "gelu_tanh", "silu", "tanh", "erf", "softplus", "logistic", "elu",
+    "relu6", "clip", "hard_sigmoid", "hard_swish", "leaky_relu",
+]  # fmt: skip
 Activation = Literal["none"] | FunctionName
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
@@ -147,6 +152,9 @@ class Function(_Layer):
 
     type: Literal["activation"] = "activation"
     function: FunctionName = Field(description="by name")
+    parameters: tuple[float, ...] = Field(
+        default=(), description="of the function; the usual ones if absent"
+    )
 
 
 class Multiply(_Layer):
@@ -157,6 +165,80 @@ class Multiply(_Layer):
     type: Literal["multiply"] = "multiply"
     source: Name = Field(alias="from", description='the earlier layer to multiply with, or "input"')
     activation: Activation = Field(default="none", description=_AFTER)
+
+
+class Reshape(_Layer):
+    """The same numbers, row-major, in another shape: a grid of places as rows, for one."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["reshape"] = "reshape"
+    shape: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(description="its sizes")
+
+
+class Token(_Layer):
+    """A learned row before all rows, for what is to be said of all of them."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["token"] = "token"
+
+
+class Positions(_Layer):
+    """A learned number added to every place: positions of rows."""
+
+    kind: ClassVar[Kind] = "offset"
+
+    type: Literal["positions"] = "positions"
+
+
+class Normalisation(_Layer):
+    """Every row (the last axis) less its mean, over its deviation, times a weight, plus a bias.
+
+    `of = "squares"` leaves the mean and the bias out (RMS normalisation).
+    """
+
+    kind: ClassVar[Kind] = "function"
+
+    type: Literal["normalisation"] = "normalisation"
+    of: Literal["deviations", "squares"] = Field(
+        default="deviations", description="what a row is divided by"
+    )
+    epsilon: Fraction = Field(default=1e-5, description="added to the mean square")
+
+    @property
+    def function(self) -> str:
+        """Its name."""
+        return "layer_norm" if self.of == "deviations" else "rms_norm"
+
+
+class Row(_Layer):
+    """One of the rows (the first axis)."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["row"] = "row"
+    place: int = Field(default=0, description="which one; −1 is the last")
+
+
+class Transformer(_Layer):
+    """Layers of attention over rows, each with a block of two dense layers and two normalisations."""
+
+    kind: ClassVar[Kind] = "local"
+
+    type: Literal["transformer"] = "transformer"
+    repeat: Positive = Field(default=1, description="layers, one after the other")
+    heads: Positive = Field(description="of the attention; they divide the width")
+    inner: Positive = Field(description="width of the block's first dense layer")
+    norm: Literal["after", "before"] = Field(
+        default="after", description="normalise what was added up, or what attention and block read"
+    )
+    of: Literal["deviations", "squares"] = Field(default="deviations", description="as of normalisation")
+    function: FunctionName = Field(default="gelu", description="of the block")
+    gated: bool = Field(default=False, description="the function's values times a second dense layer's")
+    causal: bool = Field(default=False, description="rows attend to themselves and those before alone")
+    bias: bool = Field(default=True, description="add a number to each unit of dense layers")
+    epsilon: Fraction = Field(default=1e-5, description="of normalisations")
 
 
 class Flatten(_Layer):
@@ -174,6 +256,7 @@ class Dense(_Layer):
 
     type: Literal["dense"] = "dense"
     units: Positive = Field(description="numbers of its output")
+    rows: bool = Field(default=False, description="of every row by itself, not of all numbers")
     activation: Activation = Field(default="none", description=_AFTER)
     bias: bool = Field(default=True, description=_BIAS)
 
@@ -202,6 +285,12 @@ Declared = (
     | Add
     | Multiply
     | Function
+    | Positions
+    | Reshape
+    | Token
+    | Normalisation
+    | Row
+    | Transformer
 )
 Layer = Annotated[Declared, Field(discriminator="type")]
 

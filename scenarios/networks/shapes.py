@@ -36,9 +36,17 @@ from scenarios.networks.layers import (
     MaxPooling2D,
     ModelSettings,
     Multiply,
+    Normalisation,
+    Positions,
+    Reshape,
+    Row,
     Scale,
+    Token,
+    Transformer,
     UpSampling2D,
 )
+from scenarios.networks.rows import dense_of_rows, normalisation, positions, reshape, row, token
+from scenarios.networks.transformer import transformer
 
 if TYPE_CHECKING:
     from scenarios.onnx import Imported
@@ -61,18 +69,24 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
     if model.onnx is not None:
         return imported(model).plans
     plans: list[LayerPlan] = []
-    ends = [IMAGE]  # the node that gives what `from` calls the image, and each layer
     names = _names(model.layers)
+    last = {IMAGE: IMAGE}  # of a declared layer: its node, of several the last
     for index, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
-        sources = tuple(ends[source + 1] for source in _sources(index, layer, names))
+        sources = tuple(last[source] for source in _sources(index, layer, names))
         read = [model.input if source == IMAGE else plans[source].output for source in sources]
+        place = len(plans)
         try:
-            found = _PLANS[type(layer)](LayerPlan(len(plans), name, layer, read[0], read[0]), layer, *read)
+            if isinstance(layer, Transformer):
+                plans += transformer(layer, name, place, sources[0], read[0])
+            elif isinstance(layer, Token):
+                plans += token(name, place, sources[0], read[0])
+            else:
+                plan = LayerPlan(place, name, layer, read[0], read[0])
+                plans.append(replace(_PLANS[type(layer)](plan, layer, *read), sources=sources))
+                plans += _activated(plans[-1])
         except ValueError as error:
             raise InputError(f"{said(index, name, layer.type)}: {error}") from None
-        plans.append(replace(found, sources=sources))
-        plans += _activated(plans[-1])
-        ends.append(len(plans) - 1)
+        last[index] = len(plans) - 1
     _refuse_unread(plans)
     return tuple(plans)
 
@@ -162,6 +176,8 @@ def _names(layers: Sequence[Declared]) -> list[str]:
 
 
 def _dense(plan: LayerPlan, layer: Dense, shape: Shape) -> LayerPlan:
+    if layer.rows:
+        return dense_of_rows(plan, layer, shape)
     kernel = (math.prod(shape), layer.units)
     product = Product("matmul", kernel[:1], kernel, prepare=(arrangements.Reshape(kernel[:1]),))
     bias = (layer.units,) if layer.bias else None
@@ -213,7 +229,7 @@ def _flatten(plan: LayerPlan, layer: Flatten, shape: Shape) -> LayerPlan:
 
 
 def _function(plan: LayerPlan, layer: Function, shape: Shape) -> LayerPlan:
-    return plan
+    return replace(plan, arguments=(("parameters", layer.parameters),)) if layer.parameters else plan
 
 
 def _crop(plan: LayerPlan, layer: Crop2D, shape: Shape) -> LayerPlan:
@@ -310,6 +326,10 @@ _PLANS: dict[type, Callable[..., LayerPlan]] = {
     Function: _function,
     Multiply: _multiply,
     Flatten: _flatten,
+    Positions: positions,
+    Normalisation: normalisation,
+    Row: row,
+    Reshape: reshape,
     Dense: _dense,
     Add: _add,
 }

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.graph import IMAGE, Arrangement, LayerPlan, Product, arrangements
-from scenarios.onnx.tensors import Known, Operator, Shape, Value
+from scenarios.graph import IMAGE, Arrangement, LayerPlan, Operator, Product, arrangements
+from scenarios.onnx.tensors import Known, Shape, Value
 
 
 @dataclass

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from scenarios.graph import Product, arrangements
+from scenarios.graph import IMAGE, Mask, Operator, Product, arrangements
 from scenarios.onnx.context import Graph
-from scenarios.onnx.node import Node, axis_of, handles
+from scenarios.onnx.node import Node, axis_of, handles, text
 from scenarios.onnx.rearranging import totals
-from scenarios.onnx.tensors import Known, Operator, Tensor, Value
+from scenarios.onnx.tensors import Known, Tensor, Value
 
 FAR = -1e4
 """Numbers at most this that are added to a tensor say which places a softmax is to leave out."""
@@ -19,8 +19,12 @@ FAR = -1e4
 @handles("Relu")
 def relu(graph: Graph, node: Node) -> Tensor:
     """End the layer of sums before, or add a function."""
-    value = node.value()
-    before = graph.open_sums(value, node.names[0])
+    return rectified(graph, node.value(), node.names[0])
+
+
+def rectified(graph: Graph, value: Value, name: str) -> Value:
+    """Return max(x, 0) of a tensor of that name."""
+    before = graph.open_sums(value, name)
     if before is None:
         return function(graph, value, "relu")
     graph.change(before, layer=replace(before.layer, activation="relu"))
@@ -39,7 +43,47 @@ def function(graph: Graph, value: Value, name: str, **arguments: object) -> Valu
     )
 
 
-FUNCTIONS = {"Sigmoid": "sigmoid", "Exp": "exponential", "Log": "logarithm", "Sqrt": "square_root"}
+FUNCTIONS = {
+    "Sigmoid": "sigmoid",
+    "Exp": "exponential",
+    "Log": "logarithm",
+    "Sqrt": "square_root",
+    "Tanh": "tanh",
+    "Erf": "erf",
+    "Softplus": "softplus",
+    "HardSwish": "hard_swish",
+}
+
+
+@handles("Gelu", "Elu", "LeakyRelu", "HardSigmoid", "Swish")
+def with_parameters(graph: Graph, node: Node) -> Tensor:
+    """Add a function that attributes decide."""
+    value = node.value()
+    if node.type == "Gelu":
+        exact = text(node.get("approximate", "none")) == "none"
+        return function(graph, value, "gelu" if exact else "gelu_tanh")
+    if node.type == "Swish" and node.get("alpha", 1.0) == 1.0:
+        return function(graph, value, "silu")
+    usual = {"Elu": (1.0,), "LeakyRelu": (0.01,), "HardSigmoid": (0.2, 0.5)}
+    names = {"Elu": "elu", "LeakyRelu": "leaky_relu", "HardSigmoid": "hard_sigmoid"}
+    if node.type not in names:
+        raise ValueError(f"alpha = {node.get('alpha')}; accepted: 1")
+    given = zip(("alpha", "beta"), usual[node.type], strict=False)
+    parameters = tuple(round(float(node.get(name, default)), 9) for name, default in given)
+    return function(graph, value, names[node.type], parameters=parameters)
+
+
+@handles("Clip")
+def clip(graph: Graph, node: Node) -> Tensor:
+    """Add a function of three lines; a ReLU where there is no upper limit."""
+    low, high = (None if node.maybe(place) is None else node.known(place).number for place in (1, 2))
+    if low == 0 and (high is None or high > 3e38):
+        return rectified(graph, node.value(), node.names[0])
+    if low is None or high is None or not low < high:
+        raise ValueError(f"limits {low} and {high}; accepted: two, the first the lower, or 0 alone")
+    if (low, high) == (0, 6):
+        return function(graph, node.value(), "relu6")
+    return function(graph, node.value(), "clip", parameters=(low, high))
 
 
 @handles(*FUNCTIONS)
@@ -52,10 +96,17 @@ def of_values(graph: Graph, node: Node) -> Tensor:
 def softmax(graph: Graph, node: Node) -> Tensor:
     """Add a softmax of rows along an axis."""
     value = node.value()
-    mask, value = value.mask, replace(value, mask=None)
-    if mask is not None:
-        raise ValueError("a masked softmax")
-    return of_rows(graph, value, "softmax", axis_of(node.get("axis", -1), len(value.shape)))
+    rank = len(value.shape)
+    axis, mask = axis_of(node.get("axis", -1), rank), value.mask
+    value = replace(value, mask=None)
+    if mask is None:
+        return of_rows(graph, value, "softmax", axis)
+    axes = graph.axes(value, (axis,))
+    wide = np.broadcast_to(mask, value.shape).transpose([*(i for i in range(rank) if i not in axes), *axes])
+    said = wide.reshape([value.shape[i] for i in axes])
+    if not said.any(-1).all():
+        raise ValueError("a mask that leaves a row nothing; accepted: at least one place of each")
+    return of_rows(graph, value, "softmax", axis, mask=Mask.of(said))
 
 
 def of_rows(graph: Graph, value: Value, name: str, axis: int, **arguments: object) -> Value:
@@ -150,11 +201,35 @@ def multiply(graph: Graph, node: Node) -> Tensor:
         raise ValueError("known numbers alone, or an input is missing")
     if isinstance(right, Known):
         return scaled(graph, left, right)
+    for one, other, name in ((left, right, node.names[1]), (right, left, node.names[0])):
+        known = _known_product(graph, one, other, name)
+        if known is not None:
+            return known
     sources, axes, shape = graph.side_by_side(left, right)
     shapes = graph.shape(sources[0]), graph.shape(sources[1])
     output = tuple(np.broadcast_shapes(*shapes))
     found = graph.sums("multiply", sources[0], Product("mul", *shapes), output, other=sources[1])
     return graph.output(found, axes, shape)
+
+
+def _known_product(graph: Graph, x: Value, gate: Value, name: str) -> Value | None:
+    """Return x · sigmoid(x) as SiLU, x (1 + erf(x/√2)) as twice GELU, if nothing else reads the gate."""
+    if gate.source == IMAGE or graph.readers[name] != 1 or (x.shape, x.order) != (gate.shape, gate.order):
+        return None
+    plan, factor, source = graph.plans[gate.source], 1.0, x.source
+    if plan.layer.type == "sigmoid" and plan.sources == (source,):
+        return function(graph, x, "silu")
+    if source != IMAGE and graph.plans[source].kind == "scaled":
+        factor, source = graph.plans[source].layer.factor, graph.plans[source].sources[0]
+    below = [plan]
+    while below[-1].sources[0] not in (IMAGE, source) and len(below) < 3:
+        below.append(graph.plans[below[-1].sources[0]])
+    if [one.layer.type for one in below] != ["offset", "erf", "scaled"] or below[-1].sources != (source,):
+        return None
+    one, turn = graph.weights[f"{plan.name}/bias"], below[-1].layer.factor
+    if np.any(one != 1) or abs(turn * np.sqrt(2.0) - 1) > 1e-4:
+        return None
+    return by_number(graph, function(graph, replace(x, source=source), "gelu"), 2 * factor)
 
 
 def scaled(graph: Graph, value: Value, known: Known) -> Value:
@@ -178,6 +253,9 @@ def by_number(graph: Graph, value: Value, factor: float) -> Value:
         return value
     if factor == -1:
         return _negated(graph, value)
+    before = None if value.source == IMAGE else graph.plans[value.source]
+    if before is not None and before.kind == "scaled":
+        return by_number(graph, replace(value, source=before.sources[0]), factor * before.layer.factor)
     operator, shape = Operator("scaled", "scaled", factor=factor), graph.shape(value.source)
     return replace(value, source=graph.add(operator, [value.source], shape))
 

@@ -17,27 +17,6 @@ Order = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Operator:
-    """What stands in a node's `layer`: the operator of a file.
-
-    Attributes:
-        type: what it is called in errors and profiles.
-        kind: what it is to a protocol.
-        activation: "relu" where max(x, 0) ends it.
-        function: of a function of values or rows.
-        factor: what a public number scales by.
-        source: as of a declared layer; none.
-    """
-
-    type: str
-    kind: str
-    activation: str = "none"
-    function: str = ""
-    factor: float = 1.0
-    source: None = None
-
-
-@dataclass(frozen=True)
 class Value:
     """An output of the graph, its axes turned; no node stands for the turning yet.
 

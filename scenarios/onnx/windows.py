@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scenarios.graph import NO_PADS, Pads, Pair, Product, arrangements
+from scenarios.graph import NO_PADS, Operator, Pads, Pair, Product, arrangements
 from scenarios.onnx.context import Graph
 from scenarios.onnx.node import Node, handles, pairs, text
-from scenarios.onnx.tensors import Operator, Tensor, Value
+from scenarios.onnx.tensors import Tensor, Value
 
 
 def images(graph: Graph, value: Value) -> tuple[int, int]:

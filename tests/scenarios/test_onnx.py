@@ -565,7 +565,7 @@ def test_a_model_is_declared_or_a_file(model, message):
 # What exporters write
 
 EXPORTS = Path(__file__).parent / "exports"
-EXACT = ["residual_traced", "residual_dynamo", "segmenter_traced", "segmenter_dynamo"]
+EXACT = [f"{name}_{how}" for name in ("residual", "segmenter", "mobile") for how in ("traced", "dynamo")]
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -49,7 +49,7 @@ def _block(priced: Priced, one: Block, images: int) -> layers.Block:
             name, price, *_ = function_span(priced(setting), priced(setting).relu, plan, _PAGE)
             return [[(name, price(setting, n))]]
         before = inner if isinstance(n, int) else n * (entries if pooling else 1)
-        shift = setting.f if products else mean_shift(setting, plan)
+        shift = setting.f + plan.shift if products else mean_shift(setting, plan)
         stages = [(plan.name, steps.truncation(setting, before, shift))]
         if entries > 1:
             stages.append((last.name, priced(setting).largest(setting, n, entries)))

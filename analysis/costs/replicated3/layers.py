@@ -185,7 +185,10 @@ def _function(plan: LayerPlan, images: int) -> Block:
     width = plan.output[-1]
 
     def build(setting: Setting, n: Number) -> list[Stages]:
-        return [[(plan.name, FUNCTIONS[plan.layer.function](setting, n, width, **dict(plan.arguments)))]]
+        name, more = plan.layer.function, dict(plan.arguments)
+        if name in FUNCTIONS:
+            return [[(plan.name, FUNCTIONS[name](setting, n, width, **more))]]
+        return [[(plan.name, functions.activate(setting, n, name, more.get("parameters", ())))]]
 
     rows = images * math.prod(plan.output) // (width if plan.layer.function in ROWS else 1)
     source = {plan.name: "constructions.md#accuracy"}
@@ -225,7 +228,7 @@ def _one_by_one(plan: LayerPlan, images: int) -> Block:
 
     def build(setting: Setting, n: Number) -> list[Stages]:
         activation = [(f"{plan.name}.relu", relu(setting, n))] if plan.relu else []
-        return [[(plan.name, truncate(setting, n)), *activation]]
+        return [[(plan.name, rescale(setting, n, setting.f + plan.shift)), *activation]]
 
     return Block(build, images * math.prod(plan.output), sources, _shape(plan, images))
 

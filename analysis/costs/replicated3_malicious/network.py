@@ -92,7 +92,7 @@ def _sums(one: Block, images: int) -> layers.Block:
     if pooling is None and not plan.relu:
 
         def cut(setting: FamilySetting, n: Number) -> Cost:
-            return sequence(reshared(n, setting.l), WRITTEN.truncation(setting, n, setting.f))
+            return sequence(reshared(n, setting.l), WRITTEN.truncation(setting, n, setting.f + plan.shift))
 
         return _block(plan, images, cut, _SUMS)
 

@@ -34,7 +34,7 @@ def _spans(one: Block) -> Iterator[Span]:
             yield f"{plan.name}.relu", catalogue.relu, plan.output, _SIGN
         return
     if not plan.relu and pooling is None:
-        yield plan.name, lambda s, n: steps.rescaled(s, n, s.f), plan.output, _SUMS
+        yield plan.name, lambda s, n: steps.rescaled(s, n, s.f + plan.shift), plan.output, _SUMS
         return
     yield plan.name, lambda s, n: steps.halved(n, s.V + 1 + s.f), plan.output, _BLOCK
     if pooling is not None:

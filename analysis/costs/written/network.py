@@ -56,7 +56,7 @@ class Prices:
         """Yield the spans of layers that run as one."""
         plan, last = one.head, one.last
         if one.linear:
-            yield plan.name, lambda s, n: self.rescaled(s, n, s.f), plan.output, self.sums
+            yield plan.name, lambda s, n: self.rescaled(s, n, s.f + plan.shift), plan.output, self.sums
         elif plan.kind in ("mean", "scaled"):
             yield (
                 plan.name,
@@ -87,7 +87,9 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
         if name in layers.ROWS:
             rows = n // width if isinstance(n, int) else n / width
             return getattr(functions, name)(setting, rows, width, **more)  # type: ignore[no-any-return]
-        return getattr(functions, name)(setting, n, **more)  # type: ignore[no-any-return]
+        if hasattr(functions, name):
+            return getattr(functions, name)(setting, n, **more)  # type: ignore[no-any-return]
+        return functions.activate(setting, n, name, more.get("parameters", ()))
 
     return plan.name, price, plan.output, source
 

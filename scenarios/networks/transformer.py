@@ -1,0 +1,154 @@
+"""Transformer layers as nodes: attention over many heads, a block of two dense layers, normalisations.
+
+Source: Vaswani et al. 2017; normalisation first as in Radford et al. 2019; gated blocks as in Shazeer 2020.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from scenarios.graph import Arrangement, LayerPlan, Mask, Operator, Product, Shape, arrangements, shape_text
+from scenarios.networks.layers import Transformer
+
+
+def transformer(layer: Transformer, name: str, first: int, source: int, shape: Shape) -> list[LayerPlan]:
+    """Return the nodes of so many layers, one after the other.
+
+    Args:
+        layer: what was declared.
+        name: NAME.0.queries and so on are those of the nodes.
+        first: the place of the first node.
+        source: the node that is read, of (rows, width).
+        shape: its shape.
+
+    Raises:
+        ValueError: heads do not divide the width, or there are no rows.
+    """
+    if len(shape) != 2 or shape[1] % layer.heads:
+        raise ValueError(
+            f"{layer.heads} heads over an input of {shape_text(shape)}; accepted: rows × width, which "
+            "the heads divide"
+        )
+    nodes = _Nodes(first, {source: shape})
+    for number in range(layer.repeat):
+        nodes.name = f"{name}.{number}"
+        source = _attended(nodes, layer, source)
+        source = _thought(nodes, layer, source)
+    return nodes.found
+
+
+@dataclass
+class _Nodes:
+    """Nodes so far, from a place on."""
+
+    first: int
+    shapes: dict[int, Shape]
+    name: str = ""
+    found: list[LayerPlan] = field(default_factory=list)
+
+    def add(self, name: str, layer: Operator, sources: tuple[int, ...], output: Shape, **more: Any) -> int:
+        """Add a node, and return its place."""
+        place = self.first + len(self.found)
+        read = self.shapes[sources[0]]
+        self.found.append(
+            LayerPlan(place, f"{self.name}.{name}", layer, read, output, sources=sources, **more)
+        )
+        self.shapes[place] = output
+        return place
+
+    def arrange(self, name: str, source: int, *chain: Arrangement) -> int:
+        """Add rearrangements."""
+        for one in chain:
+            source = self.add(
+                name,
+                Operator("rearranged", "local"),
+                (source,),
+                one.shape(self.shapes[source]),
+                arrange=one,
+            )
+            name += "'"
+        return source
+
+    def dense(self, name: str, source: int, units: int, bias: bool) -> int:
+        """Add a product of every row with weights."""
+        rows, width = self.shapes[source]
+        product = Product("matmul", (rows, width), (width, units))
+        return self.add(
+            name, Operator("dense", "sums"), (source,), (rows, units),
+            kernel=(width, units), bias=(units,) if bias else None, product=product,
+        )  # fmt: skip
+
+    def normalised(self, name: str, layer: Transformer, source: int) -> int:
+        """Add a normalisation of rows, with a scale and, but for the mean square alone, a shift."""
+        shape = self.shapes[source]
+        function = "rms_norm" if layer.of == "squares" else "layer_norm"
+        node = Operator(function, "function", function=function)
+        shift = None if layer.of == "squares" else shape[-1:]
+        given = (("epsilon", layer.epsilon),)
+        return self.add(name, node, (source,), shape, kernel=shape[-1:], bias=shift, arguments=given)
+
+    def added(self, name: str, first: int, second: int) -> int:
+        """Add the sum of two outputs."""
+        return self.add(name, Operator("add", "add"), (first, second), self.shapes[first])
+
+
+def _attended(nodes: _Nodes, layer: Transformer, source: int) -> int:
+    """Add softmax(Q Kᵀ / √d) V over heads, a dense layer, what came in, and a normalisation."""
+    rows, width = nodes.shapes[source]
+    heads, each = layer.heads, width // layer.heads
+    read = nodes.normalised("norm1", layer, source) if layer.norm == "before" else source
+    three = nodes.dense("heads", read, 3 * width, layer.bias)
+    apart = nodes.arrange("apart", three, arrangements.Reshape((rows, 3, heads, each)))
+    queries, keys, values = (
+        nodes.arrange(
+            part, apart, arrangements.Take(1, (place,)), arrangements.Reshape((rows, heads, each)),
+            arrangements.Transpose((1, 2, 0) if part == "keys" else (1, 0, 2)),
+        )
+        for place, part in enumerate(("queries", "keys", "values"))
+    )  # fmt: skip
+    shift = math.log2(each) / 2
+    exact = shift.is_integer()
+    scores = nodes.add(
+        "scores", Operator("matmul", "sums"), (queries, keys), (heads, rows, rows),
+        product=Product("matmul", (heads, rows, each), (heads, each, rows)),
+        shift=int(shift) if exact else 0,
+    )  # fmt: skip
+    if not exact:
+        factor = Operator("scaled", "scaled", factor=each**-0.5)
+        scores = nodes.add("scaled", factor, (scores,), (heads, rows, rows))
+    mask: tuple[tuple[str, Any], ...] = (("mask", Mask.causal(rows)),) if layer.causal else ()
+    weighed = nodes.add(
+        "softmax", Operator("softmax", "function", function="softmax"), (scores,), (heads, rows, rows),
+        arguments=mask,
+    )  # fmt: skip
+    context = nodes.add(
+        "context", Operator("matmul", "sums"), (weighed, values), (heads, rows, each),
+        product=Product("matmul", (heads, rows, rows), (heads, rows, each)),
+    )  # fmt: skip
+    together = nodes.arrange(
+        "together", context, arrangements.Transpose((1, 0, 2)), arrangements.Reshape((rows, width))
+    )
+    found = nodes.added("residual1", nodes.dense("out", together, width, layer.bias), source)
+    return nodes.normalised("norm1", layer, found) if layer.norm == "after" else found
+
+
+def _thought(nodes: _Nodes, layer: Transformer, source: int) -> int:
+    """Add a dense layer, a function (times another dense layer, if gated), a dense layer; normalise."""
+    width = nodes.shapes[source][1]
+    read = nodes.normalised("norm2", layer, source) if layer.norm == "before" else source
+    wide = nodes.dense("wide", read, layer.inner, layer.bias)
+    node = Operator(layer.function, "function", function=layer.function)
+    active = nodes.add(layer.function, node, (wide,), nodes.shapes[wide])
+    if layer.gated:
+        gate, shape = nodes.dense("gate", read, layer.inner, layer.bias), nodes.shapes[wide]
+        active = nodes.add(
+            "gated",
+            Operator("multiply", "sums"),
+            (active, gate),
+            shape,
+            product=Product("mul", shape, shape),
+        )
+    found = nodes.added("residual2", nodes.dense("narrow", active, width, layer.bias), source)
+    return nodes.normalised("norm2", layer, found) if layer.norm == "after" else found
