@@ -10,11 +10,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analysis.costs import Cost, boosting, sequence, together
-from analysis.costs.replicated3 import Setting, layers, operations, trees
+from analysis.costs.replicated3 import Setting, layers, operations, tables, trees
 
 SERVERS = 3
+KEY_BITS = 31
+"""Of the keys by which rows meet."""
 Path = tuple[str, ...]
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What is public of columns that two hospitals hold.
+
+    Attributes:
+        rows: of the first to train on, and of the second.
+        widths: attributes of each.
+        drops: whether rows without a partner are left out; else they end the run.
+    """
+
+    rows: tuple[int, int]
+    widths: tuple[int, int]
+    drops: bool
 
 
 @dataclass
@@ -31,6 +48,7 @@ class Forest:
         grown: whether the servers grow the tree; else its owner shares it.
         owner: whether there is an owner: who learns the tree, or shares it.
         boosted: what is public of boosted trees; None of trees side by side.
+        halves: of hospitals that hold columns; None of those that hold rows.
     """
 
     setting: Setting
@@ -42,6 +60,7 @@ class Forest:
     grown: bool
     owner: bool
     boosted: boosting.Boosting | None = None
+    halves: Halves | None = None
     spans: dict[Path, layers.Span] = field(default_factory=dict)
     whole: layers.Span = field(default_factory=layers.Span)
 
@@ -50,10 +69,17 @@ class Forest:
         keys = operations.keys(self.setting)
         depths = tuple(max(1, depth) for depth in keys.after((0,) * SERVERS))
         self.spans["sharing",] = layers.Span(max(depths), [*keys.sent, *self._clients()])
+        if self.halves is not None:
+            before, cost = max(depths), self._joining(self.halves)
+            depths = cost.after(depths)
+            self.spans["joining",] = layers.Span(max(depths) - before, [int(size) for size in cost.sent])
         if self.grown:
             depths = self._inside("growth", depths, self._growth())
         if self.queries:
-            depths = self._inside("answers", depths, self._answers())
+            steps = self._answers()
+            if self.halves is not None and self.halves.drops:
+                steps["known",] = operations.multiply(self.setting, self.queries)
+            depths = self._inside("answers", depths, steps)
         revealed = self._revealed()
         sent = [sum(part) for part in zip(*revealed, strict=True)] if revealed else [0] * SERVERS
         self.spans["reveal",] = layers.Span(int(bool(revealed)), sent)
@@ -71,6 +97,25 @@ class Forest:
                 sent = [total + int(size) for total, size in zip(span.sent, cost.sent, strict=True)]
                 self.spans[outer, *path[:around]] = layers.Span(span.rounds + max(depths) - before, sent)
         return depths
+
+    def _joining(self, halves: Halves) -> Cost:
+        """Return what it costs that rows meet: a join by key; then whether all have met, or a stable pass.
+
+        Of those that have met the number is opened, and all columns move.
+        """
+        setting, (first, second) = self.setting, halves.rows
+        rows = first + self.queries + second
+        met = tables.join(setting, rows, 1, halves.widths[1], KEY_BITS, self.shape.digit)
+        if not halves.drops:
+            asked = trees.equality(setting, 1, (first + self.queries).bit_length())
+            return sequence(met, asked, operations.reveal(setting, 1))
+        moved = [int(setting.l)] * (sum(halves.widths) + self._columns)
+        return sequence(
+            met,
+            operations.reveal(setting, 1),
+            tables.order_by(setting, first, 1, [1], 1),
+            tables.apply_order(first, 1, moved),
+        )
 
     def _growth(self) -> dict[Path, Cost]:
         """Return what growing costs, by the innermost spans."""
@@ -128,6 +173,8 @@ class Forest:
 
     def _clients(self) -> list[int]:
         """Return what each hospital shares, and the owner: values, statistics, queries; or a tree."""
+        if self.halves is not None:
+            return [*self._columns_shared(self.halves), *[0] * self.owner]
         n, m, count = self.shape.n, self.attributes, self.hospitals
         found = []
         for number in range(count):
@@ -139,12 +186,22 @@ class Forest:
             found.append(0 if self.grown else self._shared(self._trees()))
         return found
 
+    def _columns_shared(self, halves: Halves) -> list[int]:
+        """Return what hospitals share of columns: keys and values; and the first its statistics."""
+        (first, second), (wide, other) = halves.rows, halves.widths
+        held = first + self.queries
+        return [
+            self._shared([(held,), (wide, held), (self._columns, first)]),
+            self._shared([(second,), (other, second)]),
+        ]
+
     def _shared(self, shapes: Iterable[Shape]) -> int:
         return sum(int(sum(operations.client_input(self.setting, shape))) for shape in shapes)
 
     def _revealed(self) -> list[tuple[int, ...]]:
         """Return what servers send for each array that a client learns."""
-        shapes: list[Shape] = [(self.queries,)] if self.queries else []
+        asked = 1 + (self.halves is not None and self.halves.drops)
+        shapes: list[Shape] = [(self.queries,)] * asked if self.queries else []
         shapes += self._trees() if self.grown and self.owner else []
         counts = [shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes]
         return [tuple(map(int, operations.client_output(self.setting, count))) for count in counts]

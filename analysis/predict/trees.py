@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.costs import boosting
 from analysis.costs.replicated3 import NoFormula, trees
-from analysis.predict.forest import Forest
+from analysis.predict.forest import Forest, Halves
 from analysis.predict.measuring import Measured
 from analysis.predict.rows import Formula, Row, cost
 from analysis.predict.written import NONE_YET, setting_of, settings_params
@@ -38,6 +38,7 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
             settings.trees.grown == "shares",
             settings.output.tree == "owner" or settings.trees.grown == "clear",
             _boosting(shape, settings) if settings.trees.model == "boosted" else None,
+            _halves(measured, settings) if settings.data.vertical else None,
         )
     except NoFormula as missing:
         every = [(in_text(path), each) for path, each in spans.items()] + [("run", measured.whole())]
@@ -79,6 +80,13 @@ def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
     )
 
 
+def _halves(measured: Measured, settings: PrivateTreesSettings) -> Halves:
+    """Return what is public of columns that two hospitals hold, as the run told it."""
+    first, second = measured.told("joined")
+    wide, other = measured.told("widths")
+    return Halves((first, second), (wide, other), settings.data.unmatched == "drop")
+
+
 def _boosting(shape: trees.Growth, settings: PrivateTreesSettings) -> boosting.Boosting:
     """Return what is public of boosted trees."""
     chosen = settings.trees
@@ -117,6 +125,11 @@ _FORMULAS: dict[str, Formula] = {
     ),
     "read": Formula("1", "3·⌈l·q/8⌉"),
     "means": Formula("4·(sign + bit → share) + 3", "4·31·2^h signs + 3·2^h products"),
+    "joining": Formula(
+        "bits of 31-bit keys + 3 a digit + 1 + equality + 17, and what is opened",
+        "join of both hospitals' rows by key + whether all have met, or one stable pass",
+    ),
+    "known": Formula("1", "3·⌈l·q/8⌉"),
     "votes": Formula("equality + arg-max", "equalities of trees · q · columns classes + arg-max of q rows"),
     "reveal": Formula("1", "Σ over revealed arrays of n numbers: 3·⌈l·n/8⌉"),
 }

@@ -6,7 +6,7 @@ revealed but orders under a fresh shuffle, which are uniform. It may import what
 
 from protocols.tables.groups import group_sums
 from protocols.tables.joins import group_maxima, join, spread_first
-from protocols.tables.neighbours import as_before, opposite
+from protocols.tables.neighbours import as_before, opposite, order_of_zeros
 from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, shuffle, unshuffle
@@ -32,6 +32,7 @@ __all__ = [
     "move",
     "opposite",
     "order_by",
+    "order_of_zeros",
     "prefix_sums",
     "rank_bits",
     "shuffle",

@@ -65,21 +65,36 @@ class Table:
         return Table(self.values[rows], self.targets[rows], self.names, self.classes)
 
 
+def in_order(length: int, settings: TableSettings, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows to train on and the others of a table, by number, in the order that the seed gives.
+
+    Raises:
+        InputError: more rows than there are.
+    """
+    train = settings.train if settings.train is not None else max(1, length * 3 // 4)
+    if train > length:
+        raise InputError(f"data.train = {train}: accepted are 1 to the {length} rows of the table")
+    order = np.random.default_rng(seed if settings.seed is None else settings.seed).permutation(length)
+    return order[:train], order[train:]
+
+
 def load_table(settings: TableSettings, folder: Path | None = None, seed: int = 0) -> tuple[Table, Table]:
     """Return the rows to train on and the others, in the order that the seed gives.
 
     Raises:
         InputError: a file that is missing or no table, or more rows than there are.
     """
-    table = _load(settings, folder, seed)
-    train = settings.train if settings.train is not None else max(1, len(table) * 3 // 4)
-    if train > len(table):
-        raise InputError(f"data.train = {train}: accepted are 1 to the {len(table)} rows of the table")
-    order = np.random.default_rng(seed if settings.seed is None else settings.seed).permutation(len(table))
-    return table.take(order[:train]), table.take(order[train:])
+    table = load_whole(settings, folder, seed)
+    train, rest = in_order(len(table), settings, seed)
+    return table.take(train), table.take(rest)
 
 
-def _load(settings: TableSettings, folder: Path | None, seed: int) -> Table:
+def load_whole(settings: TableSettings, folder: Path | None, seed: int) -> Table:
+    """Return a table as it is.
+
+    Raises:
+        InputError: a file that is missing or no table.
+    """
     if settings.source == "random":
         rng = np.random.default_rng([seed, 17])
         values = np.round(rng.normal(size=(settings.rows, settings.attributes)), 3)
@@ -98,7 +113,9 @@ def _load(settings: TableSettings, folder: Path | None, seed: int) -> Table:
     return Table(np.asarray(found.data, np.float64), found.target, tuple(map(str, named)), classes)
 
 
-def read_csv(path: Path, target: str | None, missing: str = "refuse") -> Table:
+def read_csv(
+    path: Path, target: str | None, missing: str = "refuse", key: str | None = None, labelled: bool = True
+) -> Table:
     """Return the table of a CSV file with a header.
 
     Args:
@@ -106,6 +123,8 @@ def read_csv(path: Path, target: str | None, missing: str = "refuse") -> Table:
         target: name of the column to predict, the last by default. Where all its fields are numbers with
             more than 20 different values, or one of them is no whole number, it is a target; else a class.
         missing: what an empty field of an attribute becomes: "refuse", "mean" of the column's, "zero".
+        key: a column whose fields nothing fills in.
+        labelled: whether there is a column to predict; else targets are zeros.
 
     Raises:
         InputError: no such file, or what is wrong, by line and column.
@@ -127,18 +146,20 @@ def read_csv(path: Path, target: str | None, missing: str = "refuse") -> Table:
     if target is not None and target not in header:
         raise InputError(f"data.target: {target!r}: the file has the columns {', '.join(header)}")
     column = header.index(target) if target is not None else len(header) - 1
+    column = column if labelled else -1
     names = [name for place, name in enumerate(header) if place != column]
     values = np.empty((len(rows) - 1, len(names)))
     labels: list[str] = []
     for index, (number, row) in enumerate(zip(lines[1:], rows[1:], strict=True)):
         if len(row) != len(header):
             raise InputError(f"{path}: line {number}: {len(row)} fields, the header has {len(header)}")
-        labels.append(row[column].strip())
+        labels.append(row[column].strip() if labelled else "0")
         if not labels[-1]:
             raise InputError(f"{path}: line {number}, column {header[column]!r}: the target is missing")
         fields = [field for place, field in enumerate(row) if place != column]
         values[index] = [
-            _number(field, path, number, names[place], missing) for place, field in enumerate(fields)
+            _number(field, path, number, names[place], "refuse" if names[place] == key else missing)
+            for place, field in enumerate(fields)
         ]
     if missing == "mean":
         empty = np.isnan(values)

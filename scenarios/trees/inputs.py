@@ -19,7 +19,7 @@ from protocols.domains import Words
 from protocols.trees import GAIN_BITS, MEAN, Statistics
 from scenarios.clear import boosted as clear_boosted
 from scenarios.clear import trees as clear
-from scenarios.data import Table, load_table
+from scenarios.data import Table, Vertical, load_table, load_vertical
 from scenarios.trees.settings import PrivateTreesSettings
 from scenarios.trees.shapes import boosting_of
 
@@ -64,15 +64,52 @@ class Inputs:
 
     @cached_property
     def _tables(self) -> tuple[Table, Table]:
-        return load_table(self._settings.data, self._folder, self._seed)
+        """The rows for training and others; of columns in two halves, those for training that both have."""
+        if not self._settings.data.vertical:
+            return load_table(self._settings.data, self._folder, self._seed)
+        (table, found), train = self.halves.joined(), self.halves.train
+        rows, dry = np.arange(len(table)), self._settings.dry_run
+        return table.take(rows[:train][found[:train] | dry]), table.take(rows[train:])
+
+    @cached_property
+    def halves(self) -> Vertical:
+        """What two hospitals hold of the same patients."""
+        return load_vertical(self._settings.data, self._folder, self._seed)
+
+    @property
+    def second_rows(self) -> int:
+        """Rows of the second hospital, where the hospitals hold columns."""
+        data = self._settings.data
+        return data.rows - data.absent if data.source == "random" else len(self.halves.second.keys)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Attributes of each hospital, where the hospitals hold columns."""
+        if self._settings.data.source == "random":
+            return -(-self.attributes // 2), self.attributes // 2
+        return len(self.halves.first.names), len(self.halves.second.names)
+
+    @property
+    def trained(self) -> int:
+        """Rows that trees are grown from: those for training that both hospitals have."""
+        drops = self._settings.data.vertical and not self._settings.dry_run
+        return len(self._tables[0]) if drops else self.rows
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Which of the rows that are asked about both hospitals have."""
+        queries = self._settings.output.queries
+        if not self._settings.data.vertical:
+            return np.ones(queries, np.bool_)
+        return self.halves.joined()[1][self.halves.train :][:queries]
 
     @property
     def rows(self) -> int:
-        """Rows for training."""
+        """Rows for training that hospitals share."""
         data = self._settings.data
         if data.source == "random":  # a dry run of any size reads nothing
             return data.train if data.train is not None else max(1, data.rows * 3 // 4)
-        return len(self._tables[0])
+        return self.halves.train if data.vertical else len(self._tables[0])
 
     @property
     def _asked_rows(self) -> int:
@@ -93,7 +130,7 @@ class Inputs:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, none of targets."""
-        return self._tables[0].classes
+        return self.halves.classes if self._settings.data.vertical else self._tables[0].classes
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -110,26 +147,30 @@ class Inputs:
     @property
     def boosting(self) -> Boosting:
         """Public sizes of boosted trees."""
-        return boosting_of(self._settings, self.rows, self.attributes, self.statistics.classes)
+        return boosting_of(self._settings, self.trained, self.attributes, self.statistics.classes)
 
     @cached_property
     def scale(self) -> float:
         """Target integers for one unit; 1 of classes. The largest target is public by it."""
         if self.statistics.classes:
             return 1.0
-        largest = max(float(np.abs(table.targets).max()) for table in self._tables if len(table))
+        tables = (
+            [self.halves] if self._settings.data.vertical else [one for one in self._tables if len(one)]
+        )
+        largest = max(float(np.abs(table.targets).max()) for table in tables)
         most = 2 ** (FINE - 1) if self.boosted else 2**TARGET_BITS - 1
         return most / largest if largest else 1.0
 
-    def sample(self, tree: int) -> Sample:
-        """Return the rows and attributes of a tree, which are drawn in public."""
+    def sample(self, tree: int, rows: int | None = None) -> Sample:
+        """Return rows (of so many, else of those trained on) and attributes of a tree, drawn in public."""
         trees, rng = self._settings.trees, np.random.default_rng([self._seed, 23, tree])
-        rows, attributes = np.arange(self.rows), np.arange(self.attributes)
+        count = self.trained if rows is None else rows
+        drawn, attributes = np.arange(count), np.arange(self.attributes)
         if trees.bootstrap:
-            rows = np.sort(rng.integers(0, self.rows, self.rows))
+            drawn = np.sort(rng.integers(0, count, count))
         if trees.attributes is not None:
             attributes = np.sort(rng.permutation(self.attributes)[: trees.attributes])
-        return Sample(rows, attributes)
+        return Sample(drawn, attributes)
 
     def read(self) -> None:
         """Read all, so that what is wrong shows before the run.
@@ -176,7 +217,9 @@ class Inputs:
         if self.boosted:
             return self.steps.trees
         trees, (values, statistics) = self._settings.trees, self.integers
-        unit = self.rows << (GAIN_BITS + 2 * self.statistics.bits)  # the least gain is one of its multiples
+        unit = self.trained << (
+            GAIN_BITS + 2 * self.statistics.bits
+        )  # the least gain is one of its multiples
         found = []
         for number in range(trees.count):
             sample = self.sample(number)
@@ -249,6 +292,33 @@ class Inputs:
         return (
             self._words(kernels, (self.attributes, len(mine)), lambda: self.integers[0][:, mine]),
             self._words(kernels, (self.columns, len(mine)), lambda: self.integers[1][:, mine]),
+        )
+
+    def keys(self, hospital: int, kernels: ModuleType) -> Words:
+        """Return a hospital's keys: the first one's of the rows for training, and of those asked about."""
+        if hospital:
+            return self._words(kernels, (self.second_rows,), lambda: self.halves.second.keys)
+        count = self.rows + self._settings.output.queries
+        return self._words(kernels, (count,), lambda: self.halves.first.keys[:count])
+
+    def half(self, hospital: int, kernels: ModuleType) -> tuple[Words, Words]:
+        """Return a hospital's columns of the rows whose keys it shares; and the first one's statistics."""
+        count = self.second_rows if hospital else self.rows + self._settings.output.queries
+
+        def values() -> Integers:
+            mine = self.halves.second if hospital else self.halves.first
+            return self._ring.signed(self._ring.encode(mine.values[:count].T, "row"))
+
+        def sums() -> Integers:
+            rows = Table(
+                self.halves.first.values[: self.rows], self.halves.targets[: self.rows],
+                self.halves.first.names, self.halves.classes,
+            )  # fmt: skip
+            return self._sums(rows)
+
+        return (
+            self._words(kernels, (self.widths[hospital], count), values),
+            self._words(kernels, (self.columns, 0 if hospital else self.rows), sums),
         )
 
     def queries(self, kernels: ModuleType) -> Words:

@@ -47,14 +47,19 @@ class Report:
         answers = run.outputs.get("hospital0")
         if answers is not None:
             values, labels = inputs.asked
-            found["answers"] = inputs.answered(answers)
-            found["answers_equal_to_clear"] = answers == inputs.expected(values).tolist()
+            known = np.array([one is not None for one in answers], np.bool_)
+            there = [one for one in answers if one is not None]
+            named = iter(inputs.answered(there))
+            found["answers"] = [next(named) if one else None for one in known]
+            found["answers_equal_to_clear"] = bool(
+                np.array_equal(known, inputs.known) and there == inputs.expected(values[:, known]).tolist()
+            )
+            labels = labels[known]
             if inputs.statistics.classes:
-                found["accuracy"] = float(np.mean(np.array(answers) == labels))
+                found["accuracy"] = float(np.mean(np.array(there) == labels)) if there else None
             else:
-                found["root_mean_square_error"] = float(
-                    np.sqrt(np.mean((np.array(found["answers"], float) - labels) ** 2))
-                )
+                errors = np.array([one for one in found["answers"] if one is not None]) - labels
+                found["root_mean_square_error"] = float(np.sqrt(np.mean(errors**2))) if there else None
         return found
 
     def _boosted(self, found: boosted.ClearBoosted) -> dict[str, Any]:
@@ -77,13 +82,16 @@ class Report:
     def public(self, run: Run) -> dict[str, Any]:
         """Return what may be said without anybody's rows."""
         del run
+        halves = [self.inputs.rows, self.inputs.second_rows] if self.settings.data.vertical else None
         return {
             "rows": self.shape.rows,
             "attributes": self.inputs.attributes,
             "classes": self.inputs.statistics.columns if self.inputs.statistics.classes else None,
             "height": self.shape.height,
             "queries": self.settings.output.queries,
-        } | ({"boosted": self.settings.trees.count} if self.inputs.boosted else {})
+            **({"boosted": self.settings.trees.count} if self.inputs.boosted else {}),
+            **({"joined": halves, "widths": list(self.inputs.widths)} if halves else {}),
+        }
 
     def _drawn(self, tree: trees.ClearTree, number: int) -> list[dict[str, Any]]:
         """Return the nodes and leaves that rows can come to, from the root on, for people and figures."""
@@ -123,6 +131,9 @@ class Report:
         sizes = f"{plural(output['rows'], 'row')} of {plural(output['attributes'], 'attribute')}"
         many = f"{plural(output['boosted'], 'boosted tree')} of " if "boosted" in output else ""
         yield f"{sizes}, {kind}, {many}height {output['height']}"
+        if "joined" in output:
+            first, second = output["joined"]
+            yield f"joined: {plural(first, 'row')} to train on of the first hospital, {second} of the second"
         if "trees" in output:
             grown = output["trees"]
             tests = sum("attribute" in row for tree in grown for row in tree)
@@ -136,12 +147,13 @@ class Report:
             yield f"accuracy on the rows for training: {output['training_accuracy']:.1%}"
         if "answers" in output:
             same = "as in" if output["answers_equal_to_clear"] else "NOT as in"
-            right = (
-                f"accuracy {output['accuracy']:.1%}"
-                if "accuracy" in output
-                else f"root mean square error {output['root_mean_square_error']:.4g}"
-            )
-            yield f"{plural(output['queries'], 'answer')}, {same} the clear; {right}"
+            missing = sum(one is None for one in output["answers"])
+            right = f"; {missing} of rows that the second hospital lacks" if missing else ""
+            if output.get("accuracy") is not None:
+                right += f"; accuracy {output['accuracy']:.1%}"
+            if output.get("root_mean_square_error") is not None:
+                right += f"; root mean square error {output['root_mean_square_error']:.4g}"
+            yield f"{plural(output['queries'], 'answer')}, {same} the clear{right}"
 
 
 def _tree(opened: dict[str, list[Any]]) -> trees.ClearTree:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scenarios.data import TableSettings
+from scenarios.data import VerticalSettings
 from scenarios.settings import SecureSettings
 
 _Whole = Annotated[int, Field(strict=True)]
@@ -54,7 +54,9 @@ class HospitalSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    count: Annotated[_Whole, Field(ge=1, description="hospitals that hold different patients")] = 2
+    count: Annotated[
+        _Whole, Field(ge=1, description="hospitals that hold different patients, or attributes")
+    ] = 2
 
 
 class OutputSettings(BaseModel):
@@ -72,7 +74,7 @@ class OutputSettings(BaseModel):
 class PrivateTreesSettings(SecureSettings):
     """The tables of a scenario of trees."""
 
-    data: TableSettings = TableSettings()
+    data: VerticalSettings = VerticalSettings()
     trees: TreeSettings = TreeSettings()
     hospitals: HospitalSettings = HospitalSettings()
     output: OutputSettings = OutputSettings()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +14,7 @@ from mpcsim.scenario import Program, Scenario
 from protocols.boosting import boost
 from protocols.boosting import check as check_boosting
 from protocols.domains import Ring, Words
+from protocols.replicated3.constructions import multiply
 from protocols.replicated3.sharings import (
     Choices,
     Server,
@@ -27,6 +28,7 @@ from protocols.replicated3.sharings import (
 from protocols.trees import Level, Shape, Tree, check, grow
 from scenarios.trees.answers import Forest, answers
 from scenarios.trees.inputs import Inputs
+from scenarios.trees.joining import Halves, joined
 from scenarios.trees.report import Report
 from scenarios.trees.settings import PrivateTreesSettings
 from scenarios.trees.shapes import shape_of
@@ -42,7 +44,7 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
     inputs = Inputs(settings, scenario)
     _check(settings, inputs)
     attributes = settings.trees.attributes or inputs.attributes
-    shape = shape_of(settings, inputs.rows, attributes, inputs.statistics)
+    shape = shape_of(settings, inputs.trained, attributes, inputs.statistics)
     if inputs.boosted:
         check_boosting(inputs.boosting, ring)
     else:
@@ -70,6 +72,11 @@ def _check(settings: PrivateTreesSettings, inputs: Inputs) -> None:
         raise InputError("output: tree = 'nobody' and queries = 0: nobody would learn anything")
     if trees.grown == "clear" and not output.queries:
         raise InputError("output.queries = 0: a tree that its owner grew is shared to be asked")
+    if settings.data.vertical and (settings.hospitals.count != 2 or trees.grown == "clear"):
+        raise InputError(
+            "data.partition = 'vertical': two hospitals hold columns of what the servers grow trees from; "
+            "accepted: hospitals.count = 2 and trees.grown = 'shares'"
+        )
     if not inputs.boosted:
         return
     if inputs.statistics.classes and classes != 2:
@@ -104,6 +111,16 @@ class Job:
         return self.settings.trees.grown == "shares"
 
     @property
+    def vertical(self) -> bool:
+        """Whether the hospitals hold columns."""
+        return self.settings.data.vertical
+
+    @property
+    def drops(self) -> bool:
+        """Whether a row that is asked about may be left out."""
+        return self.vertical and self.settings.data.unmatched == "drop"
+
+    @property
     def numbers(self) -> range:
         """Of the trees."""
         return range(self.settings.trees.count)
@@ -122,21 +139,33 @@ class Job:
 
     # Clients
 
-    async def hospital(self, party: Party) -> list[int] | None:
-        """Share rows; the first hospital asks about others, and learns their classes or targets."""
+    async def hospital(self, party: Party) -> list[int | None] | None:
+        """Share rows, or columns; the first one asks about rows, and learns their classes or targets."""
         number, queries = self.hospitals.index(party.role), self.settings.output.queries
         with party.span("sharing"):
+            if self.vertical:
+                self._share(party, f"keys/{number}", self.inputs.keys(number, self.kernels))
             if self.grows:
-                values, statistics = self.inputs.part(number, self.kernels)
+                part = self.inputs.half if self.vertical else self.inputs.part
+                values, statistics = part(number, self.kernels)
                 self._share(party, f"values/{number}", values)
-                self._share(party, f"statistics/{number}", statistics)
-            if number == 0 and queries:
+                if not (number and self.vertical):
+                    self._share(party, f"statistics/{number}", statistics)
+            if number == 0 and queries and not self.vertical:
                 self._share(party, "queries", self.inputs.queries(self.kernels))
         if number or not queries:
             return None
-        with party.span("reveal"), party.channel("answers"):
-            words = await receive_reveal(party, self.ring, (queries,), self.kernels)
-        return None if self.settings.dry_run else [int(one) for one in self.ring.signed(words)]
+        with party.span("reveal"):
+            found = await self._opened(party, "answers", queries)
+            known = await self._opened(party, "known", queries) if self.drops else [1] * queries
+        if self.settings.dry_run:
+            return None
+        return [one if there else None for one, there in zip(found, known, strict=True)]
+
+    async def _opened(self, party: Party, channel: str, count: int) -> list[int]:
+        with party.channel(channel):
+            words = await receive_reveal(party, self.ring, (count,), self.kernels)
+        return [int(one) for one in self.ring.signed(words)]
 
     async def owner(self, party: Party) -> list[dict[str, list[Any]]] | None:
         """Learn the trees; or share those that were grown in the clear."""
@@ -188,23 +217,35 @@ class Job:
         """Grow the tree, or take it; ask it; reveal what is to be revealed."""
         with party.span("sharing"):
             server = await Server.join(party, self.ring, self.choices, self.kernels)
-            table = await self._table(server) if self.grows else None
+            halves = await self._halves(server) if self.vertical else None
+            table = await self._table(server) if self.grows and halves is None else None
             taken = None if self.grows else await self._taken(server)
-            asked = (
-                await self._take(server, "queries", "hospital0") if self.settings.output.queries else None
-            )
+            asked, known, queries = None, None, self.settings.output.queries
+            if queries and halves is None:
+                asked = await self._take(server, "queries", "hospital0")
+        if halves is not None:
+            with party.span("joining", "join"):
+                data, dry = self.settings.data, self.settings.dry_run
+                found = await joined(server, halves, data.unmatched, self.shape.digit, dry)
+            table, known = (found.values, found.statistics), found.known
+            asked = found.asked if queries else None
         if table is not None:
             with party.span("growth"):
                 taken = await self._grown(server, *table)
-        forest = taken or Forest([])
-        found = None
+        forest, told = taken or Forest([]), None
         if asked is not None:
             with party.span("answers"):
-                found = await answers(server, forest, asked, self.inputs)
+                told = await answers(server, forest, asked, self.inputs)
+                if known is not None:
+                    with party.span("known", "mul"):
+                        told = await multiply(server, told, known)
         with party.span("reveal"):
-            if found is not None:
+            if told is not None:
                 with party.channel("answers"):
-                    reveal_to_client(server, found, "hospital0")
+                    reveal_to_client(server, told, "hospital0")
+                if known is not None:
+                    with party.channel("known"):
+                        reveal_to_client(server, known, "hospital0")
             if self.grows and self.owned:
                 for number, tree in enumerate(forest.trees):
                     self._reveal(server, number, tree)
@@ -216,7 +257,7 @@ class Job:
         """Grow all trees, side by side; or boosted ones, one after the other."""
         party = server.party
         if self.inputs.boosted:
-            shape, tells = self.inputs.boosting, party.id == 0
+            shape, tells = replace(self.inputs.boosting, rows=values.shape[1]), party.id == 0
             found = await boost(server, values, statistics[0], shape, _boosted if tells else None)
             return Forest(found.trees, found.base)
         each = (self._tree(server, values, statistics, number) for number in self.numbers)
@@ -224,7 +265,8 @@ class Job:
 
     async def _tree(self, server: Server, values: Share, statistics: Share, number: int) -> Tree:
         """Grow one tree from its sample of rows and attributes."""
-        sample, k = self.inputs.sample(number), server.kernels
+        count, k = values.shape[1], server.kernels
+        sample = self.inputs.sample(number, count)
         tells = server.party.id == number == 0
 
         def taken(x: Share, index: Any, axis: int) -> Share:
@@ -234,7 +276,19 @@ class Job:
 
         mine = taken(taken(values, sample.attributes, 0), sample.rows, 1)
         rows = taken(statistics, sample.rows, 1)
-        return await grow(server, mine, rows, self.shape, _progress if tells else None)
+        shape = replace(self.shape, rows=count)
+        return await grow(server, mine, rows, shape, _progress if tells else None)
+
+    async def _halves(self, server: Server) -> Halves:
+        """Return what two hospitals hold of the same rows."""
+        first, second = self.hospitals
+        return Halves(
+            await self._take(server, "keys/0", first),
+            await self._take(server, "values/0", first),
+            await self._take(server, "statistics/0", first),
+            await self._take(server, "keys/1", second),
+            await self._take(server, "values/1", second),
+        )
 
     async def _table(self, server: Server) -> tuple[Share, Share]:
         """Return the rows of all hospitals, one after the other."""
