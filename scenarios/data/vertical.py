@@ -136,12 +136,11 @@ def _from_files(settings: VerticalSettings, folder: Path, seed: int) -> Vertical
         raise InputError(f"data.absent = {settings.absent}: files say whom they lack; accepted: 0")
     paths = [folder / str(settings.path), folder / str(settings.other)]
     table = read_csv(paths[0], settings.target, settings.missing, settings.key)
-    second = _keyed(
-        read_csv(paths[1], None, settings.missing, settings.key, labelled=False), settings, paths[1]
-    )
+    first = _keyed(table, settings, paths[0])
+    other = read_csv(paths[1], None, settings.missing, settings.key, labelled=False)
+    second = _keyed(other, settings, paths[1])
     train, rest = in_order(len(table), settings, seed)
     rows = np.concatenate([train, rest])
-    first = _keyed(table, settings, paths[0])
     twice = sorted(set(first.names) & set(second.names))
     if twice:
         raise InputError(

@@ -84,7 +84,7 @@ class Report:
         del run
         halves = [self.inputs.rows, self.inputs.second_rows] if self.settings.data.vertical else None
         return {
-            "rows": self.shape.rows,
+            "rows": self.inputs.trained,
             "attributes": self.inputs.attributes,
             "classes": self.inputs.statistics.columns if self.inputs.statistics.classes else None,
             "height": self.shape.height,
@@ -133,7 +133,7 @@ class Report:
         yield f"{sizes}, {kind}, {many}height {output['height']}"
         if "joined" in output:
             first, second = output["joined"]
-            yield f"joined: {plural(first, 'row')} to train on of the first hospital, {second} of the second"
+            yield f"joined: {plural(first, 'row')} for training of one hospital, {second} of the other"
         if "trees" in output:
             grown = output["trees"]
             tests = sum("attribute" in row for tree in grown for row in tree)

@@ -44,9 +44,9 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
     inputs = Inputs(settings, scenario)
     _check(settings, inputs)
     attributes = settings.trees.attributes or inputs.attributes
-    shape = shape_of(settings, inputs.trained, attributes, inputs.statistics)
+    shape = shape_of(settings, inputs.rows, attributes, inputs.statistics)
     if inputs.boosted:
-        check_boosting(inputs.boosting, ring)
+        check_boosting(replace(inputs.boosting, rows=inputs.rows), ring)
     else:
         check(shape, ring)
     job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings)

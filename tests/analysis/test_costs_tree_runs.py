@@ -66,6 +66,23 @@ def test_every_span_of_boosted_trees_costs_what_its_formula_says(overrides):
     assert [row.difference() for row in found if not row.equal] == []
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["output.queries=0"],
+        ["data.unmatched=drop", "data.absent=3", "dry_run=false"],
+        ["output.tree=nobody", "trees.digit=5", "protocol.rotate=false", "data.attributes=5"],
+        ["trees.model=boosted", "trees.count=2", "trees.bins=4", "data.unmatched=drop"],
+    ],
+    ids=" ".join,
+)
+def test_columns_of_two_hospitals_have_formulas_too(overrides):
+    small = ["trees.height=2", "output.queries=6", "data.absent=0"]
+    found = rows(measure("vertical_training", [*SMALL, *small, *overrides]))
+    assert "joining" in {row.op for row in found}
+    assert [row.difference() for row in found if not row.equal] == []
+
+
 def test_a_formula_of_another_height_is_found_out():
     measured = measure("tree_training", [*SMALL, "trees.height=2", "output.queries=0"])
     measured.scenario.tables["trees"]["height"] = 3

@@ -61,6 +61,11 @@ SMALL = {  # what makes a long scenario short, by table
         "trees": {"height": 2},
         "output": {"queries": 10},
     },
+    "vertical_training": {
+        "data": {"source": "random", "rows": 60, "train": None, "partition": "vertical", "absent": 4},
+        "trees": {"height": 2},
+        "output": {"queries": 10},
+    },
 }
 NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
 NO_FIGURE = {"link_probe": "which feeds no figure"}
