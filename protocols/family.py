@@ -565,7 +565,7 @@ def composite(
 
 
 def bilinear(
-    kernels: ModuleType,
+    kernels: Any,
     kind: Kind,
     x: Words,
     y: Words,
@@ -573,6 +573,9 @@ def bilinear(
     padding: Padding = NO_PADDING,
 ) -> Words:
     """Return a product of arrays in a ring: what a family's product is made of.
+
+    Args:
+        kernels: `protocols.kernels` or its twin, or what has their `mul`, `sum`, `matmul` and `conv2d`.
 
     Raises:
         InputError: the shapes do not fit.

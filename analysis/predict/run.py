@@ -134,7 +134,7 @@ def _verification(measured: Measured, setting: Any, label: str, of: dict[str, An
     priced, found = checked(setting, op, size), measured.span("verification")
     written = Formula(str(priced.rounds), str(priced.bytes))
     predicted = cost(priced.rounds, list(priced.sent))
-    params = {"n": size} | settings_params(measured.setting, ("security",))
+    params = {"n": size} | settings_params(measured.setting, ("security", "verification"))
     source = "malicious.md#what-a-proof-sends"
     return [Row(f"{label}verification of {op}", params, written, predicted, found, source, **of)]
 

@@ -24,6 +24,8 @@ SIGNED = {"compare", "relu", "maxpool", "argmax"}
 """Operations that are a comparison and little else: every comparison at every radix with every select."""
 
 _CHOSEN = ("comparison", "select", "truncation")
+_BESIDE = {"verification": {"ring.fraction_bits": 0}}
+"""What the choices of a key take beside them: checks that are no proofs know of no truncation."""
 _APART = {"comparison": "masked", "select": "one_round", "truncation": "fused"}
 
 
@@ -70,7 +72,8 @@ def choices_of(family: str, op: str) -> list[dict[str, Any]]:
     for key in depends:
         if key in fields:
             accepted = get_args(fields[key].annotation) or (False, True)
-            found += [{key: value} for value in accepted if value != fields[key].default]
+            beside = _BESIDE.get(key, {})
+            found += [{key: value} | beside for value in accepted if value != fields[key].default]
     return found
 
 
@@ -81,8 +84,9 @@ def family_overrides(family: str, parties: int | None = None) -> list[str]:
 
 
 def override(key: str, value: Any) -> str:
-    """Return a choice as the command line takes it."""
-    return f"protocol.{key}={str(value).lower() if isinstance(value, bool) else value}"
+    """Return a choice, of `[protocol]` or of the table in its name, as the command line takes it."""
+    where = key if "." in key else f"protocol.{key}"
+    return f"{where}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 # Networks

@@ -7,7 +7,7 @@ stay NumPy), so that a twin with the same names, which knows shapes alone, can t
 - *planes*: uint8 arrays (bits, ⌈n/8⌉); bit i mod 8 of byte ⌊i/8⌋ of a plane belongs to value i,
   and the bits after value n − 1 are zero.
 - *residues*: uint8 arrays of values modulo a prime p ≤ 251.
-- *elements* of a field: see `fields`.
+- *elements* of a field: see `fields`, with numbers of rings above 64 bits.
 
 Inputs may be read-only and need not be contiguous; results are new and C-contiguous. The loops are
 compiled when first imported on a machine and come from Numba's cache after that: a run never waits
@@ -58,6 +58,17 @@ from protocols.kernels.fields import (
     mersenne_sub,
     mersenne_sum,
     mersenne_words,
+    wide_add,
+    wide_conv2d,
+    wide_matmul,
+    wide_mul,
+    wide_neg,
+    wide_of,
+    wide_pack,
+    wide_sub,
+    wide_sum,
+    wide_unpack,
+    wide_words,
 )
 from protocols.kernels.lookup import exponential_dot, permuted_dot_xor, product_of_tables, rounded
 from protocols.kernels.orders import as_order, inverted, order_of, permuted, sums_before, turned
@@ -155,6 +166,17 @@ __all__ = [
     "walk_bit_trees",
     "walk_word_trees",
     "where",
+    "wide_add",
+    "wide_conv2d",
+    "wide_matmul",
+    "wide_mul",
+    "wide_neg",
+    "wide_of",
+    "wide_pack",
+    "wide_sub",
+    "wide_sum",
+    "wide_unpack",
+    "wide_words",
     "xor",
     "xor_all",
     "zeros",

@@ -1,7 +1,7 @@
 """Compiled loops over finite fields: mod 2^61 − 1, mod 2^127 − 1 in two limbs, and GF(2^w) by a table.
 
-A number of 127 bits is (low, high), high below 2^63. In one file, for Numba's cache looks at the loop's own
-file alone.
+A number of 127 bits is (low, high), high below 2^63; so is one mod 2^128, for rings above 64 bits. In one
+file, for Numba's cache looks at the loop's own file alone.
 """
 
 from typing import Any
@@ -199,6 +199,43 @@ def shift_pairs(a: Words, by: int, out: Words) -> None:
             high += (uint64(1) << uint64(63)) - (uint64(1) if low == uint64(0) else uint64(0))
             low -= uint64(1)
         out[i, 0], out[i, 1] = _reduced(low, high & uint64(_TOP))
+
+
+# Mod 2^128
+
+
+@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+def add_wide(a: Words, b: Words, out: Words) -> None:
+    """Write a + b."""
+    for i in range(len(out)):
+        low = a[i, 0] + b[i, 0]
+        out[i, 1] = a[i, 1] + b[i, 1] + (uint64(1) if low < a[i, 0] else uint64(0))
+        out[i, 0] = low
+
+
+@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+def mul_wide(a: Words, b: Words, out: Words) -> None:
+    """Write a · b."""
+    for i in range(len(out)):
+        high = _upper(a[i, 0], b[i, 0]) + a[i, 0] * b[i, 1] + a[i, 1] * b[i, 0]
+        out[i, 0], out[i, 1] = a[i, 0] * b[i, 0], high
+
+
+@compiled(types.void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
+def matmul_wide(a: Words, b: Words, out: Words) -> None:
+    """Write the matrix product, of (m, k, 2) and (k, n, 2)."""
+    rows, terms, _ = a.shape
+    out[:] = uint64(0)
+    for i in range(rows):
+        for k in range(terms):
+            x0, x1 = a[i, k, 0], a[i, k, 1]
+            for j in range(b.shape[1]):
+                y0, y1 = b[k, j, 0], b[k, j, 1]
+                low = x0 * y0
+                total = out[i, j, 0] + low
+                carry = uint64(1) if total < low else uint64(0)
+                out[i, j, 0] = total
+                out[i, j, 1] += _upper(x0, y0) + x0 * y1 + x1 * y0 + carry
 
 
 # GF(2^w)

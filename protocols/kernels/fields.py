@@ -1,12 +1,14 @@
 """Arithmetic in finite fields: mod the Mersenne primes 2^61 − 1 and 2^127 − 1, and in GF(2^w).
 
+Also integers mod 2^128, for rings above 64 bits: pairs of uint64 as well, of which the lowest bits travel.
+
 An element mod 2^61 − 1 is a uint64, one mod 2^127 − 1 a pair of them, `LIMBS`; below the prime. An element
 of GF(2^w) is a byte, a polynomial's coefficients.
 """
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,11 @@ import numpy.typing as npt
 from protocols.domains import LIMBS, BinaryField, as_elements
 from protocols.kernels import _field_loops as loops
 from protocols.kernels._compiled import Bytes, contiguous, expect
+from protocols.kernels.bits import pack, unpack
 from protocols.kernels.products import groups_of
 
 Words = npt.NDArray[Any]
-"""Elements of a field."""
+"""Elements of a field, or integers mod 2^128."""
 
 
 def _flat(a: Any) -> npt.NDArray[np.uint64]:
@@ -98,6 +101,17 @@ def mersenne_conv2d(
     x: Words, w: Words, stride: tuple[int, int], padding: tuple[tuple[int, int], tuple[int, int]]
 ) -> Words:
     """Return the convolution of x (NHWC) with w (kh, kw, Cin / groups, Cout), as NHWC; see `conv2d`."""
+    return convolution_by(mersenne_matmul, x, w, stride, padding)
+
+
+def convolution_by(
+    matmul: Callable[[Words, Words], Words],
+    x: Words,
+    w: Words,
+    stride: tuple[int, int],
+    padding: tuple[tuple[int, int], tuple[int, int]],
+) -> Words:
+    """Return a convolution as products of matrices of patches, a group each; see `conv2d`."""
     kh, kw, channels, filters = w.shape
     groups = groups_of(x.shape[3], channels, filters)
     padded = np.zeros(
@@ -112,9 +126,7 @@ def mersenne_conv2d(
     flat = patches.reshape(math.prod(shape), kh * kw, groups, channels)
     taps = contiguous(w).reshape(kh * kw, channels, groups, filters // groups)
     found = [
-        mersenne_matmul(
-            flat[:, :, place].reshape(len(flat), -1), taps[:, :, place].reshape(kh * kw * channels, -1)
-        )
+        matmul(flat[:, :, place].reshape(len(flat), -1), taps[:, :, place].reshape(kh * kw * channels, -1))
         for place in range(groups)
     ]
     return np.concatenate(found, 1).reshape(*shape, filters)
@@ -171,6 +183,101 @@ def mersenne_of_limbs(limbs: Words, shape: Sequence[int], dtype: npt.DTypeLike) 
     else:
         out[:] = limbs[0]
     return out.reshape(tuple(shape))
+
+
+# Mod 2^128
+
+
+def _pairs(a: Any) -> npt.NDArray[np.uint64]:
+    """Return numbers as words, (…, 2)."""
+    a = contiguous(a)
+    return a.reshape(-1).view(np.uint64).reshape(*a.shape, 2)  # type: ignore[no-any-return]
+
+
+def _wide(a: Any, shape: tuple[int, ...]) -> npt.NDArray[np.uint64]:
+    return _pairs(np.broadcast_to(a, shape)).reshape(-1, 2)
+
+
+def wide_of(words: npt.NDArray[Any]) -> Words:
+    """Return words with zeros in front."""
+    found = np.zeros(words.shape, LIMBS)
+    found["low"] = words
+    return found
+
+
+def wide_words(a: Words, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return the lowest bits, as words of that type."""
+    return contiguous(np.asarray(a["low"]).astype(dtype))
+
+
+def wide_add(a: Words, b: Words) -> Words:
+    """Return a + b, with broadcasting."""
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    out = np.empty(shape, LIMBS)
+    loops.add_wide(_wide(a, shape), _wide(b, shape), out.reshape(-1).view(np.uint64).reshape(-1, 2))
+    return out
+
+
+def wide_neg(a: Words) -> Words:
+    """Return −a: all bits turned, and one."""
+    one = np.array((1, 0), LIMBS)
+    return wide_add((~_pairs(a)).reshape(-1).view(LIMBS).reshape(a.shape), one)
+
+
+def wide_sub(a: Words, b: Words) -> Words:
+    """Return a − b, with broadcasting."""
+    return wide_add(a, wide_neg(b))
+
+
+def wide_mul(a: Words, b: Words) -> Words:
+    """Return a · b, with broadcasting."""
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    out = np.empty(shape, LIMBS)
+    loops.mul_wide(_wide(a, shape), _wide(b, shape), out.reshape(-1).view(np.uint64).reshape(-1, 2))
+    return out
+
+
+def wide_matmul(a: Words, b: Words) -> Words:
+    """Return a (…, m, k) times b (k, n), or b (…, k, n) of the same leading axes, as (…, m, n)."""
+    if b.ndim > 2:
+        expect("leading axes", b.shape[:-2], a.shape[:-2])
+        every = [wide_matmul(a[place], b[place]) for place in np.ndindex(a.shape[:-2])]
+        return np.array(every, LIMBS).reshape(*a.shape[:-1], b.shape[-1])
+    *leading, terms = a.shape
+    expect("matrices", b.shape, (terms, b.shape[-1]))
+    rows, columns = math.prod(leading), b.shape[1]
+    out = np.empty((rows, columns, 2), np.uint64)
+    loops.matmul_wide(_pairs(a).reshape(rows, terms, 2), _pairs(b), out)
+    return out.reshape(-1).view(LIMBS).reshape(*leading, columns)
+
+
+def wide_sum(a: Words, axis: int) -> Words:
+    """Return the sum over an axis."""
+    moved = np.moveaxis(a, axis, 0)
+    ones = wide_of(np.ones((1, len(moved)), np.uint64))
+    size = math.prod(moved.shape[1:])
+    return wide_matmul(ones, contiguous(moved).reshape(len(moved), size)).reshape(moved.shape[1:])
+
+
+def wide_conv2d(
+    x: Words, w: Words, stride: tuple[int, int], padding: tuple[tuple[int, int], tuple[int, int]]
+) -> Words:
+    """Return the convolution of x (NHWC) with w (kh, kw, Cin / groups, Cout), as NHWC; see `conv2d`."""
+    return convolution_by(wide_matmul, x, w, stride, padding)
+
+
+def wide_pack(a: Words, bits: int) -> Bytes:
+    """Return the lowest 64 < bits ≤ 128 bits: all low words, then all rests, each as `pack` has it."""
+    return np.concatenate([pack(contiguous(a["low"]), 64), pack(contiguous(a["high"]), bits - 64)])
+
+
+def wide_unpack(buffer: Bytes, bits: int, shape: Sequence[int]) -> Words:
+    """Return what `wide_pack` put into the buffer."""
+    out = np.empty(tuple(shape), LIMBS)
+    expect("packed bytes", buffer.size, 8 * out.size - (-out.size * (bits - 64) // 8))
+    out["low"] = unpack(buffer[: 8 * out.size], 64, shape, np.uint64)
+    out["high"] = unpack(buffer[8 * out.size :], bits - 64, shape, np.uint64)
+    return out
 
 
 # GF(2^w)

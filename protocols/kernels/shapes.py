@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from protocols.domains import LIMBS
 from protocols.kernels._compiled import Bytes, Item, Words, expect
 from protocols.kernels.digits import digit_entries as digit_entries
 from protocols.kernels.elementwise import Operand
@@ -390,6 +391,29 @@ def mersenne_of_limbs(limbs: Words, shape: Sequence[int], dtype: npt.DTypeLike) 
     out = _shaped(shape, dtype)
     expect("limbs", limbs.shape, (out.itemsize // 8, out.size))
     return out
+
+
+def wide_of(words: npt.NDArray[Any]) -> Words:
+    return _shaped(words.shape, LIMBS)
+
+
+def wide_words(a: Words, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return _shaped(a.shape, dtype)
+
+
+def wide_pack(a: Words, bits: int) -> Bytes:
+    expect("bits of a wide number", min(max(bits, 65), 128), bits)
+    return _shaped((8 * a.size - (-a.size * (bits - 64) // 8),), _BYTE)
+
+
+def wide_unpack(buffer: Bytes, bits: int, shape: Sequence[int]) -> Words:
+    out = _shaped(shape, LIMBS)
+    expect("packed bytes", buffer.size, 8 * out.size - (-out.size * (bits - 64) // 8))
+    return out
+
+
+wide_add, wide_sub, wide_mul, wide_neg = mersenne_add, mersenne_sub, mersenne_mul, mersenne_neg
+wide_matmul, wide_sum, wide_conv2d = mersenne_matmul, mersenne_sum, mersenne_conv2d
 
 
 def binary_mul(a: Bytes, b: Bytes, bits: int) -> Bytes:

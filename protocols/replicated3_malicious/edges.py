@@ -6,7 +6,6 @@ sends, and the other its digest.
 
 from __future__ import annotations
 
-import hashlib
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -17,24 +16,7 @@ from protocols import kernels as real_kernels
 from protocols.correlated import prf
 from protocols.domains import Ring, Words
 from protocols.replicated3.sharings import Share
-from protocols.replicated3_malicious.sharings import BYTE, Checked, Shape, heard
-
-DIGEST = 32
-"""Bytes of a digest."""
-
-
-def digest(*parts: bytes | Words) -> bytes:
-    """Return a digest of parts and their lengths."""
-    found = hashlib.blake2b(digest_size=DIGEST)
-    for part in parts:
-        raw = part if isinstance(part, bytes) else _raw(part)
-        found.update(len(raw).to_bytes(8, "big") + raw)
-    return found.digest()
-
-
-def _raw(part: Words) -> bytes:
-    """Return the bytes of an array; of one that has a shape alone, as in a dry run, its length."""
-    return np.ascontiguousarray(part).tobytes() if any(part.strides) else str(part.size).encode()
+from protocols.replicated3_malicious.sharings import BYTE, Checked, Shape, digest, heard, is_digest
 
 
 async def take(server: Checked, client: str, shape: Shape) -> tuple[Share, tuple[bytes, bytes]]:
@@ -80,7 +62,7 @@ async def compare(server: Checked, mine: bytes, theirs: bytes) -> None:
     """
     server.send((server.role + 2) % 3, mine)
     got = await server.recv((server.role + 1) % 3)
-    if got != theirs:
+    if not is_digest(got, theirs):
         await server.refuse("what a client shared with two servers")
 
 
@@ -106,7 +88,7 @@ async def reveal(server: Checked, x: Share) -> Words:
     server.send((server.role + 2) % 3, digest(own[1]))
     before, after = (server.servers[server._place(server.role + step)] for step in (2, 1))
     (packed,) = await server.bytes_from(before, [own[0].shape])
-    if await server.heard(after) != digest(packed):
+    if not is_digest(await server.heard(after), digest(packed)):
         await server.refuse("an opened component")
     missing = k.unpack(packed, ring.bits, x.shape, ring.dtype)
     return k.low_bits(k.add(k.add(x.a, x.b), missing), ring.bits)  # type: ignore[no-any-return]
@@ -137,7 +119,7 @@ async def learn(
         parts.append(payload[0])
         digests.append(payload[1])
     for place, part in enumerate(parts):
-        if digest(part) != digests[place - 1]:
+        if not is_digest(digests[place - 1], digest(part)):
             await _refuse(party, f"{names[place]} or {names[place - 1]}")
     total = kernels.zeros(shape, ring.dtype)
     for part in parts:

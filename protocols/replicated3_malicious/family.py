@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -49,7 +49,7 @@ from protocols.replicated3.sharings import (
 from protocols.replicated3_malicious import constructions, edges, layers
 from protocols.replicated3_malicious.constructions import Product, Sum
 from protocols.replicated3_malicious.proofs import prove
-from protocols.replicated3_malicious.sharings import Checked
+from protocols.replicated3_malicious.sharings import Checked, digest
 
 _Whole = Annotated[int, Field(strict=True)]
 
@@ -61,6 +61,10 @@ class MaliciousChoices(BaseModel):
 
     security: Annotated[_Whole, Field(ge=1, le=80)] = Field(
         default=40, description="s: a lie goes unnoticed with probability at most 2^−s"
+    )
+    verification: Literal["proof", "cut", "sacrifice", "mac"] = Field(
+        default="proof",
+        description="how it would be noticed: by proofs; products alone also by older checks, to compare",
     )
     patience: str = Field(
         default="",
@@ -103,9 +107,11 @@ class ReplicatedMalicious(Family):
     """One of the three servers.
 
     Attributes:
+        views: classes of those whose products are checked otherwise, by `[protocol] verification`.
         noted: what clients shared, by channel and number: digests of both components.
     """
 
+    views: ClassVar[dict[str, type[ReplicatedMalicious]]] = {}
     name = "replicated3_malicious"
     Choices = MaliciousChoices
     counts = (3, 3, 3)
@@ -114,6 +120,10 @@ class ReplicatedMalicious(Family):
         super().__init__(party, terms)
         self.server = server
         self.noted: list[tuple[tuple[int, int], tuple[bytes, bytes]]] = []
+
+    def __init_subclass__(cls, verifies: Sequence[str] = (), **more: Any) -> None:
+        super().__init_subclass__(**more)
+        ReplicatedMalicious.views |= dict.fromkeys(verifies, cls)
 
     # Identity
 
@@ -140,6 +150,10 @@ class ReplicatedMalicious(Family):
         Raises:
             InputError: it is one of these.
         """
+        view = cls.views.get(terms.choices.verification)
+        if view is not None:
+            view.check(terms, function, **arguments)
+            return
         super().check(terms, function, **arguments)
         check_room(terms.ring, function, **arguments)
 
@@ -150,7 +164,7 @@ class ReplicatedMalicious(Family):
         """Return the view, keys agreed on. Rounds: 1."""
         waits = terms.choices.waits()
         server = await Checked.enter(party, terms.ring, _names(terms), terms.kernels, waits)
-        return cls(party, terms, server)
+        return cls.views.get(terms.choices.verification, cls)(party, terms, server)  # type: ignore[return-value]
 
     @classmethod
     def give(cls, party: Party, terms: Terms, words: Words) -> None:
@@ -165,17 +179,23 @@ class ReplicatedMalicious(Family):
 
     async def settle(self) -> None:
         """Have all that was sent verified, and what clients shared; abort where anything is wrong."""
-        claims, noted = self.server.ledger.take(), sorted(self.noted)
-        self.noted.clear()
-        if not (noted or any(claims.values())):
+        if not self.unverified:
             return
+        noted = sorted(self.noted)
+        self.noted.clear()
         with self.party.span("verification", "verification"):
-            mine, theirs = (edges.digest(*(pair[1][j] for pair in noted)) for j in (0, 1))
-            await self.party.gather(
-                edges.compare(self.server, mine, theirs),
-                prove(self.server, claims, self.choices.security),
-            )
+            mine, theirs = (digest(*(pair[1][j] for pair in noted)) for j in (0, 1))
+            await self.party.gather(edges.compare(self.server, mine, theirs), self.verify())
             await edges.agree(self.server)
+
+    @property
+    def unverified(self) -> bool:
+        """Whether anything was sent, or shared by a client, since the last verification."""
+        return bool(self.server.ledger or self.noted)
+
+    async def verify(self) -> None:
+        """Prove what this server sent, and check what the others did."""
+        await prove(self.server, self.server.ledger.take(), self.choices.security)
 
     def show(self, value: Share, client: str) -> None:
         """Send a component and the digest of the other, once all is settled."""
@@ -194,7 +214,7 @@ class ReplicatedMalicious(Family):
         return await edges.reveal(self.server, value)
 
     def _must_be_settled(self) -> None:
-        if self.server.ledger or self.noted:
+        if self.unverified:
             raise AssertionError(
                 "something would be shown before what it depends on is verified: settle first"
             )

@@ -81,6 +81,7 @@ _ELEMENTWISE = [
     (pairs(2, 0), pairs(2, 1)),
     (pairs(3), pairs(2)),
 ]
+_WIDE = [(pairs(3, 1), pairs(2)), (pairs(2, 0), pairs(2, 1)), (pairs(3), pairs(2))]
 CASES = {
     "mersenne_add": _ELEMENTWISE,
     "mersenne_sub": _ELEMENTWISE,
@@ -109,6 +110,25 @@ CASES = {
         (w64(2, 6), (6,), U64),
         (w64(2, 5), (6,), LIMBS),
     ],
+    "wide_add": _WIDE,
+    "wide_sub": _WIDE,
+    "wide_mul": _WIDE,
+    "wide_neg": [(pairs(2, 3),), (pairs(),)],
+    "wide_sum": [(pairs(2, 3), 1), (pairs(2, 0, 3), 1), (pairs(4), 0), (pairs(4), 1)],
+    "wide_matmul": [
+        (pairs(2, 3), pairs(3, 4)),
+        (pairs(2, 5, 3), pairs(3, 2)),
+        (pairs(2, 5, 3), pairs(2, 3, 2)),
+        (pairs(2, 3), pairs(2, 3)),
+    ],
+    "wide_conv2d": [
+        (pairs(2, 5, 6, 3), pairs(3, 3, 3, 4), (1, 1), ((1, 1), (1, 1))),
+        (pairs(1, 5, 6, 4), pairs(3, 2, 2, 4), (2, 1), ((0, 1), (1, 0))),
+    ],
+    "wide_of": [(w64(2, 3),), (w32(),)],
+    "wide_words": [(pairs(2, 3), U64), (pairs(), np.dtype(np.uint32))],
+    "wide_pack": [(pairs(2, 3), 104), (pairs(0), 65), (pairs(3), 64), (pairs(3), 129)],
+    "wide_unpack": [(u8(78), 104, (2, 3)), (u8(77), 104, (6,)), (u8(0), 70, (0,))],
     "binary_mul": [(u8(3, 1), u8(2), 2), (u8(0), u8(1), 8), (u8(3), u8(2), 2)],
     "binary_matmul": [(u8(2, 3), u8(3, 4), 3), (u8(2, 3), u8(2, 3), 3)],
     "add": [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
-from analysis.costs.replicated3_malicious import proof, steps
+from analysis.costs.replicated3_malicious import baselines, proof, steps
 from analysis.costs.written import Written, activations
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
@@ -107,6 +107,31 @@ def _product(
     return cost
 
 
+_BASELINES = {
+    "mul": baselines.Products(lambda n: n, lambda n: (n, n)),
+    "mul_fixed": baselines.Products(lambda n: n, lambda n: (n, n)),
+    "dot": baselines.Products(lambda n: n, lambda n: (_CLASSES * n, _CLASSES * n), _CLASSES),
+    "matmul": baselines.Products(lambda n: n**2, lambda n: (n**2, n**2)),
+    "conv2d": baselines.Products(
+        lambda n: n**2 * _FILTERS, lambda n: (n**2 * _CHANNELS, _TAPS * _CHANNELS * _FILTERS)
+    ),
+}
+"""What checks other than proofs are about."""
+
+
+def _proven_or(
+    op: str, proven: Callable[[FamilySetting, Number], Cost]
+) -> Callable[[FamilySetting, Number], Cost]:
+    """Return the formula of a product that is proven, or checked otherwise."""
+
+    def cost(setting: FamilySetting, n: Number) -> Cost:
+        if baselines.way(setting) == "proof":
+            return proven(setting, n)
+        return baselines.product(setting, _BASELINES[op], n)
+
+    return cost
+
+
 def _reveal(setting: FamilySetting, n: Number) -> Cost:
     return sequence(proof.verification((), setting.choice("security")), steps.opened(n, setting.l))
 
@@ -118,20 +143,26 @@ def _specific(
     return Formula(cost, source, depends, general=False)
 
 
-_ARAKI = "Araki et al. 2016; Boyle et al. 2019"
+_ARAKI = "Araki et al. 2016; Boyle et al. 2019; malicious.md#older-checks"
 _DEALT = "malicious.md#truncation-by-dealing"
 _SIGN = "malicious.md#comparison"
 _ALL = "malicious.md; docs/constructions.md#accuracy"
+_WAY = "verification"
 _RING, _VALUE, _CUT, _WHOLE = ("l",), ("l", "V"), ("l", "f"), ("l", "f", "V")
 
 OPERATIONS = {
     "reveal": Formula(_reveal, "malicious.md#edges", _RING),
-    "mul": Formula(lambda s, n: steps.product(n, s.l), _ARAKI, _RING),
-    "mul_fixed": _specific(_product(lambda n: n), _DEALT, _CUT),
-    "dot": _specific(_product(lambda n: n, terms=2 * _CLASSES), _DEALT, _CUT),
-    "matmul": _specific(_product(lambda n: n**2, lambda n: n), _DEALT, _CUT),
+    "mul": Formula(_proven_or("mul", lambda s, n: steps.product(n, s.l)), _ARAKI, (*_RING, _WAY)),
+    "mul_fixed": _specific(_proven_or("mul_fixed", _product(lambda n: n)), _DEALT, (*_CUT, _WAY)),
+    "dot": _specific(
+        _proven_or("dot", _product(lambda n: n, terms=2 * _CLASSES)), _DEALT, (*_CUT, _WAY)
+    ),
+    "matmul": _specific(
+        _proven_or("matmul", _product(lambda n: n**2, lambda n: n)), _DEALT, (*_CUT, _WAY)
+    ),
     "conv2d": _specific(
-        _product(lambda n: n**2 * _FILTERS, lambda n: _TAPS * _CHANNELS), _DEALT, _CUT
+        _proven_or("conv2d", _product(lambda n: n**2 * _FILTERS, lambda n: _TAPS * _CHANNELS)),
+        _DEALT, (*_CUT, _WAY),
     ),
     "avgpool": _specific(lambda s, n: WRITTEN.truncation(s, n, 2), _DEALT, _CUT),
     "trunc_exact": _specific(WRITTEN.exact_truncation, _SIGN, _WHOLE),
@@ -170,6 +201,8 @@ _OUTSIDE: dict[str, Callable[[FamilySetting, Number], Cost]] = {
 
 def verification(setting: FamilySetting, op: str, n: int) -> Cost:
     """Return what it costs to verify a run of the microbench."""
+    if baselines.way(setting) != "proof":
+        return baselines.verification(setting, _BASELINES.get(op), n)
     claims = OPERATIONS[op].cost(setting, n).claims
     if op in _OUTSIDE:
         claims += _OUTSIDE[op](setting, n).claims

@@ -5,11 +5,13 @@ and claims. It may import `protocols.replicated3`.
 """
 
 from protocols.replicated3_malicious.sharings.dealing import cross, cross_planes, deal, deal_planes
+from protocols.replicated3_malicious.sharings.digests import DIGEST, digest, is_digest
 from protocols.replicated3_malicious.sharings.ledger import Bilinear, Claim, Ledger, Map, Part, Rows
 from protocols.replicated3_malicious.sharings.server import BYTE, Checked, Shape, heard
 
 __all__ = [
     "BYTE",
+    "DIGEST",
     "Bilinear",
     "Checked",
     "Claim",
@@ -22,5 +24,7 @@ __all__ = [
     "cross_planes",
     "deal",
     "deal_planes",
+    "digest",
     "heard",
+    "is_digest",
 ]

@@ -11,7 +11,7 @@ from mpcsim import Puppet, simulate
 from protocols import kernels
 from protocols.domains import Ring
 from protocols.family import Terms
-from protocols.functions import equal, less_than, multiply_fixed, relu
+from protocols.functions import equal, less_than, multiply, multiply_fixed, relu
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
 from protocols.replicated3_malicious.sharings import Checked
 
@@ -24,10 +24,17 @@ async def _bits(me, x):
     return await me.compose(await me.decompose(x))
 
 
+async def _checked(me, x, y):
+    await multiply(me, await multiply(me, x, y), y)
+    await me.settle()
+
+
 PROGRAMS = {
     "multiply": (multiply_fixed, 2), "relu": (relu, 1), "less than": (less_than, 2), "equal": (equal, 2),
-    "bits": (_bits, 1),
+    "bits": (_bits, 1), "cut": (_checked, 2), "sacrifice": (_checked, 2), "mac": (_checked, 2),
 }  # fmt: skip
+BASELINES = ("cut", "sacrifice", "mac")
+"""Whose check opens what is hidden by random numbers, before it knows of a lie."""
 
 
 def _deviation(words):
@@ -39,7 +46,8 @@ def _deviation(words):
 def _worst(name, place, lies, masked=True, monkeypatch=None):
     """Return the greatest deviation of what a server gets, alone and beside what it got and sent before."""
     program, count = PROGRAMS[name]
-    terms = Terms(RING, MaliciousChoices(), ReplicatedMalicious.roster())
+    choices = MaliciousChoices(verification=name, security=16) if name in BASELINES else MaliciousChoices()
+    terms = Terms(RING, choices, ReplicatedMalicious.roster())
     words = np.full(N, 3, RING.dtype)
     known, worst = [], []
 
