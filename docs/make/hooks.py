@@ -13,6 +13,7 @@ import keys
 import links
 import notebooks
 import reference
+import shipped
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
@@ -31,7 +32,7 @@ _made: Pages = {}
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Make the pages, and name those of a folder where the navigation names the folder."""
     _made.clear()
-    for generator in (commands, costs, gallery, keys, notebooks, reference):
+    for generator in (commands, costs, gallery, keys, notebooks, reference, shipped):
         _made.update(generator.pages())
     for path, file in _ELSEWHERE.items():
         _made[path] = _LINK.sub(r"](\1)", file.read_text(encoding="utf-8"))
