@@ -73,6 +73,7 @@ PICTURES = (
     Picture("bandwidth", ("runs/networks",)),
     Picture("network", ("runs/networks",)),
     Picture("sweep", ("runs/batches",)),
+    Picture("cost", ("runs/batches",)),
     Picture("messages", ("runs/flagship",), "argmax"),
     Picture("training", ("runs/training",)),
     Picture("tree", ("runs/tree",)),

@@ -237,7 +237,9 @@ def _type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     if origin is tuple and Ellipsis not in arguments:
         return f"array of {len(arguments)}: {_type(arguments[0])}"
     if inspect.isclass(origin) and issubclass(origin, Sequence):
-        return f"array of {_type(arguments[0])}" + _limits(metadata, _LENGTHS)
+        inner = _type(arguments[0])
+        plural = inner.replace("array of", "rows of") if inner.startswith("array") else inner
+        return f"array of {plural}" + _limits(metadata, _LENGTHS)
     return _WORDS.get(annotation, str(annotation)) + _limits(metadata, _BOUNDS)
 
 
