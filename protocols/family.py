@@ -59,7 +59,7 @@ NO_PADDING: Padding = ((0, 0), (0, 0))
 COMPARES = frozenset(
     ("relu", "less_than", "equal", "truncate_exact", "maximum", "argmax", "max_pool", "divide",
      "reciprocal", "exponential", "logarithm", "square_root", "inverse_square_root", "sigmoid", "softmax",
-     "activate")
+     "activate", "layer_norm", "rms_norm", "group_norm")
 )  # fmt: skip
 """What is written once and takes signs of values."""
 Given = ParamSpec("Given")
@@ -471,6 +471,10 @@ class Family(ABC):
         if bits <= self.ring.bits:
             return self
         raise NotOffered(f"a working ring of {bits} bits beside ring.bits = {self.ring.bits}", self.name)
+
+    def safely(self) -> Self:
+        """Return this view cutting numbers by what is never grossly wrong, whatever the choice."""
+        return self
 
     def _over(self, ring: Ring) -> Self:
         """Return a view like this one over another ring."""

@@ -20,6 +20,7 @@ from protocols.functions.curves import DEGREES, Reals, chebyshev, coefficients
 from protocols.functions.goldschmidt import goldschmidt
 from protocols.functions.lines import Iterations, Start, best_line, iterations
 from protocols.functions.normalise import inside, steps
+from protocols.functions.norms import NORMS, Norm, group_norm, layer_norm, normalised, rms_norm
 from protocols.functions.pieces import Pieces, accepted, enough, pieces
 from protocols.functions.polynomial import polynomial
 from protocols.functions.precision import (
@@ -58,6 +59,7 @@ __all__ = [
     "FINEST",
     "INVERSE_SQUARE_ROOT",
     "LOGARITHM",
+    "NORMS",
     "SQUARE_ROOT",
     "TARGET",
     "WIDEST",
@@ -67,6 +69,7 @@ __all__ = [
     "Division",
     "Exponential",
     "Iterations",
+    "Norm",
     "Pieces",
     "Plan",
     "Polynomial",
@@ -90,19 +93,23 @@ __all__ = [
     "evaluate",
     "exponential",
     "goldschmidt",
+    "group_norm",
     "inside",
     "inverse_square_root",
     "iterations",
     "largest",
+    "layer_norm",
     "less_than",
     "logarithm",
     "maximum",
     "multiply",
     "multiply_fixed",
+    "normalised",
     "pieces",
     "polynomial",
     "reciprocal",
     "relu",
+    "rms_norm",
     "sigmoid",
     "softmax",
     "square_root",

@@ -7,6 +7,7 @@ from typing import Any
 from mpcsim import InputError
 from protocols.domains import Ring
 from protocols.functions.activations import Activation
+from protocols.functions.norms import Norm
 from protocols.functions.pieces import accepted, pieces
 from protocols.functions.precision import (
     INVERSE_SQUARE_ROOT,
@@ -31,7 +32,14 @@ _CURVES: dict[str, Curve] = {
 
 
 def check_room(
-    ring: Ring, function: str, *, classes: int = 2, activation: Activation | None = None, **_: Any
+    ring: Ring,
+    function: str,
+    *,
+    classes: int = 2,
+    activation: Activation | None = None,
+    columns: int = 1,
+    epsilon: float | None = None,
+    **_: Any,
 ) -> None:
     """Refuse a ring that leaves a function, as written once for all families, too little room.
 
@@ -40,6 +48,7 @@ def check_room(
         function: its name.
         classes: length of a row of `softmax`.
         activation: of `activate`.
+        columns, epsilon: of normalisations.
 
     Raises:
         InputError: it does.
@@ -49,6 +58,9 @@ def check_room(
         return
     if activation is not None:
         accepted(ring, activation)
+        return
+    if epsilon is not None:
+        Norm.of(ring, columns, epsilon, function != "rms_norm")
         return
     plan = _plan(ring, function)
     if plan is None:
@@ -64,13 +76,21 @@ def check_room(
 
 
 def working_bits(
-    ring: Ring, function: str, *, classes: int = 2, activation: Activation | None = None, **_: Any
+    ring: Ring,
+    function: str,
+    *,
+    classes: int = 2,
+    activation: Activation | None = None,
+    epsilon: float | None = None,
+    **_: Any,
 ) -> int:
     """Return the bits in which a function, as written once, computes; 0 of what has no plan."""
     if function in _OF_POWERS:
         return powers_of_e(ring, *range_of(function, ring, classes))[-1]
     if activation is not None:
         return pieces(ring, activation).bits
+    if epsilon is not None:
+        return WIDEST
     plan = _plan(ring, function)
     return 0 if plan is None else plan.bits
 

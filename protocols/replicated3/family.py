@@ -33,7 +33,7 @@ from protocols.family import (
     Terms,
     by_image,
 )
-from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, SQUARE_ROOT, Activation, evaluate
+from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, NORMS, SQUARE_ROOT, Activation, evaluate
 from protocols.replicated3 import constructions, functions, layers, sharings
 from protocols.replicated3.sharings import BitHalves, Choices, Server, Share, elementwise, in_thirds
 
@@ -493,6 +493,7 @@ class Replicated3(Family):
 _PLANS: dict[str, Callable[..., object]] = {
     "activate": functions.activation_plan,
     "average_pool": layers.mean_plan,
+    **{name: partial(functions.norm_plan, centred=name != "rms_norm") for name in NORMS},
     "divide": functions.division_plan,
     "reciprocal": functions.reciprocal_plan,
     "exponential": functions.exponential_plan,

@@ -48,6 +48,7 @@ class Operation:
         function: what the family is asked beforehand whether it will run, with further `arguments`.
         spans: whether the protocol opens the span itself, because more than the operation is in it.
         view: whether the protocol takes the family's view, and so runs on every family.
+        columns: how many of the last inputs have a number for each column of the first.
         rows: whether it takes rows, whose length `[workload] row` may say.
         tournament: whether `[workload] few_rounds` may ask for the constructions of fewest rounds.
         asked: what `[workload]` said of these two, as formulas name it.
@@ -73,6 +74,7 @@ class Operation:
     function: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     sorting: Mapping[str, Any] = field(default_factory=dict)
+    columns: int = 0
     rows: bool = False
     tournament: bool = False
     asked: Mapping[str, Any] = field(default_factory=dict)
@@ -80,7 +82,8 @@ class Operation:
 
     def of_rows(self, row: int) -> Operation:
         """Return the operation, which takes rows, on rows of so many values."""
-        arguments = {**self.arguments, "classes": row} if "classes" in self.arguments else self.arguments
+        told = {key: row for key in ("classes", "columns") if key in self.arguments}
+        arguments = {**self.arguments, **told}
         asked = {**self.asked, "row": row}
         return replace(self, shape=lambda size: (size, row), arguments=arguments, asked=asked)
 
@@ -92,4 +95,6 @@ class Operation:
     def shapes(self, size: int) -> tuple[Shape, ...]:
         """Return the shape of every input."""
         shapes = [self.shape(size)] * self.arity
+        if self.columns:
+            shapes[-self.columns :] = [shapes[0][-1:]] * self.columns
         return tuple(shapes if self.weights is None else [*shapes[:-1], self.weights])

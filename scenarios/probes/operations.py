@@ -42,6 +42,7 @@ from scenarios.probes.drawn import (
     spread,
 )
 from scenarios.probes.on_activations import ON_ACTIVATIONS
+from scenarios.probes.on_rows import ON_ROWS
 from scenarios.probes.on_tables import (
     best,
     by_group,
@@ -259,5 +260,7 @@ _OPERATIONS = {
         join_tables, keyed(2), joined, _KEYS, arity=3, offered_by=Replicated3, sorting=_DIGIT
     ),
 }  # fmt: skip
-OPERATIONS = {name: replace(one, view=True) for name, one in (_OPERATIONS | ON_ACTIVATIONS).items()}
+OPERATIONS = {
+    name: replace(one, view=True) for name, one in (_OPERATIONS | ON_ACTIVATIONS | ON_ROWS).items()
+}
 """Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""

@@ -13,6 +13,7 @@ from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
 from protocols.family import NotOffered, Terms
 from protocols.functions import (
+    NORMS,
     argmax,
     equal,
     less_than,
@@ -73,6 +74,8 @@ def test_an_operation_gives_what_the_clear_does_at_the_cost_of_its_formula(famil
         most = TARGET
         if op in NAMED:
             most = pieces(Ring(*SIZES[ring]), NAMED[op]).bound.units
+        if op in NORMS:  # deviations, off by a unit, over the least that is drawn, times the greatest scale
+            most = 8.0
         assert units <= (0.0 if op in EXACT else most), units
         for row in predict.rows(found):
             assert row.equal, row.difference() if row.equal is False else "no formula"

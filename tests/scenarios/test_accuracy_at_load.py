@@ -8,7 +8,7 @@ import scenarios
 from mpcsim import InputError
 from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
-from protocols.functions import LOGARITHM, TARGET, Polynomial, Sigmoid, Softmax
+from protocols.functions import LOGARITHM, NORMS, TARGET, Polynomial, Sigmoid, Softmax
 from scenarios.probes.on_activations import NAMED as ACTIVATIONS
 from scenarios.probes.operations import OPERATIONS
 
@@ -52,7 +52,7 @@ def test_an_exponential_without_room_is_refused_when_it_is_loaded():
 
 def test_every_function_that_the_ring_may_refuse_is_asked_when_it_is_loaded():
     planned = {op for op, operation in OPERATIONS.items() if operation.function is not None}
-    assert planned == NAMED.keys() | {"div", "exp", "avgpool"} | ACTIVATIONS.keys()
+    assert planned == NAMED.keys() | {"div", "exp", "avgpool"} | ACTIVATIONS.keys() | set(NORMS)
 
 
 @pytest.mark.parametrize("accuracy", ["full", "best"])

@@ -10,6 +10,7 @@ from analysis.costs.dealer2.functions import DIGITS, Dealt
 from analysis.costs.dealer2.steps import opening, select, triple, truncation
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number, packed
+from analysis.costs.pieces import norms
 from analysis.costs.written import activations
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
@@ -88,6 +89,10 @@ def comparing(
         "sigmoid": of(lambda p, s, n: p.sigmoid(s, n), reals, every),
         "softmax": of(lambda p, s, n: p.softmax(s, n, s.row), reals, every),
         **{name: Formula(cost, reals, every, general=False) for name, cost in activations(priced).items()},
+        **{
+            name: Formula(cost, reals, every, general=False)
+            for name, cost in norms(lambda s, *sizes: priced(s).normalised(s, *sizes)).items()
+        },
     }
 
 

@@ -24,6 +24,10 @@ class Dealt(Written):
         """Price a triple whose factors are all opened."""
         return steps.triple(setting, terms * n, terms * n, n)
 
+    def scaled(self, setting: FamilySetting, n: Number, others: Number, shift: Number) -> Cost:
+        """Price a triple, of which the fewer numbers are opened once."""
+        return sequence(steps.triple(setting, n, others, n), self.truncation(setting, n, shift))
+
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price what the choice says."""
         return steps.truncation(setting, n, shift)

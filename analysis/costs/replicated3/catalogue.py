@@ -8,6 +8,7 @@ from functools import partial
 from analysis.costs.algebra import Cost
 from analysis.costs.families import Formula as AnyFormula
 from analysis.costs.numbers import Number
+from analysis.costs.pieces import norms
 from analysis.costs.replicated3 import conversions, functions, layers, operations, tables
 from analysis.costs.replicated3.setting import Setting
 
@@ -137,6 +138,15 @@ OPERATIONS: dict[str, Formula] = {
             general=False,
         )
         for name, parameters in ACTIVATIONS.items()
+    },
+    **{
+        name: Formula(
+            cost,
+            "squares, their place, an inverse root; constructions.md#normalisation",
+            _EXPONENTIAL,
+            general=False,
+        )
+        for name, cost in norms(functions.norm_of_rows).items()
     },
     "shuffle": Formula(
         lambda setting, n: tables.shuffle(n, [setting.l]),

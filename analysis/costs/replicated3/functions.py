@@ -1,4 +1,4 @@
-"""Division, roots, logarithm, exponential, sigmoid, softmax: from their numerical analysis.
+"""Functions of real numbers, which share their steps, in one file: from their numerical analysis.
 
 How many iterations, how wide a table, how long a shift: these follow from the ring's sizes (`precision`),
 so the formulas hold for a ring in numbers, and are symbolic in n alone. Functions with `setting, n` and no
@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
 from analysis.costs.numbers import Number, packed
-from analysis.costs.pieces import Sizes, Steps, evaluated, table
+from analysis.costs.pieces import Rows, Sizes, Steps, evaluated, norm, table
+from analysis.costs.pieces import normalised as priced_norm
 from analysis.costs.replicated3 import halves, precision, truncations
 from analysis.costs.replicated3.boolean import prefix_ands
 from analysis.costs.replicated3.conversions import sum_bits
@@ -284,6 +285,34 @@ def activate(
     lifted = rotated(lambda size: widened(setting, size, found.L), n, setting.rotate)
     steps = Steps(lambda limits, marks, bits: inside(wide, n, limits, marks, bits), dot)
     return sequence(lifted, evaluated(found, setting.f, steps))
+
+
+def norm_of_rows(
+    setting: Setting, rows: Number, columns: int, epsilon: float, factors: Number = 0, shifts: Number = 0,
+    centred: bool = True,
+) -> Cost:  # fmt: skip
+    """Price rows brought to mean 0 and square mean 1: constructions.md#normalisation."""
+    wide = wider(setting, precision.WORD)
+
+    def lift(n: Number) -> Cost:
+        return rotated(lambda size: widened(setting, size, precision.WORD), n, setting.rotate)
+
+    def cut(n: Number, shift: int) -> Cost:
+        safe = replace(wide, truncation="safe")
+        return truncations.product(safe, n, 0) if shift == 0 else _rotated_product(safe, n, shift)
+
+    steps = Rows(
+        lift, cut,
+        lambda n, terms, shift: cut(n, shift),
+        lambda n, others, shift: cut(n, shift),
+        lambda n, limits, bits: inside(wide, n, limits, limits, bits),
+    )  # fmt: skip
+    found = norm(Sizes(setting.l, setting.f, setting.V), columns, epsilon)
+    return priced_norm(found, int(setting.f), rows, columns, steps, factors, shifts, centred)
+
+
+def _rotated_product(setting: Setting, n: Number, shift: int) -> Cost:
+    return rotated(lambda size: product(setting, size, shift), n, setting.rotate)
 
 
 # Exponentials

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
+from analysis.costs.pieces import norms
 from analysis.costs.replicated3_malicious import baselines, proof, steps
 from analysis.costs.written import Written, activations
 
@@ -188,6 +189,7 @@ OPERATIONS = {
     "sigmoid": _specific(WRITTEN.sigmoid, _ALL, _WHOLE),
     "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _ALL, _WHOLE),
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in activations(lambda _: WRITTEN).items()},
+    **{name: _specific(cost, _ALL, _WHOLE) for name, cost in norms(WRITTEN.normalised).items()},
 }  # fmt: skip
 
 _OUTSIDE: dict[str, Callable[[FamilySetting, Number], Cost]] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
+from analysis.costs.pieces import norms
 from analysis.costs.replicated4 import steps
 from analysis.costs.written import Written, activations
 
@@ -28,6 +29,10 @@ class Joint(Written):
     def fixed(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price products over 2^shift."""
         return steps.rescaled(setting, n, shift)
+
+    def cut(self, setting: FamilySetting, n: Number, terms: int, shift: Number) -> Cost:
+        """Price sums of products over 2^shift, as one product."""
+        return self.fixed(setting, n, shift)
 
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price a shift."""
@@ -120,4 +125,5 @@ OPERATIONS = {
     "sigmoid": _specific(WRITTEN.sigmoid, _PLACES, _ALL),
     "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _PLACES, _ALL),
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
+    **{name: _specific(cost, _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
 }  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import replace
 from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
+from analysis.costs.pieces import norms
 from analysis.costs.shamir import steps
 from analysis.costs.written import Written, activations
 
@@ -132,4 +133,5 @@ OPERATIONS = {
     "sigmoid": _of(_in_field(WRITTEN.sigmoid), _PLACES, _ALL),
     "softmax": _of(_in_field(lambda s, n: WRITTEN.softmax(s, n, s.row)), _PLACES, _ALL),
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
+    **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
 }  # fmt: skip

@@ -15,7 +15,7 @@ from typing import ClassVar
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number
-from analysis.costs.pieces import Sizes, Steps, evaluated, table
+from analysis.costs.pieces import Rows, Sizes, Steps, evaluated, norm, normalised, table
 from analysis.costs.replicated3 import Setting, precision
 
 _WORD, _NEAR = 64, 28
@@ -226,6 +226,26 @@ class Written(ABC):
             self.void,
         )
         return sequence(self.lift(setting, n, found.L), evaluated(found, int(setting.f), steps))
+
+    def normalised(
+        self, setting: FamilySetting, rows: Number, columns: int, epsilon: float, factors: Number = 0,
+        shifts: Number = 0, centred: bool = True,
+    ) -> Cost:  # fmt: skip
+        """Price rows brought to mean 0 and square mean 1, with so many learned scales and shifts."""
+        found = norm(Sizes(setting.l, setting.f, setting.V), columns, epsilon)
+        wide = wider(setting, _WORD)
+        steps = Rows(
+            lambda n: self.lift(setting, n, _WORD),
+            lambda n, shift: self.truncation(wide, n, shift),
+            lambda n, terms, shift: self.cut(wide, n, terms, shift),
+            lambda n, others, shift: self.scaled(wide, n, others, shift),
+            lambda n, limits, bits: self.inside(wide, n, limits, limits, bits),
+        )
+        return normalised(found, int(setting.f), rows, columns, steps, factors, shifts, centred)
+
+    def scaled(self, setting: FamilySetting, n: Number, others: Number, shift: Number) -> Cost:
+        """Price n products with fewer numbers, each with several, rescaled."""
+        return self.fixed(setting, n, shift)
 
     def exponential(self, setting: FamilySetting, n: Number) -> Cost:
         """From half a unit to the bound of a value, with two fraction bits more at first."""

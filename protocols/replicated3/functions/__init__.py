@@ -12,7 +12,7 @@ from protocols.replicated3.functions.exponentials import (
     softmax,
     softmax_plan,
 )
-from protocols.replicated3.functions.precision import activation_plan, working
+from protocols.replicated3.functions.precision import activation_plan, norm_plan, working
 from protocols.replicated3.functions.roots import curve_plan, inverse_square_root, logarithm, square_root
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "exponential_plan",
     "inverse_square_root",
     "logarithm",
+    "norm_plan",
     "reciprocal",
     "reciprocal_plan",
     "sigmoid",

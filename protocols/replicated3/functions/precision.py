@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocols.domains import Ring
-from protocols.functions import Activation, Pieces, accepted, pieces
+from protocols.functions import Activation, Norm, Pieces, accepted, pieces
 from protocols.replicated3.sharings import Server
 
 
@@ -22,3 +22,12 @@ def activation_plan(ring: Ring, accuracy: str, activation: Activation) -> Pieces
             rule is named.
     """
     return pieces(ring, activation) if accuracy == "best" else accepted(ring, activation)
+
+
+def norm_plan(ring: Ring, accuracy: str, columns: int, epsilon: float, centred: bool) -> Norm:
+    """Return how rows are normalised in a ring.
+
+    Raises:
+        InputError: there is no room; the rule is named.
+    """
+    return Norm.of(ring, columns, epsilon, centred)

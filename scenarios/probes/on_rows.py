@@ -1,0 +1,71 @@
+"""Functions of rows of networks as operations of the microbench: normalisations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from protocols.family import Family, Value
+from protocols.functions import group_norm, layer_norm, rms_norm
+from scenarios.probes.operation import Operation
+from scenarios.probes.sizes import CLASSES, Shape, Values
+
+EPSILON = 2.0**-16
+
+
+def _spread_rows(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:
+    """Return rows with deviations of any size from 1/4 to 32 about means of that size; then columns."""
+    rows, columns = shapes[0]
+    size = 2.0 ** rng.uniform(-2, min(5.0, np.log2(bound) - 3), (rows, 1))
+    x = (np.clip(rng.normal(size=(rows, columns)), -4, 4) + rng.uniform(-1, 1, (rows, 1))) * size
+    x[:, : columns // 2] += size  # so that none of few columns is without deviations
+    return [x, *(rng.uniform(-2, 2, shape) for shape in shapes[1:])]
+
+
+def _rows(size: int) -> Shape:
+    return (size, CLASSES)
+
+
+def _over(x: Values, mean: bool) -> Values:
+    centred = x - x.mean(axis=-1, keepdims=True) if mean else x
+    found: Values = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
+    return found
+
+
+def groups_of(channels: int) -> int:
+    """Return how many groups of channels the microbench normalises: two where it can."""
+    return 1 if channels % 2 else 2
+
+
+def _grouped(x: Values, scale: Values, shift: Values) -> Values:
+    split = x.reshape(x.shape[0], groups_of(x.shape[1]), -1)
+    return _over(split, True).reshape(x.shape) * scale + shift
+
+
+async def _layer(me: Family, x: Value, scale: Value, shift: Value) -> Value:
+    return await layer_norm(me, x, scale, shift, EPSILON)
+
+
+async def _square(me: Family, x: Value, scale: Value) -> Value:
+    return await rms_norm(me, x, scale, EPSILON)
+
+
+async def _group(me: Family, x: Value, scale: Value, shift: Value) -> Value:
+    return await group_norm(me, x, groups_of(x.shape[-1]), scale, shift, EPSILON)
+
+
+_RANGE = f"rows of {CLASSES} with deviations from 1/4 to 32"
+_ASKED = {"columns": CLASSES, "epsilon": EPSILON}
+ON_ROWS = {
+    "layer_norm": Operation(
+        _layer, _spread_rows, lambda x, scale, shift: _over(x, True) * scale + shift, _RANGE, arity=3,
+        shape=_rows, columns=2, rows=True, function="layer_norm", arguments=_ASKED,
+    ),
+    "rms_norm": Operation(
+        _square, _spread_rows, lambda x, scale: _over(x, False) * scale, _RANGE, arity=2,
+        shape=_rows, columns=1, rows=True, function="rms_norm", arguments=_ASKED,
+    ),
+    "group_norm": Operation(
+        _group, _spread_rows, _grouped, _RANGE, arity=3,
+        shape=_rows, columns=2, rows=True, function="group_norm", arguments=_ASKED,
+    ),
+}  # fmt: skip
