@@ -266,6 +266,15 @@ class Family(ABC):
     async def take(self, client: str, shape: Shape) -> Value:
         """Return the value of that shape that a client gives on the present channel."""
 
+    async def hold(self, client: str, shape: Shape) -> Callable[[], Value]:
+        """Await what `take` awaits, and return what makes the value of it, as often as it is called.
+
+        What was sent may take less memory than the value does: many values that are needed one after
+        the other are held so.
+        """
+        value = await self.take(client, shape)
+        return lambda: value
+
     async def settle(self) -> None:  # noqa: B027  # most have nothing to do
         """Have all that was computed verified, before anything is shown; may abort.
 

@@ -148,6 +148,10 @@ class Replicated3(Family):
         """Return shares that a client sent."""
         return await sharings.receive_from_client(self.server, client)
 
+    async def hold(self, client: str, shape: Shape) -> Callable[[], Share]:
+        """Return what unpacks shares that a client sent."""
+        return await sharings.await_client(self.server, client)
+
     def show(self, value: Share, client: str) -> None:
         """Send a masked component; see `reveal_to_client`."""
         sharings.reveal_to_client(self.server, value, client)

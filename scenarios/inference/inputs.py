@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
 from mpcsim import InputError
 from protocols.domains import Ring, Words
+from protocols.family import Value
 from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.networks import ModelSettings, imported, shapes
 from scenarios.networks import weights as weight_files
+
+
+class Held(Mapping[str, Value]):
+    """Weights as they arrived at a server: each is made a value whenever it is read, and kept by nobody."""
+
+    def __init__(self, parts: Mapping[str, Callable[[], Value]]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, name: str) -> Value:
+        return self._parts[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
 
 
 class Inputs:
@@ -68,7 +85,8 @@ class Inputs:
                 "model.weights: missing; accepted: a file of weights, or the name of a shipped one (only a "
                 "dry run, dry_run = true, needs none)"
             )
-        return weight_files.load(weight_files.find(self._model.weights, self._folder), self._model)
+        path = weight_files.find(self._model.weights, self._folder)
+        return weight_files.load(path, self._model, narrow=True)
 
     @cached_property
     def images(self) -> Words:
@@ -78,10 +96,10 @@ class Inputs:
             return empty
         return self._ring.encode(self.data.images, "image")
 
-    @cached_property
-    def words(self) -> dict[str, Words]:
-        """The weights as ring elements; the owner's."""
-        if self._shapes is not None:
-            zeros, dtype = self._shapes.zeros, self._ring.dtype
-            return {name: zeros(shape, dtype) for name, shape in self.wanted.items()}
-        return {name: self._ring.encode(w, name) for name, w in self.weights.items()}
+    def words(self) -> Iterator[tuple[str, Words]]:
+        """Yield the weights as ring elements, by name, one after the other; the owner's."""
+        for name, shape in self.wanted.items():
+            if self._shapes is not None:
+                yield name, self._shapes.zeros(shape, self._ring.dtype)
+            else:
+                yield name, self._ring.encode(self.weights[name], name)

@@ -7,7 +7,7 @@ of the model, who shares its weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from protocols.functions import argmax
 from scenarios.clear import windows
 from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
-from scenarios.inference.inputs import Inputs
+from scenarios.inference.inputs import Held, Inputs
 from scenarios.inference.network import forward, needed, next_stage
 from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
@@ -76,7 +76,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
 
     def inputs_of(readers: Collection[str]) -> None:
         if OWNER in readers:
-            _ = inputs.words
+            for _ in inputs.words():  # whether they are values is seen before anything runs
+                pass
         if HOSPITAL in readers:
             _ = inputs.images
 
@@ -120,7 +121,7 @@ class _Job:
 
     async def owner(self, party: Party) -> None:
         with party.span("sharing"):
-            for name, words in self.inputs.words.items():
+            for name, words in self.inputs.words():
                 with party.channel(f"weights/{name}"):
                     self.family.give(party, self.terms, words)
 
@@ -143,10 +144,7 @@ class _Job:
     async def server(self, party: Party) -> None:
         with party.span("sharing"):
             me = await self.family.join(party, self.terms)
-            weights: dict[str, Value] = {}
-            for name, shape in self.inputs.wanted.items():
-                with party.channel(f"weights/{name}"):
-                    weights[name] = await me.take(OWNER, shape)
+            weights = await self._weights(me)
             images = await self._receive(me, 0)
         with party.span("inference"), me.online():
             if len(self.batches) == 1:
@@ -160,13 +158,21 @@ class _Job:
         with party.span("reveal"), party.channel("result"):
             me.show(result, HOSPITAL)
 
+    async def _weights(self, me: Family) -> Mapping[str, Value]:
+        """Return the weights, shared: as values where several batches read them, else made by layer."""
+        held: dict[str, Callable[[], Value]] = {}
+        for name, shape in self.inputs.wanted.items():
+            with me.party.channel(f"weights/{name}"):
+                held[name] = await me.hold(OWNER, shape)
+        return Held(held) if len(self.batches) == 1 else {name: one() for name, one in held.items()}
+
     async def _receive(self, me: Family, number: int) -> Value:
         """Return the images of a batch, shared."""
         with me.party.channel(f"images/{number}"):
             return await me.take(HOSPITAL, (self.batches[number], *self.plans[0].input))
 
     async def _batch(
-        self, me: Family, weights: dict[str, Value], number: int, images: Value | None = None
+        self, me: Family, weights: Mapping[str, Value], number: int, images: Value | None = None
     ) -> Value:
         """Classify one of several batches, one block behind the one before; receive it no earlier."""
         await next_stage(me)
@@ -174,7 +180,7 @@ class _Job:
             images = await self._receive(me, number)
         return await self._classify(me, weights, images)
 
-    async def _classify(self, me: Family, weights: dict[str, Value], images: Value) -> Value:
+    async def _classify(self, me: Family, weights: Mapping[str, Value], images: Value) -> Value:
         """Return what the hospital is to learn of a batch, shared."""
         staged = len(self.batches) > 1
         result = await forward(me, self.plans, weights, images, staged=staged)

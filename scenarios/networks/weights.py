@@ -124,11 +124,15 @@ def _write(path: Path, model: ModelSettings, arrays: Mapping[str, Any]) -> None:
         np.savez_compressed(file, **whole)
 
 
-def load(path: Path, model: ModelSettings) -> Weights:
-    """Read weights as float64, or raise `InputError` if they are damaged or another model's."""
+def load(path: Path, model: ModelSettings, *, narrow: bool = False) -> Weights:
+    """Read weights as float64, or with `narrow` in the precision of the file, which takes less memory.
+
+    Raises:
+        InputError: they are damaged, or another model's.
+    """
     arrays, mark = _read(path)
     _compare(path, mark, fingerprint(model))
-    return _checked(path, arrays, model)
+    return _checked(path, arrays, model, narrow)
 
 
 def refingerprint(path: Path, model: ModelSettings) -> None:
@@ -170,13 +174,15 @@ def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return arrays, mark
 
 
-def _checked(path: Path, arrays: Mapping[str, Any], model: ModelSettings) -> Weights:
+def _checked(path: Path, arrays: Mapping[str, Any], model: ModelSettings, narrow: bool = False) -> Weights:
     result: Weights = {}
     for name, shape in expected(model).items():
         if name not in arrays or arrays[name].shape != shape:
             found = shape_text(arrays[name].shape) if name in arrays else "missing"
             raise InputError(f"{path}: damaged: {name} is {found}, expected {shape_text(shape)}")
-        values = arrays[name].astype(np.float64)
+        values = arrays[name]
+        if not narrow or values.dtype.kind != "f":
+            values = values.astype(np.float64)
         if not np.isfinite(values).all():
             raise InputError(f"{path}: damaged: {name} holds a value that is not a finite number")
         result[name] = values

@@ -130,14 +130,20 @@ def share_by_client(
 
 async def receive_from_client(server: Server, client: int | str) -> Share:
     """Return the shares that a client sent with `share_by_client`, on the present channel."""
+    return (await await_client(server, client))()
+
+
+async def await_client(server: Server, client: int | str) -> Callable[[], Share]:
+    """Return what unpacks the shares that a client sent; until then they are seeds, and one copy of x_2."""
     shape, *components = await server.party.recv(client)
-    a, b = (
-        _component(one, server.ring, tuple(shape), server.kernels)
-        if isinstance(one, bytes)
-        else server.kernels.unpack(one, server.ring.bits, tuple(shape), server.ring.dtype)
-        for one in components
-    )
-    return Share(a, b)
+
+    def unpacked(one: bytes | Planes) -> Words:
+        if isinstance(one, bytes):
+            return _component(one, server.ring, tuple(shape), server.kernels)
+        words: Words = server.kernels.unpack(one, server.ring.bits, tuple(shape), server.ring.dtype)
+        return words
+
+    return lambda: Share(*map(unpacked, components))
 
 
 def _component(seed: bytes, ring: Ring, shape: Shape, kernels: ModuleType) -> Words:
