@@ -8,10 +8,20 @@ from protocols.layers.block import block
 from protocols.layers.pooling import (
     average_pool,
     max_pool,
+    mean_factors,
     pooled_shape,
     pooling_entries,
     positions,
     windows,
 )
 
-__all__ = ["average_pool", "block", "max_pool", "pooled_shape", "pooling_entries", "positions", "windows"]
+__all__ = [
+    "average_pool",
+    "block",
+    "max_pool",
+    "mean_factors",
+    "pooled_shape",
+    "pooling_entries",
+    "positions",
+    "windows",
+]

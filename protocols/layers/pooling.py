@@ -127,11 +127,20 @@ async def average_pool(
     found, shape = entries(me, padded(me, x, padding), window, stride or window)
     total = me.reshape(me.total(found, 0), shape)
     places = np.full((1, 1, 1), window[0] * window[1]) if counts is None else np.asarray(counts)
-    shift = _shift(places, me.ring.fraction_bits, me.ring.bits - 2 - me.ring.value_bits)
-    factors = np.rint(2.0**shift / places).astype(np.int64)
+    factors, shift = mean_factors(me, places)
     wide_factors = np.broadcast_to(factors, (*np.broadcast_shapes(factors.shape, (1, 1, 1)),))
     scaled = me.scale(total, me.ring.encode_integers(wide_factors))
     return await me.close(me.as_sum(scaled), shift)
+
+
+def mean_factors(me: Family, counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return (round(2^s / count), s): what a sum is multiplied by, and cut by, to make it a mean.
+
+    Raises:
+        InputError: the domain leaves too few bits for the factor.
+    """
+    shift = _shift(counts, me.ring.fraction_bits, me.ring.bits - 2 - me.ring.value_bits)
+    return np.rint(2.0**shift / counts).astype(np.int64), shift
 
 
 def _shift(places: NDArray[np.int64], fraction_bits: int, room: int) -> int:

@@ -36,6 +36,7 @@ from protocols.family import (
 from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, NORMS, SQUARE_ROOT, Activation, evaluate
 from protocols.replicated3 import constructions, functions, layers, sharings
 from protocols.replicated3.sharings import BitHalves, Choices, Server, Share, elementwise, in_thirds
+from protocols.replicated3.training import ReplicatedTrainer
 
 STRIP = 1 << 19
 """Sums of a layer that stand in memory at a time, where its block rounds them."""
@@ -130,6 +131,10 @@ class Replicated3(Family):
         super().check(terms, function, **arguments)
         if function in _PLANS:
             _PLANS[function](terms.ring, terms.choices.accuracy, **arguments)
+
+    def trainer(self) -> ReplicatedTrainer:
+        """Return the steps of training."""
+        return ReplicatedTrainer(self)
 
     # In and out
 

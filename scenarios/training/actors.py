@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,9 @@ from mpcsim import Party
 from mpcsim.engine import aside
 from mpcsim.errors import RunError
 from protocols.domains import Ring, Words
-from protocols.replicated3.sharings import (
-    Choices,
-    Server,
-    Share,
-    add,
-    concatenate,
-    receive_from_client,
-    receive_reveal,
-    reveal_to_client,
-    share_by_client,
-)
-from protocols.replicated3.training import Descent, Scales, classes, limit, uniform
+from protocols.family import Family, Terms, Value
+from protocols.replicated3.sharings import Share
+from protocols.training import Descent, Scales, limit, trainer_of
 from scenarios.networks import LayerPlan
 from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.step import Metrics, Model, Pass
@@ -58,9 +48,8 @@ class Job:
         stop_after: halt after so many steps of the whole training; 0: never.
     """
 
-    ring: Ring
-    choices: Choices
-    kernels: ModuleType
+    family: type[Family]
+    terms: Terms
     scales: Scales
     plans: Sequence[LayerPlan]
     loss: str
@@ -78,6 +67,11 @@ class Job:
     every: int
     stop_after: int
     watch: RangeWatch | None
+
+    @property
+    def ring(self) -> Ring:
+        """The domain of the values."""
+        return self.terms.ring
 
     @property
     def hospitals(self) -> list[str]:
@@ -123,7 +117,7 @@ class Job:
         with party.span("setup"):
             for name, words in self.weights.value.items():
                 with party.channel(f"weights/{name}"):
-                    share_by_client(party, self.ring, words, self.kernels)
+                    self.family.give(party, self.terms, words)
 
     async def hospital(self, party: Party) -> dict[str, Any]:
         """Share examples; the first hospital learns what training gave, the asker the classes it asked for.
@@ -144,16 +138,16 @@ class Job:
         if party.role == self.asker and self.queries is not None:
             with party.span("inference"):
                 with party.channel("queries"):
-                    share_by_client(party, self.ring, self.queries.value, self.kernels)
+                    self.family.give(party, self.terms, self.queries.value)
                 with party.channel("answers"):
-                    words = await receive_reveal(party, self.ring, (len(self.queries),), self.kernels)
+                    words = await self.family.learn(party, self.terms, (len(self.queries),))
             answers = self.ring.signed(words).tolist()
         return {"history": history, "answers": answers}
 
     def _share(self, party: Party, name: str, examples: Examples) -> None:
         for part, words in (("images", examples.images), ("targets", examples.targets)):
             with party.channel(f"{name}/{part}"):
-                share_by_client(party, self.ring, words, self.kernels)
+                self.family.give(party, self.terms, words)
 
     async def _learn(self, party: Party) -> list[dict[str, Any]]:
         history: list[dict[str, Any]] = []
@@ -167,7 +161,7 @@ class Job:
             if self._reveals(batch):
                 with party.span("reveal"), party.channel(f"metrics/{batch.step}"):
                     parts = 4 if batch.ends_epoch and self.test is not None else 2
-                    words = await receive_reveal(party, self.ring, (parts,), self.kernels)
+                    words = await self.family.learn(party, self.terms, (parts,))
                 history.append(self._row(batch, words, seen))
                 aside(party, lambda: party.log.info("training", **history[-1]))
             self._keep(party, batch, {}, history)
@@ -196,134 +190,138 @@ class Job:
     async def server(self, party: Party) -> None:
         """Train on shares, then answer the asker."""
         with party.span("setup"):
-            server = await Server.join(party, self.ring, self.choices, self.kernels)
-            x, targets = await self._receive_examples(server)
-            test = await self._receive(server, "test", self.hospitals[0]) if self.test else None
-            model, metrics = await self._first_model(server)
+            me = await self.family.join(party, self.terms)
+            x, targets = await self._receive_examples(me)
+            test = await self._receive(me, "test", self.hospitals[0], len(self.test)) if self.test else None
+            model, metrics = await self._first_model(me)
         self._begin(party)
         party.observe(f"model/{self.start.step}", model)
         progress = Progress(party, self.batches, self.start.step)
         for batch in self.batches[self.start.step :]:
-            with party.span("step", "step"), party.channel(f"step/{batch.step}"):
-                images, wanted = (_rows(server, each, batch.indices) for each in (x, targets))
-                done = await self._pass(server, model, batch).train(images, wanted)
-            model, metrics = done[0], self._accumulated(server, batch, metrics, done[1])
-            await self._after(server, batch, model, metrics, test)
+            with party.span("step", "step"):
+                with party.channel(f"step/{batch.step}"):
+                    images, wanted = (_rows(me, each, batch.indices) for each in (x, targets))
+                    done = await self._pass(me, model, batch).train(images, wanted)
+                await me.settle()
+            model, metrics = done[0], self._accumulated(me, batch, metrics, done[1])
+            await self._after(me, batch, model, metrics, test)
             progress.report(batch)
         party.observe("final", model)
         if self.queries is not None:
-            await self._answer(server, model)
+            await self._answer(me, model)
 
-    async def _receive_examples(self, server: Server) -> tuple[Share, Share]:
+    async def _receive_examples(self, me: Family) -> tuple[Value, Value]:
         """Return all training images and targets, hospital after hospital."""
         found = [
-            await self._receive(server, f"examples/{number}", role)
+            await self._receive(me, f"examples/{number}", role, len(self.shared[number]))
             for number, role in enumerate(self.hospitals)
         ]
         return (
-            concatenate(server, [images for images, _ in found]),
-            concatenate(server, [targets for _, targets in found]),
+            me.concatenate([images for images, _ in found]),
+            me.concatenate([targets for _, targets in found]),
         )
 
-    async def _receive(self, server: Server, name: str, role: str) -> tuple[Share, Share]:
-        shares = []
-        for part in ("images", "targets"):
-            with server.party.channel(f"{name}/{part}"):
-                shares.append(await receive_from_client(server, role))
-        return shares[0], shares[1]
+    async def _receive(self, me: Family, name: str, role: str, count: int) -> tuple[Value, Value]:
+        values = []
+        shapes = {"images": self.plans[0].input, "targets": (self.outputs,)}
+        for part, shape in shapes.items():
+            with me.party.channel(f"{name}/{part}"):
+                values.append(await me.take(role, (count, *shape)))
+        return values[0], values[1]
 
-    async def _first_model(self, server: Server) -> tuple[Model, Metrics | None]:
+    async def _first_model(self, me: Family) -> tuple[Model, Metrics | None]:
         """Return the model to go on from: a checkpoint's, the owner's, or random weights."""
         if self.start.step and self.start.store is not None:
-            return self._loaded(server)
-        k, dtype = server.kernels, self.ring.dtype
-        weights: dict[str, Share] = {}
+            return self._loaded(me)
+        k, dtype = me.kernels, self.ring.dtype
+        weights: dict[str, Value] = {}
         for name, (shape, _) in self.shapes().items():
             if self.weights is not None:
-                with server.party.channel(f"weights/{name}"):
-                    weights[name] = await receive_from_client(server, OWNER)
+                with me.party.channel(f"weights/{name}"):
+                    weights[name] = await me.take(OWNER, shape)
             else:
-                weights[name] = Share(k.zeros(shape, dtype), k.zeros(shape, dtype))
+                weights[name] = me.public(k.zeros(shape, dtype))
         if self.weights is None:
-            weights |= await self._random_kernels(server)
-        velocities = {
-            name: Share(k.zeros(shape, dtype), k.zeros(shape, dtype))
-            for name, (shape, _) in self.shapes().items()
-        }
+            weights |= await self._random_kernels(me)
+        velocities = {name: me.public(k.zeros(shape, dtype)) for name, (shape, _) in self.shapes().items()}
         return Model(weights, velocities), None
 
-    async def _random_kernels(self, server: Server) -> dict[str, Share]:
+    async def _random_kernels(self, me: Family) -> dict[str, Value]:
         """Return random kernels, all drawn at once; biases begin with zero."""
         kernels = [(name, *rest) for name, rest in self.shapes().items() if name.endswith("/kernel")]
-        drawn = []
+        drawn, trainer = [], trainer_of(me)
         for _, shape, plan in kernels:
             taps = int(np.prod(shape[:-1]))
             fan_out = int(np.prod(shape)) // (plan.input[-1] if len(shape) == 4 else shape[0])
             width = limit(self.initial, taps, fan_out)
-            drawn.append(uniform(server, shape, width, self.scales.weight))
-        with server.party.channel("initial"):
-            return dict(zip((name for name, *_ in kernels), await server.party.gather(*drawn), strict=True))
+            drawn.append(trainer.uniform(shape, width, self.scales.weight))
+        with me.party.channel("initial"):
+            return dict(zip((name for name, *_ in kernels), await me.party.gather(*drawn), strict=True))
 
-    def _pass(self, server: Server, model: Model, batch: Batch | None = None) -> Pass:
+    def _pass(self, me: Family, model: Model, batch: Batch | None = None) -> Pass:
         if batch is None:
-            return Pass(server, self.plans, self.scales, model, self.loss)
+            return Pass(me, self.plans, self.scales, model, self.loss)
         kernels = self.descents[batch.step]
         descent = (kernels, replace(kernels, decay=0))
-        watch = self.watch.at(server.party, batch) if self.watch else None
+        watch = self.watch.at(me.party, batch) if self.watch else None
         reveals = self.reveal != "never"
-        return Pass(server, self.plans, self.scales, model, self.loss, descent, reveals, watch)
+        return Pass(me, self.plans, self.scales, model, self.loss, descent, reveals, watch)
 
     def _accumulated(
-        self, server: Server, batch: Batch, before: Metrics | None, new: Metrics | None
+        self, me: Family, batch: Batch, before: Metrics | None, new: Metrics | None
     ) -> Metrics | None:
         if before is None or new is None or not self._continues(batch):
             return new
-        return Metrics(add(server, before.loss, new.loss), add(server, before.right, new.right))
+        return Metrics(me.add(before.loss, new.loss), me.add(before.right, new.right))
 
     async def _after(
         self,
-        server: Server,
+        me: Family,
         batch: Batch,
         model: Model,
         metrics: Metrics | None,
-        test: tuple[Share, Share] | None,
+        test: tuple[Value, Value] | None,
     ) -> None:
         """Evaluate, reveal, observe and keep what is due after a step."""
-        party = server.party
+        party = me.party
         parts = [metrics] if metrics is not None and self._reveals(batch) else []
         if parts and batch.ends_epoch and test is not None:
-            with party.span("test", "test"), party.channel(f"test/{batch.epoch}"):
-                parts.append(await self._evaluate(server, model, *test))
+            with party.span("test", "test"):
+                with party.channel(f"test/{batch.epoch}"):
+                    parts.append(await self._evaluate(me, model, *test))
+                await me.settle()
         if parts:
-            shares = [each for part in parts for each in (part.loss, part.right)]
+            found = me.concatenate([each for part in parts for each in (part.loss, part.right)])
             with party.span("reveal"), party.channel(f"metrics/{batch.step}"):
-                reveal_to_client(server, concatenate(server, shares), self.hospitals[0])
+                me.show(found, self.hospitals[0])
         if batch.step < self.follow or batch.ends_epoch:
             self._observe(party, batch.step + 1, model)
         self._keep(party, batch, _arrays(model, metrics), None)
         if batch.step + 1 == self.stop_after:
             raise Halted(f"stopped after step {batch.step + 1}, as checkpoint.halt_after says")
 
-    async def _evaluate(self, server: Server, model: Model, x: Share, targets: Share) -> Metrics:
+    async def _evaluate(self, me: Family, model: Model, x: Value, targets: Value) -> Metrics:
         total: Metrics | None = None
         for first in range(0, x.shape[0], EVALUATED):
             part = slice(first, first + EVALUATED)
-            found = await self._pass(server, model).measure(x[part], targets[part])
+            found = await self._pass(me, model).measure(x[part], targets[part])
             total = found if total is None else Metrics(
-                add(server, total.loss, found.loss), add(server, total.right, found.right)
+                me.add(total.loss, found.loss), me.add(total.right, found.right)
             )  # fmt: skip
         assert total is not None
         return total
 
-    async def _answer(self, server: Server, model: Model) -> None:
-        with server.party.span("inference"):
-            with server.party.channel("queries"):
-                x = await receive_from_client(server, self.asker)
-            with server.party.channel("inference"):
-                logits = await self._pass(server, model).answer(x)
-                found = await classes(server, logits)
-            with server.party.channel("answers"):
-                reveal_to_client(server, found, self.asker)
+    async def _answer(self, me: Family, model: Model) -> None:
+        assert self.queries is not None
+        with me.party.span("inference"):
+            with me.party.channel("queries"):
+                x = await me.take(self.asker, (len(self.queries), *self.plans[0].input))
+            with me.party.channel("inference"):
+                logits = await self._pass(me, model).answer(x)
+                found = await trainer_of(me).classes(logits)
+            await me.settle()
+            with me.party.channel("answers"):
+                me.show(found, self.asker)
 
     # State
 
@@ -345,9 +343,9 @@ class Job:
             return
         aside(party, lambda: store.save(party.role, done, arrays, note))
 
-    def _loaded(self, server: Server) -> tuple[Model, Metrics | None]:
+    def _loaded(self, me: Family) -> tuple[Model, Metrics | None]:
         assert self.start.store is not None
-        arrays, _ = self.start.store.load(server.party.role, self.start.step)
+        arrays, _ = self.start.store.load(me.party.role, self.start.step)
 
         def share(name: str) -> Share:
             return Share(arrays[f"{name}/a"], arrays[f"{name}/b"])
@@ -360,8 +358,8 @@ class Job:
         ), metrics
 
 
-def _rows(server: Server, x: Share, indices: NDArray[np.int64]) -> Share:
-    return Share(server.kernels.take(x.a, indices, 0), server.kernels.take(x.b, indices, 0))
+def _rows(me: Family, x: Value, indices: NDArray[np.int64]) -> Value:
+    return me.local(lambda part: me.kernels.take(part, indices, 0), x)
 
 
 def _arrays(model: Model, metrics: Metrics | None) -> dict[str, Words]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import Run
-from protocols.replicated3.training import Descent, Scales
+from protocols.training import Descent, Scales
 from scenarios.clear import training as clear
 from scenarios.data import Dataset
 from scenarios.networks import LayerPlan

@@ -17,13 +17,13 @@ from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
 from mpcsim.texts import plural
 from protocols.domains import Words
-from protocols.replicated3.layers import mean_plan
-from protocols.replicated3.training import Descent, Scales, descents
-from protocols.replicated3.training import loss as losses
+from protocols.family import NotOffered
+from protocols.training import Descent, Scales, descents
 from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.networks import LayerPlan, shapes
 from scenarios.networks import weights as weight_files
+from scenarios.settings import Secured
 from scenarios.table3 import with_items
 from scenarios.training.actors import OWNER, Job
 from scenarios.training.checkpoint import Store, fingerprint
@@ -37,29 +37,32 @@ from scenarios.training.watch import RangeWatch
 def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> Program:
     """Return the program of a private training."""
     ring, plans = settings.ring.ring(), shapes(settings.model)
-    protocol = settings.of_replicated3("private_training")
-    if protocol.layers != "blocks":
+    secured = settings.secured(scenario)
+    if not hasattr(secured.family, "trainer"):
+        raise NotOffered("private_training", secured.family.name)
+    layers = getattr(secured.terms.choices, "layers", "blocks")
+    if layers != "blocks":
         raise InputError(
-            f"protocol.layers: found {protocol.layers!r}; training accepts 'blocks': the backward "
+            f"protocol.layers: found {layers!r}; training accepts 'blocks': the backward "
             "pass follows what a block chose"
         )
     scales = Scales.of(ring)
     check_trainable(plans, settings.training.loss)
-    _check_accuracy(settings, plans)
+    _check_accuracy(settings, secured, plans)
     sets = load_sets(settings, plans, scenario)
     batches = batches_of(settings.training, settings.data.count, scenario.seed or 0)
     steps = steps_of(settings.training, scales, batches)
     start = _start(settings, scenario, sets)
-    job = _job(settings, scenario, scales, plans, sets, batches, steps, start)
+    job = _job(settings, secured, scenario, scales, plans, sets, batches, steps, start)
     report = Report(settings, scales, plans, batches, steps, start.step, sets)
-    roles: dict[str, Callable[[Party], Awaitable[Any]]] = {f"server{i}": job.server for i in range(3)}
+    roles: dict[str, Callable[[Party], Awaitable[Any]]] = dict.fromkeys(secured.actors, job.server)
     roles |= dict.fromkeys(job.hospitals, job.hospital)
     if job.weights is not None:
         roles[OWNER] = job.owner
     return Program(
         roles,
         summarize=report.summarize,
-        describe=settings.describe() | {"training": settings.training.model_dump()},
+        describe=settings.describe(secured) | {"training": settings.training.model_dump()},
         render=with_items(render, scenario),
         begin=start.begin,
         prepare=job.read,
@@ -67,17 +70,19 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
     )
 
 
-def _check_accuracy(settings: PrivateTrainingSettings, plans: tuple[LayerPlan, ...]) -> None:
+def _check_accuracy(
+    settings: PrivateTrainingSettings, secured: Secured, plans: tuple[LayerPlan, ...]
+) -> None:
     """Refuse a ring in which a function of this training is not as accurate as functions are."""
-    ring, training = settings.ring.ring(), settings.training
-    accuracy = settings.of_replicated3("private_training").accuracy
+    family, terms, loss = secured.family, secured.terms, settings.training.loss
     for counts, places in windows.means(plans):
-        mean_plan(ring, accuracy, counts, places)
-    losses.check_accuracy(ring, accuracy, training.loss, plans[-1].output[0])
+        family.check(terms, "average_pool", counts=counts, places=places)
+    family.check(terms, loss, **({"classes": plans[-1].output[0]} if loss == "softmax" else {}))
 
 
 def _job(
     settings: PrivateTrainingSettings,
+    secured: Secured,
     scenario: Scenario,
     scales: Scales,
     plans: tuple[LayerPlan, ...],
@@ -111,9 +116,8 @@ def _job(
     shared = [Later(size, partial(part, size, int(end))) for size, end in zip(sizes, ends, strict=True)]
     watched = training.check_range and not settings.dry_run
     return Job(
-        ring=ring,
-        choices=settings.of_replicated3("private_training").choices(),
-        kernels=kernels,
+        family=secured.family,
+        terms=secured.terms,
         scales=scales,
         plans=plans,
         loss=training.loss,

@@ -28,8 +28,8 @@ from protocols.replicated3.training.backward import (
     routes,
     to_images,
 )
-from protocols.replicated3.training.descent import descend, limit, uniform
-from protocols.replicated3.training.schedule import Descent, Scales
+from protocols.replicated3.training.descent import descend, uniform
+from protocols.training import Descent, Scales, limit
 
 CHOICES = [
     Choices(),

@@ -8,7 +8,7 @@ from protocols.replicated3.sharings.server import Choices
 from protocols.replicated3.sharings.sharing import BitHalves
 from protocols.replicated3.training.backward import route
 from protocols.replicated3.training.descent import descend
-from protocols.replicated3.training.schedule import Descent, Scales
+from protocols.training.schedule import Descent, Scales
 
 TWO, THREE = ToyRing(2, 0, 2), ToyRing(3, 0, 3)
 FIXED = Choices("masked", 1, rotate=False)

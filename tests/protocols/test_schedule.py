@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpcsim import InputError
 from protocols.domains.ring import Ring
-from protocols.replicated3.training.schedule import Scales, descents
+from protocols.training.schedule import Scales, descents
 
 RINGS = [Ring(64, 16, 31), Ring(64, 12, 31), Ring(64, 10, 30), Ring(64, 18, 32)]
 SCALES = Scales.of(RINGS[0])

@@ -17,7 +17,7 @@ from protocols.domains.ring import Ring
 from protocols.replicated3.sharings.server import Choices, Server
 from protocols.replicated3.sharings.sharing import public
 from protocols.replicated3.training.descent import descend
-from protocols.replicated3.training.schedule import Descent, Scales
+from protocols.training.schedule import Descent, Scales
 
 pytestmark = pytest.mark.skipif("MPCSIM_LONG" not in os.environ, reason="minutes; set MPCSIM_LONG=1")
 

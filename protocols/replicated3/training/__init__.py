@@ -18,14 +18,13 @@ from protocols.replicated3.training.backward import (
     routes,
     to_images,
 )
-from protocols.replicated3.training.descent import descend, limit, uniform
+from protocols.replicated3.training.descent import descend, uniform
 from protocols.replicated3.training.loss import classes
-from protocols.replicated3.training.schedule import Descent, Scales, descents
+from protocols.replicated3.training.trainer import ReplicatedTrainer
 
 __all__ = [
-    "Descent",
     "Gradient",
-    "Scales",
+    "ReplicatedTrainer",
     "Sums",
     "back_to_entries",
     "bias_gradient_locally",
@@ -35,8 +34,6 @@ __all__ = [
     "dense_input_gradient_locally",
     "dense_weight_gradient_locally",
     "descend",
-    "descents",
-    "limit",
     "loss",
     "masked",
     "routes",

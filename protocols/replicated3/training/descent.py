@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from mpcsim import InputError
 from protocols.domains import Words
 from protocols.replicated3.constructions import bit_to_share, sign, truncate_product
 from protocols.replicated3.sharings import (
@@ -34,10 +33,7 @@ from protocols.replicated3.sharings import (
     multiply_public,
     subtract,
 )
-from protocols.replicated3.training.schedule import Descent, Scales
-
-INITIAL_BITS = 16
-"""Random bits of a first weight."""
+from protocols.training import INITIAL_BITS, Descent, Scales, grid
 
 
 async def descend(
@@ -68,11 +64,6 @@ async def descend(
     return subtract(server, weight, moved), following
 
 
-def limit(rule: str, fan_in: int, fan_out: int) -> float:
-    """Return the half-width of the uniform distribution of first weights: He 2015, or Glorot 2010."""
-    return math.sqrt(6.0 / fan_in if rule == "he" else 6.0 / (fan_in + fan_out))
-
-
 async def uniform(server: Server, shape: tuple[int, ...], width: float, bits: int) -> Share:
     """Return values uniform on a grid of 2^16 points in (−width, width), at scale 2^bits, known to nobody.
 
@@ -84,9 +75,7 @@ async def uniform(server: Server, shape: tuple[int, ...], width: float, bits: in
     """
     k, ring = server.kernels, server.ring
     count = math.prod(shape)
-    step = round(width * 2.0 ** (bits + 1 - INITIAL_BITS))
-    if step == 0 or step >> (bits + 1):
-        raise InputError(f"first weights within ±{width:g} do not fit {bits} fraction bits")
+    step, middle = grid(width, bits)
 
     async def third(server: Server, size: int) -> Share:
         if server.role == 0:
@@ -103,7 +92,6 @@ async def uniform(server: Server, shape: tuple[int, ...], width: float, bits: in
 
     thirds = await in_thirds(server, third, count, lambda part: (part.stop - part.start,))
     number = multiply_public(server, concatenate(server, thirds), ring.encode_integers(step))
-    middle = (step << (INITIAL_BITS - 1)) - step // 2
     return add_public(server, number, ring.encode_integers(-middle)).reshape(*shape)
 
 

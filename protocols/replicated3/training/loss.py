@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from protocols.domains import Ring
 from protocols.replicated3.constructions import argmax, is_negative, is_zero, multiply
-from protocols.replicated3.functions import logarithm, sigmoid, sigmoid_plan, softmax, softmax_plan
+from protocols.replicated3.functions import logarithm, sigmoid, softmax
 from protocols.replicated3.sharings import Server, Share, add, add_public, multiply_public, negate, subtract
 
 PROBABILITIES = {"softmax": softmax, "sigmoid": sigmoid}
-
-
-def check_accuracy(ring: Ring, accuracy: str, loss: str, outputs: int) -> None:
-    """Refuse a ring in which a loss is not as accurate as functions are.
-
-    Its logarithm is wherever the probabilities are.
-
-    Raises:
-        InputError: the function and the rule are named.
-    """
-    if loss == "softmax":
-        softmax_plan(ring, accuracy, outputs)
-    else:
-        sigmoid_plan(ring, accuracy)
 
 
 async def probabilities(server: Server, loss: str, logits: Share) -> Share:
