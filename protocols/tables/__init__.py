@@ -7,7 +7,17 @@ revealed but orders under a fresh shuffle, which are uniform. It may import what
 from protocols.tables.groups import group_sums
 from protocols.tables.joins import group_maxima, join, spread_first
 from protocols.tables.neighbours import as_before, opposite, order_of_zeros
-from protocols.tables.orders import apply_inverse, apply_order, compose, invert, rank_bits
+from protocols.tables.orders import (
+    Opening,
+    apply_inverse,
+    apply_order,
+    compose,
+    gathered,
+    invert,
+    opened,
+    rank_bits,
+    scattered,
+)
 from protocols.tables.seat import Seat
 from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, shuffle, unshuffle
 from protocols.tables.sort import DIGIT, WIDEST, Key, key_of, order_by, prefix_sums, sort, sort_by, top
@@ -17,6 +27,7 @@ __all__ = [
     "WIDEST",
     "Column",
     "Key",
+    "Opening",
     "Seat",
     "Shuffle",
     "apply_inverse",
@@ -24,17 +35,20 @@ __all__ = [
     "as_before",
     "compose",
     "draw_shuffle",
+    "gathered",
     "group_maxima",
     "group_sums",
     "invert",
     "join",
     "key_of",
     "move",
+    "opened",
     "opposite",
     "order_by",
     "order_of_zeros",
     "prefix_sums",
     "rank_bits",
+    "scattered",
     "shuffle",
     "sort",
     "sort_by",

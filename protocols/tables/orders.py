@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mpcsim import InputError
 from protocols.domains import Words, word_type
 from protocols.replicated3.sharings import Server, Share
 from protocols.tables.seat import Seat
-from protocols.tables.shuffle import Column, draw_shuffle, move, one_shape, unshuffle
+from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, one_shape, unshuffle
 
 
 def rank_bits(n: int) -> int:
@@ -29,6 +33,42 @@ def _revealed_half(server: Server, order: Share) -> Words:
     return server.kernels.add(order.a, order.b) if server.role == 0 else order.b
 
 
+@dataclass(frozen=True)
+class Opening:
+    """An order that all know under a fresh shuffle: rows may be moved by it, either way, many times.
+
+    Attributes:
+        by: the shuffle, kept for the moves.
+        rows: the order of the shuffled rows.
+        bits: of a row number.
+    """
+
+    by: Shuffle
+    rows: NDArray[np.intp]
+    bits: int
+
+
+async def opened(server: Server, order: Share) -> Opening:
+    """Open an order under a fresh shuffle. Rounds: 2. Bits: 6b a row."""
+    seat, bits = Seat(server), rank_bits(order.shape[-1])
+    by = draw_shuffle(seat, order.shape)
+    _, seen = await move(seat, by, [], (_revealed_half(server, order), bits))
+    return Opening(by, server.kernels.as_order(seen, bits), bits)
+
+
+async def gathered(server: Server, order: Opening, columns: Sequence[Column]) -> list[Share]:
+    """Return each column's row order[i] at place i. Rounds: 2. Bits: 4 a bit of a column."""
+    taken = [Column(_permuted(server, one.share, order.rows), one.bits, one.xor) for one in columns]
+    return await unshuffle(server, order.by, taken)
+
+
+async def scattered(server: Server, order: Opening, columns: Sequence[Column]) -> list[Share]:
+    """Return columns whose row order[i] is what stood at place i. Rounds: 2. Bits: 4 a bit of a column."""
+    moved, _ = await move(Seat(server), order.by, columns)
+    back = server.kernels.inverted(order.rows)
+    return [_permuted(server, one, back) for one in moved]
+
+
 async def apply_order(server: Server, order: Share, columns: Sequence[Column]) -> list[Share]:
     """Return each column's row order[i] at place i.
 
@@ -38,13 +78,8 @@ async def apply_order(server: Server, order: Share, columns: Sequence[Column]) -
     Raises:
         InputError: columns that do not have the order's shape.
     """
-    bits = _fitting(order, columns)
-    seat, k = Seat(server), server.kernels
-    by = draw_shuffle(seat, order.shape)
-    _, seen = await move(seat, by, [], (_revealed_half(server, order), bits))
-    rows = k.as_order(seen, bits)
-    gathered = [Column(_permuted(server, one.share, rows), one.bits, one.xor) for one in columns]
-    return await unshuffle(server, by, gathered)
+    _fitting(order, columns)
+    return await gathered(server, await opened(server, order), columns)
 
 
 async def apply_inverse(server: Server, order: Share, columns: Sequence[Column]) -> list[Share]:

@@ -1,4 +1,4 @@
-"""Places of a level: slots lie one after the other, at the same places in the order of every attribute."""
+"""Slots and their places: what a level knows of them, and which places are of one slot."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from protocols.replicated3.constructions import dot_locally, matmul_locally, multiply
-from protocols.replicated3.sharings import Server, Share, concatenate, public, reshare, subtract
-from protocols.tables import Column, apply_order
-from protocols.trees.local import turned
-from protocols.trees.shape import Shape
+from protocols.replicated3.constructions import dot_locally, is_zero, multiply
+from protocols.replicated3.sharings import (
+    Server,
+    Share,
+    concatenate,
+    narrow_share,
+    public,
+    reshare,
+    subtract,
+)
+from protocols.tables import Column
+from protocols.trees.lots import Lots
+from protocols.trees.shape import Shape, within
 
 Places = NDArray[np.intp]
+Candidates = tuple[Share, ...]
+"""Groups of rows, each mod a power of two of its own (`Shape.candidate`): N, D, attribute; twice the
+threshold; whether there is a candidate, and by how much its place is before the slot's last."""
 
 
 @dataclass(frozen=True)
@@ -24,69 +35,57 @@ class Slots:
     """What the slots of a level hold.
 
     Attributes:
-        members: (slots, n): the one-hot vector of each row's slot, by row number.
         totals: (slots, columns): the statistics of their rows.
         squares: (slots,): Σ over columns of totals².
         sizes, starts: (slots,): their rows, and the rows of slots before them.
-        places: (slots, n): the one-hot vector of each place's slot.
+        numbers: (n,): the slot of each place, mod 2^score_bits.
+        lots: how slots and places reach each other.
     """
 
-    members: Share
     totals: Share
     squares: Share
     sizes: Share
     starts: Share
-    places: Share
+    numbers: Share
+    lots: Lots
+
+    @property
+    def depth(self) -> int:
+        """The level, from 0."""
+        return self.lots.slots.bit_length() - 1
 
 
 @dataclass(frozen=True)
 class AtPlaces:
-    """What a place knows of its slot, all of it the same for every attribute; (n,) each.
+    """What a place knows of its slot, the same for every attribute; (n,) each, mod 2^score_bits.
 
     Attributes:
-        size, count: rows of the slot, and those of its rows that are not after this place.
-        totals, before: (columns, n): the slot's statistics, and those of the slots before it.
+        size, start: rows of the slot, and of those before it.
+        totals, before: (travelling, n): the slot's statistics, and those of the slots before it.
         squares: Σ totals².
     """
 
     size: Share
-    count: Share
+    start: Share
     totals: Share
     before: Share
     squares: Share
 
 
-async def slots_of(server: Server, members: Share, statistics: Share, order: Share | None) -> Slots:
-    """Return the slots of a level.
-
-    Args:
-        server: with its choices.
-        members: (slots, n), by row number.
-        statistics: (columns, n), by row number.
-        order: (n,) the rows in the order of some attribute; None at the root, where all places are alike.
-
-    Rounds: 4, or 2 at the root.
-    """
-    totals, places = await server.party.gather(
-        _totals(server, members, statistics), _moved(server, order, members)
-    )
-    squares = totals[1]
-    sizes = Share(server.kernels.sum(members.a, -1), server.kernels.sum(members.b, -1))
-    return Slots(members, totals[0], squares, sizes, before(server, sizes, 0), places)
+async def root_of(server: Server, statistics: Share, shape: Shape) -> Slots:
+    """Return the only slot of the first level. Rounds: 1."""
+    k, dtype, n = server.kernels, server.ring.dtype, shape.rows
+    small = within(server, shape.score_bits)
+    totals = Share(k.sum(statistics.a, -1).reshape(1, -1), k.sum(statistics.b, -1).reshape(1, -1))
+    sizes = public(server, k.full((1,), n, dtype))
+    none = public(server, k.zeros((1,), dtype))
+    numbers = public(small, k.zeros((n,), small.ring.dtype))
+    return Slots(totals, await squares_of(server, totals), sizes, none, numbers, Lots(n, 1, None))
 
 
-async def _totals(server: Server, members: Share, statistics: Share) -> tuple[Share, Share]:
-    """Return Σ over rows of each slot, and the squares of those, summed up. Rounds: 2."""
-    totals = await reshare(server, matmul_locally(server, members, turned(statistics)))
-    return totals, await reshare(server, dot_locally(server, totals, totals))
-
-
-async def _moved(server: Server, order: Share | None, members: Share) -> Share:
-    if order is None:
-        return members
-    columns = [Column(members[slot], server.ring.bits) for slot in range(members.shape[0])]
-    moved = await apply_order(server, order, columns)
-    return concatenate(server, [one.reshape(1, -1) for one in moved])
+async def squares_of(server: Server, totals: Share) -> Share:
+    """Return Σ over columns of the squares of (slots, columns). Rounds: 1."""
+    return await reshare(server, dot_locally(server, totals, totals))
 
 
 def before(server: Server, x: Share, axis: int) -> Share:
@@ -94,28 +93,24 @@ def before(server: Server, x: Share, axis: int) -> Share:
     return Share(server.kernels.sums_before(x.a, axis), server.kernels.sums_before(x.b, axis))
 
 
-async def at_places(server: Server, slots: Slots) -> AtPlaces:
-    """Bring what slots hold to their places: Σ over slots of the place's one-hot vector. Rounds: 1."""
-    columns = slots.totals.shape[1]
-    rows = [
-        slots.sizes.reshape(1, -1),
-        slots.starts.reshape(1, -1),
-        slots.squares.reshape(1, -1),
-        turned(slots.totals),
-        turned(before(server, slots.totals, 0)),
-    ]
-    found = await to_places(server, concatenate(server, rows), slots.places)
-    size, start, squares = found[0], found[1], found[2]
-    n = size.shape[0]
-    k, dtype = server.kernels, server.ring.dtype
-    numbers = k.add(k.astype(k.positions((n,), dtype), dtype), k.full((), 1, dtype))
-    count = subtract(server, public(server, numbers), start)
-    return AtPlaces(size, count, found[3 : 3 + columns], found[3 + columns :], squares)
+async def at_places(server: Server, slots: Slots, shape: Shape) -> AtPlaces:
+    """Bring what slots hold to their places. Rounds: 4; none at the root."""
+    small, travelling = within(server, shape.score_bits), shape.statistics.travelling
+    earlier = before(server, slots.totals, 0)
+    rows = [slots.sizes, slots.starts, slots.squares]
+    rows += [x[:, column] for x in (slots.totals, earlier) for column in range(travelling)]
+    columns = [Column(narrow_share(small, one), shape.score_bits) for one in rows]
+    size, start, squares, *rest = await slots.lots.to_places(server, columns)
+    totals, earlier = (stacked(small, part, shape.rows) for part in (rest[:travelling], rest[travelling:]))
+    return AtPlaces(size, start, totals, earlier, squares)
 
 
-async def to_places(server: Server, values: Share, places: Share) -> Share:
-    """Return values (q, slots) of each place's slot, (q, n). Rounds: 1. Bits: 3l a value."""
-    return await reshare(server, matmul_locally(server, values, places))
+def stacked(server: Server, rows: Sequence[Share], *shape: int) -> Share:
+    """Return arrays of a shape as the rows of one; no message."""
+    if not rows:
+        none = server.kernels.zeros((0, *shape), server.ring.dtype)
+        return Share(none, none)
+    return concatenate(server, [one.reshape(1, *shape) for one in rows])
 
 
 @dataclass(frozen=True)
@@ -139,26 +134,35 @@ def stages(n: int) -> tuple[Node, ...]:
     return tuple(found)
 
 
-async def alike(server: Server, places: Share, pairs: Sequence[tuple[Places, Places]]) -> list[Share]:
+async def alike(server: Server, slots: Slots, pairs: Sequence[tuple[Places, Places]]) -> list[Share]:
     """Return, for arrays of places (i, j), the integer 1 where their slots are one, else 0.
 
-    The product of their one-hot vectors. Rounds: 1. Bits: 3l a pair.
+    Rounds and bits: those of an equality of slot numbers a pair; none at the root.
     """
     k = server.kernels
-
-    def taken(which: int) -> Share:
-        index = np.concatenate([pair[which] for pair in pairs])
-        return Share(k.take(places.a, index, 1).T, k.take(places.b, index, 1).T)
-
-    same = await reshare(server, dot_locally(server, taken(0), taken(1)))
     ends = np.cumsum([0, *(len(pair[0]) for pair in pairs)])
+    if slots.depth == 0:
+        same = public(server, k.full((int(ends[-1]),), 1, server.ring.dtype))
+    else:
+        numbers = slots.numbers
+        one, other = (
+            np.concatenate([pair[which] for pair in pairs]) if pairs else np.array([], int)
+            for which in (0, 1)
+        )
+        gaps = subtract(
+            server,
+            Share(k.take(numbers.a, one, 0), k.take(numbers.b, one, 0)),
+            Share(k.take(numbers.a, other, 0), k.take(numbers.b, other, 0)),
+        )
+        same = await is_zero(server, gaps, slots.depth)
     return [same[low:high] for low, high in pairwise(ends)]
 
 
-async def enough_rows(server: Server, places: Share, shape: Shape) -> Share:
-    """Return 1 for places after which a slot may be split: enough rows of it on either side. Rounds: 2.
+async def enough_rows(server: Server, slots: Slots, shape: Shape) -> Share:
+    """Return 1 for places after which a slot may be split: enough rows of it on either side.
 
-    A side has r rows where the place r − 1 before, or r after, is of the same slot.
+    A side has r rows where the place r − 1 before, or r after, is of the same slot. Rounds: those of an
+    equality, and a product where more than one row is asked.
     """
     n, least = shape.rows, shape.least_rows
     k, dtype = server.kernels, server.ring.dtype
@@ -166,7 +170,8 @@ async def enough_rows(server: Server, places: Share, shape: Shape) -> Share:
     if len(here) == 0:
         empty = k.zeros((n,), dtype)
         return Share(empty, empty)
-    left, right = await alike(server, places, [(here, here - (least - 1)), (here, here + least)])
-    both = await multiply(server, left, right)
+    pairs = [(here, here + least)] + ([(here, here - (least - 1))] if least > 1 else [])
+    right, *left = await alike(server, slots, pairs)
+    both = await multiply(server, left[0], right) if left and slots.depth else right
     edges = [k.zeros((least - 1,), dtype), k.zeros((n - len(here) - (least - 1),), dtype)]
     return Share(k.concatenate([edges[0], both.a, edges[1]]), k.concatenate([edges[0], both.b, edges[1]]))

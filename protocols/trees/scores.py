@@ -14,6 +14,7 @@ from protocols.domains import Words, word_type
 from protocols.replicated3.constructions import (
     dot_locally,
     is_zero,
+    multiply,
     multiply_locally,
     select,
     sign,
@@ -30,6 +31,7 @@ from protocols.replicated3.sharings import (
     lift,
     multiply_public,
     narrow_share,
+    public,
     reshare,
     share_to_halves,
     subtract,
@@ -37,43 +39,40 @@ from protocols.replicated3.sharings import (
 from protocols.tables import opposite, prefix_sums
 from protocols.trees.local import repeated, turned
 from protocols.trees.partition import Sorted
-from protocols.trees.places import AtPlaces
-from protocols.trees.shape import Shape, within
-
-_FLAG_BITS = 3
+from protocols.trees.places import AtPlaces, Candidates, stacked
+from protocols.trees.shape import FLAG_BITS, Shape, within
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The best candidate after each place, (n,) each, mod 2^l.
+class Found:
+    """The best attribute after each place, (n,) each.
 
     Attributes:
-        score: N, of whatever stands there.
-        attribute: its number.
-        twice: the sum of the two values that it divides.
-        tied: 1 where those two are equal, so that it divides nothing.
+        score, sides, attribute: N, of whatever stands there, D, and its number, mod 2^fraction_bits each.
+        twice: the sum of the two values that it divides, mod 2^threshold_bits.
+        tied: 1 where those two are equal, so that it divides nothing, mod 2^slot_bits.
     """
 
     score: Share
     attribute: Share
     twice: Share
     tied: Share
+    sides: Share
 
 
-async def candidates(
-    server: Server, table: Sorted, tied: Share, places: AtPlaces, shape: Shape
-) -> Candidates:
+async def best_attributes(
+    server: Server, table: Sorted, tied: Share, score: Share, sides: Share, shape: Shape
+) -> Found:
     """Return the best attribute after each place, the lowest among equals.
 
-    Rounds: 2, ⌈log2 m⌉ comparisons and selections, and 2.
+    Rounds: ⌈log2 m⌉ comparisons and selections, and 2.
     """
     small, k = within(server, shape.score_bits), server.kernels
-    score = await _scores(small, table, places, shape)
     penalty = k.full((), 1 << (shape.score_bits - 2), small.ring.dtype)
     held = subtract(small, score, multiply_public(small, tied, penalty))
     following = Share(_shifted(small, table.values.a), _shifted(small, table.values.b))
     sums = Share(k.add(table.values.a, following.a), k.add(table.values.b, following.b))
-    return await _best(server, held, sums, tied, shape)
+    return await _best(server, held, sums, tied, sides, shape)
 
 
 def _shifted(server: Server, words: Words) -> Words:
@@ -82,30 +81,41 @@ def _shifted(server: Server, words: Words) -> Words:
     return moved
 
 
-async def _scores(small: Server, table: Sorted, places: AtPlaces, shape: Shape) -> Share:
-    """Return N of every candidate (m, n), mod 2^score_bits. Rounds: 2. Bits: 9 · score_bits a candidate."""
-    k = small.kernels
-    size, count = narrow_share(small, places.size), narrow_share(small, places.count)
-    totals, before = narrow_share(small, places.totals), narrow_share(small, places.before)
-    travelling = shape.statistics.travelling
-    sums = prefix_sums(small, table.statistics)
-    left = subtract(small, sums, before[:travelling].reshape(travelling, 1, shape.rows))
+async def scores(server: Server, table: Sorted, places: AtPlaces, shape: Shape) -> tuple[Share, Share]:
+    """Return N of every candidate (m, n), and D (n,), mod 2^score_bits. Rounds: 2."""
+    small = within(server, shape.score_bits)
+    k, size, count = small.kernels, places.size, counted(small, places)
+    totals = places.totals
+    left = subtract(small, prefix_sums(small, table.statistics), places.before.reshape(-1, 1, shape.rows))
     if shape.statistics.classes:  # of the last class are the rows that no other class has
-        rest = repeated(small, count, shape.attributes).reshape(1, shape.attributes, shape.rows)
-        if travelling:
-            rest = subtract(
-                small, rest, Share(k.sum(left.a, 0), k.sum(left.b, 0)).reshape(1, *rest.shape[1:])
-            )
-        left = concatenate(small, [left, rest])
+        left = _with_rest(small, left, repeated(small, count, shape.attributes))
+        totals = _with_rest(small, totals, size)
     last = Share(left.a.transpose(1, 2, 0), left.b.transpose(1, 2, 0))
     among = turned(totals).reshape(1, shape.rows, -1)
     squares, mixed = dot_locally(small, last, last), dot_locally(small, last, among)
     both = await reshare(small, k.stack([squares, mixed], 0))
     one = multiply_locally(small, both[0], size.reshape(1, -1))
     other = multiply_locally(small, both[1], count.reshape(1, -1))
-    common = multiply_locally(small, count, narrow_share(small, places.squares))
+    common = multiply_locally(small, count, places.squares)
     score = k.add(k.sub(one, k.shift_left(other, 1)), common.reshape(1, -1))
-    return await reshare(small, score)
+    found, sides = await small.party.gather(
+        reshare(small, score), multiply(small, count, subtract(small, size, count))
+    )
+    return found, sides
+
+
+def counted(small: Server, places: AtPlaces) -> Share:
+    """Return the rows of a place's slot that are not after it; no message."""
+    k, dtype, (n,) = small.kernels, small.ring.dtype, places.start.shape
+    numbers = k.add(k.astype(k.positions((n,), dtype), dtype), k.full((), 1, dtype))
+    return subtract(small, public(small, numbers), places.start)
+
+
+def _with_rest(server: Server, parts: Share, whole: Share) -> Share:
+    """Return parts (columns, …) and what they leave of a whole; no message."""
+    k = server.kernels
+    rest = subtract(server, whole, Share(k.sum(parts.a, 0), k.sum(parts.b, 0)))
+    return concatenate(server, [parts, rest.reshape(1, *whole.shape)])
 
 
 async def ties(server: Server, table: Sorted, shape: Shape) -> Share:
@@ -122,19 +132,26 @@ async def ties(server: Server, table: Sorted, shape: Shape) -> Share:
     return concatenate(small, [await is_zero(small, gaps, shape.value_bits), nothing], -1)
 
 
-async def _best(server: Server, score: Share, sums: Share, tied: Share, shape: Shape) -> Candidates:
+async def _best(
+    server: Server, score: Share, sums: Share, tied: Share, sides: Share, shape: Shape
+) -> Found:
     """Hold a tournament of the attributes at each place, places in thirds."""
 
-    async def some(server: Server, score: Share, sums: Share, tied: Share) -> list[Share]:
-        return await _tournament(server, score, sums, tied, shape)
+    async def some(server: Server, score: Share, sums: Share, tied: Share, sides: Share) -> list[Share]:
+        return await _tournament(server, score, sums, tied, sides, shape)
 
     thirds = await in_thirds(
-        server, some, shape.rows, lambda part: (score[:, part], sums[:, part], tied[:, part])
+        server,
+        some,
+        shape.rows,
+        lambda part: (score[:, part], sums[:, part], tied[:, part], sides[part]),
     )
-    return Candidates(*(concatenate(server, [third[i] for third in thirds]) for i in range(4)))
+    return Found(*(concatenate(server, [third[i] for third in thirds]) for i in range(5)))
 
 
-async def _tournament(server: Server, score: Share, sums: Share, tied: Share, shape: Shape) -> list[Share]:
+async def _tournament(
+    server: Server, score: Share, sums: Share, tied: Share, sides: Share, shape: Shape
+) -> list[Share]:
     k = server.kernels
     dtype = word_type(shape.index_bits)
     index = k.zeros(score.shape, dtype) if server.role else k.positions(score.shape, dtype)
@@ -142,7 +159,7 @@ async def _tournament(server: Server, score: Share, sums: Share, tied: Share, sh
         share_to_halves(server, score, shape.score_bits),
         Halves(index, shape.index_bits),
         share_to_halves(server, sums, shape.threshold_bits),
-        share_to_halves(server, tied, _FLAG_BITS),
+        share_to_halves(server, tied, FLAG_BITS),
     ]
     while (entries := columns[0].shape[0]) > 1:
         paired = entries - entries % 2
@@ -153,31 +170,59 @@ async def _tournament(server: Server, score: Share, sums: Share, tied: Share, sh
             Halves(k.concatenate([k.add(one.half[1:paired:2], gain.half), one.half[paired:]]), one.bits)
             for one, gain in zip(columns, gains, strict=True)
         ]
-    return await server.party.gather(*(_widened(server, one[0]) for one in columns))
+    score_bits, side_bits, name_bits = shape.fraction_bits
+    score_half, name, twice, flag = (one[0] for one in columns)
+    return await server.party.gather(
+        _widened(server, score_half, score_bits),
+        _widened(server, name, name_bits),
+        _widened(server, twice, shape.threshold_bits),
+        _widened(server, flag, shape.slot_bits),
+        _sides(server, sides, shape.score_bits, side_bits),
+    )
 
 
-async def _widened(server: Server, x: Halves) -> Share:
-    return await halves_to_share(server, await lift(server, x))
+async def _sides(server: Server, sides: Share, own: int, bits: int) -> Share:
+    if bits <= own:
+        return narrow_share(within(server, bits), sides)
+    return await _widened(server, share_to_halves(server, sides, own), bits)
 
 
-async def masked(server: Server, found: Candidates, places: AtPlaces, enough: Share) -> Share:
-    """Return (5, n): N, D, attribute, twice the threshold and 1 of each place's candidate.
+async def _widened(server: Server, x: Halves, bits: int) -> Share:
+    ring = within(server, bits)
+    return await halves_to_share(ring, await lift(ring, x))
 
-    Where there is none, N = −1, D = 1 and the last is 0: it loses against every other, and its D is no
-    zero. Rounds: 2.
+
+async def masked(server: Server, found: Found, places: AtPlaces, enough: Share, shape: Shape) -> Candidates:
+    """Return the candidates after places: where there is none, N = −1, D = 1, and no cut.
+
+    Such a one loses against every other, and its D is no zero. A cut is what the place leaves of its slot,
+    negative. Rounds: 2.
     """
+    border, short = within(server, shape.slot_bits), within(server, shape.cut_bits)
+    small = within(server, shape.score_bits)
+    good = await multiply(border, enough, opposite(border, found.tied))
+    flag = narrow_share(short, good)
+    after = narrow_share(short, subtract(small, counted(small, places), places.size))
+    numbers = [(found.score, 1), (found.sides, -1)]
+    score, sides, cut = await server.party.gather(
+        *(
+            _unless(within(server, bits), x, good, offset)
+            for (x, offset), bits in zip(numbers, shape.fraction_bits, strict=False)
+        ),
+        multiply(short, after, flag),
+    )
+    rows = [score, sides, found.attribute, found.twice, flag, cut]
+    groups, first = [], 0
+    for count, bits in shape.candidate:
+        groups.append(stacked(within(server, bits), rows[first : first + count], shape.rows))
+        first += count
+    return tuple(groups)
+
+
+async def _unless(server: Server, x: Share, good: Share, offset: int) -> Share:
+    """Return x where there is a candidate, else −offset, which is 1 or −1. Rounds: 1."""
     k, dtype = server.kernels, server.ring.dtype
     one = k.full((), 1, dtype)
-    right = subtract(server, places.size, places.count)
-    free = opposite(server, found.tied)
-    sides = multiply_locally(server, places.count, right)
-    some = multiply_locally(server, enough, free)
-    both = await reshare(server, k.stack([sides, some], 0))
-    sides_share, good = both[0], both[1]
-    raised = Share(k.stack([found.score.a, sides_share.a], 0), k.stack([found.score.b, sides_share.b], 0))
-    offsets = k.stack([k.add(k.zeros(good.shape, dtype), one), k.sub(k.zeros(good.shape, dtype), one)], 0)
-    raised = add_public(server, raised, offsets)
-    kept = await reshare(server, multiply_locally(server, raised, good.reshape(1, -1)))
-    kept = add_public(server, kept, k.neg(offsets))
-    rest = [x.reshape(1, -1) for x in (found.attribute, found.twice, good)]
-    return concatenate(server, [kept, *rest])
+    shift = one if offset == 1 else k.neg(one)
+    kept = await multiply(server, add_public(server, x, shift), narrow_share(server, good))
+    return add_public(server, kept, k.neg(shift))

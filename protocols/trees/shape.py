@@ -12,6 +12,8 @@ from protocols.tables import rank_bits
 
 HIGHEST = 10
 _WORD = 64
+FLAG_BITS = 3
+"""Bits of a flag that is selected and lifted: 0 or 1, below 2^(3 − 2)."""
 GAIN_BITS = 16
 """Fraction bits of the least gain."""
 
@@ -72,8 +74,51 @@ class Shape:
 
     @property
     def score_bits(self) -> int:
-        """The bits in which candidates at one position are compared: differences are below n³/4."""
-        return 3 * self.count_bits + 2 * self.statistics.bits
+        """The bits in which candidates at one position are compared: differences are below n³/4.
+
+        Slot numbers, places and headers of slots fit them too.
+        """
+        scores = 3 * self.count_bits + 2 * self.statistics.bits
+        return max(scores, rank_bits(self.rows + (1 << (self.height - 1))))
+
+    @property
+    def sum_bits(self) -> int:
+        """The bits of what some rows add up to, with the room that lifting takes; of a row number too."""
+        return self.count_bits + self.statistics.bits + 2
+
+    @property
+    def cut_bits(self) -> int:
+        """The bits of a difference of places, with the room that lifting takes."""
+        return self.count_bits + 2
+
+    @property
+    def slot_bits(self) -> int:
+        """The bits in which numbers of candidates are selected and masked: those of the widest of them."""
+        return max(bits for _, bits in self.candidate)
+
+    @property
+    def wide(self) -> bool:
+        """Whether a word does not hold the cross products of N and D."""
+        return self.cross_bits > _WORD
+
+    @property
+    def fraction_bits(self) -> tuple[int, int, int]:
+        """The bits of N, of D, and of an attribute that competes with them.
+
+        Those of cross products; where a word does not hold these, what each needs, and no more than a word
+        below cross products, from where it is lifted.
+        """
+        if not self.wide:
+            return self.cross_bits, self.cross_bits, self.cross_bits
+        least = self.cross_bits - _WORD
+        return self.score_bits, max(2 * self.count_bits, least), max(self.index_bits, least)
+
+    @property
+    def candidate(self) -> list[tuple[int, int]]:
+        """How many rows each group of a candidate has, and of how many bits."""
+        score, sides, name = self.fraction_bits
+        fraction = [(1, score), (1, sides), (1, name)] if self.wide else [(3, score)]
+        return [*fraction, (1, self.threshold_bits), (2, self.cut_bits)]
 
     @property
     def threshold_bits(self) -> int:
@@ -92,8 +137,12 @@ class Shape:
 
     @property
     def cross_bits(self) -> int:
-        """The bits of N·D′ − N′·D with its sign and the bits of ties, N ≤ n³/4 and D ≤ n²/4."""
-        return 5 * self.count_bits - 4 + 2 * self.statistics.bits + 2 + self.tie_bits
+        """The bits of N·D′ − N′·D with its sign and the bits of ties, N ≤ n³/4 and D ≤ n²/4.
+
+        At least those of a score.
+        """
+        product = 5 * self.count_bits - 4 + 2 * self.statistics.bits
+        return max(product + 2 + self.tie_bits, self.score_bits)
 
     @property
     def gain_bits(self) -> int:

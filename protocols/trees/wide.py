@@ -105,14 +105,27 @@ def constant(k: ModuleType, value: int) -> Wide:
 # On shares
 
 
-async def lifted(server: Server, x: Share, bits: int) -> Halves:
-    """Return as halves mod 2^bits what is shared mod 2^64, |x| < 2^62. Rounds: 1. Bits: 4(bits − 64)."""
-    k, offset = server.kernels, 0 if server.role == 0 else 1 << (_WORD - 2)
-    half = share_to_halves(server, x, _WORD).half
-    above = k.add(half, k.full((), offset, half.dtype))
-    wrapped = await wraps(server, above, _WORD, bits - _WORD)
-    exact = minus(k, Wide(above, k.zeros(half.shape, half.dtype)), constant(k, offset))
-    return Halves(exact.low, bits, k.sub(exact.high, wrapped))
+async def lifted(server: Server, x: Share, own: int, bits: int) -> Halves:
+    """Return as halves mod 2^bits what is shared mod 2^own, |x| < 2^(own − 2), bits − own ≤ 64.
+
+    Rounds: 1. Bits: 4(bits − own).
+    """
+    k, offset = server.kernels, 0 if server.role == 0 else 1 << (own - 2)
+    half = k.astype(share_to_halves(server, x, own).half, word_type(_WORD))
+    above = k.low_bits(k.add(half, k.full((), offset, half.dtype)), own)
+    wrapped = await wraps(server, above, own, bits - own)
+    none = k.zeros(half.shape, half.dtype)
+    exact = minus(k, Wide(above, none), constant(k, offset))
+    total = minus(k, exact, Wide(none, wrapped) if own == _WORD else raised(k, Wide(wrapped, none), own))
+    return Halves(total.low, bits, total.high)
+
+
+def joined(server: Server, parts: Sequence[Halves]) -> Halves:
+    """Return wide halves one after the other, along their first axis; no message."""
+    k = server.kernels
+    wide = [_wide(one) for one in parts]
+    low, high = k.concatenate([one.low for one in wide]), k.concatenate([one.high for one in wide])
+    return Halves(low, parts[0].bits, high)
 
 
 async def shared(server: Server, x: Halves) -> WideShare:

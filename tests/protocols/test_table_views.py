@@ -12,7 +12,10 @@ from protocols.tables import (
     apply_inverse,
     apply_order,
     draw_shuffle,
+    gathered,
+    opened,
     order_by,
+    scattered,
     shuffle,
     sort_by,
     unshuffle,
@@ -52,6 +55,12 @@ async def _undone(server, x):
     await apply_inverse(server, x, [Column(x, 1)])
 
 
+async def _used_again(server, x):
+    order = await opened(server, x)
+    there = await scattered(server, order, [Column(x, 1)])
+    await gathered(server, order, [Column(there[0], 1)])
+
+
 async def _sorted(server, x):
     await order_by(server, [Key(x, 1)], 1)
 
@@ -69,6 +78,7 @@ CASES = [
     *(TableCase(f"reveal of {n}", revealed(n - 1), n, n - 1, ORDERS[n]) for n in (2, 3)),
     TableCase("order applied", _applied, 2, 1, ORDERS[2]),
     TableCase("order undone", _undone, 2, 1, ORDERS[2]),
+    TableCase("order used again", _used_again, 2, 1, ORDERS[2]),
     TableCase("sort", _sorted, 2, 1, vectors(2, 1), True),
     TableCase("sort that carries", _carried, 2, 1, vectors(2, 1), True),
 ]
@@ -104,6 +114,8 @@ def test_no_view_depends_on_the_part_of_the_order_that_the_server_lacks(case):
         ("reveal of 2", (0, "order0"), {1}),
         ("reveal of 2", (1, "order1"), {2}),
         ("reveal of 2", (2, "order2"), {0}),
+        ("order used again", (0, "zero0"), {1}),
+        ("order used again", (0, "new00"), {1}),
         ("sort", (1, "digit"), {2}),
         ("sort", (1, "hot"), {2}),
         ("sort", (2, "order2"), {0}),

@@ -65,18 +65,15 @@ def test_a_mask_that_a_partition_lacks_is_found(mask, viewer):
     assert PARTED.without(mask).leaks(viewers) == {viewer}
 
 
-SHAPE = Shape(2, 2, Statistics(2), 1, 2)
+class Toy:
+    """What a comparison of fractions asks of a shape, in a ring small enough to enumerate."""
+
+    wide, fraction_bits, tie_bits = False, (2, 2, 2), 1
 
 
 async def _compared(server, score, base, other_score, other_base):
-    k, empty = server.kernels, Share(score.a & 0, score.b & 0)
-
-    def candidate(*rows):
-        return Share(
-            k.stack([row.a for row in (*rows, empty)], 0), k.stack([row.b for row in (*rows, empty)], 0)
-        )
-
-    return await best._loses(server, candidate(score, base), candidate(other_score, other_base), SHAPE)
+    empty = Share(score.a & 0, score.b & 0)
+    return await best._loses(server, [score, base, empty], [other_score, other_base, empty], Toy())
 
 
 COMPARED = Case(

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from protocols import kernels
 from protocols.kernels import shapes
-from protocols.replicated3.sharings import concatenate
+from protocols.replicated3.sharings import concatenate, narrow_share
 from protocols.trees import best, wide
+from protocols.trees.shape import within
 
 FULL = 1 << 128
 NUMBERS = st.one_of(st.integers(0, FULL - 1), st.sampled_from([0, 1, 2**63, 2**64 - 1, 2**64, FULL - 1]))
@@ -44,8 +45,8 @@ def test_arithmetic_of_two_words_has_a_twin_without_data():
 class Fractions:
     """Of a shape only what a comparison asks for."""
 
-    def __init__(self, bits, tie_bits):
-        self.cross_bits, self.tie_bits = bits, tie_bits
+    def __init__(self, bits, fraction_bits):
+        self.cross_bits, self.fraction_bits, self.tie_bits = bits, fraction_bits, 10
 
 
 def fractions(rng, count):
@@ -60,12 +61,14 @@ def fractions(rng, count):
     return above, below, names
 
 
-@pytest.mark.parametrize("bits", [112, 120, 128])
+@pytest.mark.parametrize(
+    ("bits", "fraction"), [(112, (63, 48, 48)), (120, (64, 64, 64)), (127, (63, 64, 64))], ids=str
+)
 @over("choices", COMPARISONS)
-def test_fractions_of_wide_products_compare_as_integers_do(choices, bits):
+def test_fractions_of_wide_products_compare_as_integers_do(choices, bits, fraction):
     count = 60
     above, below, names = fractions(np.random.default_rng(bits), count)
-    found = run(_compared(bits), *_rows(above, below, names), choices=choices).values
+    found = run(_compared(bits, fraction), *_rows(above, below, names), choices=choices).values
     cross = [
         2**10 * (int(above[0, i]) * int(below[1, i]) - int(above[1, i]) * int(below[0, i]))
         + int(names[1, i] - names[0, i])
@@ -78,12 +81,11 @@ def _rows(above, below, names):
     return [row for side in (0, 1) for row in (above[side], below[side], names[side])]
 
 
-def _compared(bits):
+def _compared(bits, fraction):
     async def protocol(server, *rows):
-        one, other = (
-            concatenate(server, [row.reshape(1, -1) for row in part]) for part in (rows[:3], rows[3:])
-        )
-        return await best._loses_widely(server, one, other, Fractions(bits, 10))
+        rings = [within(server, own) for own in fraction] * 2
+        narrowed = [narrow_share(ring, row) for ring, row in zip(rings, rows, strict=True)]
+        return await best._loses_widely(server, narrowed[:3], narrowed[3:], Fractions(bits, fraction))
 
     return protocol
 
@@ -96,7 +98,9 @@ def test_what_is_zero_or_negative_in_two_words_is_found(bits, choices):
     y = np.concatenate([[3, 1, 1, 0, 1, 0], rng.integers(0, 2 if bits < 100 else 2**62, 20)])
 
     async def protocol(server, x, y):
-        halves = await wide.lifted(server, concatenate(server, [x.reshape(1, -1), y.reshape(1, -1)]), bits)
+        halves = await wide.lifted(
+            server, concatenate(server, [x.reshape(1, -1), y.reshape(1, -1)]), 64, bits
+        )
         shares = await wide.shared(server, halves)
         z = await wide.sum_of(server, wide.products(server, [(shares[0], shares[1], 1)]), bits)
         zero, below = await wide.is_zero(server, z), await wide.is_negative(server, z)

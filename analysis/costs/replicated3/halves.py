@@ -94,9 +94,9 @@ def wide_words(n: int, bits: int) -> int:
     return int(packed(n, WORD) + packed(n, bits - WORD))
 
 
-def wide_lift(n: int, bits: int) -> Cost:
-    """N numbers from 64 bits to more: the wrap bit, in the new ones."""
-    new = packed(n, bits - WORD)
+def wide_lift(n: int, own: int, bits: int) -> Cost:
+    """N numbers to more than 64 bits: the wrap bit, in the new ones."""
+    new = packed(n, bits - own)
     return messages((0, 1, new), (0, 2, new), (1, 2, new), (2, 1, new))
 
 
@@ -105,10 +105,11 @@ def wide_to_share(n: int, bits: int) -> Cost:
     return messages((0, 2, wide_words(n, bits)))
 
 
-def wide_order(setting: Setting, n: int, bits: int) -> Cost:
-    """Which of two fractions is greater, or their ties: 4 numbers lifted and shared, the tie beside."""
+def wide_order(setting: Setting, n: int, bits: int, own: tuple[int, int, int]) -> Cost:
+    """Which of two fractions is greater, or their ties: both N, both D and the tie are lifted."""
+    score, sides, tie = own
     return sequence(
-        together(wide_lift(4 * n, bits), wide_lift(n, bits)),
+        together(wide_lift(2 * n, score, bits), wide_lift(2 * n, sides, bits), wide_lift(n, tie, bits)),
         wide_to_share(4 * n, bits),
         exchange(wide_words(n, bits)),
         wide_sign(setting, n, bits),
