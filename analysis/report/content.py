@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ class Content:
         choices: what the sliders step through, or None.
         timeline: the messages, or bytes by interval, or None.
         validation: rows of formulas, or None.
+        training: curves of a training that revealed its epochs: title, and points of each series.
         notes: why a part is not there, by part.
     """
 
@@ -45,6 +47,7 @@ class Content:
     choices: Choices | None = None
     timeline: dict[str, Any] | None = None
     validation: list[Row] | None = None
+    training: list[dict[str, Any]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,6 +69,7 @@ def gather(record: Record) -> Content:
     except InputError as error:
         content.notes["timeline"] = str(error)
     _validate(record, content)
+    content.training = training(record.summary)
     return content
 
 
@@ -102,6 +106,35 @@ def timeline(messages: Messages) -> dict[str, Any]:
         sent[row.source][place] += row.wire_bytes
         counts[row.source][place] += 1
     return found | {"interval_s": length / INTERVALS / 1e9, "bytes": sent, "messages_sent": counts}
+
+
+# A training
+
+_SERIES = {"history": "on shares", "fixed": "in the clear, fixed point", "float": "in the clear, float64"}
+
+
+def training(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return curves by epoch: each quantity that was revealed, beside its twins in the clear."""
+    output = summary.get("output")
+    if summary.get("workload") != "private_training" or not isinstance(output, Mapping):
+        return []
+    history = {row["epoch"]: row for row in output.get("history") or []}
+    rows = {"history": [history[epoch] for epoch in sorted(history)], **output.get("twins", {})}
+    epochs = sorted(history)
+    found = []
+    for key in [key for key, value in (rows["history"] or [{}])[-1].items() if isinstance(value, float)]:
+        series = [
+            {
+                "name": name,
+                "points": [
+                    [e, row[key]] for e, row in zip(epochs[-len(rows[of]) :], rows[of], strict=False)
+                ],
+            }
+            for of, name in _SERIES.items()
+            if rows.get(of) and all(key in row for row in rows[of])
+        ]
+        found.append({"title": key.replace("_", " "), "series": series})
+    return found
 
 
 # Formulas

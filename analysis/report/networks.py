@@ -38,6 +38,15 @@ class Choices:
     latency: int | None
     bandwidth: int | None
 
+    @property
+    def other_makespan_ns(self) -> int | None:
+        """What the run takes over the other transport on its own network; None where that is not known."""
+        if self.other is None or self.latency is None or self.bandwidth is None:
+            return None
+        across = len(self.other.axes[1].values)
+        found: int | None = self.other.points[self.latency * across + self.bandwidth]["makespan_ns"]
+        return found
+
     def describe(self) -> dict[str, Any]:
         """Return what the page needs; times are exact in nanoseconds, spans in seconds."""
         found = self.grid.describe()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -10,14 +10,13 @@ from typing import Any
 from analysis.critical import PARTS
 from analysis.report import content as contents
 from analysis.report.content import Content
+from analysis.report.pieces import Cells, absent, bytes_cell, duration, table, time_cell
 from mpcsim.paths import distinct, in_short
 from mpcsim.record import unfinished
-from mpcsim.texts import escaped, shown, to_json
+from mpcsim.texts import escaped, plural, shown, to_json
 from mpcsim.units import format_bytes, format_time
 
 _ASSETS = files("analysis.report") / "assets"
-_CELLS = Sequence[tuple[str, Any]]
-"""(what is shown, what it is sorted by)."""
 
 
 def render(content: Content) -> str:
@@ -34,11 +33,13 @@ def render(content: Content) -> str:
         "explore": _explore(content),
         "layers": _layers(content),
         "parties": _phases(summary) + _parties(summary),
+        "training": _training(content),
+        "training_link": '<li><a href="#training">Training</a></li>' if content.training else "",
         "timeline": _timeline(content),
         "validation": _validation(content),
         "configuration": _configuration(content),
         "data": _embedded(data(content)),
-        "plotly": (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8"),
+        "charts": _asset("charts.js"),
         "script": _asset("report.js"),
     }
     page = _asset("page.html")
@@ -63,6 +64,7 @@ def data(content: Content) -> dict[str, Any]:
         "leaves": leaves,
         "leaf_names": distinct([content.spans[place]["path"] for place in leaves]),
         "timeline": content.timeline,
+        "training": content.training,
     }
 
 
@@ -87,11 +89,30 @@ def _lead(summary: Mapping[str, Any]) -> str:
     network = summary["network"]
     seed = "no seed" if summary.get("seed") is None else f"seed {summary['seed']}"
     return (
-        f"Workload {summary.get('workload')}, {len(summary['per_party'])} parties, {seed}, clock "
+        f"Workload {summary.get('workload')}, {plural(len(summary['per_party']), 'party')}, {seed}, clock "
         f"{summary.get('clock')}, compute {summary.get('compute')}. Network: one-way latency "
-        f"{network['latency']}, bandwidth {network['bandwidth']} for each {network['sharing']}. "
+        f"{network['latency']}, bandwidth {network['bandwidth']} for each {network['sharing']}"
+        f"{_further(network)}. "
         f"mpcsim {summary.get('mpcsim')}, digest {summary['digest'] or 'none: retimed'}."
     )
+
+
+def _further(network: Mapping[str, Any]) -> str:
+    """Say what the network has beside latency and bandwidth."""
+    said = [
+        f"{name.replace('_', ' ')} {_said(network[name])}"
+        for name in ("loss", "jitter", "retransmission_timeout", "downlink", "profile", "transport")
+        if network.get(name)
+    ]
+    said += [f"{plural(len(network['links']), 'rule')} for links"] if network.get("links") else []
+    return "".join(f", {one}" for one in said)
+
+
+def _said(value: Any) -> str:
+    """Return a value of the network as a line says it; of a table what each key is."""
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{key} {_said(one)}' for key, one in value.items())})"
+    return escaped(str(value))
 
 
 def _banner(summary: Mapping[str, Any]) -> str:
@@ -127,6 +148,10 @@ def _tiles(content: Content) -> str:
     if content.retimed:
         path = content.retimed["critical_path"]
         tiles.append(("Bound by", path["bound_by"] or "nothing", "most of the critical path"))
+    other = None if content.choices is None else content.choices.other_makespan_ns
+    if content.choices is not None and other is not None:
+        over = "by the link law alone" if content.choices.transport == "tcp" else "over TCP"
+        tiles.insert(1, (f"Makespan, {over}", format_time(other), "the same run, retimed"))
     return "".join(
         f'<div class="tile"><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(about)}</small></dd>'
         "</div>"
@@ -145,32 +170,36 @@ def _so_far(summary: Mapping[str, Any]) -> str:
 
 def _critical(content: Content) -> str:
     if content.retimed is None:
-        return _absent("No critical path", content.notes["retiming"])
+        return absent("No critical path", content.notes["retiming"])
     path, whole = content.retimed["critical_path"], content.retimed["makespan_s"]
-    rows: list[_CELLS] = []
+    rows: list[Cells] = []
     for part in PARTS:
         size = path[f"{part}_s"]
         if not size and part in _TCP:
             continue
         share = f"{size / whole:.1%}" if whole else ""
-        rows.append([(part, part), _time(size), (share, size), (_ABOUT[part], "")])
-    table = _table("parts", ["part", "time", "share", "what it is"], rows, "Parts of the makespan")
+        rows.append([(part, part), time_cell(size), (share, size), (_ABOUT[part], "")])
+    parts = table("parts", ["part", "time", "share", "what it is"], rows, "Parts of the makespan")
     gains = [
-        f"{_HALVED[name]}: {_shown(gain['makespan_s'])} ({_shown(gain['gain_s'])} less)"
+        f"{_HALVED[name]}: {duration(gain['makespan_s'])} ({duration(gain['gain_s'])} less)"
         for name, gain in path["halved"].items()
     ]
     bound = path["lower_bound"]
     return (
-        f"{table}<p>{len(path['messages']):,} messages are on the path. Makespan with each halved: "
-        f"{escape('; '.join(gains))}.</p><p>Rounds·L + bytes·8/B = {_shown(bound['rounds_latency_s'])} + "
-        f"{_shown(bound['bytes_bandwidth_s'])} = {_shown(bound['sum_s'])}, with the bytes of the busiest "
-        f"party; the run took {_shown(whole)}. Both terms are bounds for certain; a protocol that sends "
-        "while it waits can be faster than their sum.</p>"
+        f"{parts}<p>{plural(len(path['messages']), 'message')} on the path. What the run would take: "
+        f"{escape('; '.join(gains))}.</p><p>Rounds·L + bytes·8/B = {duration(bound['rounds_latency_s'])} + "
+        f"{duration(bound['bytes_bandwidth_s'])} = {duration(bound['sum_s'])}, with the bytes of the "
+        f"busiest party; the run took {duration(whole)}. Both terms are bounds for certain; a protocol "
+        "that sends while it waits can be faster than their sum.</p>"
     )
 
 
 _TCP = ("window", "restart", "acknowledgement")  # parts that there are over TCP alone
-_HALVED = {"latency": "latency", "bandwidth": "transmission (twice the bandwidth)", "compute": "compute"}
+_HALVED = {
+    "latency": "with half the latency",
+    "bandwidth": "with twice the bandwidth",
+    "compute": "with half the compute",
+}
 _ABOUT = {
     "latency": "propagation of the messages on the path",
     "transmission": "their bits over the bandwidth",
@@ -186,7 +215,7 @@ _ABOUT = {
 
 def _explore(content: Content) -> str:
     if content.choices is None:
-        return _absent("No other networks", content.notes["retiming"])
+        return absent("No other networks", content.notes["retiming"])
     found = content.choices.describe()
     sliders = ""
     for key, name in (("latency", "One-way latency"), ("bandwidth", "Bandwidth")):
@@ -223,7 +252,7 @@ def _explore(content: Content) -> str:
         '<span id="compared"></span><br>bound by <span id="bound"></span></p>'
         '<p><code id="command"></code></p>'
         '<div class="charts"><figure><div id="chart-grid" class="plot"></div><figcaption>Makespan over '
-        "latency and bandwidth; the cross is where the sliders stand.</figcaption></figure>"
+        "latency and bandwidth; the frame is where the sliders stand.</figcaption></figure>"
         '<figure><div id="chart-retimed" class="plot"></div><figcaption>Time of each layer at the '
         "sliders' network.</figcaption></figure></div>"
     )
@@ -236,7 +265,7 @@ def _layers(content: Content) -> str:
     names += ["bound by", "latency", "transmission", "queueing", "gain: half latency",
               "gain: double bandwidth"] if retimed else []  # fmt: skip
     names += ["compute, sum"] if measured else []
-    rows: list[_CELLS] = []
+    rows: list[Cells] = []
     for place, row in enumerate(content.spans):
         sent = row["payload_bytes_per_party"].values()
         cells = [
@@ -245,62 +274,77 @@ def _layers(content: Content) -> str:
             (f"{row['count']:,}", row["count"]),
             (f"{row['rounds']:,}", row["rounds"]),
             (f"{row['messages']:,}", row["messages"]),
-            _bytes(row["payload_bytes"]),
-            _bytes(max(sent, default=0)),
-            _time(row["makespan_s"]),
+            bytes_cell(row["payload_bytes"]),
+            bytes_cell(max(sent, default=0)),
+            time_cell(row["makespan_s"]),
         ]
         if retimed:
             own = row["critical_path"]
             cells += [(own["bound_by"], own["bound_by"])]
-            cells += [_time(own[f"{part}_s"]) for part in ("latency", "transmission", "queueing")]
+            cells += [time_cell(own[f"{part}_s"]) for part in ("latency", "transmission", "queueing")]
             for name in ("latency", "bandwidth"):
                 gain = own["halved"].get(name)
-                cells.append(("", -1) if gain is None else _time(gain["gain_s"]))
-        cells += [_time(row["compute_s"])] if measured else []
+                cells.append(("", -1) if gain is None else time_cell(gain["gain_s"]))
+        cells += [time_cell(row["compute_s"])] if measured else []
         rows.append(cells)
     if not rows:
-        return _absent("No layers", "the run opened no spans (party.span)")
-    return _table("spans", names, rows, "Cost of each span; nested spans are inside their parents")
+        return absent("No layers", "the run opened no spans (party.span)")
+    return table("spans", names, rows, "Cost of each span; nested spans are inside their parents")
 
 
 def _phases(summary: Mapping[str, Any]) -> str:
     """Return the table of phases; nothing where the run has none."""
-    rows: list[_CELLS] = [
+    rows: list[Cells] = [
         [
             (shown(name), place),
             (f"{row['rounds']:,}", row["rounds"]),
             (f"{row['messages']:,}", row["messages"]),
-            _bytes(row["payload_bytes"]),
-            *(_time(row[key]) for key in ("begin_s", "end_s", "makespan_s", "compute_s")),
+            bytes_cell(row["payload_bytes"]),
+            *(time_cell(row[key]) for key in ("begin_s", "end_s", "makespan_s", "compute_s")),
         ]
         for place, (name, row) in enumerate(summary.get("phases", {}).items())
     ]
     names = ["phase", "rounds", "messages", "payload, sum", "begin", "end", "time", "compute, sum"]
-    return _table("phases", names, rows, "Cost of each phase") if rows else ""
+    return table("phases", names, rows, "Cost of each phase") if rows else ""
 
 
 def _parties(summary: Mapping[str, Any]) -> str:
     measured = summary.get("compute") == "measured"
-    rows: list[_CELLS] = [
+    rows: list[Cells] = [
         [
             (f"{shown(party['role'])} ({place})", place),
             (f"{party['messages']:,}", party["messages"]),
-            _bytes(party["payload_bytes"]),
-            _bytes(party["wire_bytes"]),
-            *([_time(party["compute_s"])] if measured else []),
+            bytes_cell(party["payload_bytes"]),
+            bytes_cell(party["wire_bytes"]),
+            *([time_cell(party["compute_s"])] if measured else []),
         ]
         for place, party in enumerate(summary["per_party"])
     ]
     names = ["party", "messages", "payload", "wire", *(["compute"] if measured else [])]
-    return _table("parties", names, rows, "Sent by each party")
+    return table("parties", names, rows, "Sent by each party")
+
+
+def _training(content: Content) -> str:
+    """Return the section of a training that revealed its epochs; nothing for another run."""
+    if not content.training:
+        return ""
+    figures = "".join(
+        f'<figure><div id="chart-training-{number}" class="plot"></div>'
+        f"<figcaption>{escape(one['title'].capitalize())} by epoch.</figcaption></figure>"
+        for number, one in enumerate(content.training)
+    )
+    return (
+        '<section id="training" aria-labelledby="training-h"><h2 id="training-h">Training</h2>'
+        f'<div class="charts">{figures}</div></section>'
+    )
 
 
 def _timeline(content: Content) -> str:
     found = content.timeline
     if found is None:
-        return _absent("No timeline", content.notes["timeline"])
+        return absent("No timeline", content.notes["timeline"])
     if not found["count"]:
-        return _absent("No timeline", "no message was sent")
+        return absent("No timeline", "no message was sent")
     if "messages" in found:
         about = (
             f"All {found['count']:,} messages, from when the last bit leaves the uplink to the arrival; "
@@ -320,8 +364,8 @@ def _timeline(content: Content) -> str:
 
 def _validation(content: Content) -> str:
     if content.validation is None:
-        return _absent("No formulas", content.notes["validation"])
-    rows: list[_CELLS] = []
+        return absent("No formulas", content.notes["validation"])
+    rows: list[Cells] = []
     found = contents.validation_rows(content.validation)
     for row in found:
         predicted, measured = row["predicted"], row["measured"]
@@ -338,58 +382,10 @@ def _validation(content: Content) -> str:
     return (
         f"<p>{len(found)} rows: {equal} equal, {differ} differ, {len(found) - equal - differ} without a "
         "formula. Bytes are payload, summed over the parties.</p>"
-        + _table("validation", names, rows, "Measured against formula")
+        + table("validation", names, rows, "Measured against formula")
     )
 
 
 def _configuration(content: Content) -> str:
     rows = [[(key, key), (value, value)] for key, value in contents.configuration(content.record)]
-    return _table("configuration", ["key", "value"], rows, "Scenario, with defaults")
-
-
-# Pieces
-
-
-def _absent(what: str, why: str) -> str:
-    return f'<p class="absent">{escape(what)}: {escape(escaped(why))}</p>'
-
-
-def _shown(seconds: float) -> str:
-    return format_time(round(seconds * 1e9))
-
-
-def _time(seconds: float) -> tuple[str, float]:
-    return _shown(seconds), seconds
-
-
-def _bytes(count: int) -> tuple[str, int]:
-    return format_bytes(count), count
-
-
-def _table(name: str, columns: Sequence[str], rows: Sequence[_CELLS], caption: str) -> str:
-    """Return a table whose columns sort; what numbers are sorted by is in `data-v`."""
-    numeric = [
-        bool(rows) and all(isinstance(row[place][1], int | float) for row in rows) and place > 0
-        for place in range(len(columns))
-    ]
-    head = "".join(
-        f'<th scope="col"{_class(number)} aria-sort="none"><button type="button">{escape(column)}</button>'
-        "</th>"
-        for column, number in zip(columns, numeric, strict=True)
-    )
-    body = ""
-    for row in rows:
-        cells = [
-            f'<td{_class(number)} data-v="{escape(escaped(str(value)))}">{escape(text)}</td>'
-            for (text, value), number in zip(row[1:], numeric[1:], strict=True)
-        ]
-        text, value = escape(row[0][0]), escape(escaped(str(row[0][1])))
-        body += f'<tr><th scope="row" data-v="{value}">{text}</th>{"".join(cells)}</tr>'
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table id="{name}">'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _class(number: bool) -> str:
-    return ' class="n"' if number else ""
+    return table("configuration", ["key", "value"], rows, "Scenario, with defaults")

@@ -105,6 +105,40 @@ def test_a_page_is_complete_and_names_no_other_address(flagship):
         assert said in own
 
 
+def test_a_page_of_the_flagship_is_small(flagship):
+    assert flagship[1].stat().st_size < 2_000_000
+
+
+def test_the_makespan_stands_beside_that_of_the_other_transport(flagship, capsys):
+    folder, page = flagship
+    assert run(["retime", folder, "--set", "network.transport=tcp", "--json"]) == 0
+    other = json.loads(capsys.readouterr().out)["makespan_s"]
+    text = page.read_text()
+    assert "Makespan, over TCP" in text
+    assert f"{other:.4g} s" in text
+
+
+def test_the_network_line_says_loss_and_jitter(record, tmp_path):
+    record()
+    more = ["network.loss=0.01", "network.retransmission_timeout=1 s"]
+    more += ["network.jitter.distribution=uniform", "network.jitter.maximum=2 ms"]
+    sets = [word for one in more for word in ("--set", one)]
+    assert run(["run", "case.toml", *sets, "--out", "lossy"]) == 0
+    page = report.write(tmp_path / "lossy").read_text()
+    assert "loss 0.01, jitter (distribution uniform, maximum 2 ms)" in page
+
+
+def test_curves_of_a_training_are_its_epochs_beside_their_twins():
+    rows = [{"epoch": epoch, "step": epoch, "loss": 1.0 / epoch} for epoch in (1, 2, 3)]
+    twins = {"fixed": [{"loss": 0.9}, {"loss": 0.4}, {"loss": 0.3}], "float": []}
+    summary = {"workload": "private_training", "output": {"history": rows, "twins": twins}}
+    (curve,) = contents.training(summary)
+    assert curve["title"] == "loss"
+    assert [one["name"] for one in curve["series"]] == ["on shares", "in the clear, fixed point"]
+    assert curve["series"][1]["points"] == [[1, 0.9], [2, 0.4], [3, 0.3]]
+    assert contents.training({"workload": "private_inference", "output": {}}) == []
+
+
 def test_what_a_scenario_says_cannot_become_part_of_the_page(record):
     page = report.write(record())
     text = page.read_text()
@@ -236,7 +270,9 @@ class TestInTheBrowser:
         assert said.startswith("mpcsim retime ")
         page.run("document.getElementById('chart-retimed').scrollIntoView()")
         page.run("new Promise((done) => setTimeout(done, 200))")
-        drawn = page.run("[...document.getElementById('chart-retimed').data[0].x]")
+        drawn = page.run(
+            "[...document.querySelectorAll('#chart-retimed rect.bar')].map((bar) => Number(bar.dataset.v))"
+        )
         leaves = [row["makespan_s"] for row in found["spans"] if row["name"] != "inference"]
         assert drawn == leaves
 
@@ -288,6 +324,64 @@ class TestInTheBrowser:
         )
         assert page.run(dark) is True
         assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+    def test_the_dark_scheme_is_light_on_dark_and_nothing_else_changes(self, chromium, flagship):
+        page = chromium.open(flagship[1])
+        dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+        page.call("Emulation.setEmulatedMedia", features=dark)
+        light = """(() => { const shades = (one, key) => {
+            const [r, g, b] = getComputedStyle(one)[key].match(/\\d+/g).map(Number);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+            const words = [...document.querySelectorAll('main p, main td, main th, figcaption, small, dt')];
+            return [Math.min(...words.map((one) => shades(one, 'color'))),
+                shades(document.body, 'backgroundColor')]; })()"""
+        ink, paper = page.run(light)
+        assert ink > 150
+        assert paper < 40
+        assert page.problems == []
+
+    @pytest.mark.parametrize(("width", "mobile"), [(1280, False), (390, True)])
+    def test_no_label_of_a_bar_is_cut_or_inside_another_bar(self, chromium, flagship, width, mobile):
+        page = chromium.open(flagship[1], width, 844, mobile=mobile)
+        outside = """(async () => { const found = [];
+            for (const plot of document.querySelectorAll('.plot')) {
+                plot.scrollIntoView();
+                await new Promise((done) => setTimeout(done, 200));
+                const frame = plot.querySelector('svg').getBoundingClientRect();
+                const boxes = (what) => [...plot.querySelectorAll(what)].map(
+                    (one) => one.getBoundingClientRect());
+                const bars = boxes('rect.bar');
+                for (const label of plot.querySelectorAll('text.value, text.name')) {
+                    const box = label.getBoundingClientRect();
+                    const cut = box.right > frame.right + 1 || box.left < frame.left - 1;
+                    const inside = label.classList.contains('value') && bars.some((bar) =>
+                        bar.top < box.top + 6 && bar.bottom > box.top + 6 && bar.right > box.left + 1);
+                    if (cut || inside) found.push(label.textContent);
+                } }
+            return found; })()"""
+        assert page.run(outside) == []
+
+    def test_a_printed_page_keeps_every_column(self, chromium, flagship):
+        page = chromium.open(flagship[1], 1047, 700)
+        page.call("Emulation.setEmulatedMedia", media="print")
+        wide = (
+            "[...document.querySelectorAll('table')].filter((one) => one.scrollWidth > innerWidth).length"
+        )
+        assert page.run(wide) == 0
+        last = (
+            "[...document.querySelectorAll('#spans th')]"
+            ".every((one) => one.getBoundingClientRect().right <= innerWidth + 1)"
+        )
+        assert page.run(last) is True
+
+    def test_a_training_has_its_curves(self, chromium, record, tmp_path):
+        sets = ["--set", "training.epochs=2", "--set", "training.reveal=epoch"]
+        assert run(["run", "logistic_training", *sets, "--out", "t", "--quiet"]) == 0
+        page = chromium.open(report.write(tmp_path / "t"))
+        page.run("document.getElementById('training').scrollIntoView()")
+        page.run("new Promise((done) => setTimeout(done, 300))")
+        assert page.run("document.querySelectorAll('#training circle').length") > 0
+        assert page.problems == []
 
     def test_reports_of_other_runs_open_without_errors(self, chromium, record):
         for function, name in (("many", "many"), ("impatient", "impatient"), ("ring", "ring")):

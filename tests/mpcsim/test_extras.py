@@ -17,7 +17,6 @@ NEEDED = {"cluster", "images", "parquet", "report", "validate"}
     ("module", "extra"),
     [
         ("matplotlib", "report"), ("matplotlib.figure", "report"), ("pandas", "report"),
-        ("plotly.io", "report"),
         ("sympy", "validate"), ("pyarrow.parquet", "parquet"), ("PIL", "images"), ("skimage.io", "images"),
         ("dask", "cluster"),
     ],
