@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from claimed import Program, places, run
 
-from analysis.predict import measure
+import scenarios
+from analysis.predict import SHIPPED, measure
 from analysis.predict import run as predict
 from mpcsim import InputError, Puppet, ScenarioError
 from mpcsim.faults import Tamper
+from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
 from protocols.family import NotOffered
 from protocols.functions import multiply, multiply_fixed
@@ -256,6 +258,19 @@ def test_a_message_that_is_tampered_with_gives_the_right_result_or_an_abort_of_b
             elif not np.array_equal(RINGS[3].signed(found.outputs["client"]), want):
                 unseen += 1
     assert unseen <= 1  # s = 8, and 300 lies at most
+
+
+@pytest.mark.parametrize("name", ["product", "key", "reveal", "client", "silence"])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_adversary_of_the_scenarios_ends_in_the_abort_of_those_who_are_honest(way, name):
+    chosen = [f"protocol.verification={way}", "workload.op=mul", "engine.trace=false"]
+    loaded = load_scenario(f"malicious_{name}", chosen, None, SHIPPED)
+    ran = workload.run_program(workload.build_program(loaded, scenarios.WORKLOADS), loaded)
+    honest = {one: ran.outcomes[one] for one in ran.outcomes if one not in ran.adversaries}
+    if name == "reveal":  # the servers are done
+        assert honest["client"] == "aborted"
+    else:
+        assert set(honest.values()) == {"aborted"}
 
 
 # How often lies pass: s = 4, and a lie that does best
