@@ -17,7 +17,8 @@ SHRINKAGE = 10
 """Fraction bits of the shrinkage."""
 DIGITS = 3
 """Digits of 5 bits of a leaf's step, which is cut to [−4, 4)."""
-_MOST, _LEAST = 12, 4
+_MOST, _ENOUGH, _LEAST = 12, 8, 4
+_WORD = 64
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,16 @@ class Boosting:
         return max(1, self.rows * (self.rows + 2 * self.penalty) ** 4 // 16)
 
     def residual_bits(self, ring: Ring) -> int:
-        """Return the fraction bits of a residual in scores: as many as cross products leave, at most 12."""
-        room = ring.bits - 1 - self._largest.bit_length()
+        """Return the fraction bits of a residual in scores, at most 12.
+
+        As many as cross products leave of the ring; where these are few and the ring is of 64 bits, as many
+        as N leaves of a word, as two words compare.
+        """
+        narrow = (ring.bits - 1 - self._largest.bit_length()) // 2
+        if narrow >= _ENOUGH or ring.bits != _WORD:
+            return min(_MOST, narrow)
+        above = max(1, self.rows * (self.rows + 2 * self.penalty) ** 2 // 4)
+        room = min(_WORD - 2 - above.bit_length(), 2 * _WORD - 1 - self._largest.bit_length())
         return min(_MOST, room // 2)
 
     def cross_bits(self, ring: Ring) -> int:

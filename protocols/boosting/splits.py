@@ -11,6 +11,7 @@ import numpy as np
 from protocols.boosting.bins import Bins
 from protocols.boosting.shape import Boosting
 from protocols.replicated3.constructions import (
+    bit_to_share,
     is_negative,
     is_zero,
     matmul_locally,
@@ -36,7 +37,7 @@ from protocols.replicated3.sharings import (
     sum_to_halves,
 )
 from protocols.tables import opposite
-from protocols.trees import Level, turned
+from protocols.trees import Level, turned, wide
 
 COLUMNS = 4
 """N, D, attribute, edge."""
@@ -160,23 +161,30 @@ async def _better(server: Server, one: Share, other: Share, shape: Boosting) -> 
 async def less(server: Server, one: Share, other: Share, bits: int) -> BitHalves:
     """Return 1 where N·D′ − N′·D < 0, of so many bits, for fractions (N, D, …) along the first axis.
 
-    Rounds: 1 and a sign's. Bits: twice `bits`, and those of a sign.
+    Rounds: 1 and a sign's. Bits: twice `bits`, and those of a sign. What the ring does not hold is compared
+    in a wider one: 2 rounds more (docs/constructions.md#wide-products).
     """
     k = server.kernels
+    if bits > server.ring.bits:
+        fractions = concatenate(server, [one[:2], other[:2]])
+        lifted = await wide.shared(server, await wide.lifted(server, fractions, bits))
+        crossed = wide.products(server, [(lifted[0], lifted[3], 1), (lifted[2], lifted[1], -1)])
+        return await sign(server, await wide.sum_of(server, crossed, bits))
     cross = k.sub(multiply_locally(server, one[0], other[1]), multiply_locally(server, other[0], one[1]))
     return await sign(server, await sum_to_halves(server, cross, bits))
 
 
 async def _tests(server: Server, best: Share, total: Share, size: Share, shape: Boosting) -> Share:
-    """Return 1 where the best test raises a slot's score: N (|G| + λ) > S² D. Rounds: 2 and a sign's."""
-    k, dtype = server.kernels, server.ring.dtype
+    """Return 1 where the best test raises a slot's score: S²/(|G| + λ) < N/D. Rounds: 4 and a sign's."""
     square = await multiply(server, total, total)
-    raised = add_public(server, size, k.full((), shape.penalty, dtype))
-    gap = await reshare(
-        server,
-        k.sub(multiply_locally(server, square, best[1]), multiply_locally(server, best[0], raised)),
-    )
-    return await is_negative(server, gap, shape.cross_bits(server.ring))
+    raised = add_public(server, size, server.kernels.full((), shape.penalty, server.ring.dtype))
+    now = concatenate(server, [square.reshape(1, -1), raised.reshape(1, -1)])
+
+    async def some(server: Server, now: Share, best: Share) -> Share:
+        return await bit_to_share(server, await less(server, now, best, shape.cross_bits(server.ring)))
+
+    thirds = await in_thirds(server, some, now.shape[1], lambda part: (now[:, part], best[:2, part]))
+    return concatenate(server, thirds)
 
 
 async def _hot(server: Server, index: Share, count: int) -> Share:

@@ -5,6 +5,7 @@ orders under a fresh shuffle, which are uniform. It may import `protocols.tables
 docs/constructions.md#trees
 """
 
+from protocols.trees import wide
 from protocols.trees.grow import grow
 from protocols.trees.local import repeated, turned
 from protocols.trees.quotients import DIGIT as QUOTIENT_DIGIT
@@ -32,5 +33,6 @@ __all__ = [
     "repeated",
     "turned",
     "walk",
+    "wide",
     "within",
 ]

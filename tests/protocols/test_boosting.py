@@ -1,5 +1,7 @@
 """Boosted trees on shares are those of the clear, node by node and step by step, whatever the table."""
 
+import os
+
 import numpy as np
 import pytest
 from harness import WIDE, opened, over, run
@@ -64,8 +66,8 @@ CASES = [
     (2, 1, 1, 1, 2, 3),
     (3, 2, 2, 2, 3, 1),
     (9, 3, 3, 2, 4, 2),
-    (40, 5, 2, 3, 8, 30),
-    (37, 2, 3, 2, 16, 3),
+    (40, 4, 2, 2, 6, 30),
+    (37, 2, 3, 1, 16, 3),
 ]
 
 
@@ -94,6 +96,30 @@ def test_they_are_where_no_test_is_left_and_where_steps_are_cut():
     wanted = clear.boost(flat, targets, shape, shape.residual_bits(WIDE))
     assert not any(tree.tests.any() for tree in wanted.trees)
     equal(grown(flat, targets, shape), wanted, flat)
+
+
+@over("choices", [Choices(), FEWEST])
+@pytest.mark.parametrize("penalty", [30_000] + ([3_000_000] if "MPCSIM_LONG" in os.environ else []))
+def test_they_are_where_products_take_two_words(penalty, choices):
+    """A large penalty is as large as many rows: scores are compared mod 2^65 to 2^128."""
+    shape = Boosting(30, 2, 2, 8, 1, 5, penalty=penalty, shrinkage=1024)
+    assert 64 < shape.cross_bits(WIDE) <= 128
+    values, targets = table(4, 30, 2, True, 20)
+    wanted = clear.boost(values, targets, shape, shape.residual_bits(WIDE))
+    assert any(tree.tests.any() for tree in wanted.trees)
+    equal(grown(values, targets, shape, choices), wanted, values)
+
+
+@pytest.mark.parametrize("rows", [2, 426, 1000, 1500, 5000, 100_000, 400_000])
+def test_numbers_fit_their_words_whatever_the_rows(rows):
+    """N and N·D′ at their largest, for residuals of 1 and sides of half the rows."""
+    shape = Boosting(rows, 3, 3, 31, 2, 2)
+    check(shape, WIDE)
+    bits, side = shape.residual_bits(WIDE), rows // 2 + 1
+    score = (rows * (rows + 2) ** 2 // 4) << 2 * bits
+    assert score < 2**62
+    assert score * side**2 < 2 ** (shape.cross_bits(WIDE) - 1)
+    assert bits >= (11 if rows <= 426 else 8 if rows <= 5000 else 4)
 
 
 def test_a_narrower_ring_leaves_residuals_fewer_bits():
@@ -127,7 +153,7 @@ def test_pieces_follow_the_logistic_curve():
         ({"shrinkage": 1025}, r"trees\.shrinkage = 1\.0"),
         ({"penalty": 0}, r"trees\.penalty = 0"),
         ({"trees": 0}, "0 boosted trees"),
-        ({"rows": 6000}, "leave residuals 2 bits: the ring's 64 must leave 4"),
+        ({"rows": 600_000}, "leave residuals 3 bits: the ring's 64 must leave 4"),
         ({"value_bits": 62}, "numbers of 66 bits: the ring has 64"),
         ({"value_bits": 1}, "values of 1 bits"),
     ],

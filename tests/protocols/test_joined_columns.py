@@ -29,7 +29,7 @@ def wanted(first, values, statistics, second, other):
 
 
 @pytest.mark.parametrize("ring", [WIDE, NARROW], ids=["64", "32"])
-@pytest.mark.parametrize(("rows", "asked", "other", "both"), [(1, 0, 0, 1), (5, 2, 3, 4), (20, 9, 1, 15)])
+@pytest.mark.parametrize(("rows", "asked", "other", "both"), [(1, 0, 0, 1), (20, 9, 1, 15)])
 def test_rows_that_have_met_come_first_and_in_order(rows, asked, other, both, ring):
     inputs = halves(rows, rows, asked, other, both)
     table, statistics, found = wanted(*inputs)

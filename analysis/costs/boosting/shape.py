@@ -66,8 +66,16 @@ class Boosting:
         return max(1, self.n * (self.n + 2 * self.penalty) ** 4 // 16)
 
     def residual(self, setting: Setting) -> int:
-        """Fraction bits a of a residual in scores: 2a bits are what cross products leave; at most 12."""
-        return min(12, (int(setting.l) - 1 - self.largest.bit_length()) // 2)
+        """Fraction bits a of a residual in scores, at most 12: 2a bits are what cross products leave.
+
+        Where the ring of 64 leaves less than 8, products are compared mod 2^128 and N is below 2^62.
+        """
+        bits = int(setting.l)
+        left = (bits - 1 - self.largest.bit_length()) // 2
+        if left < 8 and bits == 64:
+            score = max(1, self.n * (self.n + 2 * self.penalty) ** 2 // 4)
+            left = min(62 - score.bit_length(), 127 - self.largest.bit_length()) // 2
+        return min(12, left)
 
     def cross(self, setting: Setting) -> int:
         """Bits of N·D′ − N′·D with a sign."""

@@ -42,14 +42,29 @@ def residuals(setting: Setting, shape: Boosting) -> Cost:
     return sequence(curve if shape.classes else LOCAL, cut)
 
 
+def less(setting: Setting, shape: Boosting, n: int) -> Cost:
+    """Which of two fractions is less: the sign of a cross product, whose summands go straight into halves.
+
+    What the ring does not hold is lifted and shared anew before. Source: constructions.md#wide-products.
+    """
+    bits = shape.cross(setting)
+    if bits <= setting.l:
+        return sequence(exchange(packed(n, bits)), signs.sign(setting, n, bits))
+    return sequence(
+        halves.wide_lift(4 * n, bits),
+        halves.wide_to_share(4 * n, bits),
+        exchange(halves.wide_words(n, bits)),
+        signs.wide_sign(setting, n, bits),
+    )
+
+
 def tournament(setting: Setting, shape: Boosting, depth: int) -> Cost:
-    """Fractions compared by cross products, pair by pair; four numbers of the winner are selected."""
+    """Fractions compared, pair by pair; four numbers of the winner are selected."""
 
     def step(pairs: int) -> Cost:
-        bits, chosen = shape.cross(setting), CANDIDATE * pairs
+        chosen = CANDIDATE * pairs
         return sequence(
-            exchange(packed(pairs, bits)),
-            signs.sign(setting, pairs, bits),
+            less(setting, shape, pairs),
             halves.select(setting, chosen, setting.l),
             halves.to_share(setting, chosen),
         )
@@ -77,11 +92,10 @@ def level(setting: Setting, shape: Boosting, depth: int) -> Cost:
     def one_hot(many: int) -> Cost:
         return trees.equality(setting, slots * many, max(1, (many - 1).bit_length()))
 
-    tests = sequence(
-        operations.multiply(setting, slots),
-        operations.multiply(setting, slots),
-        trees.negative(setting, slots, shape.cross(setting)),
-    )
+    def tested(some: int) -> Cost:
+        return sequence(less(setting, shape, some), halves.bit_to_share(setting, some))
+
+    tests = sequence(operations.multiply(setting, slots), rotated(tested, slots, setting.rotate))
     return sequence(
         operations.multiply(setting, slots * n),
         operations.multiply(setting, 2 * slots * shape.candidates),
