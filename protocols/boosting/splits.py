@@ -167,7 +167,7 @@ async def less(server: Server, one: Share, other: Share, bits: int) -> BitHalves
     k = server.kernels
     if bits > server.ring.bits:
         fractions = concatenate(server, [one[:2], other[:2]])
-        lifted = await wide.shared(server, await wide.lifted(server, fractions, bits))
+        lifted = await wide.shared(server, await wide.lifted(server, fractions, server.ring.bits, bits))
         crossed = wide.products(server, [(lifted[0], lifted[3], 1), (lifted[2], lifted[1], -1)])
         return await sign(server, await wide.sum_of(server, crossed, bits))
     cross = k.sub(multiply_locally(server, one[0], other[1]), multiply_locally(server, other[0], one[1]))

@@ -51,7 +51,7 @@ def less(setting: Setting, shape: Boosting, n: int) -> Cost:
     if bits <= setting.l:
         return sequence(exchange(packed(n, bits)), signs.sign(setting, n, bits))
     return sequence(
-        halves.wide_lift(4 * n, bits),
+        halves.wide_lift(4 * n, int(setting.l), bits),
         halves.wide_to_share(4 * n, bits),
         exchange(halves.wide_words(n, bits)),
         signs.wide_sign(setting, n, bits),
