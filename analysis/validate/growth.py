@@ -21,6 +21,17 @@ from scenarios.families import DEFAULT, NotOffered, find
 SHAPES: dict[str, Callable[[float], float]] = {"log": math.log2, "linear": float}
 SHAPES_OF_PARTIES = SHAPES | {"quadratic": lambda x: x * x}
 """All to all is a message for each pair."""
+SHAPES_OF_TREES = {
+    "height": SHAPES | {"exponential": lambda x: 2.0**x},
+    "attributes": SHAPES_OF_PARTIES,
+    "rows": SHAPES_OF_PARTIES | {"n log n": lambda x: x * math.log2(x)},
+}
+TREES: dict[str, tuple[str, tuple[int, ...]]] = {
+    "height": ("trees.height", (1, 3, 5, 7)),
+    "attributes": ("data.attributes", (2, 8, 32)),
+    "rows": ("data.train", (64, 256, 1024, 2048)),
+}
+"""Axes of trees: the key, and where they are grown; on each other axis one place in the middle."""
 VALUE_BITS = (3, 4, 6, 8, 11, 16, 20, 24, 32, 40, 48, 60)
 PARTIES = (3, 4, 5, 7, 10)
 PARTIES_SIZE = 24
@@ -47,6 +58,8 @@ class Fit:
             "log": f"{self.slope:+.3g}·log2 {x}",
             "linear": f"{self.slope:+.3g}·{x}",
             "quadratic": f"{self.slope:+.3g}·{x}²",
+            "n log n": f"{self.slope:+.3g}·{x}·log2 {x}",
+            "exponential": f"{self.slope:+.3g}·2^{x}",
         }
         return f"{self.intercept:.3g} {term[self.order]}".strip()
 
@@ -155,6 +168,35 @@ def against_parties(op: str, choice: Mapping[str, Any], family: str) -> tuple[Gr
     )
 
 
+def of_trees(axis: str) -> tuple[Growth, Growth]:
+    """Measure rounds, and bits summed over the servers, of growing a tree, against one of its sizes."""
+    key, places = TREES[axis]
+    points = [(place, *_grown(key, place)) for place in places]
+    rounds = tuple((place, found) for place, found, _ in points)
+    size = tuple((place, 8 * found) for place, _, found in points)
+    params = {key: "varies"} | {other: value for other, value in _TREE.items() if other != key}
+    return (
+        Growth("trees", params, "rounds", axis, rounds, fit(rounds, SHAPES_OF_TREES[axis])),
+        Growth("trees", params, "bits, sum over parties", axis, size, fit(size, SHAPES_OF_TREES[axis])),
+    )
+
+
+_TREE = {"data.train": 256, "data.attributes": 8, "trees.height": 3}
+
+
+def _grown(key: str, place: int) -> tuple[int, int]:
+    sizes = _TREE | {key: place}
+    fixed = [
+        "data.source=random",
+        f"data.rows={sizes['data.train'] + 1}",
+        "output.queries=0",
+        "dry_run=true",
+    ]
+    run = measure("tree_training", [*fixed, *(f"{name}={value}" for name, value in sizes.items())])
+    found = run.span("growth")
+    return found["rounds"], found["payload_bytes"]
+
+
 def outputs(op: str, size: int) -> int:
     """Return the values that an operation of the microbench gives: rows, windows, the area of a side."""
     return {"matmul": size**2, "conv2d": FILTERS * size**2}.get(op, size)
@@ -180,6 +222,8 @@ def survey(family: str = DEFAULT) -> Iterator[Growth]:
                 yield rounds_against_bits(op, choice)
     for op in ("reveal", "mul", "mul_fixed", "compare", "relu", "maxpool", "argmax"):
         yield from against_count(op, {})
+    for axis in TREES:
+        yield from of_trees(axis)
 
 
 def _cost(op: str, size: int, overrides: Sequence[str]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import time
 
 import pytest
@@ -10,11 +11,14 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.costs.replicated3 import Setting, trees
 from analysis.validate import claims, growth
 from analysis.validate import judge as validate
 from analysis.validate import tables as validation_tables
 from analysis.validate.claim_formula import SYMBOLS, parse, readable, symbol
 from mpcsim import InputError
+
+LONG = "MPCSIM_LONG" in os.environ
 
 # Growth
 
@@ -308,6 +312,27 @@ def test_a_missing_file_of_claims_is_refused(tmp_path):
 )
 def test_formulas_of_claims_are_written_as_people_write_them(formula, said):
     assert readable(formula) == said
+
+
+ORDERS = {"height": ("linear", "linear"), "attributes": ("log", "linear"), "rows": ("log", "n log n")}
+SHORT = ("height",)
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        pytest.param(axis, marks=pytest.mark.skipif(axis not in SHORT and not LONG, reason="MPCSIM_LONG=1"))
+        for axis in ORDERS
+    ],
+)
+def test_trees_grow_in_height_attributes_and_rows_as_their_formulas(axis):
+    rounds, bits = growth.of_trees(axis)
+    assert (rounds.fit.order, bits.fit.order) == ORDERS[axis]
+    for (place, found), (_, size) in zip(rounds.points, bits.points, strict=True):
+        sizes = {"rows": 256, "attributes": 8, "height": 3} | {axis: place}
+        shape = trees.Growth(sizes["rows"], sizes["attributes"], 2, sizes["height"], 31)
+        cost = trees.grow(Setting(), shape)
+        assert (found, size) == (cost.rounds, 8 * sum(cost.sent))
 
 
 def test_growth_and_claims_are_written():
