@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,20 @@ __all__ = ["DEFAULT", "Family", "NotOffered", "families", "find", "read_choices"
 
 
 @cache
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in plugins.entries(plugins.FAMILIES)}
+
+
+@cache
+def _registered(name: str) -> type[Family]:
+    """Return a registered family, imported when it is first asked for: a run needs its own alone."""
+    found: type[Family] = plugins.load(_entries()[name])
+    return found
+
+
 def families() -> dict[str, type[Family]]:
     """Return the registered families by name."""
-    return {entry.name: plugins.load(entry) for entry in plugins.entries(plugins.FAMILIES)}
+    return {name: _registered(name) for name in _entries()}
 
 
 def find(reference: str, folder: Path | None = None) -> type[Family]:
@@ -31,12 +43,11 @@ def find(reference: str, folder: Path | None = None) -> type[Family]:
     Raises:
         InputError: there is no such family, file or class.
     """
-    found = families().get(reference)
-    if found is not None:
-        return found
+    if reference in _entries():
+        return _registered(reference)
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py"):
-        problem = unknown(reference, list(families()), "family")
+        problem = unknown(reference, list(_entries()), "family")
         raise InputError(f'protocol.family: {problem}, or "file.py:MyFamily"')
     places = [place / file for place in (folder or Path(), Path.cwd())]
     path = next((one for one in places if one.is_file()), None)
@@ -55,10 +66,10 @@ def find(reference: str, folder: Path | None = None) -> type[Family]:
         lacking = ", ".join(sorted(own.__abstractmethods__))
         raise InputError(f"protocol.family: {path}: {name} does not say {lacking}")
     called = getattr(own, "name", None)
-    if called in (None, *families()):
+    if called in (None, *_entries()):
         raise InputError(
             f"protocol.family: {path}: {name}.name = {called!r}; accepted: a name of its own, none of "
-            f"{', '.join(families())}"
+            f"{', '.join(_entries())}"
         )
     return own
 

@@ -197,6 +197,20 @@ def test_help_imports_nothing_that_only_a_run_needs():
     assert done.stdout.endswith("[]\n")
 
 
+def test_a_run_imports_its_own_family_alone_and_an_inference_no_trees(tmp_path):
+    code = (
+        "import sys\nfrom mpcsim.__main__ import main\n"
+        "try:\n    main(['run', 'lenet', '--dry-run', '-q', '--out', 'r'])\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('protocols.shamir', 'protocols.replicated4', 'protocols.dealer2', "
+        "'protocols.replicated3_malicious', 'protocols.trees', 'pandas', 'matplotlib', 'sympy') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.splitlines() == ["r", "[]"]
+
+
 def test_the_module_runs_as_a_command_and_returns_its_status(tmp_path):
     def run(*arguments):
         command = [sys.executable, "-m", "mpcsim", *arguments]
