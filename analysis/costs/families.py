@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.costs.algebra import Cost
+from analysis.costs.algebra import Cost, sequence
 from analysis.costs.numbers import Number
+
+LONG = 32
+"""Values of a row above which its maximum is looked for in few rounds, where there is a choice."""
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,25 @@ def operations(family: str) -> Mapping[str, Formula]:
         return {}
     found: Mapping[str, Formula] = importlib.import_module(name).OPERATIONS
     return found
+
+
+def composed(operations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return formulas of what is composed of operations that a family has: |x|, least, cube, log softmax.
+
+    |x| is 2 max(x, 0) − x, the least is less the largest of −x, x³ two products.
+    """
+    product, largest, power, log = (operations[name] for name in ("mul_fixed", "max", "exp", "log"))
+
+    def cube(setting: Any, n: Number) -> Cost:
+        return sequence(product.cost(setting, n), product.cost(setting, n))
+
+    def log_softmax(setting: Any, n: Number) -> Cost:
+        tops = largest.cost(replace(setting, few_rounds=setting.row > LONG), n)
+        return sequence(tops, power.cost(setting, setting.row * n), log.cost(setting, n))
+
+    return {
+        "abs": operations["relu"],
+        "min": largest,
+        "power": replace(product, cost=cube),
+        "log_softmax": replace(power, cost=log_softmax, general=False),
+    }

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from protocols.family import Family, Value, composite
 
+LONG = 32
+"""Values of a row from which on its largest is looked for in few rounds by what has many rows."""
+
 
 @composite
 async def where_positive(me: Family, x: Value, bits: int, chosen: Sequence[Value]) -> list[Value]:
@@ -76,6 +79,27 @@ async def largest(me: Family, x: Value) -> Value:
         (gain,) = await where_positive(me, difference, me.ring.value_bits + 1, [difference])
         x = me.concatenate([me.add(second, gain), me.cut(x, slice(paired, None))])
     return me.cut(x, 0)
+
+
+async def minimum(me: Family, x: Value, few_rounds: bool = False) -> Value:
+    """Return the least along the last axis: less the largest of −x."""
+    return me.negate(await maximum(me, me.negate(x), few_rounds))
+
+
+async def larger(me: Family, x: Value, y: Value) -> Value:
+    """Return the larger of two values of one shape, elementwise."""
+    return await maximum(me, me.stack([x, y], -1))
+
+
+async def smaller(me: Family, x: Value, y: Value) -> Value:
+    """Return the smaller of two values of one shape, elementwise."""
+    return await minimum(me, me.stack([x, y], -1))
+
+
+async def absolute(me: Family, x: Value) -> Value:
+    """Return |x|, elementwise: 2 max(x, 0) − x."""
+    positive = await relu(me, x)
+    return me.subtract(me.add(positive, positive), x)
 
 
 @composite

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mpcsim import InputError
 from protocols.domains import Ring
-from protocols.family import Family, Value, composite
-from protocols.functions.comparison import maximum
+from protocols.family import Family, Shape, Value, composite
+from protocols.functions.comparison import LONG, maximum
 from protocols.functions.curves import chebyshev, coefficients
 from protocols.functions.goldschmidt import goldschmidt
 from protocols.functions.lines import best_line, iterations
@@ -247,19 +249,28 @@ async def sigmoid(me: Family, x: Value) -> Value:
 
 
 @composite
-async def softmax(me: Family, x: Value) -> Value:
+async def softmax(me: Family, x: Value, mask: NDArray[np.bool_] | None = None) -> Value:
     """Return e^x_i / Σ_j e^x_j along the last axis; any shape.
+
+    Where the public mask, which broadcasts to x, is False a value does not count, and its share is 0; each
+    row has one that counts (`counting`).
 
     The largest is subtracted first; the sum T ∈ [1, classes] is brought to [1/2, 1) by comparisons with the
     powers of two, one reciprocal a row.
     """
     ring, classes = me.ring, x.shape[-1]
     rows = me.reshape(x, (-1, classes))
+    counted = None if mask is None else counting(mask, x.shape).reshape(-1, classes)
+    if counted is not None:
+        least = ring.encode_integers((counted - 1) << (ring.value_bits - 1))
+        rows = me.add_public(me.scale(rows, ring.encode_integers(counted)), least)
     top = await maximum(me, rows)
     below = me.subtract(rows, me.local(lambda part: me.kernels.stack([part] * classes, 1), top))
     doublings = doublings_of(classes)
     kept = min(ring.fraction_bits + SPARE, 28)
     wide, e = await _power_of_e(me, below, *range_of("softmax", ring, classes))
+    if counted is not None:
+        e = wide.scale(e, wide.ring.encode_integers(counted))
     total = wide.total(e, 1)
     limits = [1 << (kept + j) for j in range(1, doublings + 1)]
     found = await steps(wide, total, limits, kept + doublings + 3)
@@ -270,5 +281,60 @@ async def softmax(me: Family, x: Value) -> Value:
     inverse = await goldschmidt(wide, u, kept, start, shifts, kept, kept)
     scaled = await multiply_fixed(wide, inverse, power, doublings + 1)  # 1 / T
     many = wide.local(lambda part: wide.kernels.stack([part] * classes, 1), scaled)
-    found = await multiply_fixed(wide, e, many, 2 * kept - ring.fraction_bits)
-    return me.reshape(me.narrow(found, wide), x.shape)
+    found = me.narrow(await multiply_fixed(wide, e, many, 2 * kept - ring.fraction_bits), wide)
+    if counted is not None:
+        found = me.scale(found, ring.encode_integers(counted))
+    return me.reshape(found, x.shape)
+
+
+def counting(mask: NDArray[np.bool_], shape: Shape) -> NDArray[np.int64]:
+    """Return a mask as 0 and 1, of a shape.
+
+    Raises:
+        InputError: it does not broadcast to the shape, or a row has nothing that counts.
+    """
+    try:
+        found = np.broadcast_to(np.asarray(mask, dtype=np.bool_), shape)
+    except ValueError:
+        raise InputError(f"softmax: a mask of {np.shape(mask)} does not broadcast to {shape}") from None
+    if not found.any(axis=-1).all():
+        row = tuple(int(place) for place in np.argwhere(~found.any(axis=-1))[0])
+        raise InputError(f"softmax: nothing counts in row {row} of the mask; accepted is a value or more")
+    return found.astype(np.int64)
+
+
+@composite
+async def log_softmax(me: Family, x: Value) -> Value:
+    """Return x_i − max − ln Σ_j e^(x_j − max) along the last axis, for rows whose differences are values.
+
+    Error: that of a logarithm, and of exponentials, added up over a row.
+    """
+    classes = x.shape[-1]
+    rows = me.reshape(x, (-1, classes))
+    top = await maximum(me, rows, few_rounds=classes > LONG)
+    below = me.local(lambda part, most: me.kernels.sub(part, most.reshape(-1, 1)), rows, top)
+    logarithms = await logarithm(me, me.total(await exponential(me, below), 1))
+    found = me.local(lambda part, one: me.kernels.sub(part, one.reshape(-1, 1)), below, logarithms)
+    return me.reshape(found, x.shape)
+
+
+@composite
+async def power(me: Family, x: Value, exponent: int) -> Value:
+    """Return x^exponent, a whole number of at least 1: each power the product of its halves.
+
+    Raises:
+        InputError: another exponent.
+    """
+    if exponent < 1:
+        raise InputError(f"power: exponent = {exponent}: accepted are whole numbers from 1")
+    needed = {exponent}
+    for one in range(exponent, 1, -1):
+        needed |= {(one + 1) // 2, one // 2} if one in needed else set()
+    found = {1: x}
+    for level in range(1, (exponent - 1).bit_length() + 1):
+        powers = sorted(one for one in needed if (one - 1).bit_length() == level)
+        products = await me.party.gather(
+            *(multiply_fixed(me, found[(one + 1) // 2], found[one // 2]) for one in powers)
+        )
+        found |= dict(zip(powers, products, strict=True))
+    return found[exponent]

@@ -451,9 +451,9 @@ class Replicated3(Family):
         """Return 1 / (1 + e^−x)."""
         return await functions.sigmoid(self.server, x)
 
-    async def softmax(self, x: Share) -> Share:
+    async def softmax(self, x: Share, mask: NDArray[np.bool_] | None = None) -> Share:
         """Return e^x_i / Σ e^x_j along the last axis."""
-        return await functions.softmax(self.server, x)
+        return await functions.softmax(self.server, x, mask)
 
     async def block(
         self, linear: Sequence[Linear], shares: Sequence[Share], name: str, op: str, relu: bool,

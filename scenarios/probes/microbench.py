@@ -42,7 +42,7 @@ class MicrobenchWorkload(BaseModel):
         "exp", "log", "sqrt", "rsqrt", "sigmoid", "softmax", "shuffle", "sort", "topk",
         "group_sums", "group_max", "join", "gelu", "gelu_tanh", "silu", "tanh", "erf", "softplus",
         "logistic", "elu", "relu6", "clip", "hard_sigmoid", "hard_swish", "leaky_relu",
-        "layer_norm", "rms_norm", "group_norm",
+        "layer_norm", "rms_norm", "group_norm", "abs", "min", "power", "log_softmax",
     ] = Field(description="the operation")  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = Field(
         default=1000,

@@ -9,16 +9,20 @@ import numpy as np
 
 from protocols.family import Family, Kind, Value
 from protocols.functions import (
+    absolute,
     argmax,
     divide,
     equal,
     exponential,
     inverse_square_root,
     less_than,
+    log_softmax,
     logarithm,
     maximum,
+    minimum,
     multiply,
     multiply_fixed,
+    power,
     reciprocal,
     relu,
     sigmoid,
@@ -83,6 +87,10 @@ async def _mean(me: Family, x: Value) -> Value:
     return _flat(me, await average_pool(me, me.reshape(x, (1, 2, -1, 1)), (2, 2)))
 
 
+async def _cube(me: Family, x: Value) -> Value:
+    return await power(me, x, 3)
+
+
 def _flat(me: Family, x: Value) -> Value:
     return me.reshape(x, (-1,))
 
@@ -124,6 +132,12 @@ def _softmax(x: Values) -> Values:
     powers = np.exp(x - x.max(axis=1, keepdims=True))
     shares: Values = powers / powers.sum(axis=1, keepdims=True)
     return shares
+
+
+def _log_softmax(x: Values) -> Values:
+    below = x - x.max(axis=1, keepdims=True)
+    logarithms: Values = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    return logarithms
 
 
 def _convolution(x: Values, w: Values) -> Values:
@@ -237,6 +251,19 @@ _OPERATIONS = {
     "softmax": Operation(
         softmax, spread, _softmax, _ROWS, shape=_rows, function="softmax", arguments={"classes": CLASSES},
         rows=True,
+    ),
+    "abs": Operation(absolute, spread, np.abs, _ALL),
+    "min": Operation(
+        minimum, spread, lambda x: x.min(axis=1), _ROWS, shape=_rows, result=vector, rows=True,
+        tournament=True,
+    ),
+    "power": Operation(
+        _cube, lambda rng, shapes, bound: spread(rng, shapes, np.cbrt(bound)), lambda x: x**3,
+        "values whose cube is one",
+    ),
+    "log_softmax": Operation(
+        log_softmax, lambda rng, shapes, bound: spread(rng, shapes, bound / 4),
+        _log_softmax, _ROWS, shape=_rows, rows=True, function="exponential",
     ),
     "shuffle": Operation(
         shuffle_rows, spread, lambda x: x, "all values; un-shuffled for the client", spans=True,

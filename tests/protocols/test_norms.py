@@ -4,45 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_rows import held_to_formulas, measured
+from test_rows import held_to_formulas, measured, served
 
 from analysis.costs.pieces import Sizes, norm
-from mpcsim import InputError, simulate
+from mpcsim import InputError
 from protocols.domains import Ring
-from protocols.family import Terms
 from protocols.functions import Norm, group_norm, layer_norm, rms_norm
 from scenarios.families import families
 
 RINGS = [Ring(64, 16, 31), Ring(64, 10, 43), Ring(64, 13, 30), Ring(32, 8, 20), Ring(40, 12, 24)]
 OPS = ["layer_norm", "rms_norm", "group_norm"]
-
-
-def served(family, ring, program, *arrays, **choices):
-    """Return the real numbers that a client learns of program(view, *values), shaped as the first."""
-    chosen = families()[family]
-    terms = Terms(ring, chosen.Choices(**choices), chosen.roster())
-    words = [ring.encode(array) for array in arrays]
-
-    async def server(party):
-        me = await chosen.join(party, terms)
-        values = []
-        for number, one in enumerate(words):
-            with party.channel(f"input/{number}"):
-                values.append(await me.take("client", one.shape))
-        result = await program(me, *values)
-        await me.settle()
-        with party.channel("result"):
-            me.show(result, "client")
-
-    async def client(party):
-        for number, one in enumerate(words):
-            with party.channel(f"input/{number}"):
-                chosen.give(party, terms, one)
-        with party.channel("result"):
-            return await chosen.learn(party, terms, words[0].shape)
-
-    run = simulate(roles={**dict.fromkeys(terms.roster.actors, server), "client": client}, seed=1)
-    return ring.decode(run.outputs["client"])
 
 
 def drawn(ring, rows, columns, seed, sizes):

@@ -8,7 +8,7 @@ from analysis.costs.algebra import Cost, sequence
 from analysis.costs.dealer2 import functions
 from analysis.costs.dealer2.functions import DIGITS, Dealt
 from analysis.costs.dealer2.steps import opening, select, triple, truncation
-from analysis.costs.families import FamilySetting, Formula
+from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
 from analysis.costs.written import activations
@@ -97,3 +97,4 @@ def comparing(
 
 
 OPERATIONS = SHARED | comparing(lambda _: DIGITS, ("radix", "arity", "dealing"), _COMPARED, _PLACES)
+OPERATIONS |= composed(OPERATIONS)

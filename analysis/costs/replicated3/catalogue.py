@@ -7,6 +7,7 @@ from functools import partial
 
 from analysis.costs.algebra import Cost
 from analysis.costs.families import Formula as AnyFormula
+from analysis.costs.families import composed
 from analysis.costs.numbers import Number
 from analysis.costs.pieces import norms
 from analysis.costs.replicated3 import conversions, functions, layers, operations, tables
@@ -174,4 +175,5 @@ OPERATIONS: dict[str, Formula] = {
         general=False,
     ),
 }
+OPERATIONS |= composed(OPERATIONS)
 """Size is elements; the side for matmul and conv2d; 2×2 windows; rows of 10."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from analysis.costs.algebra import LOCAL, Cost, exchange, messages, rotated, sequence, together
+from analysis.costs.families import LONG
 from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import Rows, Sizes, Steps, evaluated, norm, table
 from analysis.costs.pieces import normalised as priced_norm
@@ -373,16 +374,19 @@ def sigmoid(setting: Setting, n: Number) -> Cost:
 def softmax(setting: Setting, rows: Number, classes: int) -> Cost:
     """e^x_i / Σ e^x_j of each row: less its maximum every power is in [0, 1], their sum T in [1, classes].
 
+    The maximum of long rows is found in few rounds; a public mask costs nothing.
+
     1/T, once a row, from x = T/2^d as it is, or cut to fewer bits, or brought to [1/2, 5/4] by the leading
     bit of 4T, of d + 4 signed bits; then the powers are multiplied by it.
     """
     found = precision.softmax(setting, classes)
+    hasty = setting.hastened() if classes > LONG else setting
     wide = wider(setting, found.window.L)
 
     def step(size: Number) -> Cost:
         values = size * classes
         return sequence(
-            halves.tournament(setting, size, classes, setting.l),
+            halves.tournament(hasty, size, classes, setting.l),
             halves.to_share(setting, size),
             exponential_of_halves(
                 setting, values, found.window, setting.V + 1, found.powers, found.window.L

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
-from analysis.costs.families import FamilySetting, Formula
+from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number
 from analysis.costs.pieces import norms
 from analysis.costs.replicated3_malicious import baselines, proof, steps
@@ -191,6 +191,7 @@ OPERATIONS = {
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in norms(WRITTEN.normalised).items()},
 }  # fmt: skip
+OPERATIONS |= composed(OPERATIONS)
 
 _OUTSIDE: dict[str, Callable[[FamilySetting, Number], Cost]] = {
     "a2b": OPERATIONS["b2a"].cost,

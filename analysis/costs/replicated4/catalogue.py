@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.costs.algebra import Cost, sequence, together
-from analysis.costs.families import FamilySetting, Formula
+from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number
 from analysis.costs.pieces import norms
 from analysis.costs.replicated4 import steps
@@ -127,3 +127,4 @@ OPERATIONS = {
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
 }  # fmt: skip
+OPERATIONS |= composed(OPERATIONS)

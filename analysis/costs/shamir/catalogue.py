@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from analysis.costs.algebra import Cost, sequence, together
-from analysis.costs.families import FamilySetting, Formula
+from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number
 from analysis.costs.pieces import norms
 from analysis.costs.shamir import steps
@@ -135,3 +135,4 @@ OPERATIONS = {
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
 }  # fmt: skip
+OPERATIONS |= composed(OPERATIONS)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mpcsim import InputError
 from protocols.domains import Ring
-from protocols.functions import Exponential, Sigmoid, Softmax, Window, accept
+from protocols.functions import LONG, Exponential, Sigmoid, Softmax, Window, accept, counting
 from protocols.replicated3.constructions import (
     deal_one_hot,
     look_up,
@@ -46,6 +46,7 @@ from protocols.replicated3.sharings import (
     elementwise,
     halves_to_share,
     in_thirds,
+    multiply_public,
     narrow,
     narrow_share,
     public,
@@ -222,8 +223,11 @@ def softmax_plan(ring: Ring, accuracy: str, classes: int) -> Softmax:
     return plan
 
 
-async def softmax(server: Server, x: Share) -> Share:
+async def softmax(server: Server, x: Share, mask: NDArray[np.bool_] | None = None) -> Share:
     """Return e^x_i / Σ_j e^x_j along the last axis, for fixed-point values; any shape.
+
+    Where the public mask is False a value does not count, and its share is 0; each row has one that counts.
+    The largest of long rows is found in few rounds, whatever the choices.
 
     The largest is subtracted first, so every exponential is in [0, 1] and their sum in [1, classes]: its
     reciprocal, one a row, needs no normalisation unless classes and fraction bits are many. Error:
@@ -235,24 +239,36 @@ async def softmax(server: Server, x: Share) -> Share:
     *leading, classes = x.shape
     plan = softmax_plan(server.ring, server.choices.accuracy, classes)
     rows, protocol = x.reshape(-1, classes), partial(_softmax, plan=plan)
-    thirds = await in_thirds(server.safely(), protocol, rows.shape[0], lambda part: (rows[part],))
+    counted = None if mask is None else counting(mask, x.shape).reshape(-1, classes)
+
+    def cut(part: slice) -> tuple[Share, NDArray[np.int64] | None]:
+        return rows[part], None if counted is None else counted[part]
+
+    thirds = await in_thirds(server.safely(), protocol, rows.shape[0], cut)
     return concatenate(server, thirds).reshape(*leading, classes)
 
 
-async def _softmax(server: Server, x: Share, plan: Softmax) -> Share:
+async def _softmax(server: Server, x: Share, counted: NDArray[np.int64] | None, plan: Softmax) -> Share:
     k, ring, wide = server.kernels, server.ring, working(server, plan.bits)
     count, classes = x.shape
-    top = await halves_to_share(server, await tournament(server, _columns(server, x)))
+    if counted is not None:
+        least = ring.encode_integers((counted - 1) << (ring.value_bits - 1))
+        x = add_public(server, multiply_public(server, x, ring.encode_integers(counted)), least)
+    hasty = server.in_few_rounds() if classes > LONG else server
+    top = await halves_to_share(server, await tournament(hasty, _columns(server, x)))
     below = subtract(server, x, top.reshape(count, 1)).flat()
     half = share_to_halves(server, below, min(plan.window.compared_bits(ring.value_bits + 1), ring.bits))
     powers = await exponential_of_halves(
         wide, half, plan.window, ring.value_bits + 1, plan.powers, plan.bits
     )
     e = (await halves_to_share(wide, powers)).reshape(count, classes)
+    if counted is not None:
+        e = multiply_public(wide, e, wide.ring.encode_integers(counted))
     total = Share(k.sum(e.a, 1), k.sum(e.b, 1))
     inverse = await (_inverse_by_place if plan.normalised else _inverse)(wide, total, plan)
     shift = plan.powers + plan.inverse - ring.fraction_bits
-    return narrow_share(server, await multiply_fixed(wide, e, inverse.reshape(count, 1), shift))
+    found = narrow_share(server, await multiply_fixed(wide, e, inverse.reshape(count, 1), shift))
+    return found if counted is None else multiply_public(server, found, ring.encode_integers(counted))
 
 
 async def _inverse(server: Server, total: Share, plan: Softmax) -> Share:
