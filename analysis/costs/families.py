@@ -101,6 +101,7 @@ class SpanCost:
     Attributes:
         rounds: longest chain of messages.
         sent: payload bytes by party: servers, helpers, hospital, owner; further ones send nothing.
+        depths: of the whole inference: the longest chain of messages at each party, at its end.
     """
 
     rounds: int
@@ -108,6 +109,7 @@ class SpanCost:
     rounds_text: str
     bytes_text: str
     source: str
+    depths: tuple[int, ...] = ()
 
 
 Network = Callable[[Any, Sequence[Any], Sequence[int], bool], Mapping[str, SpanCost]]

@@ -19,6 +19,7 @@ from mpcsim.errors import InputError
 from scenarios.clear import functions, products, windows
 from scenarios.clear.floating import check_images
 from scenarios.clear.graph import walk
+from scenarios.graph import arrangements
 from scenarios.networks import LayerPlan, ModelSettings, shapes
 
 Integers = NDArray[np.int64]
@@ -142,13 +143,20 @@ def _layer(
         offset: Integers = x + known if plan.kind == "offset" else np.repeat(known[None], len(x), 0)
         _refuse(offset, limit, str(plan), fraction_bits, value_bits)
         return offset
+    if plan.kind == "turned":
+        cosines, sines = (encode(part, fraction_bits) for part in plan.angles())
+        turned: Integers = (x * cosines + arrangements.Turned()(np, x) * sines) >> fraction_bits
+        _refuse(turned, limit, str(plan), fraction_bits, value_bits)
+        return turned
     if plan.kind == "scaled":
         times, shift = plan.scaling(fraction_bits)
         scaled: Integers = (x * times) >> shift
         _refuse(x * plan.layer.factor, limit, str(plan), fraction_bits, value_bits)
         return scaled
     if plan.kind == "function":
-        y = np.rint(functions.value(plan, decode(x, fraction_bits)) * 2.0**fraction_bits)
+        names = (f"{plan.name}/{part}" for part in ("kernel", "bias"))
+        learned = {name: decode(weights[name], fraction_bits) for name in names if name in weights}
+        y = np.rint(functions.value(plan, learned, decode(x, fraction_bits)) * 2.0**fraction_bits)
         _refuse(y, limit, str(plan), fraction_bits, value_bits)
         return y.astype(np.int64)
     x, factor = products.factors(plan, inputs, weights)

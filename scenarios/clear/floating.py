@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import functions, products, windows
 from scenarios.clear.graph import walk
+from scenarios.graph import arrangements
 from scenarios.networks import (
     IMAGE,
     Add,
@@ -166,10 +167,13 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
     if plan.kind in ("offset", "weights"):
         known = weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
         return Cache(x, x + known if plan.kind == "offset" else np.repeat(known[None], len(x), 0))
+    if plan.kind == "turned":
+        cosines, sines = (part.astype(x.dtype) for part in plan.angles())
+        return Cache(x, x * cosines + arrangements.Turned()(np, x) * sines)
     if plan.kind == "scaled":
         return Cache(x, x * x.dtype.type(plan.layer.factor))
     if plan.kind == "function":
-        return Cache(x, functions.value(plan, x))
+        return Cache(x, functions.value(plan, weights, x))
     x, factor = products.factors(plan, inputs, weights)
     rows, y = products.product(plan, x, factor.astype(x.dtype, copy=False), np.matmul)
     if plan.bias is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from scenarios.networks import LayerPlan
 Reals = NDArray[Any]
 
 
-def value(plan: LayerPlan, x: Reals) -> Reals:
-    """Return a function's layer of x (n, …)."""
+def value(plan: LayerPlan, weights: Mapping[str, Reals], x: Reals) -> Reals:
+    """Return a function's layer of x (n, …), with weights as real numbers."""
     name, more = plan.layer.function, dict(plan.arguments)
+    if name in ("layer_norm", "rms_norm"):
+        shift = weights[f"{plan.name}/bias"] if plan.bias else 0.0
+        return _normalised(x, name == "layer_norm", **more) * weights[f"{plan.name}/kernel"] + shift
     if name in ACTIVATIONS:
         return activation(name, *more.get("parameters", ()))(x)
     return FUNCTIONS[name](x, **more)
@@ -31,6 +34,12 @@ def _softmax(x: Reals, mask: Mask | None = None) -> Reals:
     kept = x if mask is None else np.where(mask.array, x, -np.inf)
     powers = np.exp(kept - kept.max(axis=-1, keepdims=True))
     found: Reals = powers / powers.sum(axis=-1, keepdims=True)
+    return found
+
+
+def _normalised(x: Reals, centred: bool, epsilon: float) -> Reals:
+    deviations = x - x.mean(axis=-1, keepdims=True) if centred else x
+    found: Reals = deviations / np.sqrt((deviations**2).mean(axis=-1, keepdims=True) + epsilon)
     return found
 
 

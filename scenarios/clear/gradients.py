@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import products, windows
 from scenarios.clear.graph import walk
+from scenarios.graph import arrangements
 from scenarios.networks import LayerPlan
 
 try:
@@ -32,6 +33,9 @@ _OPERATIONS = SimpleNamespace(
     take=lambda a, places, axis: a[(slice(None),) * axis + (places,)],
     sum=anp.sum,
     broadcast_to=anp.broadcast_to,
+    neg=anp.negative,
+    add=anp.add,
+    sub=anp.subtract,
 )
 """What rearrangements are made of."""
 
@@ -69,6 +73,9 @@ def _layer(plan: LayerPlan, weights: Mapping[str, Any], inputs: list[Any]) -> An
         return x + weights[f"{plan.name}/bias"]
     if plan.kind == "weights":
         return anp.repeat(weights[f"{plan.name}/bias"][None], len(x), axis=0)
+    if plan.kind == "turned":
+        cosines, sines = plan.angles()
+        return x * cosines + arrangements.Turned()(_OPERATIONS, x) * sines
     if plan.kind == "scaled":
         return x * plan.layer.factor
     if plan.kind == "add":

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mpcsim.errors import InputError, MpcsimError
+from mpcsim.scenario import validate
 from scenarios.clear import fixed, optimise
 from scenarios.data import Dataset, DataSettings, check_classes, load_split
 from scenarios.networks import ModelSettings, shapes
@@ -48,17 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("scenario", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
     parser.add_argument("--epochs", type=int, help="instead of the scenario's, or 15")
+    parser.add_argument("--rate", type=float, help="instead of the scenario's, or 0.01")
     parser.add_argument("--precision", choices=("float16", "float32"), default="float16")
     options = parser.parse_args(arguments)
     try:
-        _run(options.scenario, options.out, options.epochs, options.precision)
+        _run(options.scenario, options.out, options.precision, epochs=options.epochs, rate=options.rate)
     except MpcsimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
     return 0
 
 
-def _run(scenario: Path, out: Path, epochs: int | None, precision: Literal["float16", "float32"]) -> None:
+def _run(
+    scenario: Path, out: Path, precision: Literal["float16", "float32"], **given: float | None
+) -> None:
     data, model, training = _read(scenario)
     seed = _seed(scenario)
     last = shapes(model)[-1]
@@ -67,8 +71,8 @@ def _run(scenario: Path, out: Path, epochs: int | None, precision: Literal["floa
             f"{scenario}: {last} has one output, and softmax over it is 1 whatever it is; accepted here: "
             "an output for each class (private_training accepts one, with the loss 'sigmoid')"
         )
-    if epochs is not None:
-        training = ClearTraining.model_validate({**training.model_dump(), "epochs": epochs})
+    said = {key: value for key, value in given.items() if value is not None}
+    training = validate(ClearTraining, training.model_dump() | said)
     train, test = (load_split(data, split, scenario.parent) for split in ("train", "test"))
     for name, images in (("train", train), ("test", test)):
         check_classes(images.classes, last.output[0])

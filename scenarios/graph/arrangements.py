@@ -86,6 +86,21 @@ class Take:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """The second half of the last axis, negated, then the first: what a quarter turn of pairs gives."""
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy."""
+        half = parts[0].shape[-1] // 2
+        first, second = parts[0][..., :half], parts[0][..., half:]
+        return k.concatenate([_step(k, "neg", np.negative)(second), first], parts[0].ndim - 1)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the same sizes."""
+        return shapes[0]
+
+
+@dataclass(frozen=True)
 class Place:
     """One place of the first axis, which goes."""
 
@@ -160,7 +175,7 @@ class Broadcast:
         part = parts[0]
         missing = len(self.to) + 1 - part.ndim
         wide = part.reshape((len(part), *(1,) * missing, *part.shape[1:]))
-        return _repeated(k, wide, (len(part), *self.to))
+        return _step(k, "broadcast_to", np.broadcast_to)(wide, (len(part), *self.to))
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the new shape; a ValueError where it does not follow."""
@@ -195,12 +210,10 @@ class Combine:
 
     def __call__(self, k: Any, *parts: Any) -> Any:
         """Return the sum."""
-        total = None
-        for sign, part in zip(self.signs, parts, strict=True):
-            if total is None:
-                total = part if sign > 0 else -part
-            else:
-                total = total + part if sign > 0 else total - part
+        total = parts[0] if self.signs[0] > 0 else _step(k, "neg", np.negative)(parts[0])
+        for sign, part in zip(self.signs[1:], parts[1:], strict=True):
+            step = _step(k, "add", np.add) if sign > 0 else _step(k, "sub", np.subtract)
+            total = step(total, part)
         return total
 
     def shape(self, *shapes: Shape) -> Shape:
@@ -222,7 +235,7 @@ class Repeat:
         count, *sizes = part.shape
         apart = [side for size in sizes for side in (size, 1)]
         wide = [side for size, times in zip(sizes, self.times, strict=True) for side in (size, times)]
-        repeated = _repeated(k, part.reshape((count, *apart)), (count, *wide))
+        repeated = _step(k, "broadcast_to", np.broadcast_to)(part.reshape((count, *apart)), (count, *wide))
         return repeated.reshape((count, *self.shape(tuple(sizes))))
 
     def shape(self, *shapes: Shape) -> Shape:
@@ -253,9 +266,9 @@ class Spread:
         return ((height - 1) * self.steps[0] + 1, (width - 1) * self.steps[1] + 1, *rest)
 
 
-def _repeated(k: Any, part: Any, shape: Shape) -> Any:
-    """Return a view; of arrays that are more than numbers (automatic slopes), what stands for it."""
-    return getattr(k, "broadcast_to", np.broadcast_to)(part, shape)
+def _step(k: Any, name: str, usual: Any) -> Any:
+    """Return an operation of a namespace; numpy's, whose name is another, where it has none."""
+    return getattr(k, name, usual)
 
 
 def through(arrangements: Iterable[Arrangement], k: Any, part: Any) -> Any:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from scenarios.graph.arrangements import Arrangement
 
-Kind = Literal["sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "function"]
+Kind = Literal["sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "turned", "function"]
 """What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
 the largest or the mean of windows; a rearrangement; the sum of an output and weights, or weights alone; a
-public number times an output; a function of each value or row."""
+public number times an output; pairs of each row turned by public angles; a function of values or rows."""
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -165,6 +165,16 @@ class LayerPlan:
 
     def __str__(self) -> str:
         return self.where
+
+    def angles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return cosines and sines (rows, width) by which rows are turned: place · 10000^(−2j / width).
+
+        Column j is turned with column j + width/2.
+        """
+        rows, width = self.output[-2:]
+        rates = 10_000.0 ** (-np.arange(width // 2) * 2 / width)
+        angle = np.arange(rows)[:, None] * np.concatenate([rates, rates])
+        return np.cos(angle), np.sin(angle)
 
     def scaling(self, fraction_bits: int) -> tuple[int, int]:
         """Return (m, s) of a public factor, m/2^s: the least s with which it is within 2^(1 − f) of it."""

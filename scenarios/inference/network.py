@@ -13,10 +13,11 @@ from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import ACTIVATIONS, activate, activation, relu
 from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
+from scenarios.graph import arrangements
 from scenarios.networks import IMAGE, Arrangement, Block, LayerPlan, blocks, through
 
-ROWS = frozenset(("softmax",))
-"""Functions of rows of channels; the others are of every value."""
+NORMS = frozenset(("layer_norm", "rms_norm"))
+"""Functions of rows with learned numbers."""
 
 
 def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:
@@ -24,16 +25,22 @@ def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:
     name, more = plan.layer.function, dict(plan.arguments)
     if name in ACTIVATIONS:
         return "activate", {"activation": activation(name, *more.get("parameters", ()))}
-    if not hasattr(functions, name):
-        raise InputError(f"{plan}: the function {name!r} is not offered")
-    return name, {"classes": plan.output[-1]} if name in ROWS else {}
+    if name in NORMS:
+        return name, {"columns": plan.output[-1], "epsilon": more["epsilon"]}
+    if "mask" in more:
+        raise InputError(f"{plan}: rows of which some places count alone are not offered")
+    return name, {"classes": plan.output[-1]} if name == "softmax" else {}
 
 
-async def function(me: Family, plan: LayerPlan, x: Value) -> Value:
+async def function(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x: Value) -> Value:
     """Return a function's layer."""
     name, more = plan.layer.function, dict(plan.arguments)
     if name in ACTIVATIONS:
         return await activate(me, x, needed(plan)[1]["activation"])
+    if name in NORMS:
+        learned = [weights[f"{plan.name}/{part}"] for part in ("kernel", "bias") if getattr(plan, part)]
+        found: Value = await getattr(functions, name)(me, x, *learned, epsilon=more["epsilon"])
+        return found
     if "mask" in more:
         more["mask"] = more["mask"].array
     return await getattr(functions, name)(me, x, **more)
@@ -110,12 +117,17 @@ async def _block(
         if plan.kind == "mean":
             counts = windows.counts(plan)
             return await average_pool(me, x, plan.window, plan.stride, plan.pads, counts)
+        if plan.kind == "turned":
+            cosines, sines = (me.ring.encode(part, "an angle") for part in plan.angles())
+            quarter = _arranged(me, [arrangements.Turned()], x)
+            z = me.add(me.scale(x, cosines), me.scale(quarter, sines))
+            return await me.close(me.as_sum(z))
         if plan.kind == "scaled":
             factor, shift = plan.scaling(me.ring.fraction_bits)
             scaled = me.scale(x, me.ring.encode_integers(np.asarray(factor)))
             return await me.close(me.as_sum(scaled), shift) if shift else scaled
         if plan.kind == "function":
-            return await function(me, plan, x)
+            return await function(me, plan, weights, x)
         total = me.add(x, others[0])
     if not plan.relu:
         return total

@@ -236,6 +236,7 @@ class Transformer(_Layer):
     of: Literal["deviations", "squares"] = Field(default="deviations", description="as of normalisation")
     function: FunctionName = Field(default="gelu", description="of the block")
     gated: bool = Field(default=False, description="the function's values times a second dense layer's")
+    rotary: bool = Field(default=False, description="turn queries and keys by their places")
     causal: bool = Field(default=False, description="rows attend to themselves and those before alone")
     bias: bool = Field(default=True, description="add a number to each unit of dense layers")
     epsilon: Fraction = Field(default=1e-5, description="of normalisations")

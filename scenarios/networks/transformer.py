@@ -1,6 +1,7 @@
 """Transformer layers as nodes: attention over many heads, a block of two dense layers, normalisations.
 
-Source: Vaswani et al. 2017; normalisation first as in Radford et al. 2019; gated blocks as in Shazeer 2020.
+Source: Vaswani et al. 2017; normalisation first as in Radford et al. 2019; gated blocks as in Shazeer 2020;
+rotary positions as in Su et al. 2021, halves of a head paired.
 """
 
 from __future__ import annotations
@@ -108,6 +109,13 @@ def _attended(nodes: _Nodes, layer: Transformer, source: int) -> int:
         )
         for place, part in enumerate(("queries", "keys", "values"))
     )  # fmt: skip
+    if layer.rotary:
+        if each % 2:
+            raise ValueError(f"rotary positions over heads of {each}; accepted: an even number")
+        queries = nodes.add("turned", Operator("rotary", "turned"), (queries,), (heads, rows, each))
+        upright = nodes.arrange("upright", keys, arrangements.Transpose((0, 2, 1)))
+        turned = nodes.add("turned_keys", Operator("rotary", "turned"), (upright,), (heads, rows, each))
+        keys = nodes.arrange("across", turned, arrangements.Transpose((0, 2, 1)))
     shift = math.log2(each) / 2
     exact = shift.is_integer()
     scores = nodes.add(

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
-from scenarios.graph import LayerPlan, shape_text
+from scenarios.graph import LayerPlan, Operator, shape_text
 from scenarios.networks.layers import ModelSettings
 from scenarios.networks.shapes import shapes
 
@@ -96,6 +96,10 @@ def fingerprint(model: ModelSettings) -> list[dict[str, Any]]:
 
 def _further(plan: LayerPlan) -> dict[str, Any]:
     """Return what a layer says besides, where it is not as it is by default."""
+    if isinstance(plan.layer, Operator):
+        more = {"function": plan.layer.function, "factor": plan.layer.factor, "shift": plan.shift}
+        arguments = {name: str(value) for name, value in plan.arguments}
+        return {key: value for key, value in (more | arguments).items() if value not in ("", 0, 1.0)}
     said = plan.layer.model_dump(exclude=_SAID, exclude_defaults=True)
     return json.loads(json.dumps(said))  # type: ignore[no-any-return]  # tuples as they are read back
 

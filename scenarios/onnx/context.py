@@ -202,6 +202,22 @@ class Graph:
             sizes[value.order[axis] or 0] = array.shape[axis]
         return array.transpose([*others, *held]).reshape(sizes)
 
+    def unscaled(self, source: int) -> float:
+        """Take a public factor out of what an output is rearranged from, and return it; 1 without one.
+
+        Only where nothing else reads any of them.
+        """
+        while source != IMAGE and sum(source in plan.sources for plan in self.plans) <= 1:
+            plan = self.plans[source]
+            if plan.kind == "scaled":
+                arrange = arrangements.Reshape(plan.output)
+                self.change(plan, layer=Operator("unscaled", "local"), arrange=arrange)
+                return float(plan.layer.factor)
+            if plan.kind != "local" or len(plan.sources) > 1:
+                break
+            (source,) = plan.sources
+        return 1.0
+
     # What a node may take in
 
     def open_sums(self, value: Value, name: str) -> LayerPlan | None:

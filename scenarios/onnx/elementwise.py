@@ -92,6 +92,31 @@ def of_values(graph: Graph, node: Node) -> Tensor:
     return function(graph, node.value(), FUNCTIONS[node.type])
 
 
+@handles("LayerNormalization", "RMSNormalization")
+def normalisation(graph: Graph, node: Node) -> Tensor:
+    """Add a normalisation of rows along the last axis, with a known scale and shift."""
+    value, last = node.value(), len(node.value().shape) - 1
+    if axis_of(node.get("axis", -1), last + 1) != last or node.outputs > 1:
+        raise ValueError("an axis before the last, or a second output; accepted: rows along the last axis")
+    width = value.shape[last]
+    given = [
+        np.asarray(node.known(place).array, np.float64).reshape(-1) for place in (1, 2) if node.maybe(place)
+    ]
+    if any(one.size not in (1, width) for one in given):
+        raise ValueError(f"{[one.size for one in given]} numbers for rows of {width}")
+    scale, *shift = (np.broadcast_to(one, (width,)) for one in given)
+    name = "layer_norm" if node.type == "LayerNormalization" else "rms_norm"
+    if name == "layer_norm" and not shift:
+        shift = [np.zeros(width)]
+    found = of_rows(graph, value, name, last, epsilon=float(node.get("epsilon", 1e-5)))
+    plan = graph.plans[found.source]
+    graph.weights[f"{plan.name}/kernel"] = scale
+    if shift:
+        graph.weights[f"{plan.name}/bias"] = shift[0]
+    graph.change(plan, kernel=(width,), bias=(width,) if shift else None)
+    return found
+
+
 @handles("Softmax")
 def softmax(graph: Graph, node: Node) -> Tensor:
     """Add a softmax of rows along an axis."""

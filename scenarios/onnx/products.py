@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from scenarios.graph import Product
 from scenarios.onnx.context import Graph
+from scenarios.onnx.elementwise import by_number
 from scenarios.onnx.node import Node, handles
 from scenarios.onnx.rearranging import turned
 from scenarios.onnx.tensors import Known, Tensor, Value
@@ -62,10 +64,14 @@ def matmul(graph: Graph, node: Node) -> Tensor:
     y = graph.repeated(right, (*leading, *right.shape[-2:]))
     axes = [*(axis for axis in range(rank) if leading[axis] != 1), rank, rank + 1]
     first, second = graph.of_axes(x, axes), graph.of_axes(y, axes)
+    factor = graph.unscaled(first) * graph.unscaled(second) if first != second else 1.0
+    shift = round(-math.log2(factor)) if factor > 0 else 0
+    exact = shift >= 0 and abs(factor * 2.0**shift - 1) < 1e-6
     product = Product("matmul", graph.shape(first), graph.shape(second))
     output = (*graph.shape(first)[:-1], right.shape[-1])
-    found = graph.sums("matmul", first, product, output, other=second)
-    return graph.output(found, axes, (*leading, left.shape[-2], right.shape[-1]))
+    found = graph.sums("matmul", first, product, output, other=second, shift=shift if exact else 0)
+    result = graph.output(found, axes, (*leading, left.shape[-2], right.shape[-1]))
+    return result if exact else by_number(graph, result, factor)
 
 
 def _matrix(known: Known) -> NDArray[np.float64]:

@@ -123,9 +123,11 @@ def _begun(file: Contents, sizes: Mapping[str, int], layout: str) -> tuple[Graph
     if min(inner) < 1:
         raise InputError(f"{shown}; accepted: at least 1 place along each axis")
     channels_first = layout == "NCHW" and len(inner) == 3
-    shape = (*inner[1:], inner[0]) if channels_first else (1,) * (3 - len(inner)) + inner
+    of_rank: dict[int, Shape] = {1: (1, 1, *inner), 2: (*inner, 1), 3: inner}
+    shape = (*inner[1:], inner[0]) if channels_first else of_rank[len(inner)]
     graph = Graph(shape)
-    axes = (2, 3, 1) if channels_first else [None] * (3 - len(inner)) + [*range(1, len(inner) + 1)]
+    places: dict[int, tuple[int | None, ...]] = {1: (None, None, 1), 2: (1, 2, None), 3: (1, 2, 3)}
+    axes = (2, 3, 1) if channels_first else places[len(inner)]
     tensors: dict[str, Tensor] = {name: graph.output(IMAGE, axes, (1, *inner))}
     return graph, tensors, shape
 

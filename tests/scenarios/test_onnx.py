@@ -355,7 +355,8 @@ GATED = [
     node("Add", ["l", "p"], ["l2"], name="moved"),
     node("Gemm", ["l2", "w3", "b3"], ["n"], name="logits"),
     node("Softmax", ["n"], ["o"], name="shares"),
-    node("Mul", ["o", "three"], ["y"], name="scaled"),
+    node("Mul", ["o", "three"], ["r"], name="scaled"),
+    node("Sub", ["r", "n"], ["y"], name="less"),
 ]
 
 

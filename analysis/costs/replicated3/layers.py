@@ -33,7 +33,7 @@ def _of_values(cost: Callable[[Setting, Number], Cost]) -> Callable[..., Cost]:
     return lambda setting, n, width: cost(setting, n)
 
 
-ROWS = frozenset(("softmax",))
+ROWS = frozenset(("softmax", "layer_norm", "rms_norm"))
 """Functions of rows; n counts rows then."""
 FUNCTIONS: dict[str, Callable[..., Cost]] = {
     "relu": _of_values(relu),
@@ -67,16 +67,20 @@ class Block:
     general: bool = True
 
 
+Depths = tuple[int, ...]
+"""The length of the longest chain of messages at each server."""
+
+
 @dataclass
 class Span:
-    """A span's cost: `rounds` is the greatest depth on leaving minus the greatest on entering."""
+    """A span's cost: `rounds` is the greatest depth on leaving minus the greatest on entering.
+
+    Of a whole: the depths that it leaves each server at.
+    """
 
     rounds: int = 0
     sent: list[int] = field(default_factory=lambda: [0] * SERVERS)
-
-
-Depths = tuple[int, ...]
-"""The length of the longest chain of messages at each server."""
+    depths: Depths = ()
 
 
 # One third of a block
@@ -163,7 +167,7 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
         return [_single(plan, images, partial(mean, found=widths), "local sums × 1/count, truncated")]
     if plan.kind == "add":
         return [_single(plan, images, _local, "local"), *_activation(plan, images)]
-    if plan.kind == "scaled":
+    if plan.kind in ("scaled", "turned"):
         return [_scaled(setting, plan, images)]
     if plan.kind == "function":
         return [_function(plan, images)]
@@ -171,8 +175,9 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
 
 
 def _scaled(setting: Setting, plan: LayerPlan, images: int) -> Block:
-    """Return the block of a public factor: a truncation by the bits that it has behind the point."""
-    shift = precision.scaling(int(setting.f), plan.layer.factor)
+    """Return the block of public factors: a truncation by the bits that they have behind the point."""
+    turned = plan.kind == "turned"
+    shift = int(setting.f) if turned else precision.scaling(int(setting.f), plan.layer.factor)
 
     def cost(setting: Setting, n: Number) -> Cost:
         return rescale(setting, n, shift) if shift else LOCAL
@@ -186,6 +191,12 @@ def _function(plan: LayerPlan, images: int) -> Block:
 
     def build(setting: Setting, n: Number) -> list[Stages]:
         name, more = plan.layer.function, dict(plan.arguments)
+        if name in ("layer_norm", "rms_norm"):
+            learned = width, 0 if plan.bias is None else width
+            price = functions.norm_of_rows(
+                setting, n, width, more["epsilon"], *learned, name == "layer_norm"
+            )
+            return [[(plan.name, price)]]
         if name in FUNCTIONS:
             return [[(plan.name, FUNCTIONS[name](setting, n, width, **more))]]
         return [[(plan.name, functions.activate(setting, n, name, more.get("parameters", ())))]]
@@ -340,7 +351,7 @@ def follow_batches(
         for name, span in spans.items():
             before = found.get(name, Span(sent=[0] * servers))
             found[name] = Span(span.rounds, [a + b for a, b in zip(before.sent, span.sent, strict=True)])
-    return found, Span(max(depths), _sent(found))
+    return found, Span(max(depths), _sent(found), depths)
 
 
 def _stages(setting: Any, chain: Sequence[Block]) -> list[list[Block]]:

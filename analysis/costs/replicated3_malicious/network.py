@@ -36,7 +36,7 @@ def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
     if plan.kind == "max":
         entries = math.prod(plan.window)
         return [_block(plan, images, lambda s, n: WRITTEN.largest(s, n, entries), _SIGN)]
-    if plan.kind in ("mean", "scaled"):
+    if plan.kind in ("mean", "scaled", "turned"):
 
         def mean(setting: FamilySetting, n: Number) -> Cost:
             return WRITTEN.truncation(setting, n, mean_shift(setting, plan))

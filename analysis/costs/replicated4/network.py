@@ -24,7 +24,7 @@ def _spans(one: Block) -> Iterator[Span]:
     plan, pooling, last = one.head, one.pooling, one.last
     entries = math.prod(last.window) if last.kind == "max" else 1
     if not one.linear:
-        if plan.kind in ("mean", "scaled"):
+        if plan.kind in ("mean", "scaled", "turned"):
             yield plan.name, lambda s, n: steps.truncation(s, n, mean_shift(s, plan)), plan.output, _SUMS
         if plan.kind == "function":
             yield function_span(WRITTEN, catalogue.relu, plan, _SIGN)

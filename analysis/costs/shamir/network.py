@@ -54,7 +54,10 @@ def network(
     found |= layer_spans(_PRICES.spans, chosen, room, n, plans, batches)
     shown = int(size(sum(batches) * plans[-1].revealed(in_classes)))
     sent = tuple(shown if place <= t else 0 for place in range(n))
-    return found | {"reveal": SpanCost(1, sent, "1", "(t + 1)·e·n", _SOURCE)}
+    ends = found["inference"].depths
+    rounds = max(max(ends[: t + 1]) + 1 - max(ends), 0)
+    said = f"{rounds}" if rounds == 1 else f"{rounds}: who shows nothing ends last"
+    return found | {"reveal": SpanCost(rounds, sent, said, "(t + 1)·e·n", _SOURCE)}
 
 
 def _keys(s: FamilySetting) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ class Prices:
         plan, last = one.head, one.last
         if one.linear:
             yield plan.name, lambda s, n: self.rescaled(s, n, s.f + plan.shift), plan.output, self.sums
-        elif plan.kind in ("mean", "scaled"):
+        elif plan.kind in ("mean", "scaled", "turned"):
             yield (
                 plan.name,
                 lambda s, n: self.truncation(s, n, mean_shift(s, plan)),
@@ -84,6 +84,12 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
     def price(setting: FamilySetting, n: Number) -> Cost:
         if name == "relu":
             return relu(setting, n)
+        if name in ("layer_norm", "rms_norm"):
+            rows = n // width if isinstance(n, int) else n / width
+            learned = width, 0 if plan.bias is None else width
+            return functions.normalised(
+                setting, rows, width, more["epsilon"], *learned, name == "layer_norm"
+            )
         if name in layers.ROWS:
             rows = n // width if isinstance(n, int) else n / width
             return getattr(functions, name)(setting, rows, width, **more)  # type: ignore[no-any-return]
@@ -124,6 +130,8 @@ def _block(
 
 def mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
     """Return the bits that a mean, or a public multiple, is cut by; else none."""
+    if plan.kind == "turned":
+        return int(setting.f)
     if plan.kind == "scaled":
         return precision.scaling(int(setting.f), plan.layer.factor)
     if plan.kind != "mean":
@@ -187,5 +195,6 @@ def followed(
             said = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
             text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
             found[name] = SpanCost(one.rounds, tuple(one.sent), said, text, source)
-    found["inference"] = SpanCost(whole.rounds, tuple(whole.sent), _LAYERS, _LAYERS, "layers")
+    sent, depths = tuple(whole.sent), whole.depths
+    found["inference"] = SpanCost(whole.rounds, sent, _LAYERS, _LAYERS, "layers", depths)
     return found
