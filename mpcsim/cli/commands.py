@@ -67,6 +67,13 @@ def run(
             "--reproducible", help="On sockets: keys from the scenario's seed, for comparisons; no secrecy."
         ),
     ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Run nothing: propose fraction_bits and value_bits, from the clear twin on [data].",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
@@ -75,7 +82,7 @@ def run(
     from mpcsim.cli.printed import print_run
     from mpcsim.cli.progress import Progress
     from mpcsim.cli.socket_commands import socket_runner
-    from mpcsim.scenario import determinism, execute
+    from mpcsim.scenario import calibrated, determinism, execute
     from mpcsim.scenario_file import load_scenario
 
     log.configure()
@@ -83,6 +90,10 @@ def run(
         record.check_folder(out)
     changes = [*(overrides or []), *(["dry_run=true"] if dry_run else [])]
     loaded = load_scenario(scenario, changes, seed, plugins.scenario_folders())
+    if calibrate:
+        found, said = calibrated(loaded, plugins.workloads())
+        typer.echo(record.to_json(found) if as_json else "\n".join(said), nl=not as_json)
+        return
     if check_determinism:
         determinism.check_possible(loaded)
     runner = socket_runner(

@@ -6,7 +6,7 @@ record and `simulate`.
 
 from mpcsim.scenario import determinism, keys, workload
 from mpcsim.scenario.running import execute, run_scenario
-from mpcsim.scenario.workload import Program, build_program, import_file, run_program
+from mpcsim.scenario.workload import Program, build_program, calibrated, import_file, run_program
 from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Program",
     "Scenario",
     "build_program",
+    "calibrated",
     "determinism",
     "execute",
     "import_file",

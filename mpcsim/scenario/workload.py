@@ -54,6 +54,7 @@ class Program:
             runs with the same seed (`occasion` of `simulate`): for programs that go on from what is stored.
         prepare: called before a run with the roles that run in this process, to read what they alone may
             see; so what it refuses is refused before anything starts.
+        calibrate: gives the lines of `mpcsim run --calibrate`, and what they say as a dict.
         public: gives `output` in place of `summarize` where the inputs of others are out of reach: of
             what parties returned, on several machines.
     """
@@ -66,6 +67,7 @@ class Program:
     begin: Callable[[], str] | None = None
     prepare: Callable[[Collection[str]], None] | None = None
     public: Callable[[Run], dict[str, Any]] | None = None
+    calibrate: Callable[[], tuple[dict[str, Any], Iterable[str]]] | None = None
 
 
 def load_workload(
@@ -129,6 +131,21 @@ def import_file(path: Path, what: str) -> Any:
         where = f" (line {lines[-1]})" if lines else ""
         raise InputError(f"{what}: {path} cannot be imported{where}: {described(error)}") from error
     return module
+
+
+def calibrated(scenario: Scenario, registry: Mapping[str, str]) -> tuple[dict[str, Any], Iterable[str]]:
+    """Return what a workload's calibration found, and lines for people; nothing runs.
+
+    Raises:
+        InputError: the workload has none, or refuses.
+    """
+    program = build_program(scenario, registry, only=())
+    if program.calibrate is None:
+        raise InputError(
+            f"--calibrate: the workload {scenario.workload!r} has no calibration; accepted: "
+            "private_inference, or a workload of yours whose program has one"
+        )
+    return program.calibrate()
 
 
 def build_program(

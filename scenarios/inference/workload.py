@@ -7,19 +7,21 @@ of the model, who shares its weights.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
+from protocols.domains import Ring
 from protocols.family import Family, Terms, Value
 from protocols.functions import argmax
 from scenarios.clear import windows
 from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
+from scenarios.inference.calibration import calibrate, lines
 from scenarios.inference.inputs import Held, Inputs
 from scenarios.inference.network import forward, needed, next_stage
 from scenarios.inference.output import OutputSettings
@@ -53,10 +55,14 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         )
     if settings.output.few_rounds and settings.output.reveal != "class":
         raise InputError("output.few_rounds = true: accepted with reveal = 'class', which takes an argmax")
-    for function, arguments in _functions(plans, settings.output.reveal):
-        secured.family.check(terms, function, **arguments)
-    for counts, places in windows.means(plans):
-        secured.family.check(terms, "average_pool", counts=counts, places=places)
+
+    def check(terms: Terms) -> None:
+        for function, arguments in _functions(plans, settings.output.reveal):
+            secured.family.check(terms, function, **arguments)
+        for counts, places in windows.means(plans):
+            secured.family.check(terms, "average_pool", counts=counts, places=places)
+
+    check(terms)
     inputs = Inputs(
         settings.data,
         model,
@@ -81,6 +87,16 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         if HOSPITAL in readers:
             _ = inputs.images
 
+    def calibrated() -> tuple[dict[str, Any], Iterable[str]]:
+        if settings.dry_run or not isinstance(ring, Ring):
+            raise InputError(
+                "--calibrate: accepted with data and weights, for families that compute in a ring"
+            )
+        found = calibrate(
+            model, inputs.weights, inputs.data.images, ring, lambda one: check(replace(terms, ring=one))
+        )
+        return found, lines(found)
+
     return Program(
         roles | {HOSPITAL: job.hospital, OWNER: job.owner},
         summarize=report.compare,
@@ -89,6 +105,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         observe=report.observe,
         prepare=inputs_of,
         public=report.public,
+        calibrate=calibrated,
     )
 
 
