@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -120,4 +121,5 @@ def _section(one: Table) -> str:
 
 def _row(key: Key) -> tuple[str, ...]:
     default = "*required*" if key.default is None else f"`{key.default}`" if key.default else "–"
-    return f"`{key.name}`", key.type, key.unit, default, plain(key.meaning)
+    bounds = re.sub(r"([≥≤<>]) ", "\\1\u00a0", key.type)
+    return f"`{key.name}`", bounds, key.unit, default, plain(key.meaning)

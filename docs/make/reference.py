@@ -28,6 +28,7 @@ def pages() -> Pages:
     for package in _packages():
         face = importlib.import_module(package)
         names = [name for name in getattr(face, "__all__", ()) if _documented(getattr(face, name))]
+        names.sort(key=lambda name: _is_error(getattr(face, name)))
         if names:
             found[f"api/{package}.md"] = _page(package, face, names, home)
             first = " ".join((face.__doc__ or "").split("\n\n")[0].split())
@@ -56,6 +57,10 @@ def _documented(value: Any) -> bool:
         "analysis",
     )
     return ours and (inspect.isclass(value) or inspect.isfunction(value)) and bool(value.__doc__)
+
+
+def _is_error(value: Any) -> bool:
+    return inspect.isclass(value) and issubclass(value, Exception)
 
 
 def _page(package: str, face: types.ModuleType, names: list[str], home: dict[str, str]) -> str:
