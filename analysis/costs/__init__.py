@@ -19,6 +19,7 @@ from analysis.costs.families import (
     network_of,
     operations,
     phases_of,
+    training_of,
     verification_of,
 )
 from analysis.costs.numbers import Number, packed
@@ -38,5 +39,6 @@ __all__ = [
     "sequence",
     "symbolic",
     "together",
+    "training_of",
     "verification_of",
 ]

@@ -125,6 +125,15 @@ def network_of(family: str) -> Network | None:
     return found
 
 
+def training_of(family: str) -> Callable[..., Any] | None:
+    """Return what a family's trainings cost: `Training` of its package, where it has one."""
+    name = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    found: Callable[..., Any] | None = getattr(importlib.import_module(name), "Training", None)
+    return found
+
+
 def phases_of(family: str) -> Mapping[str, tuple[int, ...]]:
     """Return which parties send in each phase of a family: `PHASES` of its package, where it has them."""
     name = f"analysis.costs.{family}"

@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from analysis.costs import Formula as AnyFormula
-from analysis.costs import Number, network_of, operations, phases_of, symbolic, verification_of
+from analysis.costs import Number, network_of, operations, phases_of, symbolic, training_of, verification_of
 from analysis.costs.replicated3 import FIELDS, NoFormula
 from analysis.predict.family_network import family_rows
 from analysis.predict.inference import inference_rows
@@ -48,6 +48,7 @@ def check_family(workload: str, family: str) -> None:
         InputError: it is one.
     """
     networks = workload == "private_inference" and network_of(family) is not None
+    networks |= workload == "private_training" and training_of(family) is not None
     if family != DEFAULT and workload not in ("microbench", "link_probe") and not networks:
         raise InputError(
             f"validate: of the family {family!r} there are formulas of operations, none of {workload!r}; "

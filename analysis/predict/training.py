@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analysis.costs import symbolic
-from analysis.costs.replicated3 import NoFormula, Piece, Setting, Training, layers
+from analysis.costs import symbolic, training_of
+from analysis.costs.replicated3 import NoFormula, Piece, Setting, layers
 from analysis.predict.measuring import Measured
 from analysis.predict.rows import Formula, Row, cost
-from analysis.predict.written import NONE_YET, block_formulas, formula, setting_of, settings_params
+from analysis.predict.written import NONE_YET, block_formulas, formula, settings_params
+from mpcsim import InputError
 from mpcsim.paths import Path, in_text
 from mpcsim.scenario import validate
+from scenarios.families import DEFAULT
 from scenarios.networks import shapes
 from scenarios.training import PrivateTrainingSettings
 
@@ -23,11 +25,14 @@ def training_rows(measured: Measured, label: str) -> list[Row]:
 
     A span that only one of measurement and formulas has is a row too: without a formula, or different.
     """
-    setting = setting_of(measured)
+    setting: Any = measured.setting
+    training = training_of(measured.family)
+    if training is None or setting is None:
+        raise InputError(f"validate: there are no formulas of trainings for {measured.family!r}")
     settings = validate(PrivateTrainingSettings, measured.scenario.tables)
     spans, parties = measured.spans(), len(measured.sent)
     try:
-        found = Training(setting, settings, shapes(settings.model), measured.told("resumed_from"))
+        found = training(setting, settings, shapes(settings.model), measured.told("resumed_from"))
     except NoFormula as missing:
         params, reason = settings_params(setting), f"{NONE_YET}: {missing}"
         names = [(f"{label}{in_text(path)}", each) for path, each in spans.items()]
@@ -46,14 +51,14 @@ def training_rows(measured: Measured, label: str) -> list[Row]:
         if key in found.meter.pieces:
             written, params, source = _passes(setting, key[1], found.meter.pieces[key], predicted)
         else:
-            written, source = _PHASES[key[1]]
+            written, source = (_PHASES if measured.family == DEFAULT else _PROVEN)[key[1]]
             params = {"images": settings.data.count} | settings_params(setting)
         rows.append(Row(op, params, written, predicted, each, source))
     total = cost(found.whole.rounds, found.whole.sent)
     sums = Formula("longest chain through the spans", "sum of the spans")
     common = {"images": settings.data.count} | settings_params(setting)
     rows.append(Row(f"{label}run", common, sums, total, measured.whole(), "spans"))
-    return rows
+    return [replace(row, family=measured.family) for row in rows]
 
 
 def _path(outer: str, name: str) -> Path:
@@ -115,5 +120,34 @@ _PHASES = {
             "sum of the layers + class + queries: 4·16 + 3·h + 2·⌈l·n/8⌉ + answers: 3·⌈l·n/8⌉",
         ),
         "its parts; PRF seeds; masked components",
+    ),
+}
+
+_PROVEN = _PHASES | {
+    "setup": (
+        Formula(
+            "1; where servers draw first weights, 2 of 16 bits as numbers more",
+            "3·16 + Σ over shared arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉; "
+            "Σ over drawn kernels: 16 bits as numbers",
+        ),
+        "malicious.md#training",
+    ),
+    "verification": (
+        Formula(
+            "longest chain of the proofs + verdicts, a batch", "Σ over batches: the proofs, and verdicts"
+        ),
+        "malicious.md#what-a-proof-sends",
+    ),
+    "reveal": (
+        Formula("1 a time", "Σ over times: 3·(⌈l·n/8⌉ + 32), n = 2, or 4 with test images"),
+        "malicious.md#edges",
+    ),
+    "inference": (
+        Formula(
+            "1 + longest chain through layers, class and proof + 1, less what a client is behind",
+            "sum of the layers + class + proof + queries: 4·16 + 3·h + 2·⌈l·n/8⌉ "
+            "+ answers: 3·(⌈l·n/8⌉ + 32)",
+        ),
+        "its parts; malicious.md#edges",
     ),
 }

@@ -50,6 +50,7 @@ from protocols.replicated3_malicious import constructions, edges, layers
 from protocols.replicated3_malicious.constructions import Product, Sum
 from protocols.replicated3_malicious.proofs import prove
 from protocols.replicated3_malicious.sharings import Checked, digest
+from protocols.replicated3_malicious.trainer import ProvenTrainer
 
 _Whole = Annotated[int, Field(strict=True)]
 
@@ -156,6 +157,10 @@ class ReplicatedMalicious(Family):
             return
         super().check(terms, function, **arguments)
         check_room(terms.ring, function, **arguments)
+
+    def trainer(self) -> ProvenTrainer:
+        """Return the steps of training."""
+        return ProvenTrainer(self)
 
     # In and out
 

@@ -28,8 +28,18 @@ from analysis.costs.replicated3 import (
     trees,
 )
 from analysis.costs.replicated3.catalogue import ACTIVATIONS, FILTERS, OPERATIONS, Formula
+from analysis.costs.replicated3.layers import Block
 from analysis.costs.replicated3.setting import FIELDS, RADIX, NoFormula, Setting
-from analysis.costs.replicated3.training import Piece
+from analysis.costs.replicated3.training import (
+    Depths,
+    Meter,
+    Pass,
+    Piece,
+    Stage,
+    pairs,
+    update_bits,
+    weight_bits,
+)
 from analysis.costs.replicated3.training_run import Training
 
 __all__ = [
@@ -38,10 +48,15 @@ __all__ = [
     "FILTERS",
     "OPERATIONS",
     "RADIX",
+    "Block",
+    "Depths",
     "Formula",
+    "Meter",
     "NoFormula",
+    "Pass",
     "Piece",
     "Setting",
+    "Stage",
     "Training",
     "catalogue",
     "conversions",
@@ -49,8 +64,11 @@ __all__ = [
     "halves",
     "layers",
     "operations",
+    "pairs",
     "precision",
     "signs",
     "tables",
     "trees",
+    "update_bits",
+    "weight_bits",
 ]

@@ -16,7 +16,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from analysis.costs.algebra import LOCAL, SERVERS, Cost, exchange, reshare, rotated, sequence, together
+from analysis.costs.algebra import (
+    LOCAL,
+    SERVERS,
+    Claim,
+    Cost,
+    exchange,
+    reshare,
+    rotated,
+    sequence,
+    together,
+)
+from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, planes, third
 from analysis.costs.replicated3 import conversions, functions, halves, layers, operations, truncations
 from analysis.costs.replicated3.boolean import deal_bits
@@ -38,12 +49,12 @@ _VELOCITY_ROOM = 10
 # Scales
 
 
-def weight_bits(setting: Setting) -> Number:
+def weight_bits(setting: Setting | FamilySetting) -> Number:
     """Return the fraction bits of weights: products with a V-bit value leave three bits of the ring."""
     return setting.l - setting.V - 3
 
 
-def update_bits(setting: Setting) -> Number:
+def update_bits(setting: Setting | FamilySetting) -> Number:
     """Return the shift of an update: from what fills l − 2 bits to a velocity below 2^10.
 
     A velocity has 12 fraction bits less than a weight. With both, the ring's size falls out: V + 3.
@@ -200,10 +211,21 @@ class Meter:
 
     Attributes:
         pieces: what ran in a span, and how often.
+        claims: what is left to prove of all that ran, of families that prove what they send.
     """
 
     spans: dict[tuple[str, str], Span] = field(default_factory=dict)
     pieces: dict[tuple[str, str], list[Piece]] = field(default_factory=dict)
+    claims: list[Claim] = field(default_factory=list)
+
+    def note(self, cost: Cost) -> None:
+        """Keep what a step leaves to prove."""
+        self.claims += cost.claims
+
+    def taken(self) -> list[Claim]:
+        """Return what is left to prove, and forget it."""
+        found, self.claims = self.claims, []
+        return found
 
     def run(self, outer: str, one: Piece, depths: Depths) -> Depths:
         """Run a piece; return the depths of the servers after it."""
@@ -214,6 +236,8 @@ class Meter:
             states = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
             sent = [sum(each) for each in zip(*(cost.sent for _, cost in steps), strict=True)]
             self.add(outer, name, max(map(max, states)) - entered, sent)
+            for _, cost in steps:
+                self.note(cost)
             self.pieces.setdefault((outer, name), []).append(one)
         return join(*states)
 
@@ -238,7 +262,7 @@ def join(*states: Depths) -> Depths:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """A layer, with the max pooling that runs on its sums: forward, the ways, backward."""
 
     plan: LayerPlan
@@ -262,7 +286,7 @@ class Pass:
         self.outputs = plans[-1].output[0]
         paired = pairs(plans)
         sums = False
-        stages: list[_Stage] = []
+        stages: list[Stage] = []
         for index in range(len(paired) - 1, -1, -1):  # what a gradient is depends on the layers after
             plan, pooling = paired[index]
             stages.insert(0, self._stage(index, plan, pooling, sums))
@@ -329,7 +353,7 @@ class Pass:
 
     # Pieces
 
-    def _stage(self, index: int, plan: LayerPlan, pooling: LayerPlan | None, sums: bool) -> _Stage:
+    def _stage(self, index: int, plan: LayerPlan, pooling: LayerPlan | None, sums: bool) -> Stage:
         images, last = self.images, pooling or plan
         n = images * math.prod(last.output)
         shape: dict[str, Any] = {"images": images, "input": plan.input, "output": last.output}
@@ -352,7 +376,7 @@ class Pass:
             )
         forward = self._layer(plan, pooling, entries, n, shape)
         if index == 0 and not linear:
-            return _Stage(plan, forward, path, None, None)
+            return Stage(plan, forward, path, None, None)
         if isinstance(plan.layer, Flatten) or (not sums and not (pools or plan.relu)):
             cost: Callable[[Setting, Number], Cost] = _local
         else:
@@ -370,7 +394,7 @@ class Pass:
                 "one truncation a weight, safe: constructions.md#training",
                 {"kernel": plan.kernel, "biases": biases},
             )
-        return _Stage(plan, forward, path, led_back, updated)
+        return Stage(plan, forward, path, led_back, updated)
 
     def _layer(
         self, plan: LayerPlan, pooling: LayerPlan | None, entries: int, n: int, shape: dict[str, Any]

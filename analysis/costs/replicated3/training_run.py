@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from analysis.costs.algebra import SERVERS, together
+from analysis.costs.algebra import SERVERS, Cost, together
 from analysis.costs.replicated3 import operations
 from analysis.costs.replicated3.layers import Span
 from analysis.costs.replicated3.setting import Setting
@@ -44,14 +45,14 @@ class Training:
     """What a training costs, span by span.
 
     Attributes:
-        setting: ring and choices.
+        setting: ring and choices, of the family that trains.
         settings: the tables of the scenario.
         plans: its network.
         resumed: steps that a checkpoint already had.
         clients: what each hospital, and the owner of first weights, has sent so far.
     """
 
-    setting: Setting
+    setting: Any
     settings: PrivateTrainingSettings
     plans: Sequence[LayerPlan]
     resumed: int = 0
@@ -79,9 +80,36 @@ class Training:
 
     def _pass(self, images: int) -> Pass:
         if images not in self._passes:
-            loss = self.settings.training.loss
-            self._passes[images] = Pass(self.setting, self.plans, loss, images)
+            self._passes[images] = self._pass_of(images)
         return self._passes[images]
+
+    # What a family prices its own way
+
+    def _pass_of(self, images: int) -> Pass:
+        return Pass(self.setting, self.plans, self.settings.training.loss, images)
+
+    @property
+    def _plain(self) -> Setting:
+        """The setting by which keys and clients' inputs are priced."""
+        return self.setting  # type: ignore[no-any-return]  # of this family
+
+    def _drawn(self, kernels: Sequence[Sequence[int]]) -> Cost:
+        """Return what first weights cost."""
+        return together(*(initial(self.setting, math.prod(shape)) for shape in kernels))
+
+    def _classes(self, images: int) -> Cost:
+        """Return what the classes of images cost, given their logits."""
+        return classes(self.setting, images, self.plans[-1].output[0])
+
+    def _shown(self, n: int) -> Sequence[int]:
+        """Return what each server sends to show a client n numbers."""
+        return operations.client_output(self.setting, n)
+
+    def _settled(self, outer: str, meter: Meter, servers: Depths) -> Depths:
+        """Return the servers' depths when all that ran is verified; where servers are honest, at once."""
+        return servers
+
+    # The run
 
     def _setup(self, owned: bool) -> Depths:
         """Follow keys, hospitals' images and targets, first weights; clients wait for nobody."""
@@ -92,19 +120,20 @@ class Training:
 
         def examples(count: int) -> int:
             shared = ((count, *image), (count, outputs))
-            return sum(sum(operations.client_input(self.setting, shape)) for shape in shared)
+            return sum(sum(operations.client_input(self._plain, shape)) for shape in shared)
 
         clients = [examples(size) for size in sizes]
         clients[0] += examples(tables.test) if tables.test else 0
         kernels = [plan.kernel for plan in self.plans if plan.kernel]
         if owned:
             arrays = [*kernels, *(plan.bias for plan in self.plans if plan.bias)]
-            clients.append(sum(sum(operations.client_input(self.setting, shape)) for shape in arrays))
-        keys = operations.keys(self.setting)
+            clients.append(sum(sum(operations.client_input(self._plain, shape)) for shape in arrays))
+        keys = operations.keys(self._plain)
         servers = join(keys.after((0,) * SERVERS), (1,) * SERVERS)
         sent = list(keys.sent)
         if not owned and not self.resumed:
-            drawn = together(*(initial(self.setting, math.prod(shape)) for shape in kernels))
+            drawn = self._drawn(kernels)
+            self.meter.note(drawn)
             servers = drawn.after(servers)
             sent = [a + b for a, b in zip(sent, drawn.sent, strict=True)]
         self.meter.add("", "setup", max(servers), [*sent, *clients])
@@ -115,12 +144,13 @@ class Training:
         before = max(servers)
         inside = self.meter.inside("step")
         servers = self._pass(batch.images).train(self.meter, "step", servers, tables.reveal != "never")
+        servers = self._settled("step", self.meter, servers)
         self.meter.add("", "step", max(servers) - before, _less(self.meter.inside("step"), inside))
         if tables.reveal == "batch" or (tables.reveal == "epoch" and batch.ends_epoch):
             tested = batch.ends_epoch and tables.test > 0
             if tested:
                 servers = self._test(servers)
-            sent = operations.client_output(self.setting, 4 if tested else 2)
+            sent = self._shown(4 if tested else 2)
             learnt = max(*servers, self._hospitals[0] - 1) + 1
             self.meter.add("", "reveal", learnt - max(*servers, self._hospitals[0]), sent)
             self._hospitals[0] = learnt
@@ -132,20 +162,22 @@ class Training:
         for first in range(0, images, EVALUATED):
             part = self._pass(min(EVALUATED, images - first))
             servers = part.measure(self.meter, "test", servers)
+        servers = self._settled("test", self.meter, servers)
         self.meter.add("", "test", max(servers) - before, _less(self.meter.inside("test"), inside))
         return servers
 
     def _answer(self, servers: Depths) -> Depths:
         """Follow queries, forward pass, class, answers."""
         asker, queries = self.settings.hospitals.asker, self.settings.hospitals.queries
-        asked = sum(operations.client_input(self.setting, (queries, *self.plans[0].input)))
+        asked = sum(operations.client_input(self._plain, (queries, *self.plans[0].input)))
         entered = max(*servers, self._hospitals[asker])
         servers = join(servers, (self._hospitals[asker] + 1,) * SERVERS)
         servers = self._pass(queries).answer(self.meter, "inference", servers)
-        found = classes(self.setting, queries, self.plans[-1].output[0])
-        servers = found.after(servers)
+        found = self._classes(queries)
+        self.meter.note(found)
+        servers = self._settled("inference", self.meter, found.after(servers))
         self._hospitals[asker] = max(servers) + 1
-        rows = (self.meter.inside("inference"), found.sent, operations.client_output(self.setting, queries))
+        rows = (self.meter.inside("inference"), found.sent, self._shown(queries))
         sent = [sum(each) for each in zip(*rows, strict=True)]
         clients = [0] * len(self.clients)
         clients[asker] = asked

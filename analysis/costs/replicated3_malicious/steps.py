@@ -99,10 +99,11 @@ def number(n: Number, bits: Number) -> Cost:
     return sequence(dealt(packed(n, bits), Claim(0, "words", n, 1)), crossed(n, bits, 1))
 
 
-def numbers_of_bits(n: Number, bits: int) -> Cost:
-    """Numbers from all their bits: β_j is dealt mod 2^(l − j), all products of a number are one sum."""
-    sizes = sum(packed(n, bits - j) for j in range(bits))
-    return sequence(dealt(sizes, *[Claim(0, "words", n, 1)] * bits), crossed(n, bits, bits))
+def numbers_of_bits(n: Number, bits: int, count: int | None = None) -> Cost:
+    """Numbers from bits, all or so many: β_j is dealt mod 2^(l − j), a number's products are one sum."""
+    planes = bits if count is None else count
+    sizes = sum(packed(n, bits - j) for j in range(planes))
+    return sequence(dealt(sizes, *[Claim(0, "words", n, 1)] * planes), crossed(n, bits, planes))
 
 
 def wraps(n: Number, bits: int, width: Number) -> Cost:
