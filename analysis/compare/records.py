@@ -159,7 +159,7 @@ class Comparison:
     def _settings(self) -> list[Sheet | str]:
         if not self.differences:
             return ["The scenarios are the same."]
-        table = _table("What differs", ["key", *self.labels])
+        table = _table("What differs", ["key", *self.labels], numbers=False)
         for key, values in self.differences.items():
             table.add(shown(key), *("" if value is None else shown(str(value)) for value in values))
         return [table]
@@ -237,9 +237,12 @@ def _total(record: Record, key: str) -> Number | None:
     return found
 
 
-def _table(title: str, columns: Sequence[str]) -> Sheet:
+def _table(title: str, columns: Sequence[str], *, numbers: bool = True) -> Sheet:
     return Sheet(
-        [Column(shown(column) if column else "", number=place > 0) for place, column in enumerate(columns)],
+        [
+            Column(shown(column) if column else "", number=numbers and place > 0)
+            for place, column in enumerate(columns)
+        ],
         title,
     )
 
