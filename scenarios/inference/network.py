@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from mpcsim import InputError
 from protocols import functions
 from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import ACTIVATIONS, activate, activation, relu
@@ -27,8 +26,6 @@ def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:
         return "activate", {"activation": activation(name, *more.get("parameters", ()))}
     if name in NORMS:
         return name, {"columns": plan.output[-1], "epsilon": more["epsilon"]}
-    if "mask" in more:
-        raise InputError(f"{plan}: rows of which some places count alone are not offered")
     return name, {"classes": plan.output[-1]} if name == "softmax" else {}
 
 

@@ -566,7 +566,11 @@ def test_a_model_is_declared_or_a_file(model, message):
 # What exporters write
 
 EXPORTS = Path(__file__).parent / "exports"
-EXACT = [f"{name}_{how}" for name in ("residual", "segmenter", "mobile") for how in ("traced", "dynamo")]
+EXACT = [
+    f"{name}_{how}"
+    for name in ("residual", "segmenter", "mobile", "encoder", "decoder")
+    for how in ("traced", "dynamo")
+]
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -590,3 +594,27 @@ def test_an_output_of_several_is_chosen_by_name():
     _, want = session.run(None, {session.get_inputs()[0].name: x})
     found = floating.forward(model, weights, x.reshape(5, 1, 1, 4).astype(np.float64))
     np.testing.assert_allclose(found, want, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["encoder_dynamo", "decoder_traced"])
+def test_attention_of_a_file_runs_on_shares_at_its_formulas(name, tmp_path):
+    rng = np.random.default_rng(0)
+    rows, labels = rng.uniform(0, 1, (2, 6, 16)).astype(np.float32), np.array([0, 1])
+    np.savez(
+        tmp_path / "rows.npz", test_images=rows, test_labels=labels, train_images=rows, train_labels=labels
+    )
+    tables = {
+        "workload": "private_inference",
+        "seed": 1,
+        "data": {"source": "npz", "path": "rows.npz"},
+        "model": {"onnx": str(EXPORTS / f"{name}.onnx")},
+        "output": {"reveal": "logits"},
+    }
+    file = tmp_path / "s.toml"
+    file.write_text(tomli_w.dumps(tables))
+    loaded = load_scenario(str(file), [], None, ())
+    program = workload.build_program(loaded, WORKLOADS)
+    output = program.summarize(workload.run_program(program, loaded))
+    assert max(output["max_layer_error"].values()) < 2.0**-8
+    assert output["max_logit_error_float"] < 2.0**-7
+    assert [row.op for row in predict.rows(measure(str(file), [])) if not row.equal] == []

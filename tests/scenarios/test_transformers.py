@@ -20,6 +20,7 @@ from scenarios.networks import ModelSettings, shapes, weights
 SMALL = {
     "bert_base": {"input": [1, 6, 3], "width": 8, "heads": 2, "inner": 12, "repeat": 2},
     "bert_large": {"input": [1, 6, 3], "width": 8, "heads": 4, "inner": 12, "repeat": 2},
+    "gpt2": {"input": [1, 5, 3], "width": 8, "heads": 2, "inner": 12, "repeat": 2, "classes": 3},
     "vit_b16": {
         "input": [8, 8, 3],
         "width": 8,
@@ -29,11 +30,13 @@ SMALL = {
         "patch": 4,
         "classes": 5,
     },
+    "llama_block": {"input": [5, 8, 1], "width": 8, "heads": 2, "inner": 12, "repeat": 1},
 }
 PLACES, SEGMENTS = 512 - 128, 2  # of BERT: rows of places that 128 tokens do not reach, and of segments
 PUBLISHED = {
     "bert_base": 109_482_240 - 768 * (PLACES + SEGMENTS) + 2 * 768 + 2,
     "bert_large": 335_141_888 - 1024 * (PLACES + SEGMENTS) + 2 * 1024 + 2,
+    "gpt2": 124_439_808 - 768 * (1024 - 64) + 768 * 50257,  # the last layer has weights of its own here
     "vit_b16": 86_567_656,
 }
 
@@ -102,7 +105,7 @@ def test_a_small_one_runs_as_in_the_clear_and_at_the_cost_of_its_dry_run(name, t
 
 
 @pytest.mark.parametrize("family", ["replicated3", "replicated4", "dealer2", "shamir"])
-@pytest.mark.parametrize("name", ["bert_base", "vit_b16"])
+@pytest.mark.parametrize("name", ["gpt2", "llama_block"])
 def test_every_node_of_a_small_one_costs_what_its_formula_says(family, name, tmp_path):
     tables = narrowed(name)
     tables["protocol"] = {"family": family}

@@ -190,7 +190,7 @@ def _function(plan: LayerPlan, images: int) -> Block:
     width = plan.output[-1]
 
     def build(setting: Setting, n: Number) -> list[Stages]:
-        name, more = plan.layer.function, dict(plan.arguments)
+        name, more = plan.layer.function, {k: v for k, v in plan.arguments if k != "mask"}  # which is free
         if name in ("layer_norm", "rms_norm"):
             learned = width, 0 if plan.bias is None else width
             price = functions.norm_of_rows(

@@ -79,7 +79,8 @@ class Prices:
 
 def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str) -> Span:
     """Return the span of a function of every value, or of every row of channels."""
-    name, width, more = plan.layer.function, plan.output[-1], dict(plan.arguments)
+    name, width = plan.layer.function, plan.output[-1]
+    more = {key: value for key, value in plan.arguments if key != "mask"}  # which costs nothing
 
     def price(setting: FamilySetting, n: Number) -> Cost:
         if name == "relu":
