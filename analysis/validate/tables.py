@@ -242,9 +242,9 @@ def comma_separated(found: Validation) -> str:
 
 
 def _number(found: Mapping[str, Any] | None, key: str) -> str:
-    if found is None:
+    value = None if found is None else found.get(key)
+    if value is None:  # nothing was measured: the family does not offer it
         return ""
-    value = found[key]
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

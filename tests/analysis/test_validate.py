@@ -313,3 +313,11 @@ def test_an_operation_may_have_any_name(tmp_path):
     latex = (tmp_path / "validation.tex").read_text(encoding="utf-8")
     assert latex.count("\\\\\n") == len(rows) + 1  # one line a row, and the head
     assert plot.plot([tmp_path], ["formula"], tmp_path / "figures", "svg")
+
+
+def test_tables_are_written_of_what_a_family_does_not_offer(tmp_path):
+    row = Row("sort", {"n": 48}, None, None, {}, "not offered by plain", family="plain", parties=1)
+    written = validation_tables.write(validate.Validation([row]), tmp_path)
+    assert {file.suffix for file in written} == {".md", ".csv", ".tex"}
+    text = (tmp_path / "validation.csv").read_text(encoding="utf-8")
+    assert "sort,n=48,,,,,,,,,," in text
