@@ -1,6 +1,7 @@
 """Every family through every operation: values against the clear, costs against formulas, edges."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -33,6 +34,9 @@ RINGS = {
     32: ["ring.bits=32", "ring.fraction_bits=8", "ring.value_bits=20"],
 }
 FAMILIES = list(families())
+SHIPPED_NETWORKS = ["pomic_inference", "lenet", "microbench"]
+if os.environ.get("MPCSIM_LONG"):
+    SHIPPED_NETWORKS.append("pomic_paper")
 EXACT = {
     "reveal", "mul", "compare", "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max",
     "argmax", "trunc_exact", "shuffle", "sort", "topk",
@@ -187,7 +191,10 @@ def test_bits_are_a_boolean_algebra(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", ["pomic_inference", "lenet", "microbench", "pomic_paper"])
+@pytest.mark.parametrize(
+    "name",
+    ["pomic_inference", "lenet", "microbench", *(["pomic_paper"] if os.environ.get("MPCSIM_LONG") else [])],
+)
 def test_a_shipped_scenario_runs_on_any_family_with_no_other_flag(name, family):
     loaded = load_scenario(name, [f"protocol.family={family}", "engine.trace=false"], None, SHIPPED)
     program = workload.build_program(loaded, scenarios.WORKLOADS)

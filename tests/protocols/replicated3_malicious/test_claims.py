@@ -42,7 +42,7 @@ def test_no_message_goes_without_a_claim(name, how):
     inputs = program.inputs(np.random.default_rng(3), 5)
     honest, seen = run(program.run, inputs, program.shape(5), RINGS[3], trace=True)
     check(seen)
-    for source, to, number in places(honest):
+    for source, to, number in list(places(honest))[:: 1 if LONG else 3]:
         rule = Tamper(source=source, to=to, messages=number, **how)
         try:
             found, seen = run(program.run, inputs, program.shape(5), RINGS[3], faults=[rule])
