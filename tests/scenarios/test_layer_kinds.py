@@ -1,5 +1,7 @@
 """Every kind of layer, on every family: as in the clear, and at the cost that its formula says."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import tomli_w
@@ -13,6 +15,7 @@ from mpcsim.scenario import load_scenario, workload
 from scenarios import WORKLOADS
 from scenarios.clear import fixed, floating
 from scenarios.networks import ModelSettings, shapes, weights
+from scenarios.networks.layers import FunctionName
 
 FAMILIES = ["replicated3", "replicated4", "dealer2", "fss2", "shamir", "plain", "replicated3_malicious"]
 RELU = {"activation": "relu"}
@@ -197,3 +200,20 @@ def test_a_value_that_does_not_fit_is_refused_by_layer_whatever_its_kind():
 def test_what_does_not_fit_is_refused_with_what_is_accepted(layers, message):
     with pytest.raises(InputError, match=message):
         shapes(_model(layers, (5, 5, 4)))
+
+
+@pytest.mark.parametrize("function", get_args(FunctionName))
+def test_every_function_costs_what_its_formula_says(function, tmp_path):
+    layers = [
+        {"type": "scale"},
+        {
+            "type": "activation",
+            "function": function,
+            "parameters": [-1.0, 2.0] if function == "clip" else [],
+        },
+    ]
+    for family in ("replicated3", "shamir"):
+        file = _scenario(tmp_path, family, layers, (3, 3, 3), dry_run=True)
+        found = predict.rows(measure(file, []))
+        assert [row.op for row in found if not row.equal] == []
+        assert {row.op.rpartition("/")[2] for row in found} >= {f"{function}1"}

@@ -94,6 +94,8 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
         if name in layers.ROWS:
             rows = n // width if isinstance(n, int) else n / width
             return getattr(functions, name)(setting, rows, width, **more)  # type: ignore[no-any-return]
+        if name == "square_root":
+            return functions.root(setting, n, "sqrt")
         if hasattr(functions, name):
             return getattr(functions, name)(setting, n, **more)  # type: ignore[no-any-return]
         return functions.activate(setting, n, name, more.get("parameters", ()))
