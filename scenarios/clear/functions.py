@@ -23,6 +23,9 @@ def value(plan: LayerPlan, weights: Mapping[str, Reals], x: Reals) -> Reals:
         return _normalised(x, name == "layer_norm", **more) * weights[f"{plan.name}/kernel"] + shift
     if name in ACTIVATIONS:
         return activation(name, *more.get("parameters", ()))(x)
+    if name == "power":
+        found: Reals = x ** int(more["parameters"][0])
+        return found
     return FUNCTIONS[name](x, **more)
 
 
@@ -34,6 +37,12 @@ def _softmax(x: Reals, mask: Mask | None = None) -> Reals:
     kept = x if mask is None else np.where(mask.array, x, -np.inf)
     powers = np.exp(kept - kept.max(axis=-1, keepdims=True))
     found: Reals = powers / powers.sum(axis=-1, keepdims=True)
+    return found
+
+
+def _log_softmax(x: Reals) -> Reals:
+    below = x - x.max(axis=-1, keepdims=True)
+    found: Reals = below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
     return found
 
 
@@ -49,5 +58,7 @@ FUNCTIONS: dict[str, Callable[..., Reals]] = {
     "exponential": np.exp,
     "logarithm": np.log,
     "square_root": np.sqrt,
+    "absolute": np.abs,
     "softmax": _softmax,
+    "log_softmax": _log_softmax,
 }

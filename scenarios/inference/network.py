@@ -38,6 +38,8 @@ async def function(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x:
         learned = [weights[f"{plan.name}/{part}"] for part in ("kernel", "bias") if getattr(plan, part)]
         found: Value = await getattr(functions, name)(me, x, *learned, epsilon=more["epsilon"])
         return found
+    if name == "power":
+        return await functions.power(me, x, int(more["parameters"][0]))
     if "mask" in more:
         more["mask"] = more["mask"].array
     return await getattr(functions, name)(me, x, **more)

@@ -25,7 +25,8 @@ _PADS = "valid: none; same: as much as keeps the size at stride 1; a number: pix
 _AFTER = "a function that its outputs go through"
 _BIAS = "add a number to each channel of the output"
 FunctionName = Literal[
-    "relu", "sigmoid", "exponential", "logarithm", "square_root", "softmax",
+    "relu", "sigmoid", "exponential", "logarithm", "square_root", "absolute", "power",
+    "softmax", "log_softmax",
     "gelu", "gelu_tanh", "silu", "tanh", "erf", "softplus", "logistic", "elu",
     "relu6", "clip", "hard_sigmoid", "hard_swish", "leaky_relu",
 ]  # fmt: skip

@@ -229,6 +229,12 @@ def _flatten(plan: LayerPlan, layer: Flatten, shape: Shape) -> LayerPlan:
 
 
 def _function(plan: LayerPlan, layer: Function, shape: Shape) -> LayerPlan:
+    if layer.function == "power" and (
+        len(layer.parameters) != 1 or layer.parameters[0] not in range(1, 65)
+    ):
+        raise ValueError(
+            f"parameters = {layer.parameters}; accepted: the exponent, a whole number from 1 to 64"
+        )
     return replace(plan, arguments=(("parameters", layer.parameters),)) if layer.parameters else plan
 
 

@@ -52,6 +52,7 @@ FUNCTIONS = {
     "Erf": "erf",
     "Softplus": "softplus",
     "HardSwish": "hard_swish",
+    "Abs": "absolute",
 }
 
 
@@ -90,6 +91,23 @@ def clip(graph: Graph, node: Node) -> Tensor:
 def of_values(graph: Graph, node: Node) -> Tensor:
     """Add a function of every value."""
     return function(graph, node.value(), FUNCTIONS[node.type])
+
+
+@handles("LogSoftmax")
+def log_softmax(graph: Graph, node: Node) -> Tensor:
+    """Add a logarithm of shares of rows along an axis."""
+    value = node.value()
+    return of_rows(graph, value, "log_softmax", axis_of(node.get("axis", -1), len(value.shape)))
+
+
+@handles("Pow")
+def power(graph: Graph, node: Node) -> Tensor:
+    """Add a power with a known whole exponent."""
+    exponent = node.known(1).number if node.known(1).scalar else 0.0
+    if exponent not in range(1, 65):
+        raise ValueError(f"exponent {exponent}; accepted: a whole number from 1 to 64")
+    value = node.value()
+    return value if exponent == 1 else function(graph, value, "power", parameters=(exponent,))
 
 
 @handles("LayerNormalization", "RMSNormalization")

@@ -209,7 +209,7 @@ def test_every_function_costs_what_its_formula_says(function, tmp_path):
         {
             "type": "activation",
             "function": function,
-            "parameters": [-1.0, 2.0] if function == "clip" else [],
+            "parameters": {"clip": [-1.0, 2.0], "power": [7]}.get(function, []),
         },
     ]
     for family in ("replicated3", "shamir"):

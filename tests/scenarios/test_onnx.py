@@ -250,6 +250,16 @@ CASES = {
         (2, 4, 9),
         17,
     ),
+    "LogSoftmax Abs Pow": (
+        [
+            node("LogSoftmax", ["x"], ["a"], axis=1),
+            node("Abs", ["a"], ["b"]),
+            node("Pow", ["b", "three"], ["y"]),
+        ],
+        {"three": np.float32(3)},
+        (2, 3, 2, 2),
+        17,
+    ),
     "Gemm Sigmoid": (
         [node("Gemm", ["x", "w"], ["a"]), node("Sigmoid", ["a"], ["y"])],
         {"w": numbers(6, 4)},

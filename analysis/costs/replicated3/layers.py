@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
+from analysis.costs.families import LONG
 from analysis.costs.numbers import Number, floor_div, third
 from analysis.costs.replicated3 import functions, halves, precision
 from analysis.costs.replicated3.functions import mean
@@ -33,7 +34,34 @@ def _of_values(cost: Callable[[Setting, Number], Cost]) -> Callable[..., Cost]:
     return lambda setting, n, width: cost(setting, n)
 
 
-ROWS = frozenset(("softmax", "layer_norm", "rms_norm"))
+def halved(exponent: int) -> list[int]:
+    """Return how many products each level of a power takes: of the powers that it needs, halves first."""
+    needed, levels = {exponent}, []
+    while max(needed) > 1:
+        top = max((one - 1).bit_length() for one in needed)
+        here = {one for one in needed if (one - 1).bit_length() == top}
+        needed = needed - here | {half for one in here for half in (one // 2, one - one // 2)}
+        levels.append(len(here))
+    return levels[::-1]
+
+
+def _power(setting: Setting, n: Number, width: int, parameters: Sequence[float]) -> Cost:
+    """Price each level's products side by side."""
+    levels = [[truncate(setting, n)] * count for count in halved(int(parameters[0]))]
+    return sequence(LOCAL, *(together(*level) for level in levels))
+
+
+def _log_softmax(setting: Setting, rows: Number, width: int) -> Cost:
+    """Price the maximum (of a long row in few rounds), exponentials, a logarithm of their sum."""
+    hasty = setting.hastened() if width > LONG else setting
+    return sequence(
+        max_pool(hasty, rows, width),
+        functions.exponential(setting, rows * width),
+        functions.logarithm(setting, rows),
+    )
+
+
+ROWS = frozenset(("softmax", "log_softmax", "layer_norm", "rms_norm"))
 """Functions of rows; n counts rows then."""
 FUNCTIONS: dict[str, Callable[..., Cost]] = {
     "relu": _of_values(relu),
@@ -41,7 +69,10 @@ FUNCTIONS: dict[str, Callable[..., Cost]] = {
     "exponential": _of_values(functions.exponential),
     "logarithm": _of_values(functions.logarithm),
     "square_root": _of_values(functions.square_root),
+    "absolute": _of_values(relu),
+    "power": _power,
     "softmax": functions.softmax,
+    "log_softmax": _log_softmax,
 }
 
 

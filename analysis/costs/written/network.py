@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.costs import symbolic
-from analysis.costs.algebra import Cost
+from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import Setting, layers, precision
@@ -83,8 +83,16 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
     more = {key: value for key, value in plan.arguments if key != "mask"}  # which costs nothing
 
     def price(setting: FamilySetting, n: Number) -> Cost:
-        if name == "relu":
+        if name in ("relu", "absolute"):
             return relu(setting, n)
+        if name == "power":
+            one = functions.fixed(setting, n, setting.f)
+            levels = layers.halved(int(more["parameters"][0]))
+            return sequence(*(together(*[one] * count) for count in levels)) if levels else one
+        if name == "log_softmax":
+            rows = n // width if isinstance(n, int) else n / width
+            tops, sums = functions.largest(setting, rows, width), functions.logarithm(setting, rows)
+            return sequence(tops, functions.exponential(setting, n), sums)
         if name in ("layer_norm", "rms_norm"):
             rows = n // width if isinstance(n, int) else n / width
             learned = width, 0 if plan.bias is None else width
