@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
-from analysis.costs.families import LONG
 from analysis.costs.numbers import Number, floor_div, third
-from analysis.costs.replicated3 import functions, halves, precision
+from analysis.costs.replicated3 import halves, precision
 from analysis.costs.replicated3.functions import mean
 from analysis.costs.replicated3.operations import argmax, max_pool, relu, rescale, truncate
+from analysis.costs.replicated3.rows import ROWS, priced
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
@@ -27,53 +27,6 @@ from scenarios.networks import blocks as joined
 
 Stages = list[tuple[str, Cost]]
 """Named steps one after the other."""
-
-
-def _of_values(cost: Callable[[Setting, Number], Cost]) -> Callable[..., Cost]:
-    """Return the price of a function of every value, whatever the width of rows."""
-    return lambda setting, n, width: cost(setting, n)
-
-
-def halved(exponent: int) -> list[int]:
-    """Return how many products each level of a power takes: of the powers that it needs, halves first."""
-    needed, levels = {exponent}, []
-    while max(needed) > 1:
-        top = max((one - 1).bit_length() for one in needed)
-        here = {one for one in needed if (one - 1).bit_length() == top}
-        needed = needed - here | {half for one in here for half in (one // 2, one - one // 2)}
-        levels.append(len(here))
-    return levels[::-1]
-
-
-def _power(setting: Setting, n: Number, width: int, parameters: Sequence[float]) -> Cost:
-    """Price each level's products side by side."""
-    levels = [[truncate(setting, n)] * count for count in halved(int(parameters[0]))]
-    return sequence(LOCAL, *(together(*level) for level in levels))
-
-
-def _log_softmax(setting: Setting, rows: Number, width: int) -> Cost:
-    """Price the maximum (of a long row in few rounds), exponentials, a logarithm of their sum."""
-    hasty = setting.hastened() if width > LONG else setting
-    return sequence(
-        max_pool(hasty, rows, width),
-        functions.exponential(setting, rows * width),
-        functions.logarithm(setting, rows),
-    )
-
-
-ROWS = frozenset(("softmax", "log_softmax", "layer_norm", "rms_norm"))
-"""Functions of rows; n counts rows then."""
-FUNCTIONS: dict[str, Callable[..., Cost]] = {
-    "relu": _of_values(relu),
-    "sigmoid": _of_values(functions.sigmoid),
-    "exponential": _of_values(functions.exponential),
-    "logarithm": _of_values(functions.logarithm),
-    "square_root": _of_values(functions.square_root),
-    "absolute": _of_values(relu),
-    "power": _power,
-    "softmax": functions.softmax,
-    "log_softmax": _log_softmax,
-}
 
 
 @dataclass(frozen=True)
@@ -218,21 +171,11 @@ def _scaled(setting: Setting, plan: LayerPlan, images: int) -> Block:
 
 def _function(plan: LayerPlan, images: int) -> Block:
     """Return the block of a function of values, or of rows of channels."""
-    width = plan.output[-1]
 
     def build(setting: Setting, n: Number) -> list[Stages]:
-        name, more = plan.layer.function, {k: v for k, v in plan.arguments if k != "mask"}  # which is free
-        if name in ("layer_norm", "rms_norm"):
-            learned = width, 0 if plan.bias is None else width
-            price = functions.norm_of_rows(
-                setting, n, width, more["epsilon"], *learned, name == "layer_norm"
-            )
-            return [[(plan.name, price)]]
-        if name in FUNCTIONS:
-            return [[(plan.name, FUNCTIONS[name](setting, n, width, **more))]]
-        return [[(plan.name, functions.activate(setting, n, name, more.get("parameters", ())))]]
+        return [[(plan.name, priced(setting, n, plan))]]
 
-    rows = images * math.prod(plan.output) // (width if plan.layer.function in ROWS else 1)
+    rows = images * math.prod(plan.output) // (plan.output[-1] if plan.layer.function in ROWS else 1)
     source = {plan.name: "constructions.md#accuracy"}
     return Block(build, rows, source, _shape(plan, images), general=False)
 

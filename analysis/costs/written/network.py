@@ -14,7 +14,7 @@ from analysis.costs import symbolic
 from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
-from analysis.costs.replicated3 import Setting, layers, precision
+from analysis.costs.replicated3 import Setting, layers, precision, rows
 from analysis.costs.written.functions import Written
 from scenarios.clear import windows
 from scenarios.networks import Block, LayerPlan, blocks
@@ -87,21 +87,21 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
             return relu(setting, n)
         if name == "power":
             one = functions.fixed(setting, n, setting.f)
-            levels = layers.halved(int(more["parameters"][0]))
+            levels = rows.halved(int(more["parameters"][0]))
             return sequence(*(together(*[one] * count) for count in levels)) if levels else one
         if name == "log_softmax":
-            rows = n // width if isinstance(n, int) else n / width
-            tops, sums = functions.largest(setting, rows, width), functions.logarithm(setting, rows)
+            count = n // width if isinstance(n, int) else n / width
+            tops, sums = functions.largest(setting, count, width), functions.logarithm(setting, count)
             return sequence(tops, functions.exponential(setting, n), sums)
         if name in ("layer_norm", "rms_norm"):
-            rows = n // width if isinstance(n, int) else n / width
+            count = n // width if isinstance(n, int) else n / width
             learned = width, 0 if plan.bias is None else width
             return functions.normalised(
                 setting, rows, width, more["epsilon"], *learned, name == "layer_norm"
             )
-        if name in layers.ROWS:
-            rows = n // width if isinstance(n, int) else n / width
-            return getattr(functions, name)(setting, rows, width, **more)  # type: ignore[no-any-return]
+        if name in rows.ROWS:
+            count = n // width if isinstance(n, int) else n / width
+            return getattr(functions, name)(setting, count, width, **more)  # type: ignore[no-any-return]
         if name == "square_root":
             return functions.root(setting, n, "sqrt")
         if hasattr(functions, name):
