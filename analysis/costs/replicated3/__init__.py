@@ -3,7 +3,6 @@
 - `setting`: the ring and the chosen constructions.
 - `boolean`, `signs`, `halves`, `truncations`: steps of one third, by role.
 - `operations`, `conversions`, `functions`: whole operations, by server.
-- `rows`: functions of values and rows as networks have them.
 - `layers`, `training`, `training_run`: networks and trainings as blocks of spans.
 - `tables`: shuffles, shared orders, the radix sort, groups and joins.
 - `trees`: decision trees, step by step, level by level and whole.
@@ -24,7 +23,6 @@ from analysis.costs.replicated3 import (
     layers,
     operations,
     precision,
-    rows,
     signs,
     tables,
     trees,
@@ -68,7 +66,6 @@ __all__ = [
     "operations",
     "pairs",
     "precision",
-    "rows",
     "signs",
     "tables",
     "trees",

@@ -16,8 +16,7 @@ from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
 from analysis.costs.numbers import Number, floor_div, third
 from analysis.costs.replicated3 import halves, precision
 from analysis.costs.replicated3.functions import mean
-from analysis.costs.replicated3.operations import argmax, max_pool, relu, rescale, truncate
-from analysis.costs.replicated3.rows import ROWS, priced
+from analysis.costs.replicated3.operations import ROWS, argmax, max_pool, priced, relu, rescale, truncate
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows

@@ -14,7 +14,7 @@ from analysis.costs import symbolic
 from analysis.costs.algebra import Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
-from analysis.costs.replicated3 import Setting, layers, precision, rows
+from analysis.costs.replicated3 import Setting, layers, operations, precision
 from analysis.costs.written.functions import Written
 from scenarios.clear import windows
 from scenarios.networks import Block, LayerPlan, blocks
@@ -87,7 +87,7 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
             return relu(setting, n)
         if name == "power":
             one = functions.fixed(setting, n, setting.f)
-            levels = rows.halved(int(more["parameters"][0]))
+            levels = operations.halved(int(more["parameters"][0]))
             return sequence(*(together(*[one] * count) for count in levels)) if levels else one
         if name == "log_softmax":
             count = n // width if isinstance(n, int) else n / width
@@ -97,9 +97,9 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
             count = n // width if isinstance(n, int) else n / width
             learned = width, 0 if plan.bias is None else width
             return functions.normalised(
-                setting, rows, width, more["epsilon"], *learned, name == "layer_norm"
+                setting, count, width, more["epsilon"], *learned, name == "layer_norm"
             )
-        if name in rows.ROWS:
+        if name in operations.ROWS:
             count = n // width if isinstance(n, int) else n / width
             return getattr(functions, name)(setting, count, width, **more)  # type: ignore[no-any-return]
         if name == "square_root":
