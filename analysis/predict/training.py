@@ -27,7 +27,9 @@ def training_rows(measured: Measured, label: str) -> list[Row]:
     """
     setting: Any = measured.setting
     training = training_of(measured.family)
-    if training is None or setting is None:
+    if setting is None:
+        raise InputError(f"the workload {measured.scenario.workload!r} says no ring or no protocol")
+    if training is None:
         raise InputError(f"validate: there are no formulas of trainings for {measured.family!r}")
     settings = validate(PrivateTrainingSettings, measured.scenario.tables)
     spans, parties = measured.spans(), len(measured.sent)

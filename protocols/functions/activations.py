@@ -109,7 +109,7 @@ def activation(name: str, *parameters: float, within: float | None = None) -> Ac
     signature = inspect.signature(ACTIVATIONS[name])
     try:
         bound = signature.bind(*parameters)
-    except TypeError:
+    except TypeError:  # of the arguments, by their number alone
         takes = ", ".join(signature.parameters) or "none"
         raise InputError(
             f"activation {name!r}: found {len(parameters)} parameters; accepted: {takes}"

@@ -155,7 +155,10 @@ def products(server: Server, terms: Sequence[Term]) -> Wide:
 
 
 async def sum_of(server: Server, z: Wide, bits: int) -> Halves:
-    """Return masked additive shares z_i as halves: v = z_0, w = z_1 + z_2. Rounds: 1. Bits: 2 · bits."""
+    """Return masked additive shares z_i as halves: v = z_0, w = z_1 + z_2. Rounds: 1. Bits: 2 · bits.
+
+    Requires: z_i that a zero share masks, each sent nowhere else (docs/constructions.md#multiplication).
+    """
     if server.role == 0:
         return Halves(z.low, bits, z.high)
     other = 3 - server.role

@@ -53,7 +53,7 @@ class Initialiser:
             proto = self._from_outside(what)
         try:
             found: NDArray[Any] = numpy_helper.to_array(proto)
-        except (ValueError, TypeError, KeyError, OSError) as error:
+        except (ValueError, TypeError, KeyError, OSError) as error:  # of damaged numbers
             raise InputError(f"{what}: not the {self.shape} numbers that it says ({error})") from None
         if found.dtype.kind not in "fiub":
             found = found.astype(np.float32)
@@ -75,7 +75,7 @@ class Initialiser:
         copy.CopyFrom(self.proto)
         try:
             external_data_helper.load_external_data_for_tensor(copy, str(folder))
-        except Exception as error:
+        except Exception as error:  # the library's own differ by version
             raise InputError(f"{what}: its data in {name!r} cannot be read ({error})") from None
         copy.data_location = onnx.TensorProto.DEFAULT
         return copy

@@ -152,7 +152,7 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor], place: int, p
                 raise ValueError(f"operator not offered; accepted: {', '.join(sorted(HANDLERS))}")
             node = Node(proto.op_type, attributes, inputs, list(proto.input), len(outputs), file.opset)
             found = HANDLERS[proto.op_type](graph, node)
-    except (ValueError, IndexError, KeyError, TypeError) as error:
+    except (ValueError, IndexError, KeyError, TypeError) as error:  # of attributes of a wrong kind, too
         raise InputError(f"{what}: {error}") from None
     several = found if isinstance(found, list | tuple) else [found]
     for name, one in zip(outputs, several, strict=True):
@@ -184,7 +184,7 @@ def _computed(proto: Any, inputs: list[Tensor | None], attributes: Mapping[str, 
     weight = any(isinstance(one, Known) and one.weight for one in inputs)
     try:
         found = ReferenceEvaluator(proto).run(None, given)
-    except Exception as error:
+    except Exception as error:  # the operator's own, whatever it is
         raise ValueError(f"cannot be computed from known numbers ({error})") from None
     return [Known(np.asarray(one), weight) for one in found]
 

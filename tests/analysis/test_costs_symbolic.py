@@ -4,7 +4,7 @@ import pytest
 
 from analysis.costs import numbers, symbolic
 from analysis.costs.replicated3 import halves, operations
-from analysis.costs.replicated3.catalogue import OPERATIONS
+from analysis.costs.replicated3.catalogue import ACTIVATIONS, OPERATIONS
 from analysis.costs.replicated3.setting import Setting
 
 # Symbols
@@ -24,6 +24,7 @@ def _settings():
         yield Setting(l=32, f=8, V=20, **choice)
 
 
+ON_ROWS = ("layer_norm", "rms_norm", "group_norm", "log_softmax")
 ON_TABLES = ("sort", "topk", "group_sums", "group_max", "join")
 
 
@@ -37,6 +38,8 @@ def test_a_formula_with_symbols_gives_the_same_counts(op):
             values = setting.numbers(size)
             found = known.cost(setting, size)
             slack = 1 + setting.comparison.startswith(("tree", "prefix")) * halves.levels(10)
+            if (op in ACTIVATIONS or op in ON_ROWS) and size < 3:  # nor here
+                slack += 1
             if op in ON_TABLES and size < 4:  # no neighbours, or not a row for each third: some skip steps
                 slack += 8
             assert 0 <= rounds(*values) - found.rounds < slack  # who ends a tree early may go on alone

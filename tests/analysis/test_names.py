@@ -251,10 +251,13 @@ def test_charts_of_a_report_name_every_span_as_it_is_called(made, tmp_path):
             page.run(f"document.getElementById('{chart}').scrollIntoView()")
             page.run("new Promise((done) => setTimeout(done, 300))")
             ticks = page.run(
-                f"[...document.querySelectorAll('#{chart} .ytick text')].map((one) => one.textContent)"
+                f"[...document.querySelectorAll('#{chart} text.name')]"
+                ".map((one) => one.firstChild.textContent)"
             )
             assert sorted(ticks) == sorted(map(shown, names))
-        sizes = page.run("[...document.getElementById('chart-bytes').data[0].x]")
+        sizes = page.run(
+            "[...document.querySelectorAll('#chart-bytes rect.bar')].map((one) => +one.dataset.v)"
+        )
         assert sum(sizes) == done.run.payload_bytes
         assert page.problems == []
 

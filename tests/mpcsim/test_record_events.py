@@ -127,7 +127,7 @@ def test_structure_that_no_run_has_is_refused_by_name(kept):
         (_changed(kept, send, kind="sent"), "kind: found 'sent'"),
         (_changed(kept, send, kind=[]), "kind: found"),
         (_changed(kept, send, t=1.5), "t: found 1.5"),
-        (_changed(kept, send, peer=True), "peer: found True"),
+        (_changed(kept, send, peer=True), "peer: found true"),
         (_changed(kept, send, more=1), "found the key 'more'"),
         (_changed(kept, send, compute_ns=-1), "compute_ns: found -1"),
         ([*kept.events[:3], 7], "an object"),

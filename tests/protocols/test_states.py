@@ -94,7 +94,7 @@ BLOCKS = [
     Block("relu by ripple", relu, (30,), _choices("ripple")),
     Block("pool", _pool, (1, 2, -3, 2)),
     Block("argmax", _argmax, (1, -2, 5), _choices(radix=2)),
-    Block("inside", _inside, (17,), _choices(radix=2), AND, LIMITS),
+    Block("inside", _inside, (17,), _choices(radix=2), frozenset(), LIMITS),
     Block("inside, one round", _inside, (-3,), _choices(radix=3, select="one_round"), AND, LIMITS),
     Block("sums", _pool_of_sums, (40, 2), _choices(radix=2), spare=PRODUCT, elsewhere=SUMS),
     Block(

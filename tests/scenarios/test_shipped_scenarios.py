@@ -5,6 +5,7 @@ have no override in common. What a command refuses is refused by name.
 """
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -67,6 +68,19 @@ SMALL = {  # what makes a long scenario short, by table
         "output": {"queries": 10},
     },
 }
+LONG = bool(os.environ.get("MPCSIM_LONG"))
+HEAVY = {
+    "bert_large",
+    "gpt2",
+    "vit_b16",
+    "densenet121",
+    "efficientnet_b0",
+    "unet",
+    "squeezenet",
+    "mobilenet_v2",
+    "vgg16",
+}
+"""Networks of hundreds of nodes, of which others stand for the kind unless MPCSIM_LONG=1."""
 NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
 NO_FIGURE = {"link_probe": "which feeds no figure"}
 
@@ -111,7 +125,7 @@ def test_scenarios_that_are_run_small_are_shipped():
     assert {*SMALL, *NO_FORMULAS, *NO_FIGURE} <= set(SHIPPED)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [name for name in SHIPPED if LONG or name not in HEAVY])
 def test_a_shipped_scenario_goes_through_every_command(name, call, tmp_path, monkeypatch, coarse_sliders):
     monkeypatch.chdir(tmp_path)
     scenario, run = _scenario(name, tmp_path), tmp_path / "run"

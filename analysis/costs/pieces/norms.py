@@ -84,7 +84,7 @@ def normalised(
         factors, shifts: how many learned scales and shifts there are; 0 for none.
     """
     n = rows * columns
-    lifted = [steps.lift(count) for count in (n, factors, shifts) if isinstance(count, int) and count != 0]
+    lifted = [steps.lift(count) for count in (n, factors, shifts) if count != 0]
     inverse = sequence(
         steps.dot(rows, columns, found.squares),
         steps.inside(rows, found.limits, found.compared),
