@@ -504,7 +504,7 @@ def _two_inputs(model):
         (_nan, "initialiser 'w': holds a value that is not a finite number"),
         (_short, "initialiser 'w': not the .* numbers that it says"),
         (_sizes_that_lie, r"gives 'h' of \(1, 2\); the file says \(1, 7\)"),
-        (_unknown, r"node 'second' \(NonMaxSuppression\): operator not offered; accepted: Add, "),
+        (_unknown, r"node 'second' \(NonMaxSuppression\): operator not offered; accepted: Abs, Add, "),
         (_domain, "operator not offered"),
         (_outside("../secret"), "accepted: a file in the model's folder"),
         (_outside("/etc/passwd"), "accepted: a file in the model's folder"),
