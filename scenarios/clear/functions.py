@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.functions import ACTIVATIONS, activation
-from scenarios.graph import Mask
+from scenarios.graph import NORMS, Mask
 from scenarios.networks import LayerPlan
 
 Reals = NDArray[Any]
@@ -18,7 +18,7 @@ Reals = NDArray[Any]
 def value(plan: LayerPlan, weights: Mapping[str, Reals], x: Reals) -> Reals:
     """Return a function's layer of x (n, …), with weights as real numbers."""
     name, more = plan.layer.function, dict(plan.arguments)
-    if name in ("layer_norm", "rms_norm"):
+    if name in NORMS:
         shift = weights[f"{plan.name}/bias"] if plan.bias else 0.0
         return _normalised(x, name == "layer_norm", **more) * weights[f"{plan.name}/kernel"] + shift
     if name in ACTIVATIONS:

@@ -10,6 +10,8 @@ from scenarios.graph.nodes import (
     IMAGE,
     INPUT,
     NO_PADS,
+    NORMS,
+    ROWS,
     Block,
     Kind,
     LayerPlan,
@@ -29,7 +31,9 @@ from scenarios.graph.nodes import (
 __all__ = [
     "IMAGE",
     "INPUT",
+    "NORMS",
     "NO_PADS",
+    "ROWS",
     "Arrangement",
     "Block",
     "Kind",

@@ -20,6 +20,10 @@ Kind = Literal["sums", "add", "max", "mean", "local", "offset", "weights", "scal
 """What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
 the largest or the mean of windows; a rearrangement; the sum of an output and weights, or weights alone; a
 public number times an output; pairs of each row turned by public angles; a function of values or rows."""
+NORMS = frozenset(("layer_norm", "rms_norm"))
+"""Functions of rows with learned numbers."""
+ROWS = NORMS | {"softmax", "log_softmax"}
+"""Functions of rows of channels; the others are of every value."""
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]

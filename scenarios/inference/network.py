@@ -12,11 +12,8 @@ from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import ACTIVATIONS, activate, activation, relu
 from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
-from scenarios.graph import arrangements
+from scenarios.graph import NORMS, arrangements
 from scenarios.networks import IMAGE, Arrangement, Block, LayerPlan, blocks, through
-
-NORMS = frozenset(("layer_norm", "rms_norm"))
-"""Functions of rows with learned numbers."""
 
 
 def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:

@@ -6,6 +6,8 @@ nothing.
 
 from scenarios.graph import (
     IMAGE,
+    NORMS,
+    ROWS,
     Arrangement,
     Block,
     LayerPlan,
@@ -31,6 +33,8 @@ from scenarios.networks.weights import Weights
 
 __all__ = [
     "IMAGE",
+    "NORMS",
+    "ROWS",
     "Add",
     "Arrangement",
     "AveragePooling2D",

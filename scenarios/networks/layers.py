@@ -118,12 +118,12 @@ class AveragePooling2D(_Pooling2D):
 
 
 class Concatenate(_Layer):
-    """The channels of the layer that `from` names, then those of the layer before."""
+    """The channels of the layer before, then those of the layer that `from` names."""
 
     kind: ClassVar[Kind] = "local"
 
     type: Literal["concat"] = "concat"
-    source: Name = Field(alias="from", description='the earlier layer that comes first, or "input"')
+    source: Name = Field(alias="from", description='the earlier layer that comes after, or "input"')
 
 
 class Crop2D(_Layer):
@@ -326,6 +326,6 @@ class ModelSettings(BaseModel):
             raise ValueError("accepted: layers, or onnx, one of them")
         if self.onnx is not None and self.weights is not None:
             raise ValueError("weights beside onnx; accepted: the weights that the file has")
-        if self.onnx is None and not {"input"} <= self.model_fields_set:
+        if self.onnx is None and "input" not in self.model_fields_set:
             raise ValueError("input is missing; accepted: height, width, channels")
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +24,7 @@ class Graph:
         plans: the nodes.
         weights: arrays by NODE/kernel and NODE/bias.
         readers: how many nodes of the file read each tensor.
+        names: the tensors that each output stands for: one more for each node that does nothing.
         name: of the node that is being added.
     """
 
@@ -31,6 +32,7 @@ class Graph:
     plans: list[LayerPlan] = field(default_factory=list)
     weights: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     readers: Counter[str] = field(default_factory=Counter)
+    names: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     name: str = ""
 
     def shape(self, source: int) -> Shape:
@@ -205,9 +207,9 @@ class Graph:
     def unscaled(self, source: int) -> float:
         """Take a public factor out of what an output is rearranged from, and return it; 1 without one.
 
-        Only where nothing else reads any of them.
+        Only where nothing else reads any of them, now or later in the file.
         """
-        while source != IMAGE and sum(source in plan.sources for plan in self.plans) <= 1:
+        while self.read_once(source):
             plan = self.plans[source]
             if plan.kind == "scaled":
                 arrange = arrangements.Reshape(plan.output)
@@ -220,9 +222,14 @@ class Graph:
 
     # What a node may take in
 
-    def open_sums(self, value: Value, name: str) -> LayerPlan | None:
+    def read_once(self, source: int) -> bool:
+        """Return whether an output has no reader but one, now or later, by whatever name."""
+        here = sum(source in plan.sources for plan in self.plans)
+        return source != IMAGE and here <= 1 and all(self.readers[name] == 1 for name in self.names[source])
+
+    def open_sums(self, value: Value) -> LayerPlan | None:
         """Return the layer of sums behind a tensor that its node alone reads and that nothing ends yet."""
-        if value.source == IMAGE or self.readers[name] != 1:
+        if not self.read_once(value.source):
             return None
         plan = self.plans[value.source]
         return plan if plan.kind in ("sums", "add") and not plan.relu else None

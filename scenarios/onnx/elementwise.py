@@ -12,6 +12,8 @@ from scenarios.onnx.node import Node, axis_of, handles, text
 from scenarios.onnx.rearranging import totals
 from scenarios.onnx.tensors import Known, Tensor, Value
 
+LEAST = 2.0**-32
+"""The least public factor."""
 FAR = -1e4
 """Numbers at most this that are added to a tensor say which places a softmax is to leave out."""
 
@@ -19,12 +21,12 @@ FAR = -1e4
 @handles("Relu")
 def relu(graph: Graph, node: Node) -> Tensor:
     """End the layer of sums before, or add a function."""
-    return rectified(graph, node.value(), node.names[0])
+    return rectified(graph, node.value())
 
 
-def rectified(graph: Graph, value: Value, name: str) -> Value:
-    """Return max(x, 0) of a tensor of that name."""
-    before = graph.open_sums(value, name)
+def rectified(graph: Graph, value: Value) -> Value:
+    """Return max(x, 0), as the end of the layer of sums before where nothing else reads that."""
+    before = graph.open_sums(value)
     if before is None:
         return function(graph, value, "relu")
     graph.change(before, layer=replace(before.layer, activation="relu"))
@@ -79,7 +81,7 @@ def clip(graph: Graph, node: Node) -> Tensor:
     """Add a function of three lines; a ReLU where there is no upper limit."""
     low, high = (None if node.maybe(place) is None else node.known(place).number for place in (1, 2))
     if low == 0 and (high is None or high > 3e38):
-        return rectified(graph, node.value(), node.names[0])
+        return rectified(graph, node.value())
     if low is None or high is None or not low < high:
         raise ValueError(f"limits {low} and {high}; accepted: two, the first the lower, or 0 alone")
     if (low, high) == (0, 6):
@@ -117,9 +119,8 @@ def normalisation(graph: Graph, node: Node) -> Tensor:
     if axis_of(node.get("axis", -1), last + 1) != last or node.outputs > 1:
         raise ValueError("an axis before the last, or a second output; accepted: rows along the last axis")
     width = value.shape[last]
-    given = [
-        np.asarray(node.known(place).array, np.float64).reshape(-1) for place in (1, 2) if node.maybe(place)
-    ]
+    known = [node.known(place) for place in (1, 2) if node.maybe(place) is not None]
+    given = [np.asarray(one.array, np.float64).reshape(-1) for one in known]
     if any(one.size not in (1, width) for one in given):
         raise ValueError(f"{[one.size for one in given]} numbers for rows of {width}")
     scale, *shift = (np.broadcast_to(one, (width,)) for one in given)
@@ -162,31 +163,28 @@ def of_rows(graph: Graph, value: Value, name: str, axis: int, **arguments: objec
 @handles("Add", "Sum")
 def add(graph: Graph, node: Node) -> Tensor:
     """Add outputs, and known numbers: into the bias of sums that nothing else reads, or as they are."""
-    total, name = node.maybe(0), node.names[0]
+    total = node.maybe(0)
     for place in range(1, len(node.inputs)):
-        total = _added(graph, total, name, node.maybe(place), node.names[place])
-        name = ""
+        total = _added(graph, total, node.maybe(place))
     if total is None:
         raise ValueError("no input")
     return total
 
 
-def _added(
-    graph: Graph, left: Tensor | None, left_name: str, right: Tensor | None, right_name: str
-) -> Tensor:
+def _added(graph: Graph, left: Tensor | None, right: Tensor | None) -> Tensor:
     if isinstance(left, Known):
-        left, right, left_name, right_name = right, left, right_name, left_name
+        left, right = right, left
     if not isinstance(left, Value) or right is None:
         raise ValueError("known numbers alone, or an input is missing")
     if isinstance(right, Known):
-        return offset(graph, left, left_name, right)
+        return offset(graph, left, right)
     shape = tuple(np.broadcast_shapes(left.shape, right.shape))
     sources, axes, _ = graph.side_by_side(graph.repeated(left, shape), graph.repeated(right, shape))
     found = graph.add(Operator("add", "add"), sources, graph.shape(sources[0]))
     return graph.output(found, axes, shape)
 
 
-def offset(graph: Graph, value: Value, name: str, known: Known) -> Value:
+def offset(graph: Graph, value: Value, known: Known) -> Value:
     """Add known numbers to an output."""
     given = np.asarray(known.array, np.float64)
     value = graph.repeated(value, tuple(np.broadcast_shapes(given.shape, value.shape)))
@@ -197,7 +195,7 @@ def offset(graph: Graph, value: Value, name: str, known: Known) -> Value:
     if not given.any():
         return value
     array, shape = graph.beside(known, value), graph.shape(value.source)
-    before = graph.open_sums(value, name)
+    before = graph.open_sums(value)
     if before is not None and before.kernel is not None and array.size in (1, array.shape[-1]):
         bias = np.broadcast_to(array.reshape(-1), shape[-1:])
         key = f"{before.name}/bias"
@@ -214,9 +212,9 @@ def subtract(graph: Graph, node: Node) -> Tensor:
     """Subtract outputs and known numbers."""
     left, right = node.maybe(0), node.maybe(1)
     if isinstance(left, Value) and isinstance(right, Known):
-        return offset(graph, left, node.names[0], Known(-np.asarray(right.array, np.float64), right.weight))
+        return offset(graph, left, Known(-np.asarray(right.array, np.float64), right.weight))
     if isinstance(left, Known) and isinstance(right, Value):
-        return offset(graph, _negated(graph, right), "", left)
+        return offset(graph, _negated(graph, right), left)
     if not isinstance(left, Value) or not isinstance(right, Value):
         raise ValueError("known numbers alone")
     shape = tuple(np.broadcast_shapes(left.shape, right.shape))
@@ -244,8 +242,8 @@ def multiply(graph: Graph, node: Node) -> Tensor:
         raise ValueError("known numbers alone, or an input is missing")
     if isinstance(right, Known):
         return scaled(graph, left, right)
-    for one, other, name in ((left, right, node.names[1]), (right, left, node.names[0])):
-        known = _known_product(graph, one, other, name)
+    for one, other in ((left, right), (right, left)):
+        known = _known_product(graph, one, other)
         if known is not None:
             return known
     sources, axes, shape = graph.side_by_side(left, right)
@@ -255,9 +253,9 @@ def multiply(graph: Graph, node: Node) -> Tensor:
     return graph.output(found, axes, shape)
 
 
-def _known_product(graph: Graph, x: Value, gate: Value, name: str) -> Value | None:
+def _known_product(graph: Graph, x: Value, gate: Value) -> Value | None:
     """Return x · sigmoid(x) as SiLU, x (1 + erf(x/√2)) as twice GELU, if nothing else reads the gate."""
-    if gate.source == IMAGE or graph.readers[name] != 1 or (x.shape, x.order) != (gate.shape, gate.order):
+    if not graph.read_once(gate.source) or (x.shape, x.order) != (gate.shape, gate.order):
         return None
     plan, factor, source = graph.plans[gate.source], 1.0, x.source
     if plan.layer.type == "sigmoid" and plan.sources == (source,):
@@ -290,8 +288,8 @@ def scaled(graph: Graph, value: Value, known: Known) -> Value:
 
 def by_number(graph: Graph, value: Value, factor: float) -> Value:
     """Multiply an output with one public number."""
-    if not np.isfinite(factor):
-        raise ValueError(f"times {factor}; accepted: a finite number")
+    if factor and not LEAST <= abs(factor) <= 1 / LEAST:
+        raise ValueError(f"times {factor}; accepted: 0, or a size from 2^-32 to 2^32")
     if factor == 1:
         return value
     if factor == -1:

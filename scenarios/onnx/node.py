@@ -19,7 +19,6 @@ class Node:
     type: str
     attributes: Mapping[str, Any]
     inputs: Sequence[Tensor | None]
-    names: Sequence[str]
     outputs: int
     opset: int
 

@@ -150,13 +150,15 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor], place: int, p
         else:
             if proto.domain not in ("", "ai.onnx") or proto.op_type not in HANDLERS:
                 raise ValueError(f"operator not offered; accepted: {', '.join(sorted(HANDLERS))}")
-            node = Node(proto.op_type, attributes, inputs, list(proto.input), len(outputs), file.opset)
+            node = Node(proto.op_type, attributes, inputs, len(outputs), file.opset)
             found = HANDLERS[proto.op_type](graph, node)
     except (ValueError, IndexError, KeyError, TypeError) as error:  # of attributes of a wrong kind, too
         raise InputError(f"{what}: {error}") from None
     several = found if isinstance(found, list | tuple) else [found]
     for name, one in zip(outputs, several, strict=True):
         tensors[name] = one
+        if isinstance(one, Value):
+            graph.names[one.source].append(name)
         _hold(file, name, one, what)
 
 

@@ -12,12 +12,21 @@ from scenarios.onnx.context import Graph
 from scenarios.onnx.node import Node, axis_of, handles, text
 from scenarios.onnx.tensors import Known, Tensor, Value
 
+FLOATS = (1, 10, 11, 16)
+"""ONNX's numbers for the kinds of real numbers: float, float16, double, bfloat16."""
+
 
 @handles("Identity", "Dropout", "Cast", "CastLike")
 def nothing(graph: Graph, node: Node) -> Tensor:
     """Return what is given: at inference these do nothing to numbers of fixed point."""
     if node.outputs > 1:
         raise ValueError("a second output; accepted: the first alone")
+    if node.type == "Cast" and node.get("to") not in FLOATS:
+        raise ValueError(f"to = {node.get('to')}; accepted: a kind of real numbers, of {FLOATS}")
+    if node.type == "CastLike" and not np.issubdtype(np.asarray(node.known(1).array).dtype, np.floating):
+        raise ValueError("like whole numbers; accepted: like real ones")
+    if node.type == "Dropout" and node.maybe(2) is not None and node.known(2).number:
+        raise ValueError("training_mode; accepted: dropout at inference, which does nothing")
     return node.value()
 
 
@@ -243,8 +252,9 @@ def tile(graph: Graph, node: Node) -> Tensor:
 def resize(graph: Graph, node: Node) -> Tensor:
     """Return images whose places are taken from the nearest ones."""
     value, mode = node.value(), text(node.get("mode", "nearest"))
-    if mode != "nearest":
-        raise ValueError(f"mode {mode!r}; accepted: nearest")
+    policy = text(node.get("keep_aspect_ratio_policy", "stretch"))
+    if mode != "nearest" or policy != "stretch":
+        raise ValueError(f"mode {mode!r}, {policy!r}; accepted: nearest, stretch")
     sizes, scales = _sizes(node, value.shape)
     upsample = node.type == "Upsample"
     how = "asymmetric" if upsample else text(node.get("coordinate_transformation_mode", "half_pixel"))

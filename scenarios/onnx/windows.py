@@ -196,7 +196,7 @@ def batch_normalisation(graph: Graph, node: Node) -> Tensor:
         raise ValueError("a variance that is not positive")
     factor = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
     offset = shift - mean * factor
-    before = graph.open_sums(value, node.names[0])
+    before = graph.open_sums(value)
     if before is not None and before.kernel is not None and value.order[1] == len(before.output) - 1:
         name = before.name
         graph.weights[f"{name}/kernel"] = graph.weights[f"{name}/kernel"] * factor

@@ -10,11 +10,12 @@ import pytest
 from harness import over
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from served import served
 
 from analysis.costs.pieces import Sizes, table
 from analysis.costs.replicated3 import ACTIVATIONS as PRICED
 from analysis.costs.replicated3 import OPERATIONS, Setting
-from mpcsim import InputError, simulate
+from mpcsim import InputError
 from protocols.domains import Ring
 from protocols.family import Terms
 from protocols.functions import ACTIVATIONS, activate, activation, inside, pieces
@@ -53,31 +54,6 @@ REFUSED = [(ring, act) for ring in RINGS for act in [*USUAL, *MORE] if _refused(
 """Too narrow; that these are few is held by a test."""
 
 
-def served(family, ring, program, words, **choices):
-    """Return the integers that a client learns of program(view, value)."""
-    chosen = families()[family]
-    terms = Terms(ring, chosen.Choices(**choices), chosen.roster())
-
-    async def server(party):
-        me = await chosen.join(party, terms)
-        with party.channel("input"):
-            value = await me.take("client", words.shape)
-        result = await program(me, value)
-        assert result.shape == words.shape
-        await me.settle()
-        with party.channel("result"):
-            me.show(result, "client")
-
-    async def client(party):
-        with party.channel("input"):
-            chosen.give(party, terms, words)
-        with party.channel("result"):
-            return await chosen.learn(party, terms, words.shape)
-
-    run = simulate(roles={**dict.fromkeys(terms.roster.actors, server), "client": client}, seed=1)
-    return ring.signed(run.outputs["client"])
-
-
 def spread(ring, act, seed=1):
     """Return values dense where pieces meet, near zero, and at the ends of the range."""
     rng = np.random.default_rng(seed)
@@ -98,7 +74,8 @@ def off(ring, act, family="plain", seed=1, **choices):
     unit = 2.0**-ring.fraction_bits
     want = act(x * unit) / unit
     fits = np.abs(want) < 2.0 ** (ring.value_bits - 1) - 1
-    got = served(family, ring, lambda me, v: activate(me, v, act), x.astype(ring.dtype), **choices)
+    words = x.astype(ring.dtype)
+    got = ring.signed(served(family, ring, lambda me, v: activate(me, v, act), words, **choices))
     return float(np.abs(got - want)[fits].max())
 
 
@@ -217,7 +194,7 @@ def test_intervals_are_where_they_say(family):
             np.array([1, 10, 100, 1000]).reshape(-1, 1))), 0)  # fmt: skip
 
     want = ((x >= -2) & (x < 1)) + 10 * (x >= 1) + 100 * ((x >= -2) & (x < 5)) + 1000 * (x >= 5)
-    assert list(served(family, Ring(), program, x.astype(np.uint64))) == list(want)
+    assert list(Ring().signed(served(family, Ring(), program, x.astype(np.uint64)))) == list(want)
 
 
 @pytest.mark.parametrize(("name", "parameters", "within", "said"), [

@@ -5,14 +5,15 @@ import os
 
 import numpy as np
 import pytest
+from served import served
 
 import scenarios
 from analysis.predict import SHIPPED, measure
 from analysis.predict import run as predict
-from mpcsim import InputError, simulate
+from mpcsim import InputError
 from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
-from protocols.family import NotOffered, Terms
+from protocols.family import NotOffered
 from protocols.functions import (
     NORMS,
     argmax,
@@ -93,32 +94,8 @@ SIZES = {64: (64, 16, 31), 32: (32, 8, 20)}
 
 def _run(family, program, shape, *arrays):
     """Return the integers that the client learns of program(view, *values), of that shape."""
-    ring, chosen = Ring(), families()[family]
-    roster = chosen.roster()
-    terms = Terms(ring, chosen.Choices(), roster)
-    words = [ring.encode(array) for array in arrays]
-
-    async def server(party):
-        me = await chosen.join(party, terms)
-        values = []
-        for number, one in enumerate(words):
-            with party.channel(f"input/{number}"):
-                values.append(await me.take("client", one.shape))
-        result = await program(me, *values)
-        assert result.shape == shape
-        await me.settle()
-        with party.channel("result"):
-            me.show(result, "client")
-
-    async def client(party):
-        for number, one in enumerate(words):
-            with party.channel(f"input/{number}"):
-                chosen.give(party, terms, one)
-        with party.channel("result"):
-            return await chosen.learn(party, terms, shape)
-
-    run = simulate(roles={**dict.fromkeys(roster.actors, server), "client": client}, seed=1)
-    return ring.signed(run.outputs["client"])
+    ring = Ring()
+    return ring.signed(served(family, ring, program, *map(ring.encode, arrays), shape=shape))
 
 
 def _check(family, program, want, *arrays, units=0, scaled=True):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_rows import held_to_formulas, measured, served
+from served import reals
+from test_rows import held_to_formulas, measured
 
 from analysis.costs.pieces import Sizes, norm
 from mpcsim import InputError
@@ -40,9 +41,9 @@ def test_rows_are_normalised_within_the_bound(seed, ring, columns, centred):
     x, scale, shift = drawn(ring, 6, columns, seed, (-3, most))
     want, deviation, size, mean = exact(x, scale, shift if centred else 0.0, epsilon, centred)
     if centred:
-        got = served("plain", ring, lambda me, v, a, b: layer_norm(me, v, a, b, epsilon), x, scale, shift)
+        got = reals("plain", ring, lambda me, v, a, b: layer_norm(me, v, a, b, epsilon), x, scale, shift)
     else:
-        got = served("plain", ring, lambda me, v, a: rms_norm(me, v, a, epsilon), x, scale)
+        got = reals("plain", ring, lambda me, v, a: rms_norm(me, v, a, epsilon), x, scale)
     told = size**2 * columns * 4.0 ** (ring.fraction_bits + 2) >= 2.0 ** (plan.cut + 6)
     most = plan.bound(ring, columns, deviation, size, mean, scale)
     assert (np.abs(got - want) <= most)[told[:, 0]].all()
@@ -61,7 +62,7 @@ def test_on_shares_too_whatever_the_choices(choices):
     async def program(me, v, a, b):
         return await layer_norm(me, v, a, b, 1e-5)
 
-    got = served("replicated3", ring, program, x, scale, shift, **choices)
+    got = reals("replicated3", ring, program, x, scale, shift, **choices)
     assert (np.abs(got - want) <= plan.bound(ring, 48, deviation, size, mean, scale)).all()
 
 
@@ -71,7 +72,7 @@ def test_a_layer_of_bert_is_within_a_thousandth_and_cheaper_than_asked():
     plan = Norm.of(ring, columns, 1e-12, True)
     want, deviation, size, mean = exact(x, 1.0, 0.0, 1e-12)
     assert plan.bound(ring, columns, deviation, size, mean, np.ones(columns)).max() <= 2.0**-10
-    got = served("replicated3", ring, lambda me, v: layer_norm(me, v, None, None, 1e-12), x)
+    got = reals("replicated3", ring, lambda me, v: layer_norm(me, v, None, None, 1e-12), x)
     assert np.abs(got - want).max() <= 2.0**-11
     found = measured("layer_norm", 128, "workload.row=768", "dry_run=true").output
     assert found["rounds"] <= 28
@@ -100,7 +101,7 @@ def test_groups_of_channels_of_images(groups):
         return await group_norm(me, v, groups, a, b, 1e-3)
 
     for family in ("plain", "replicated3"):
-        assert np.abs(served(family, ring, program, x, scale, shift) - want).max() <= 2.0**-10
+        assert np.abs(reals(family, ring, program, x, scale, shift) - want).max() <= 2.0**-10
 
 
 @pytest.mark.parametrize("ring", RINGS, ids=lambda ring: f"l{ring.bits}f{ring.fraction_bits}")
@@ -122,4 +123,4 @@ def test_what_means_nothing_is_refused_by_name():
     with pytest.raises(InputError, match="ring: a normalisation of rows of 768 has no room"):
         Norm.of(Ring(64, 30, 32), 768, 1e-5, True)
     with pytest.raises(Exception, match="groups = 4: accepted is what divides the 6 channels"):
-        served("plain", Ring(), lambda me, v: group_norm(me, v, 4, None, None, 1e-5), np.ones((1, 2, 6)))
+        reals("plain", Ring(), lambda me, v: group_norm(me, v, 4, None, None, 1e-5), np.ones((1, 2, 6)))

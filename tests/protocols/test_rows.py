@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from served import reals
 
 from analysis.predict import measure
 from analysis.predict import run as predict
-from mpcsim import InputError, simulate
+from mpcsim import InputError
 from protocols.domains import Ring
-from protocols.family import Terms
 from protocols.functions import absolute, counting, larger, minimum, power, smaller, softmax
 from scenarios.families import families
 
@@ -23,34 +23,6 @@ def held_to_formulas(found):
     for row in predict.rows(found):
         assert row.equal, row.difference() if row.equal is False else "no formula"
     return found
-
-
-def served(family, ring, program, *arrays, shape=None, **choices):
-    """Return the real numbers that a client learns of program(view, *values), of a shape."""
-    chosen = families()[family]
-    terms = Terms(ring, chosen.Choices(**choices), chosen.roster())
-    words = [ring.encode(array) for array in arrays]
-
-    async def server(party):
-        me = await chosen.join(party, terms)
-        values = []
-        for number, one in enumerate(words):
-            with party.channel(f"input/{number}"):
-                values.append(await me.take("client", one.shape))
-        result = await program(me, *values)
-        await me.settle()
-        with party.channel("result"):
-            me.show(result, "client")
-
-    async def client(party):
-        for number, one in enumerate(words):
-            with party.channel(f"input/{number}"):
-                chosen.give(party, terms, one)
-        with party.channel("result"):
-            return await chosen.learn(party, terms, shape or words[0].shape)
-
-    run = simulate(roles={**dict.fromkeys(terms.roster.actors, server), "client": client}, seed=1)
-    return ring.decode(run.outputs["client"])
 
 
 @pytest.mark.parametrize("row", [1, 2, 3, 17])
@@ -117,7 +89,7 @@ def test_a_softmax_counts_what_the_mask_says(family, mask):
         async def program(me, v, counts=counts):
             return await softmax(me, v, counts)
 
-        got = served(family, Ring(), program, x)
+        got = reals(family, Ring(), program, x)
         assert np.abs(got - want).max() <= 4 * 2.0**-16
         assert (got[np.broadcast_to(~counts, x.shape)] == 0).all()
 
@@ -147,7 +119,7 @@ def test_larger_smaller_least_and_size_are_exact(family):
         least = await minimum(me, v)
         return me.concatenate([*parts, me.local(lambda part: me.kernels.stack([part] * 4, 1), least)])
 
-    got = served(family, ring, several, x, y, shape=(12, 4))
+    got = reals(family, ring, several, x, y, shape=(12, 4))
     least = np.repeat(x.min(1, keepdims=True), 4, 1)
     assert (got == np.concatenate([np.maximum(x, y), np.minimum(x, y), np.abs(x), least])).all()
 
@@ -156,7 +128,7 @@ def test_larger_smaller_least_and_size_are_exact(family):
 def test_powers_of_whole_exponents(exponent):
     x = np.rint(np.linspace(-2, 2, 41) * 2**16) / 2**16
     for family in ("plain", "replicated3"):
-        got = served(family, Ring(), lambda me, v: power(me, v, exponent), x)
+        got = reals(family, Ring(), lambda me, v: power(me, v, exponent), x)
         assert np.abs(got - x**exponent).max() <= 2.0**-16 * exponent * 2.0**exponent
     with pytest.raises(Exception, match="exponent = 0: accepted are whole numbers from 1"):
-        served("plain", Ring(), lambda me, v: power(me, v, 0), x)
+        reals("plain", Ring(), lambda me, v: power(me, v, 0), x)

@@ -1,10 +1,9 @@
 """Slopes by automatic differentiation, against finite differences, for every kind of layer with slopes."""
 
 import numpy as np
-import pytest
+from differences import hold_slopes
 
 from scenarios.clear import floating, optimise
-from scenarios.clear.gradients import slopes
 from scenarios.data import Dataset
 from scenarios.networks import ModelSettings, shapes, weights
 
@@ -14,7 +13,7 @@ LAYERS = [
     {"type": "conv2d_transpose", "filters": 4, "kernel": 2},
     {"type": "scale"},
     {"type": "upsample2d"},
-    {"type": "avgpool2d"},
+    {"type": "avgpool2d", "name": "avgpool"},
     {"type": "activation", "function": "sigmoid"},
     {"type": "multiply", "from": "avgpool"},
     {"type": "reshape", "shape": [16, 4]},
@@ -23,26 +22,10 @@ LAYERS = [
     {"type": "row", "place": -1},
     {"type": "dense", "units": 3},
 ]
-LAYERS[5]["name"] = "avgpool"
 
 
 def test_slopes_are_those_of_finite_differences():
-    model = ModelSettings.model_validate({"input": (6, 6, 3), "layers": LAYERS})
-    plans, rng = shapes(model), np.random.default_rng(0)
-    held = {name: w + rng.normal(0, 0.1, w.shape) for name, w in weights.initial(model).items()}
-    images, labels = rng.normal(size=(3, 6, 6, 3)), np.array([0, 1, 2])
-    _, logits, found = slopes(plans, held, images, labels)
-    np.testing.assert_allclose(logits, floating.forward(model, held, images), atol=1e-12)
-    assert found.keys() == held.keys()
-    for name, weight in held.items():
-        for _ in range(3):
-            place = tuple(int(rng.integers(0, size)) for size in weight.shape)
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = weight.copy()
-                moved[place] += step
-                sides.append(slopes(plans, held | {name: moved}, images, labels)[0])
-            assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(found[name][place], abs=1e-6)
+    hold_slopes(LAYERS, (6, 6, 3), 3)
 
 
 def test_a_network_of_such_layers_learns():

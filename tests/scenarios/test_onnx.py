@@ -433,6 +433,95 @@ def test_what_can_be_folded_is(gated, tmp_path):
     assert set(weights) >= {"stem_Conv/kernel", "stem_Conv/bias"}
 
 
+# A tensor that goes by several names, or is read twice, is not taken into one of its readers
+
+HALF = {"half": np.float32(0.5), "w": numbers(4, 4, 1, 1), "k": numbers(4, 1, 1), "s": np.array([0, -1, 6])}
+HALF |= {"one": numbers(4), "v": abs(numbers(4)) + np.float32(0.5)}
+SHARED = {
+    "a ReLU under another name": [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Identity", ["c"], ["d"]),
+        node("Relu", ["d"], ["e"]),
+        node("Add", ["e", "c"], ["y"]),
+    ],
+    "a bias under another name": [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Dropout", ["c"], ["d"]),
+        node("Add", ["d", "k"], ["e"]),
+        node("Mul", ["e", "c"], ["y"]),
+    ],
+    "a normalisation under another name": [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Identity", ["c"], ["d"]),
+        node("BatchNormalization", ["d", "one", "one", "one", "v"], ["e"]),
+        node("Sub", ["e", "c"], ["y"]),
+    ],
+    "a factor on both sides of a product": [
+        node("Mul", ["x", "half"], ["h"]),
+        node("Transpose", ["h"], ["t"], perm=[0, 1, 3, 2]),
+        node("MatMul", ["h", "t"], ["y"]),
+    ],
+    "a factor that a later node reads": [
+        node("Mul", ["x", "half"], ["h"]),
+        node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]),
+        node("MatMul", ["h", "t"], ["p"]),
+        node("MatMul", ["p", "h"], ["q"]),
+        node("Identity", ["h"], ["i"]),
+        node("Add", ["q", "i"], ["y"]),
+    ],
+    "a factor under another name, read later": [
+        node("Mul", ["x", "half"], ["h"]),
+        node("Identity", ["h"], ["i"]),
+        node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]),
+        node("MatMul", ["h", "t"], ["p"]),
+        node("MatMul", ["p", "i"], ["y"]),
+    ],
+    "known numbers added twice": [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Sum", ["c", "k", "k"], ["d"]),
+        node("Relu", ["d"], ["y"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_others_read_stays_as_it_is(name, tmp_path):
+    nodes = SHARED[name]
+    read_here = {one for each in nodes for one in each.input}
+    arrays = {key: value for key, value in HALF.items() if key in read_here}
+    want, in_reals, in_fixed = both(written(tmp_path / "n.onnx", nodes, arrays, IMAGES), IMAGES)
+    np.testing.assert_allclose(in_reals, want, atol=1e-4)
+    np.testing.assert_allclose(in_fixed, want, atol=2.0**-7)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (
+            [node("Cast", ["x"], ["y"], to=TensorProto.INT64)],
+            "to = 7; accepted: a kind of real",
+        ),
+        ([node("Dropout", ["x", "half", "yes"], ["y"])], "training_mode; accepted: dropout at inference"),
+        ([node("Mul", ["x", "least"], ["y"])], r"accepted: 0, or a size from 2\^-32 to 2\^32"),
+        ([node("Pow", ["x", "half"], ["y"])], "exponent 0.5; accepted: a whole number from 1 to 64"),
+        ([node("Div", ["x", "none"], ["y"])], "a divisor of 0"),
+        (
+            [node("Resize", ["x", "", "s"], ["y"], mode="linear")],
+            "mode 'linear'.*accepted: nearest",
+        ),
+        ([node("Reshape", ["x", "s"], ["y"])], "accepted: one of as many numbers"),
+        ([node("Concat", ["x", "s"], ["y"], axis=1)], "along axis 1"),
+    ],
+)
+def test_what_a_node_cannot_be_is_refused_with_what_is_accepted(nodes, message, tmp_path):
+    held = {"half": np.float32(0.5), "yes": np.array(True), "least": np.float32(1e-30)}
+    held |= {"none": np.float32(0), "s": np.array([1, 1, 2, 2], np.int64)}
+    read_here = {one for each in nodes for one in each.input}
+    held = {key: value for key, value in held.items() if key in read_here}
+    with pytest.raises(InputError, match=message):
+        read(written(tmp_path / "n.onnx", nodes, held, (1, 4, 7, 6)))
+
+
 # Files that lie
 
 

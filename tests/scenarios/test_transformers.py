@@ -6,6 +6,7 @@ import tomllib
 import numpy as np
 import pytest
 import tomli_w
+from differences import hold_slopes
 
 from analysis.predict import SHIPPED, measure
 from analysis.predict import run as predict
@@ -13,7 +14,6 @@ from mpcsim.errors import InputError
 from mpcsim.scenario import load_scenario, workload
 from scenarios import WORKLOADS
 from scenarios.clear import fixed, floating
-from scenarios.clear.gradients import slopes
 from scenarios.networks import ModelSettings, shapes, weights
 
 # Of each published network: what makes it small, and how many numbers it learns at its own size.
@@ -132,20 +132,7 @@ def test_slopes_of_attention_are_those_of_finite_differences():
         {"type": "row", "place": -1},
         {"type": "dense", "units": 3},
     ]  # fmt: skip
-    model = ModelSettings.model_validate({"input": (1, 5, 4), "layers": layers})
-    plans, rng = shapes(model), np.random.default_rng(0)
-    held = {name: w + rng.normal(0, 0.2, w.shape) for name, w in weights.initial(model).items()}
-    images, labels = rng.normal(size=(3, 1, 5, 4)), np.array([0, 1, 2])
-    _, logits, found = slopes(plans, held, images, labels)
-    np.testing.assert_allclose(logits, floating.forward(model, held, images), atol=1e-9)
-    for name, weight in held.items():
-        place = tuple(int(rng.integers(0, size)) for size in weight.shape)
-        sides = []
-        for step in (1e-5, -1e-5):
-            moved = weight.copy()
-            moved[place] += step
-            sides.append(slopes(plans, held | {name: moved}, images, labels)[0])
-        assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(found[name][place], abs=1e-6)
+    hold_slopes(layers, (1, 5, 4), 1)
 
 
 def test_rows_that_attend_to_those_before_do_not_see_what_follows():

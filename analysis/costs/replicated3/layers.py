@@ -16,12 +16,12 @@ from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
 from analysis.costs.numbers import Number, floor_div, third
 from analysis.costs.replicated3 import halves, precision
 from analysis.costs.replicated3.functions import mean
-from analysis.costs.replicated3.operations import ROWS, argmax, max_pool, priced, relu, rescale, truncate
+from analysis.costs.replicated3.operations import argmax, max_pool, priced, relu, rescale, truncate
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
+from scenarios.networks import ROWS, LayerPlan
 from scenarios.networks import Block as Joined
-from scenarios.networks import LayerPlan
 from scenarios.networks import blocks as joined
 
 Stages = list[tuple[str, Cost]]

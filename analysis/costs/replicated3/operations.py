@@ -16,7 +16,7 @@ from analysis.costs.replicated3 import functions, halves
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from analysis.costs.replicated3.truncations import product
-from scenarios.networks import LayerPlan
+from scenarios.networks import NORMS, LayerPlan
 
 KEY_BYTES = 16
 
@@ -151,7 +151,7 @@ def priced(setting: Setting, n: Number, plan: LayerPlan) -> Cost:
     """Price a function's layer of n values, or rows of them; a mask is free."""
     name, width = plan.layer.function, plan.output[-1]
     more = {key: value for key, value in plan.arguments if key != "mask"}
-    if name in ("layer_norm", "rms_norm"):
+    if name in NORMS:
         learned = width, 0 if plan.bias is None else width
         return functions.norm_of_rows(setting, n, width, more["epsilon"], *learned, name == "layer_norm")
     if name in FUNCTIONS:
@@ -191,8 +191,6 @@ def _log_softmax(setting: Setting, rows: Number, width: int) -> Cost:
     )
 
 
-ROWS = frozenset(("softmax", "log_softmax", "layer_norm", "rms_norm"))
-"""Functions of rows; n counts rows then."""
 FUNCTIONS: dict[str, Callable[..., Cost]] = {
     "relu": _of_values(relu),
     "sigmoid": _of_values(functions.sigmoid),

@@ -17,7 +17,7 @@ from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import Setting, layers, operations, precision
 from analysis.costs.written.functions import Written
 from scenarios.clear import windows
-from scenarios.networks import Block, LayerPlan, blocks
+from scenarios.networks import NORMS, ROWS, Block, LayerPlan, blocks
 
 Price = Callable[[FamilySetting, Number], Cost]
 Counted = Callable[[FamilySetting, Number, int], Cost]
@@ -80,35 +80,41 @@ class Prices:
 def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str) -> Span:
     """Return the span of a function of every value, or of every row of channels."""
     name, width = plan.layer.function, plan.output[-1]
-    more = {key: value for key, value in plan.arguments if key != "mask"}  # which costs nothing
+    more = dict(plan.arguments)
 
     def price(setting: FamilySetting, n: Number) -> Cost:
+        if name in ROWS:
+            return _of_rows(functions, plan, setting, n // width if isinstance(n, int) else n / width)
         if name in ("relu", "absolute"):
             return relu(setting, n)
         if name == "power":
             one = functions.fixed(setting, n, setting.f)
             levels = operations.halved(int(more["parameters"][0]))
             return sequence(*(together(*[one] * count) for count in levels)) if levels else one
-        if name == "log_softmax":
-            count = n // width if isinstance(n, int) else n / width
-            tops, sums = functions.largest(setting, count, width), functions.logarithm(setting, count)
-            return sequence(tops, functions.exponential(setting, n), sums)
-        if name in ("layer_norm", "rms_norm"):
-            count = n // width if isinstance(n, int) else n / width
-            learned = width, 0 if plan.bias is None else width
-            return functions.normalised(
-                setting, count, width, more["epsilon"], *learned, name == "layer_norm"
-            )
-        if name in operations.ROWS:
-            count = n // width if isinstance(n, int) else n / width
-            return getattr(functions, name)(setting, count, width, **more)  # type: ignore[no-any-return]
-        if name == "square_root":
-            return functions.root(setting, n, "sqrt")
-        if hasattr(functions, name):
-            return getattr(functions, name)(setting, n, **more)  # type: ignore[no-any-return]
+        priced: dict[str, Price] = {
+            "sigmoid": functions.sigmoid,
+            "exponential": functions.exponential,
+            "logarithm": functions.logarithm,
+            "square_root": lambda setting, n: functions.root(setting, n, "sqrt"),
+        }
+        if name in priced:
+            return priced[name](setting, n)
         return functions.activate(setting, n, name, more.get("parameters", ()))
 
     return plan.name, price, plan.output, source
+
+
+def _of_rows(functions: Written, plan: LayerPlan, setting: FamilySetting, rows: Number) -> Cost:
+    """Price a function of so many rows; a mask costs nothing."""
+    name, width = plan.layer.function, plan.output[-1]
+    if name in NORMS:
+        learned = width, 0 if plan.bias is None else width
+        epsilon = dict(plan.arguments)["epsilon"]
+        return functions.normalised(setting, rows, width, epsilon, *learned, name == "layer_norm")
+    if name == "softmax":
+        return functions.softmax(setting, rows, width)
+    powers = functions.exponential(setting, rows * width)
+    return sequence(functions.largest(setting, rows, width), powers, functions.logarithm(setting, rows))
 
 
 def _blocks(spans: Spans, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
