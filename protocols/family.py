@@ -299,6 +299,10 @@ class Family(ABC):
     def public(self, words: Words) -> Value:
         """Return a value of numbers that all servers know; no message."""
 
+    def known(self, words: Words) -> Words:
+        """Return numbers as clients give them as elements that servers compute with, which all know."""
+        return words
+
     @classmethod
     def enough(cls, terms: Terms) -> tuple[int, ...]:
         """Return places of servers whose parts put a value together; for observers, not for protocols."""
@@ -405,6 +409,33 @@ class Family(ABC):
         Raises:
             InputError: the shapes do not fit.
         """
+
+    def by_public(
+        self,
+        kind: Kind,
+        x: Value,
+        words: Words,
+        stride: tuple[int, int] = (1, 1),
+        padding: Padding = NO_PADDING,
+    ) -> Sum:
+        """Return a bilinear product with numbers that all servers know, not yet rescaled; no message.
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
+
+        def times(part: Words) -> Words:
+            return bilinear(self.kernels, kind, part, words, stride, padding)
+
+        return self.as_sum(self.local(times, x))
+
+    async def linear(self, one: Linear) -> Sum:
+        """Return the sums of a linear layer, its bias added, not yet rescaled."""
+        if one.public:
+            z = self.by_public(one.kind, one.x, one.kernel, one.stride, one.padding)
+        else:
+            z = await self.product(one.kind, one.x, one.kernel, one.stride, one.padding)
+        return z if one.bias is None else self.bias(z, one.bias)
 
     @abstractmethod
     async def close(self, z: Sum, shift: int | None = None) -> Value:
@@ -533,6 +564,7 @@ class Linear:
     """A linear layer of a block: what is multiplied, and the span that it is attributed to.
 
     Attributes:
+        kernel: a value; where it is public, words that all servers know.
         output: shape of the result, without the axis of images.
     """
 
@@ -545,6 +577,7 @@ class Linear:
     output: Shape
     stride: tuple[int, int] = (1, 1)
     padding: Padding = NO_PADDING
+    public: bool = False
 
 
 @dataclass(frozen=True)

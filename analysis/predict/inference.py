@@ -107,7 +107,7 @@ def _sharing(
     measured: Measured, setting: Setting, plans: tuple[LayerPlan, ...], sizes: Sequence[int], label: str
 ) -> Row:
     """Return the row of the clients' input: servers, hospital, owner."""
-    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    weights = [shape for plan in plans for shape in plan.secrets]
     hospital = sum(sum(operations.client_input(setting, (size, *plans[0].input))) for size in sizes)
     owner = sum(sum(operations.client_input(setting, shape)) for shape in weights)
     sent = [*operations.keys(setting).sent, hospital, owner]

@@ -42,5 +42,4 @@ async def block(
 
 async def _sum(me: Family, one: Linear) -> Sum:
     with me.party.span(one.name, one.op):
-        z = await me.product(one.kind, one.x, one.kernel, one.stride, one.padding)
-        return z if one.bias is None else me.bias(z, one.bias)
+        return await me.linear(one)

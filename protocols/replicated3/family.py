@@ -31,6 +31,7 @@ from protocols.family import (
     Security,
     Shape,
     Terms,
+    bilinear,
     by_image,
 )
 from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, NORMS, SQUARE_ROOT, Activation, evaluate
@@ -213,6 +214,19 @@ class Replicated3(Family):
         if kind == "conv2d":
             return constructions.conv2d_locally(self.server, x, y, stride, padding)
         return constructions.multiply_locally(self.server, x, y)
+
+    def by_public(
+        self,
+        kind: Kind,
+        x: Share,
+        words: Words,
+        stride: tuple[int, int] = (1, 1),
+        padding: Padding = NO_PADDING,
+    ) -> Words:
+        """Return this server's component times the numbers, masked: half the work of a product."""
+        z = bilinear(self.kernels, kind, x.a, words, stride, padding)
+        masked: Words = self.kernels.add(z, self.server.zero_share("product", z.shape))
+        return masked
 
     async def close(self, z: Words, shift: int | None = None) -> Share:
         """Return shares of the truncated sum; see `truncate_product`."""
@@ -489,7 +503,8 @@ class Replicated3(Family):
             with self.party.span(one.name, one.op):
                 both = by_image(one.kind, one.x.shape, one.kernel.shape)
                 kernel = one.kernel[part] if both else one.kernel
-                z = self._product(one.kind, one.x[part], kernel, one.stride, one.padding)
+                times = self.by_public if one.public else self._product
+                z = times(one.kind, one.x[part], kernel, one.stride, one.padding)
                 parts.append(z if one.bias is None else constructions.add_bias(self.server, z, one.bias))
         z = parts[0]
         for other in parts[1:]:

@@ -280,11 +280,7 @@ class ReplicatedMalicious(Family):
     async def close(self, z: Sum, shift: int | None = None) -> Share:
         """Return shares of the sum, truncated, within 1.5 units. Rounds: 1 with products, 2 to shift."""
         by = self.ring.fraction_bits if shift is None else shift
-        if z.products:
-            x = await constructions.reshare(self.server, z, self.ring.bits)
-        else:
-            assert z.share is not None
-            x = z.share
+        x = await constructions.shared(self.server, z, self.ring.bits)
         return await constructions.truncate(self.server, x, by)
 
     async def truncate_exact(self, x: Share) -> Share:
@@ -420,8 +416,7 @@ class ReplicatedMalicious(Family):
         z = None
         for one in linear:
             with self.party.span(one.name, one.op):
-                part = await self.product(one.kind, one.x, one.kernel, one.stride, one.padding)
-                part = part if one.bias is None else self.bias(part, one.bias)
+                part = await self.linear(one)
                 z = part if z is None else self.plus(z, part)
         assert z is not None
         for share in shares:

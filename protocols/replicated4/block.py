@@ -8,11 +8,11 @@ from protocols.layers import pooled_shape, windows
 from protocols.replicated4 import bits as boolean
 from protocols.replicated4.products import halved, shifted
 from protocols.replicated4.seat import Seat
-from protocols.replicated4.sharing import Bits, Share, Sum
+from protocols.replicated4.sharing import Bits, Share, Sum, half
 
 
 async def block(
-    me: Seat, z: Sum, name: str, op: str, relu: bool, pooling: Pooling | None, radix: int
+    me: Seat, z: Sum | Share, name: str, op: str, relu: bool, pooling: Pooling | None, radix: int
 ) -> Share:
     """Return relu(maxpool(z / 2^f)), of which at least one, within one unit.
 
@@ -42,13 +42,15 @@ async def block(
     return found.apply(lambda one: one.reshape(shape))
 
 
-async def rounded(me: Seat, z: Sum, bits: int) -> Words:
-    """Return this couple's half mod 2^bits of z / 2^f, a vector. Rounds: 1. Bits: 4 (bits + f).
+async def rounded(me: Seat, z: Sum | Share, bits: int) -> Words:
+    """Return this couple's half mod 2^bits of z / 2^f, a vector.
 
     Requires: nothing of the terms: `halved` has them masked.
+
+    Rounds: 1. Bits: 4 (bits + f). Of shares, whose halves couples know: none.
     """
     k, f = me.kernels, me.ring.fraction_bits
-    mine = await halved(me, z, bits + f)
+    mine = half(me, z.parts) if isinstance(z, Share) else await halved(me, z, bits + f)
     up = k.full((), (1 << f) - 1 if me.place < 2 else 0, me.ring.dtype)
     moved = k.shift_right(k.add(mine, up), f, bits + f)
     words: Words = k.astype(moved, word_type(bits)).reshape(-1)

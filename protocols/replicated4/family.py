@@ -246,10 +246,9 @@ class Replicated4(Family):
                 return await self.close(z)
         return await block(self.seat, z, name, op, relu, pooling, self.choices.radix)
 
-    async def _sum(self, one: Linear) -> Sum:
+    async def _sum(self, one: Linear) -> Sum | Share:
         with self.party.span(one.name, one.op):
-            z = await self.product(one.kind, one.x, one.kernel, one.stride, one.padding)
-            found: Sum = z if one.bias is None else self.bias(z, one.bias)
+            found: Sum | Share = await self.linear(one)
             return found
 
     # Precision

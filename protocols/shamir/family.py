@@ -246,6 +246,10 @@ class Shamir(Family):
         """Return the shares of constant polynomials."""
         return words
 
+    def known(self, words: Words) -> Words:
+        """Return the numbers as elements of the field."""
+        return as_shared(self.terms, words)
+
     @classmethod
     def enough(cls, terms: Terms) -> tuple[int, ...]:
         """Return the places of the first t + 1 servers."""

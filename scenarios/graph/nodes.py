@@ -118,6 +118,7 @@ class LayerPlan:
         counted: the padding that a mean counts as places.
         arguments: of a function.
         shift: bits that the sums are cut by besides: a power of two that they are divided by.
+        public: whether all servers know its weights.
     """
 
     index: int
@@ -136,6 +137,17 @@ class LayerPlan:
     counted: Pads = NO_PADS
     arguments: tuple[tuple[str, Any], ...] = field(default=())
     shift: int = 0
+    public: bool = False
+
+    @property
+    def secrets(self) -> tuple[Shape, ...]:
+        """The shapes of what the owner shares of it: its weights, unless they are public."""
+        return tuple(shape for shape in (self.kernel, self.bias) if shape is not None and not self.public)
+
+    @property
+    def by_public(self) -> bool:
+        """Whether it multiplies by numbers that all servers know."""
+        return self.public and self.product is not None and self.kernel is not None
 
     @property
     def kind(self) -> Kind:
@@ -246,6 +258,11 @@ class Block:
         """Whether servers exchange anything in it: rearrangement and addition are local."""
         local = self.head.kind in ("local", "offset", "weights")
         return bool(self.linear) or not (local or (self.head.kind == "add" and not self.head.relu))
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it multiplies secrets: a product by public numbers is local."""
+        return any(not one.by_public for one in self.linear)
 
     @property
     def added(self) -> tuple[LayerPlan, ...]:

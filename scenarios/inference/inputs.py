@@ -55,6 +55,7 @@ class Inputs:
     ) -> None:
         self._settings, self._model, self._ring = data, model, ring
         self._folder, self._seed, self._shapes = folder, seed, shapes_only
+        self.public = model.public_weights
         self.wanted: Mapping[str, tuple[int, ...]] = weight_files.expected(model)
         self.count = data.count
 
@@ -96,8 +97,13 @@ class Inputs:
             return empty
         return self._ring.encode(self.data.images, "image")
 
+    @cached_property
+    def known(self) -> Mapping[str, Words]:
+        """The weights as ring elements, by name, where all servers know them."""
+        return dict(self.words())
+
     def words(self) -> Iterator[tuple[str, Words]]:
-        """Yield the weights as ring elements, by name, one after the other; the owner's."""
+        """Yield the weights as ring elements, by name, one after the other; the owner's, if not public."""
         for name, shape in self.wanted.items():
             if self._shapes is not None:
                 yield name, self._shapes.zeros(shape, self._ring.dtype)

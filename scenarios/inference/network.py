@@ -58,7 +58,7 @@ async def forward(
     Args:
         me: this server's view of the family.
         plans: the layers.
-        weights: values by LAYER/kernel and LAYER/bias.
+        weights: values by LAYER/kernel and LAYER/bias; the kernel of a product `by_public` is words.
         images: values (n, h, w, c).
         staged: this is one batch of several: each block that sends, but the first, is a stage of its own.
     """
@@ -91,7 +91,7 @@ async def _block(
     if plan.shift:
         alone = _linear(me, plan, weights, outputs)
         with me.party.span(plan.name, plan.layer.type):
-            z = await me.product(alone.kind, alone.x, alone.kernel, alone.stride, alone.padding)
+            z = await me.linear(alone)
             return await me.close(z, me.ring.fraction_bits + plan.shift)
     if one.linear:
         linear = [_linear(me, linear, weights, outputs) for linear in one.linear]
@@ -145,13 +145,17 @@ def _linear(
         y = outputs[plan.sources[1]]
     else:
         y = weights[f"{plan.name}/kernel"]
-        if product.weights:
+        if product.weights and plan.by_public:
+            y = through(product.weights, me.kernels, y.reshape(1, *y.shape))
+            y = y.reshape(y.shape[1:])
+        elif product.weights:
             one = _arranged(me, product.weights, me.reshape(y, (1, *y.shape)))
             y = me.reshape(one, one.shape[1:])
     bias = weights[f"{plan.name}/bias"] if plan.bias else None
     return Linear(
-        plan.name, plan.layer.type, product.kind, x, y, bias, plan.output, product.stride, product.pads
-    )
+        plan.name, plan.layer.type, product.kind, x, y, bias, plan.output, product.stride, product.pads,
+        plan.by_public,
+    )  # fmt: skip
 
 
 def _arranged(me: Family, chain: Sequence[Arrangement], *values: Value) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -81,7 +82,9 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     roles = dict.fromkeys(secured.actors, job.server)
 
     def inputs_of(readers: Collection[str]) -> None:
-        if OWNER in readers:
+        if model.public_weights and set(secured.actors) & set(readers):
+            _ = inputs.known
+        elif OWNER in readers:
             for _ in inputs.words():  # whether they are values is seen before anything runs
                 pass
         if HOSPITAL in readers:
@@ -119,7 +122,10 @@ def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[tuple[str, dic
 
 @dataclass(frozen=True)
 class _Job:
-    """What the actors do. Only the hospital reads `inputs.images`, only the owner `inputs.words`."""
+    """What the actors do. Only the hospital reads `inputs.images`, only the owner `inputs.words`.
+
+    Servers read `inputs.known`, which is public.
+    """
 
     family: type[Family]
     terms: Terms
@@ -137,6 +143,8 @@ class _Job:
         return self.asked.reveal == "class"
 
     async def owner(self, party: Party) -> None:
+        if self.inputs.public:  # then all know them beforehand
+            return
         with party.span("sharing"):
             for name, words in self.inputs.words():
                 with party.channel(f"weights/{name}"):
@@ -176,12 +184,26 @@ class _Job:
             me.show(result, HOSPITAL)
 
     async def _weights(self, me: Family) -> Mapping[str, Value]:
-        """Return the weights, shared: as values where several batches read them, else made by layer."""
+        """Return the weights, shared: as values where several batches read them, else made by layer.
+
+        Public ones are what everybody knows.
+        """
+        if self.inputs.public:
+            return Held({name: partial(self._known, me, name) for name in self.inputs.wanted})
         held: dict[str, Callable[[], Value]] = {}
         for name, shape in self.inputs.wanted.items():
             with me.party.channel(f"weights/{name}"):
                 held[name] = await me.hold(OWNER, shape)
         return Held(held) if len(self.batches) == 1 else {name: one() for name, one in held.items()}
+
+    def _known(self, me: Family, name: str) -> Value:
+        """Return weights that all know: words for a product by them, else a value; a helper has shapes."""
+        factors = {f"{plan.name}/kernel" for plan in self.plans if plan.by_public}
+        words = self.inputs.known[name]
+        if me.place < 0:
+            words = me.kernels.zeros(words.shape, me.ring.dtype)
+        words = me.known(words)
+        return words if name in factors else me.public(words)
 
     async def _receive(self, me: Family, number: int) -> Value:
         """Return the images of a batch, shared."""

@@ -316,6 +316,10 @@ class ModelSettings(BaseModel):
     layout: Literal["NCHW", "NHWC"] = Field(
         default="NCHW", description="onnx: whether the channels of its input come first or last"
     )
+    public_weights: bool = Field(
+        default=False,
+        description="all servers know the weights: nobody shares them, and products with them are local",
+    )
     weights: str | None = Field(
         default=None, description="a path from the scenario's folder, or the name of a shipped file"
     )

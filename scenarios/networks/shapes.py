@@ -66,8 +66,12 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
 
     Unnamed layers are called by kind and count: conv1, pool1, conv2, dense1.
     """
-    if model.onnx is not None:
-        return imported(model).plans
+    found = imported(model).plans if model.onnx is not None else _declared(model)
+    return tuple(replace(plan, public=True) for plan in found) if model.public_weights else found
+
+
+def _declared(model: ModelSettings) -> tuple[LayerPlan, ...]:
+    """Return the nodes of declared layers."""
     plans: list[LayerPlan] = []
     names = _names(model.layers)
     last = {IMAGE: IMAGE}  # of a declared layer: its node, of several the last

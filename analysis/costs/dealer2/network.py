@@ -67,7 +67,9 @@ def _block(priced: Priced, one: Block, images: int) -> layers.Block:
 
 
 def _product(setting: FamilySetting, plan: LayerPlan, images: int, outputs: Number) -> Cost:
-    """Price a triple of a layer's input, which is opened whole, and its kernel."""
+    """Price a triple of a layer's input, which is opened whole, and its kernel; none for a public one."""
+    if plan.by_public:
+        return steps.NOTHING
     return steps.triple(setting, *plan.multiplied(images), outputs)
 
 
@@ -106,7 +108,7 @@ def networks(priced: Priced) -> Network:
 
 def _given(setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int]) -> tuple[int, ...]:
     """Return what is sent before: keys by the dealer, and by clients a key and one part of each array."""
-    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    weights = [shape for plan in plans for shape in plan.secrets]
     images = [(size, *plans[0].input) for size in batches]
     hospital, owner = (
         sum(_KEY + int(packed(math.prod(shape), setting.l)) for shape in shapes)

@@ -16,7 +16,7 @@ def network(
     setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
 ) -> dict[str, SpanCost]:
     """Return what each span sends, by server, hospital and owner."""
-    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    weights = [shape for plan in plans for shape in plan.secrets]
     hospital = sum(packed(size * math.prod(plans[0].input), setting.l) for size in batches)
     owner = sum(packed(math.prod(shape), setting.l) for shape in weights)
     shown = sum(batches) * plans[-1].revealed(in_classes)

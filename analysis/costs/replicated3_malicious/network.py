@@ -80,12 +80,15 @@ def _sums(one: Block, images: int) -> layers.Block:
     plan, pooling, last = one.head, one.pooling, one.last
     entries = math.prod(last.window) if pooling else 1
     every = images * math.prod(plan.output)
-    mapped = [each for each in one.linear if each.product and each.product.kind != "mul"]
+    secret = [each for each in one.linear if not each.by_public]
+    mapped = [each for each in secret if each.product and each.product.kind != "mul"]
 
     def reshared(n: Number, bits: Number) -> Cost:
-        """Price sums of elementwise products, a relation each, or of maps."""
+        """Price sums of elementwise products, a relation each, or of maps; by public numbers: none."""
+        if not secret:
+            return LOCAL
         if not mapped:
-            return steps.product(n, bits, 2 * len(one.linear))
+            return steps.product(n, bits, 2 * len(secret))
         return steps.mapped(n, bits, [2 * _inner(each, images) for each in mapped])
 
     spans = (plan.name, last.name, f"{plan.name}.relu")
@@ -145,7 +148,7 @@ def network(
         largest = partial(catalogue.argmax, entries=classes)
         for size, chain in chains.items():
             chain.append(_of_one("argmax", largest, size * plans[-1].places, "tournament with places"))
-    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    weights = [shape for plan in plans for shape in plan.secrets]
     plain = Setting(l=setting.l)
     hospital = sum(sum(operations.client_input(plain, (size, *plans[0].input))) for size in batches)
     owner = sum(sum(operations.client_input(plain, shape)) for shape in weights)

@@ -34,9 +34,14 @@ def _spans(one: Block) -> Iterator[Span]:
             yield f"{plan.name}.relu", catalogue.relu, plan.output, _SIGN
         return
     if not plan.relu and pooling is None:
-        yield plan.name, lambda s, n: steps.rescaled(s, n, s.f + plan.shift), plan.output, _SUMS
+        close = steps.rescaled if one.multiplies else steps.truncation
+        yield plan.name, lambda s, n: close(s, n, s.f + plan.shift), plan.output, _SUMS
         return
-    yield plan.name, lambda s, n: steps.halved(n, s.V + 1 + s.f), plan.output, _BLOCK
+
+    def halves(setting: FamilySetting, n: Number) -> Cost:
+        return steps.halved(n, setting.V + 1 + setting.f) if one.multiplies else steps.NOTHING
+
+    yield plan.name, halves, plan.output, _BLOCK
     if pooling is not None:
 
         def pooled(setting: FamilySetting, n: Number) -> Cost:
@@ -65,7 +70,7 @@ def network(
     """Return what each span sends, by server, hospital and owner."""
     classes = plans[-1].channels
     chosen: Span = ("argmax", lambda s, n: catalogue.argmax(s, n, classes), plans[-1].output[:-1], _SIGN)
-    weights = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    weights = [shape for plan in plans for shape in plan.secrets]
     hospital = sum(given(setting, (size, *plans[0].input)) for size in batches)
     owner = sum(given(setting, shape) for shape in weights)
     found = {"sharing": SpanCost(1, (*steps.keys(), hospital, owner), "1", _ARRAYS, _SHOWN)}

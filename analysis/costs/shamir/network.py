@@ -45,7 +45,7 @@ def network(
     def given(count: int) -> int:
         return _KEY * t + (n - t) * int(size(count))
 
-    arrays = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape is not None]
+    arrays = [shape for plan in plans for shape in plan.secrets]
     hospital = sum(given(images * math.prod(plans[0].input)) for images in batches)
     owner = sum(given(math.prod(shape)) for shape in arrays)
     found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner), "1", _ARRAYS, _SOURCE)}

@@ -56,7 +56,8 @@ class Prices:
         """Yield the spans of layers that run as one."""
         plan, last = one.head, one.last
         if one.linear:
-            yield plan.name, lambda s, n: self.rescaled(s, n, s.f + plan.shift), plan.output, self.sums
+            close = self.rescaled if one.multiplies else self.truncation
+            yield plan.name, lambda s, n: close(s, n, s.f + plan.shift), plan.output, self.sums
         elif plan.kind in ("mean", "scaled", "turned"):
             yield (
                 plan.name,

@@ -10,6 +10,7 @@ from protocols.replicated3_malicious.constructions.products import (
     conjunction,
     last_conjunction,
     reshare,
+    shared,
 )
 from protocols.replicated3_malicious.constructions.selection import compose, number, select
 from protocols.replicated3_malicious.constructions.wraps import lift, lift_third, rounded, truncate
@@ -28,6 +29,7 @@ __all__ = [
     "reshare",
     "rounded",
     "select",
+    "shared",
     "sign",
     "truncate",
 ]

@@ -80,6 +80,19 @@ async def reshare(server: Checked, z: Sum, bits: int) -> Share:
     return Share(sent, got)
 
 
+async def shared(server: Checked, z: Sum, bits: int) -> Share:
+    """Return shares mod 2^bits of a sum: reshared if it has products; else it is shared already.
+
+    Rounds and bits: those of `reshare`, or none.
+    """
+    if z.products:
+        return await reshare(server, z, bits)
+    assert z.share is not None
+    k, dtype = server.kernels, server.word(bits)
+    a, b = (k.low_bits(k.astype(part, dtype), bits) for part in (z.share.a, z.share.b))
+    return Share(a, b)
+
+
 def _locally(server: Checked, one: Product) -> Words:
     """Return x_i y_i + x_i y_{i+1} + x_{i+1} y_i, without a mask."""
     k, parts = server.kernels, (one.x.a, one.x.b, one.y.a, one.y.b)

@@ -19,9 +19,9 @@ from protocols.replicated3_malicious.constructions import (
     Sum,
     lift_third,
     number,
-    reshare,
     rounded,
     select,
+    shared,
     sign,
 )
 from protocols.replicated3_malicious.sharings import Checked
@@ -94,17 +94,18 @@ async def pool_and_relu_of_sum(
     Args:
         spans: names to attribute to: the sum, pooling, ReLU.
 
-    Requires: nothing of the sum: it is reshared once, masked, before windows are cut.
+    Requires: nothing of the sum: products are reshared once, masked, before windows are cut; shares are
+    what they are.
 
     ReLU's sign is found beside the lift: a selection on all bits of the ring costs less than a round more.
 
     Rounds: 1, a comparison and a selection a level of the pooling and for ReLU, less what role 0 deals
-    ahead; without ReLU 2 for the lift.
+    ahead; without ReLU 2 for the lift. Of a sum without products 1 less.
     """
     ring = server.ring
     bits, f = ring.value_bits + 1, ring.fraction_bits
     with server.party.span(spans[0], op):
-        x = rounded(server, await reshare(server, z, bits + f), f, bits)
+        x = rounded(server, await shared(server, z, bits + f), f, bits)
     if pooling is None:
         shape, entries = x.shape, x.reshape(1, -1)
     else:
