@@ -38,6 +38,8 @@ def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> P
     """Return the program of a private training."""
     ring, plans = settings.ring.ring(), shapes(settings.model)
     secured = settings.secured(scenario)
+    if settings.model.public_weights:
+        raise InputError("model.public_weights = true: training accepts weights that no server knows")
     if not hasattr(secured.family, "trainer"):
         raise NotOffered("private_training", secured.family.name)
     layers = getattr(secured.terms.choices, "layers", "blocks")
