@@ -148,6 +148,12 @@ def _layer(
         turned: Integers = (x * cosines + arrangements.Turned()(np, x) * sines) >> fraction_bits
         _refuse(turned, limit, str(plan), fraction_bits, value_bits)
         return turned
+    if plan.kind == "blended":
+        for blend in plan.blends:
+            x = blend(np, x, times=blend.whole(fraction_bits)[0])
+        blended: Integers = x >> sum(blend.whole(fraction_bits)[1] for blend in plan.blends)
+        _refuse(blended, limit, str(plan), fraction_bits, value_bits)
+        return blended
     if plan.kind == "scaled":
         times, shift = plan.scaling(fraction_bits)
         scaled: Integers = (x * times) >> shift

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import functions, products, windows
 from scenarios.clear.graph import walk
-from scenarios.graph import arrangements
+from scenarios.graph import arrangements, through
 from scenarios.networks import (
     IMAGE,
     Add,
@@ -170,6 +170,8 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
     if plan.kind == "turned":
         cosines, sines = (part.astype(x.dtype) for part in plan.angles())
         return Cache(x, x * cosines + arrangements.Turned()(np, x) * sines)
+    if plan.kind == "blended":
+        return Cache(x, through(plan.blends, np, x))
     if plan.kind == "scaled":
         return Cache(x, x * x.dtype.type(plan.layer.factor))
     if plan.kind == "function":

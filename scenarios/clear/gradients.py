@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import products, windows
 from scenarios.clear.graph import walk
-from scenarios.graph import arrangements
+from scenarios.graph import arrangements, through
 from scenarios.networks import LayerPlan
 
 try:
@@ -34,6 +34,7 @@ _OPERATIONS = SimpleNamespace(
     sum=anp.sum,
     broadcast_to=anp.broadcast_to,
     neg=anp.negative,
+    mul=anp.multiply,
     add=anp.add,
     sub=anp.subtract,
 )
@@ -76,6 +77,8 @@ def _layer(plan: LayerPlan, weights: Mapping[str, Any], inputs: list[Any]) -> An
     if plan.kind == "turned":
         cosines, sines = plan.angles()
         return x * cosines + arrangements.Turned()(_OPERATIONS, x) * sines
+    if plan.kind == "blended":
+        return through(plan.blends, _OPERATIONS, x)
     if plan.kind == "scaled":
         return x * plan.layer.factor
     if plan.kind == "add":

@@ -9,6 +9,7 @@ from scenarios.graph.arrangements import Arrangement, through
 from scenarios.graph.nodes import (
     IMAGE,
     INPUT,
+    MAPS,
     NO_PADS,
     NORMS,
     ROWS,
@@ -31,6 +32,7 @@ from scenarios.graph.nodes import (
 __all__ = [
     "IMAGE",
     "INPUT",
+    "MAPS",
     "NORMS",
     "NO_PADS",
     "ROWS",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 
@@ -264,6 +265,44 @@ class Spread:
         """Return the sizes spread."""
         height, width, *rest = shapes[0]
         return ((height - 1) * self.steps[0] + 1, (width - 1) * self.steps[1] + 1, *rest)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Each new place of an axis between two old ones: (1 − part) of the first, and part of the second.
+
+    It is called with whole numbers `times`, (first, second) for each place, as elements of the namespace.
+    """
+
+    axis: int
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    parts: tuple[float, ...]
+
+    def __call__(self, k: Any, *parts: Any, times: Any = None) -> Any:
+        """Return the sums; in the clear, without `times`, in real numbers."""
+        part, axis = parts[0], self.axis + 1
+        wide = (-1, *(1,) * (part.ndim - axis - 1))
+        if times is None:
+            second = np.asarray(self.parts, part.dtype)
+            times = (1 - second, second)
+        one, other = (
+            _step(k, "mul", np.multiply)(k.take(part, np.asarray(places), axis), weights.reshape(wide))
+            for places, weights in zip((self.first, self.second), times, strict=True)
+        )
+        return _step(k, "add", np.add)(one, other)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the sizes with so many places."""
+        return (*shapes[0][: self.axis], len(self.parts), *shapes[0][self.axis + 1 :])
+
+    def whole(self, fraction_bits: int) -> tuple[NDArray[np.int64], int]:
+        """Return (first, second) over 2^s, and s: the least with which parts are within 2^−f, f from 4."""
+        parts, shift, near = np.asarray(self.parts), 0, 2.0 ** -max(fraction_bits, 4)
+        while (np.abs(np.rint(parts * 2.0**shift) / 2.0**shift - parts) > near).any():
+            shift += 1
+        second = np.rint(parts * 2.0**shift).astype(np.int64)
+        return np.stack([(1 << shift) - second, second]), shift
 
 
 def _step(k: Any, name: str, usual: Any) -> Any:

@@ -14,12 +14,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.graph.arrangements import Arrangement
+from scenarios.graph.arrangements import Arrangement, Blend
 
-Kind = Literal["sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "turned", "function"]
+Kind = Literal[
+    "sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "turned", "blended", "function"
+]
 """What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
 the largest or the mean of windows; a rearrangement; the sum of an output and weights, or weights alone; a
-public number times an output; pairs of each row turned by public angles; a function of values or rows."""
+public number times an output; pairs of each row turned by public angles; values between neighbours, by
+public parts; a function of values or rows."""
+MAPS = frozenset(("mean", "scaled", "turned", "blended"))
+"""Linear maps of one output that all know: what they send is a truncation."""
 NORMS = frozenset(("layer_norm", "rms_norm"))
 """Functions of rows with learned numbers."""
 ROWS = NORMS | {"softmax", "log_softmax"}
@@ -118,6 +123,7 @@ class LayerPlan:
         counted: the padding that a mean counts as places.
         arguments: of a function.
         shift: bits that the sums are cut by besides: a power of two that they are divided by.
+        blends: what puts values between neighbours, an axis each.
         public: whether all servers know its weights.
     """
 
@@ -137,6 +143,7 @@ class LayerPlan:
     counted: Pads = NO_PADS
     arguments: tuple[tuple[str, Any], ...] = field(default=())
     shift: int = 0
+    blends: tuple[Blend, ...] = ()
     public: bool = False
 
     @property

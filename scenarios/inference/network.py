@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mpcsim import InputError
 from protocols import functions
+from protocols.domains import Ring
 from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import ACTIVATIONS, activate, activation, relu
 from protocols.layers import average_pool, block, max_pool
@@ -24,6 +27,20 @@ def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:
     if name in NORMS:
         return name, {"columns": plan.output[-1], "epsilon": more["epsilon"]}
     return name, {"classes": plan.output[-1]} if name == "softmax" else {}
+
+
+def check_room(plan: LayerPlan, ring: Ring) -> None:
+    """Refuse a ring without room for what a layer's values are multiplied by before they are cut.
+
+    Raises:
+        InputError: it is such a ring.
+    """
+    bits = sum(blend.whole(ring.fraction_bits)[1] for blend in plan.blends)
+    if ring.value_bits + bits > ring.bits - 1:
+        raise InputError(
+            f"{plan}: values of {ring.value_bits} bits, times parts of {bits} bits; accepted: a ring of at "
+            f"least {ring.value_bits + bits + 1} bits, or fewer value_bits or fraction_bits"
+        )
 
 
 async def function(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x: Value) -> Value:
@@ -118,6 +135,8 @@ async def _block(
             quarter = _arranged(me, [arrangements.Turned()], x)
             z = me.add(me.scale(x, cosines), me.scale(quarter, sines))
             return await me.close(me.as_sum(z))
+        if plan.kind == "blended":
+            return await _blended(me, plan, x)
         if plan.kind == "scaled":
             factor, shift = plan.scaling(me.ring.fraction_bits)
             scaled = me.scale(x, me.ring.encode_integers(np.asarray(factor)))
@@ -129,6 +148,17 @@ async def _block(
         return total
     with me.party.span(f"{plan.name}.relu", "relu"):
         return await relu(me, total)
+
+
+async def _blended(me: Family, plan: LayerPlan, x: Value) -> Value:
+    """Return values between neighbours: products with whole numbers along axes, truncated once."""
+    whole = 0
+    for blend in plan.blends:
+        times, shift = blend.whole(me.ring.fraction_bits)
+        words = [me.ring.encode_integers(one) for one in times]
+        x = me.local(partial(blend, me.kernels, times=words), x)
+        whole += shift
+    return await me.close(me.as_sum(x), whole)
 
 
 _OPERATIONS = {"max": "max pooling", "mean": "average pooling"}

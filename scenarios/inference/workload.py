@@ -24,7 +24,7 @@ from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.calibration import calibrate, lines
 from scenarios.inference.inputs import Held, Inputs
-from scenarios.inference.network import forward, needed, next_stage
+from scenarios.inference.network import check_room, forward, needed, next_stage
 from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
 from scenarios.networks import LayerPlan, ModelSettings, located, shapes
@@ -62,6 +62,8 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
             secured.family.check(terms, function, **arguments)
         for counts, places in windows.means(plans):
             secured.family.check(terms, "average_pool", counts=counts, places=places)
+        for plan in plans:
+            check_room(plan, terms.ring)
 
     check(terms)
     inputs = Inputs(

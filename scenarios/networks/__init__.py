@@ -6,6 +6,7 @@ nothing.
 
 from scenarios.graph import (
     IMAGE,
+    MAPS,
     NORMS,
     ROWS,
     Arrangement,
@@ -33,6 +34,7 @@ from scenarios.networks.weights import Weights
 
 __all__ = [
     "IMAGE",
+    "MAPS",
     "NORMS",
     "ROWS",
     "Add",

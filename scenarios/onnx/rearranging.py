@@ -248,67 +248,6 @@ def tile(graph: Graph, node: Node) -> Tensor:
     return value
 
 
-@handles("Resize", "Upsample")
-def resize(graph: Graph, node: Node) -> Tensor:
-    """Return images whose places are taken from the nearest ones."""
-    value, mode = node.value(), text(node.get("mode", "nearest"))
-    policy = text(node.get("keep_aspect_ratio_policy", "stretch"))
-    if mode != "nearest" or policy != "stretch":
-        raise ValueError(f"mode {mode!r}, {policy!r}; accepted: nearest, stretch")
-    sizes, scales = _sizes(node, value.shape)
-    upsample = node.type == "Upsample"
-    how = "asymmetric" if upsample else text(node.get("coordinate_transformation_mode", "half_pixel"))
-    nearest = text(node.get("nearest_mode", "floor" if upsample else "round_prefer_floor"))
-    for axis in range(len(value.shape)):
-        places = _nearest(value.shape[axis], sizes[axis], scales[axis], how, nearest)
-        value = take(graph, value, axis, places)
-    return value
-
-
-def _sizes(node: Node, shape: Sequence[int]) -> tuple[list[int], list[float]]:
-    """Return the wanted size of each axis, and its scale."""
-    rank, said = len(shape), node.maybe(3)
-    axes = [axis_of(axis, rank) for axis in node.get("axes") or range(rank)]
-    sizes, scales = list(shape), [1.0] * rank
-    if said is not None and node.known(3).array.size:
-        for axis, size in zip(axes, node.whole(3), strict=True):
-            sizes[axis], scales[axis] = size, size / shape[axis]
-    else:
-        given = np.asarray(node.known(1 if node.type == "Upsample" else 2).array, np.float64).reshape(-1)
-        for axis, scale in zip(axes, map(float, given), strict=True):
-            sizes[axis], scales[axis] = math.floor(shape[axis] * scale), scale
-    if min(sizes) < 1 or min(scales) <= 0:
-        raise ValueError(f"sizes {sizes}, scales {scales}; accepted: at least one place")
-    return sizes, scales
-
-
-def _nearest(old: int, new: int, scale: float, how: str, nearest: str) -> list[int]:
-    """Return which place of an axis each new place is taken from."""
-    found = []
-    for place in range(new):
-        if how == "asymmetric":
-            at = place / scale
-        elif how == "align_corners":
-            at = place * (old - 1) / (new - 1) if new > 1 else 0.0
-        elif how in ("half_pixel", "pytorch_half_pixel"):
-            at = (place + 0.5) / scale - 0.5 if how == "half_pixel" or new > 1 else 0.0
-        else:
-            raise ValueError(
-                f"coordinate_transformation_mode {how!r}; accepted: asymmetric, align_corners, half_pixel, "
-                "pytorch_half_pixel"
-            )
-        rounded = {
-            "floor": math.floor(at),
-            "ceil": math.ceil(at),
-            "round_prefer_floor": math.ceil(at - 0.5),
-            "round_prefer_ceil": math.floor(at + 0.5),
-        }
-        if nearest not in rounded:
-            raise ValueError(f"nearest_mode {nearest!r}; accepted: {', '.join(rounded)}")
-        found.append(min(max(rounded[nearest], 0), old - 1))
-    return found
-
-
 @handles("DepthToSpace", "SpaceToDepth")
 def blocks_of_places(graph: Graph, node: Node) -> Tensor:
     """Return channels as blocks of places, or blocks of places as channels."""

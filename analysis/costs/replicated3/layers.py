@@ -20,7 +20,7 @@ from analysis.costs.replicated3.operations import argmax, max_pool, priced, relu
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
-from scenarios.networks import ROWS, LayerPlan
+from scenarios.networks import MAPS, ROWS, LayerPlan
 from scenarios.networks import Block as Joined
 from scenarios.networks import blocks as joined
 
@@ -150,7 +150,7 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
         return [_single(plan, images, partial(mean, found=widths), "local sums × 1/count, truncated")]
     if plan.kind == "add":
         return [_single(plan, images, _local, "local"), *_activation(plan, images)]
-    if plan.kind in ("scaled", "turned"):
+    if plan.kind in MAPS:
         return [_scaled(setting, plan, images)]
     if plan.kind == "function":
         return [_function(plan, images)]
@@ -159,8 +159,7 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
 
 def _scaled(setting: Setting, plan: LayerPlan, images: int) -> Block:
     """Return the block of public factors: a truncation by the bits that they have behind the point."""
-    turned = plan.kind == "turned"
-    shift = int(setting.f) if turned else precision.scaling(int(setting.f), plan.layer.factor)
+    shift = precision.mapping(int(setting.f), plan)
 
     def cost(setting: Setting, n: Number) -> Cost:
         return rescale(setting, n, shift) if shift else LOCAL

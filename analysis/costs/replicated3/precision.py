@@ -6,12 +6,13 @@ Written from that page, apart from the protocols: widths, steps and degrees deci
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from analysis.costs.replicated3.setting import Setting
 from mpcsim import InputError
+from scenarios.networks import LayerPlan
 
 WORD = 64
 """Bits of the widest ring."""
@@ -280,6 +281,23 @@ def softmax(setting: Setting, classes: int) -> Softmax:
     least = max(least, 2 * f + d + 7)
     found = window(setting, 0, powers, (f + 2, powers), (2, 2**d + 1), 1.3, least)
     return Softmax(d, found, powers, min(f + 2, found.L - 3 - powers), near, not (whole or cut))
+
+
+def mapping(f: int, plan: LayerPlan) -> int:
+    """Return the bits behind the point of a public map: of angles, of a factor, of parts between places."""
+    if plan.kind == "turned":
+        return f
+    if plan.kind == "scaled":
+        return scaling(f, plan.layer.factor)
+    return sum(blending(f, blend.parts) for blend in plan.blends)
+
+
+def blending(f: int, parts: Sequence[float]) -> int:
+    """Return the bits behind the point of parts between places: the fewest that hold all within 2^−f."""
+    shift = 0
+    while any(abs(round(part * 2**shift) / 2**shift - part) > 2.0 ** -max(f, 4) for part in parts):
+        shift += 1
+    return shift
 
 
 def scaling(f: int, factor: float) -> int:

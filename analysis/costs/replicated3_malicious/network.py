@@ -15,7 +15,7 @@ from analysis.costs.replicated3 import Setting, layers, operations
 from analysis.costs.replicated3_malicious import catalogue, proof, steps
 from analysis.costs.replicated3_malicious.catalogue import WRITTEN
 from analysis.costs.written import followed, function_span, mean_shift
-from scenarios.networks import Block, LayerPlan
+from scenarios.networks import MAPS, Block, LayerPlan
 from scenarios.networks import blocks as joined
 
 _SUMS = "malicious.md#sums-of-layers"
@@ -36,7 +36,7 @@ def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
     if plan.kind == "max":
         entries = math.prod(plan.window)
         return [_block(plan, images, lambda s, n: WRITTEN.largest(s, n, entries), _SIGN)]
-    if plan.kind in ("mean", "scaled", "turned"):
+    if plan.kind in MAPS:
 
         def mean(setting: FamilySetting, n: Number) -> Cost:
             return WRITTEN.truncation(setting, n, mean_shift(setting, plan))

@@ -11,7 +11,7 @@ from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated4 import catalogue, steps
 from analysis.costs.replicated4.catalogue import WRITTEN
 from analysis.costs.written import Span, function_span, layer_spans, mean_shift
-from scenarios.networks import Block, LayerPlan
+from scenarios.networks import MAPS, Block, LayerPlan
 
 _SUMS = "Dalskov et al. 2021; constructions.md#four-servers"
 _SIGN = "constructions.md#signs-of-halves"
@@ -24,7 +24,7 @@ def _spans(one: Block) -> Iterator[Span]:
     plan, pooling, last = one.head, one.pooling, one.last
     entries = math.prod(last.window) if last.kind == "max" else 1
     if not one.linear:
-        if plan.kind in ("mean", "scaled", "turned"):
+        if plan.kind in MAPS:
             yield plan.name, lambda s, n: steps.truncation(s, n, mean_shift(s, plan)), plan.output, _SUMS
         if plan.kind == "function":
             yield function_span(WRITTEN, catalogue.relu, plan, _SIGN)

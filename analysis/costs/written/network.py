@@ -17,7 +17,7 @@ from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import Setting, layers, operations, precision
 from analysis.costs.written.functions import Written
 from scenarios.clear import windows
-from scenarios.networks import NORMS, ROWS, Block, LayerPlan, blocks
+from scenarios.networks import MAPS, NORMS, ROWS, Block, LayerPlan, blocks
 
 Price = Callable[[FamilySetting, Number], Cost]
 Counted = Callable[[FamilySetting, Number, int], Cost]
@@ -58,7 +58,7 @@ class Prices:
         if one.linear:
             close = self.rescaled if one.multiplies else self.truncation
             yield plan.name, lambda s, n: close(s, n, s.f + plan.shift), plan.output, self.sums
-        elif plan.kind in ("mean", "scaled", "turned"):
+        elif plan.kind in MAPS:
             yield (
                 plan.name,
                 lambda s, n: self.truncation(s, n, mean_shift(s, plan)),
@@ -148,12 +148,10 @@ def _block(
 
 def mean_shift(setting: FamilySetting, plan: LayerPlan) -> int:
     """Return the bits that a mean, or a public multiple, is cut by; else none."""
-    if plan.kind == "turned":
-        return int(setting.f)
-    if plan.kind == "scaled":
-        return precision.scaling(int(setting.f), plan.layer.factor)
-    if plan.kind != "mean":
+    if plan.kind not in MAPS:
         return 0
+    if plan.kind != "mean":
+        return precision.mapping(int(setting.f), plan)
     counts = set(map(int, windows.counts(plan).flat))
     return precision.mean(Setting(l=setting.l, f=setting.f, V=setting.V), counts).after
 

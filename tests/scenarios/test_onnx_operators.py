@@ -1,0 +1,129 @@
+"""Operators of files over ranges of shapes as onnxruntime computes them, and their costs."""
+
+import numpy as np
+import pytest
+import tomli_w
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx_files import both, node, numbers, read, written
+
+from analysis.predict import measure
+from analysis.predict import run as predict
+from mpcsim.errors import InputError
+from mpcsim.scenario import load_scenario, workload
+from scenarios import WORKLOADS
+from scenarios.networks import shapes
+
+FAMILIES = ["replicated3", "replicated4", "dealer2", "fss2", "shamir", "plain", "replicated3_malicious"]
+CORNERS = {"coordinate_transformation_mode": "align_corners"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_resize_of_any_kind_is_onnxruntimes(tmp_path_factory, data):
+    mode = data.draw(st.sampled_from(["nearest", "linear"]))
+    more = {
+        "mode": mode,
+        "coordinate_transformation_mode": data.draw(
+            st.sampled_from(["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
+        ),
+    }
+    if mode == "nearest":
+        more["nearest_mode"] = data.draw(
+            st.sampled_from(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
+        )
+    old, new = ([data.draw(st.integers(1, 9)) for _ in range(2)] for _ in range(2))
+    if old == new:
+        return
+    if data.draw(st.booleans()):
+        arrays = {"s": np.array([1, 1, *(n / o for n, o in zip(new, old, strict=True))], np.float32)}
+        reads = ["x", "", "s"]
+    else:
+        arrays, reads = {"z": np.array([1, 2, *new])}, ["x", "", "", "z"]
+    nodes = [node("Resize", reads, ["y"], **more)]
+    size = (1, 2, *old)
+    want, in_reals, in_fixed = both(
+        written(tmp_path_factory.mktemp("resize") / "n.onnx", nodes, arrays, size, 18), size
+    )
+    assert in_reals.shape == want.shape
+    np.testing.assert_allclose(in_reals, want, atol=1e-5)
+    np.testing.assert_allclose(in_fixed, want, atol=2.0**-12)
+
+
+def test_axes_whose_parts_are_few_bits_are_cut_once_and_whole_places_are_not(tmp_path):
+    def kinds(*scales, how="half_pixel"):
+        nodes = [node("Resize", ["x", "", "s"], ["y"], mode="linear", coordinate_transformation_mode=how)]
+        path = written(
+            tmp_path / "n.onnx", nodes, {"s": np.array([1, 1, *scales], np.float32)}, (1, 2, 4, 6), 18
+        )
+        return [plan.kind for plan in shapes(read(path)[0])]
+
+    assert kinds(2, 2) == ["blended"]
+    assert kinds(2, 1.5) == ["blended", "blended"]
+    assert kinds(0.5, 0.5, how="asymmetric") == ["local", "local"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"mode": "cubic"}, "mode 'cubic'; accepted: nearest, linear"),
+        ({"mode": "linear", "antialias": 1}, "antialias '1'; accepted: 0"),
+        ({"coordinate_transformation_mode": "tf_crop_and_resize"}, "accepted: half_pixel"),
+        ({"keep_aspect_ratio_policy": "not_larger"}, "accepted: stretch"),
+    ],
+)
+def test_a_resize_that_is_not_offered_is_refused_with_what_is(more, message, tmp_path):
+    nodes = [node("Resize", ["x", "", "s"], ["y"], **more)]
+    path = written(tmp_path / "n.onnx", nodes, {"s": np.array([1, 1, 2, 2], np.float32)}, (1, 2, 4, 6), 18)
+    with pytest.raises(InputError, match=message):
+        read(path)
+
+
+@pytest.fixture
+def varied(tmp_path):
+    """Return the scenario of a file with operators of this module, given a family and keys."""
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("Resize", ["a", "", "s"], ["b"], mode="linear"),
+        node("Resize", ["b", "", "", "z"], ["c"], mode="linear", **CORNERS),
+        node("Flatten", ["c"], ["y"]),
+    ]  # fmt: skip
+    arrays = {
+        "w": numbers(3, 3, 2, 2),
+        "s": np.array([1, 1, 2, 2], np.float32),
+        "z": np.array([1, 3, 4, 5]),
+    }
+    written(tmp_path / "net.onnx", nodes, arrays, (2, 3, 4, 4), 18)
+
+    def scenario(family, **more):
+        tables = {
+            "workload": "private_inference",
+            "seed": 1,
+            "protocol": {"family": family},
+            "data": {"source": "random", "size": 4, "channels": 3, "count": 2},
+            "model": {"onnx": "net.onnx"},
+            "output": {"reveal": "logits"},
+        } | more
+        file = tmp_path / "scenario.toml"
+        file.write_text(tomli_w.dumps(tables))
+        return str(file)
+
+    return scenario
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_files_of_these_operators_run_on_shares_at_their_formulas(family, varied):
+    loaded = load_scenario(varied(family), [], None, ())
+    program = workload.build_program(loaded, WORKLOADS)
+    output = program.summarize(workload.run_program(program, loaded))
+    assert max(output["max_layer_error"].values()) < 2.0**-9
+    assert output["max_logit_error_float"] < 2.0**-8
+    found = predict.rows(measure(varied(family, dry_run=True), []))
+    assert len(found) > 5
+    assert [row.op for row in found if not row.equal] == []
+
+
+def test_a_ring_without_room_for_a_resize_is_refused_by_node(varied):
+    ring = {"bits": 32, "fraction_bits": 2, "value_bits": 28}
+    with pytest.raises(InputError, match=r"\(resize\): values of 28 bits, times parts of 4 bits.*accepted"):
+        workload.build_program(load_scenario(varied("replicated3", ring=ring), [], None, ()), WORKLOADS)
