@@ -225,6 +225,34 @@ class Combine:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """The numbers at some places, zeros elsewhere; which places all know."""
+
+    to: Shape
+    bits: bytes
+
+    @classmethod
+    def of(cls, places: NDArray[np.bool_]) -> Keep:
+        """Return what keeps the places that are true, as they broadcast."""
+        return cls(places.shape, np.packbits(places).tobytes())
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy."""
+        count, *sizes = parts[0].shape
+        bits = np.unpackbits(np.frombuffer(self.bits, np.uint8), count=math.prod(self.to))
+        kept = np.broadcast_to(bits.reshape(self.to), sizes).reshape(-1)
+        places = np.where(kept, np.arange(kept.size), kept.size)  # the last one is a zero put behind
+        whole = k.pad(parts[0].reshape((count, kept.size)), ((0, 0), (0, 1)))
+        return k.take(whole, places, 1).reshape((count, *sizes))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the same sizes; a ValueError where the places do not broadcast to them."""
+        if np.broadcast_shapes(self.to, shapes[0]) != shapes[0]:
+            raise ValueError(f"places {self.to} of {shapes[0]}")
+        return shapes[0]
+
+
+@dataclass(frozen=True)
 class Repeat:
     """Every place of each axis so many times (nearest neighbour)."""
 

@@ -76,19 +76,6 @@ def with_parameters(graph: Graph, node: Node) -> Tensor:
     return function(graph, value, names[node.type], parameters=parameters)
 
 
-@handles("Clip")
-def clip(graph: Graph, node: Node) -> Tensor:
-    """Add a function of three lines; a ReLU where there is no upper limit."""
-    low, high = (None if node.maybe(place) is None else node.known(place).number for place in (1, 2))
-    if low == 0 and (high is None or high > 3e38):
-        return rectified(graph, node.value())
-    if low is None or high is None or not low < high:
-        raise ValueError(f"limits {low} and {high}; accepted: two, the first the lower, or 0 alone")
-    if (low, high) == (0, 6):
-        return function(graph, node.value(), "relu6")
-    return function(graph, node.value(), "clip", parameters=(low, high))
-
-
 @handles(*FUNCTIONS)
 def of_values(graph: Graph, node: Node) -> Tensor:
     """Add a function of every value."""
@@ -165,13 +152,14 @@ def add(graph: Graph, node: Node) -> Tensor:
     """Add outputs, and known numbers: into the bias of sums that nothing else reads, or as they are."""
     total = node.maybe(0)
     for place in range(1, len(node.inputs)):
-        total = _added(graph, total, node.maybe(place))
+        total = added(graph, total, node.maybe(place))
     if total is None:
         raise ValueError("no input")
     return total
 
 
-def _added(graph: Graph, left: Tensor | None, right: Tensor | None) -> Tensor:
+def added(graph: Graph, left: Tensor | None, right: Tensor | None) -> Value:
+    """Return the sum of two tensors."""
     if isinstance(left, Known):
         left, right = right, left
     if not isinstance(left, Value) or right is None:
@@ -214,7 +202,7 @@ def subtract(graph: Graph, node: Node) -> Tensor:
     if isinstance(left, Value) and isinstance(right, Known):
         return offset(graph, left, Known(-np.asarray(right.array, np.float64), right.weight))
     if isinstance(left, Known) and isinstance(right, Value):
-        return offset(graph, _negated(graph, right), left)
+        return offset(graph, negated(graph, right), left)
     if not isinstance(left, Value) or not isinstance(right, Value):
         raise ValueError("known numbers alone")
     shape = tuple(np.broadcast_shapes(left.shape, right.shape))
@@ -222,14 +210,15 @@ def subtract(graph: Graph, node: Node) -> Tensor:
     return graph.output(graph.arrange(arrangements.Combine((1, -1)), *sources), axes, shape)
 
 
-def _negated(graph: Graph, value: Value) -> Value:
+def negated(graph: Graph, value: Value) -> Value:
+    """Return −x."""
     return replace(value, source=graph.arrange(arrangements.Combine((-1,)), value.source))
 
 
 @handles("Neg")
 def negate(graph: Graph, node: Node) -> Tensor:
     """Return −x."""
-    return _negated(graph, node.value())
+    return negated(graph, node.value())
 
 
 @handles("Mul")
@@ -293,7 +282,7 @@ def by_number(graph: Graph, value: Value, factor: float) -> Value:
     if factor == 1:
         return value
     if factor == -1:
-        return _negated(graph, value)
+        return negated(graph, value)
     before = None if value.source == IMAGE else graph.plans[value.source]
     if before is not None and before.kind == "scaled":
         return by_number(graph, replace(value, source=before.sources[0]), factor * before.layer.factor)

@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from mpcsim.errors import InputError
 from scenarios.graph import IMAGE, LayerPlan
-from scenarios.onnx import elementwise, products, rearranging, resizing, windows  # noqa: F401  # they add handlers
+from scenarios.onnx import choosing, elementwise, products, rearranging, resizing, windows  # noqa: F401  # they add handlers
 from scenarios.onnx.context import Graph
 from scenarios.onnx.file import Contents, contents, said
 from scenarios.onnx.node import HANDLERS, Node

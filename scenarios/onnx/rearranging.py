@@ -10,7 +10,7 @@ import numpy as np
 from scenarios.graph import arrangements
 from scenarios.onnx.context import Graph
 from scenarios.onnx.node import Node, axis_of, handles, text
-from scenarios.onnx.tensors import Known, Tensor, Value
+from scenarios.onnx.tensors import Known, Shape, Tensor, Value
 
 FLOATS = (1, 10, 11, 16)
 """ONNX's numbers for the kinds of real numbers: float, float16, double, bfloat16."""
@@ -279,18 +279,26 @@ def total(graph: Graph, node: Node) -> Tensor:
     return totals(graph, node)[0]
 
 
+def reduced(node: Node, shape: Sequence[int]) -> tuple[list[int], Shape, Shape]:
+    """Return the axes that a node reduces, the sizes with one place there, and those that it gives."""
+    rank, axes = len(shape), node.values("axes", 1)
+    if not axes:
+        axes = [] if node.get("noop_with_empty_axes", 0) else list(range(rank))
+    chosen = [axis_of(axis, rank) for axis in axes]
+    kept = tuple(1 if axis in chosen else size for axis, size in enumerate(shape))
+    if node.get("keepdims", 1):
+        return chosen, kept, kept
+    return chosen, kept, tuple(size for axis, size in enumerate(kept) if axis not in chosen)
+
+
 def totals(graph: Graph, node: Node) -> tuple[Value, int]:
-    """Return the sums along the axes that a node names, all by default, and of how many numbers each is."""
+    """Return the sums along the axes that a node names, and of how many numbers each is."""
     value = node.value()
-    rank, axes = len(value.shape), node.values("axes", 1)
-    chosen = [axis_of(axis, rank) for axis in (range(rank) if axes is None else axes)]
+    chosen, kept, to = reduced(node, value.shape)
     count = math.prod(value.shape[axis] for axis in chosen)
     held = graph.axes(value)
     places = tuple(held.index(axis) for axis in chosen if axis in held and value.shape[axis] != 1)
-    kept = tuple(1 if axis in chosen else size for axis, size in enumerate(value.shape))
     if places:
         source = graph.arrange(arrangements.Total(places), graph.of_axes(value, held))
         value = graph.output(source, held, kept)
-    if node.get("keepdims", 1):
-        return value, count
-    return graph.reshaped(value, tuple(s for axis, s in enumerate(kept) if axis not in chosen)), count
+    return graph.reshaped(value, to), count

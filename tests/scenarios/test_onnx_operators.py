@@ -79,6 +79,87 @@ def test_a_resize_that_is_not_offered_is_refused_with_what_is(more, message, tmp
         read(path)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_reduction_over_any_axes_is_onnxruntimes(tmp_path_factory, data):
+    kind = data.draw(st.sampled_from(["ReduceMax", "ReduceMin", "ReduceMean", "ReduceSum"]))
+    size = (2, *(data.draw(st.integers(1, 5)) for _ in range(3)))
+    axes = data.draw(st.lists(st.sampled_from([1, 2, 3, -1, -2]), max_size=3))
+    axes = [axis for place, axis in enumerate(axes) if axis % 4 not in [one % 4 for one in axes[:place]]]
+    # with no axes, all are meant, that of images among them: then it is an image by itself
+    axes, size = (axes, size) if axes else ([], (1, *size[1:]))
+    more = {"keepdims": data.draw(st.integers(0, 1)) if axes else 1}
+    nodes = [node("Neg", ["x"], ["a"]), node(kind, ["a", "i"] if axes else ["a"], ["y"], **more)]
+    path = written(
+        tmp_path_factory.mktemp("reduced") / "n.onnx",
+        nodes,
+        {"i": np.array(axes)} if axes else {},
+        size,
+        18,
+    )
+    want, in_reals, in_fixed = both(path, size)
+    want = want.reshape(in_reals.shape)  # of an output without axes, a number
+    np.testing.assert_allclose(in_reals, want, atol=1e-5)
+    np.testing.assert_allclose(in_fixed, want, atol=2.0**-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_choices_between_broadcast_tensors_are_onnxruntimes(tmp_path_factory, data):
+    kind = data.draw(st.sampled_from(["Max", "Min", "Where"]))
+    size = (2, *(data.draw(st.integers(1, 4)) for _ in range(3)))
+
+    def part():
+        return tuple(data.draw(st.sampled_from([1, side])) for side in size[1:])
+
+    arrays = {"w": numbers(*part()), "c": np.float32(data.draw(st.floats(-1, 1, width=16)))}
+    nodes = [node("ReduceMean", ["x", "i"], ["m"]), node("Neg", ["x"], ["a"])]
+    names = data.draw(st.permutations(["x", "a", "m", "w", "c"]))[:2]
+    if not {"x", "a", "m"} & set(names):
+        names = ["x", names[0]]
+    if kind == "Where":
+        arrays["q"] = np.random.default_rng(0).random(part()) > 0.5
+        names = ["q", *names]
+    nodes += [node(kind, names, ["b"]), node("Neg", ["b"], ["y"])]
+    arrays["i"] = np.array(data.draw(st.sampled_from([[1], [2, 3], [1, 2, 3]])))
+    read_here = {one for each in nodes for one in each.input}
+    arrays = {key: value for key, value in arrays.items() if key in read_here}
+    path = written(tmp_path_factory.mktemp("chosen") / "n.onnx", nodes, arrays, size, 18)
+    want, in_reals, in_fixed = both(path, size)
+    assert in_reals.shape == want.shape
+    np.testing.assert_allclose(in_reals, want, atol=1e-5)
+    np.testing.assert_allclose(in_fixed, want, atol=2.0**-12)
+
+
+LIMITS = {"low": np.float32(-0.3), "high": np.float32(0.7), "far": np.float32(3.4e38)}
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Clip", ["x", "low"], ["y"])],
+        [node("Clip", ["x", "", "high"], ["y"])],
+        [node("Clip", ["x", "low", "high"], ["y"])],
+        [node("Clip", ["x", "low", "far"], ["y"])],
+        [node("PRelu", ["x", "slopes"], ["y"])],
+        [node("PRelu", ["x", "low"], ["y"])],
+        [node("PRelu", ["x", "high"], ["y"])],
+        [node("LeakyRelu", ["x"], ["y"], alpha=0.2)],
+        [node("HardSwish", ["x"], ["y"])],
+        [node("Where", ["rows", "x", "none"], ["a"]), node("Softmax", ["a"], ["y"])],
+    ],
+    ids=lambda nodes: " ".join([each.op_type for each in nodes] + list(nodes[0].input[1:])),
+)
+def test_limits_and_slopes_are_onnxruntimes(nodes, tmp_path):
+    arrays = LIMITS | {"slopes": numbers(4, 1, 1), "none": np.float32(-1e9)}
+    arrays |= {"rows": np.tril(np.ones((7, 6), np.bool_))}
+    read_here = {one for each in nodes for one in each.input}
+    arrays = {key: value for key, value in arrays.items() if key in read_here}
+    want, in_reals, in_fixed = both(written(tmp_path / "n.onnx", nodes, arrays, (2, 4, 7, 6)), (2, 4, 7, 6))
+    np.testing.assert_allclose(in_reals, want, atol=1e-5)
+    np.testing.assert_allclose(in_fixed, want, atol=2.0**-9)
+
+
 @pytest.fixture
 def varied(tmp_path):
     """Return the scenario of a file with operators of this module, given a family and keys."""
@@ -86,12 +167,23 @@ def varied(tmp_path):
         node("Conv", ["x", "w"], ["a"]),
         node("Resize", ["a", "", "s"], ["b"], mode="linear"),
         node("Resize", ["b", "", "", "z"], ["c"], mode="linear", **CORNERS),
-        node("Flatten", ["c"], ["y"]),
+        node("PRelu", ["c", "p"], ["d"]),
+        node("ReduceMin", ["d"], ["e"], keepdims=1),
+        node("Max", ["d", "e", "a2"], ["f"]),
+        node("Where", ["q", "f", "d"], ["g"]),
+        node("Clip", ["g", "low", ""], ["h"]),
+        node("ReduceMax", ["h", "i"], ["j"], keepdims=0),
+        node("Flatten", ["j"], ["y"]),
     ]  # fmt: skip
     arrays = {
         "w": numbers(3, 3, 2, 2),
         "s": np.array([1, 1, 2, 2], np.float32),
         "z": np.array([1, 3, 4, 5]),
+        "p": numbers(3, 1, 1),
+        "a2": numbers(4, 5),
+        "low": np.float32(-1),
+        "q": np.eye(4, 5) > 0,
+        "i": np.array([1]),
     }
     written(tmp_path / "net.onnx", nodes, arrays, (2, 3, 4, 4), 18)
 
