@@ -26,10 +26,12 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The site, into site/: figures and notebooks are made once (`make clean` forgets them), pages each time.
+# The site, into site/: figures and notebooks are made once (`make clean` forgets them), examples where they or the code
+# changed, pages each time.
 docs: .venv/docs
 	$(BIN)/python docs/make/gallery.py
 	$(BIN)/python docs/make/notebooks.py
+	$(BIN)/python docs/make/sessions.py
 	$(MKDOCS)
 
 # Its pages alone, strictly: every link leads somewhere, nothing is fetched from elsewhere.

@@ -29,6 +29,7 @@ class Progress:
         self._even, self._what = even, what
         self._terminal = log.live()
         self._started = self._shown = time.monotonic()
+        self._said = ""
 
     def advance(self, *, failed: bool = False) -> None:
         """Count one of them."""
@@ -65,8 +66,9 @@ class Progress:
         text = ", ".join(parts)
         if self._terminal:
             print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
-        else:
+        elif text != self._said:
             print(text, file=sys.stderr, flush=True)
+        self._said = text
 
 
 def _time(seconds: float) -> str:

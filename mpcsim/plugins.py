@@ -63,6 +63,15 @@ def scenario_folders() -> list[Path]:
     return [Path(load(entry).__file__).parent for entry in entries(SCENARIOS)]
 
 
+def place(folder: Path, name: str) -> Path:
+    """Return where a run writes what its scenario names: from the scenario's folder, as what it reads.
+
+    Shipped scenarios lie where mpcsim is installed, where no run writes: theirs is the working directory.
+    """
+    inside = any(folder.resolve().is_relative_to(shipped.resolve()) for shipped in scenario_folders())
+    return (Path.cwd() if inside else folder) / Path(name).expanduser()
+
+
 def stale() -> str | None:
     """Say how to install this checkout again, where it registers other entries than the installed ones."""
     project = _HERE / "pyproject.toml"

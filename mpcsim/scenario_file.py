@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError, ScenarioError
 from mpcsim.faults import read_faults
-from mpcsim.network import Network
+from mpcsim.network import PROFILES, Network
 from mpcsim.schema import shown, unknown, validate
 from mpcsim.texts import is_text
 
@@ -127,6 +127,7 @@ def load_scenario(
             _override(document, override)
         except InputError as error:
             raise ScenarioError(f"{path}: --set {override}: {error}") from None
+    _yield_to_profile(document.get("network"), overrides)
     if seed is not None:
         document["seed"] = seed
     try:
@@ -217,6 +218,17 @@ def _workload(document: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if not isinstance(name, str) or not name:
         raise InputError(f"workload: found {shown(found)}; {accepted}")
     return name, table
+
+
+def _yield_to_profile(network: Any, overrides: Sequence[str]) -> None:
+    """Drop what a file says of a network where an override names a ready-made one that says it too."""
+    changed = {override.partition("=")[0].strip() for override in overrides}
+    if "network.profile" not in changed or not isinstance(network, dict):
+        return
+    profile = PROFILES.get(str(network.get("profile")))
+    for key in () if profile is None else profile.decides:
+        if f"network.{key}" not in changed:
+            network.pop(key, None)
 
 
 # Files

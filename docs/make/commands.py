@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import sessions
 import typer.main
-from pages import ROOT, Pages, plain, table
+from pages import Pages, plain, table
 
 from mpcsim.cli.app import build
 
 HELP = "<!-- help -->"
-_WRITTEN = ROOT / "docs" / "commands"
 _INDEX = """# Commands
 
 {table}
@@ -55,9 +55,10 @@ def _walk(group: Any, name: str) -> list[tuple[str, Any]]:
 
 def _page(name: str, command: Any) -> str:
     """Return the help of a command, inside what is written about it by hand where there is something."""
-    written = _WRITTEN / f"{name.replace(' ', '_')}.md"
-    text = written.read_text(encoding="utf-8") if written.is_file() else f"# mpcsim {name}\n\n{HELP}\n"
-    return text.replace(HELP, _help(name, command))
+    written = sessions.WRITTEN / f"{name.replace(' ', '_')}.md"
+    if not written.is_file():
+        return f"# mpcsim {name}\n\n{_help(name, command)}\n"
+    return sessions.printed(written.read_text(encoding="utf-8")).replace(HELP, _help(name, command))
 
 
 def _help(name: str, command: Any) -> str:

@@ -71,7 +71,7 @@ def run(
         bool,
         typer.Option(
             "--calibrate",
-            help="Run nothing: propose fraction_bits and value_bits, from the clear twin on [data].",
+            help="Run nothing: propose fraction_bits and value_bits, from the clear twin on the data.",
         ),
     ] = False,
     as_json: Json = False,

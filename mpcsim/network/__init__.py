@@ -9,11 +9,13 @@ from mpcsim.network.emulator import Emulator, transmission_ns
 from mpcsim.network.jitter import Time
 from mpcsim.network.laws import Law, Laws, party_id
 from mpcsim.network.link_tables import ANY, Effects, TransportName
+from mpcsim.network.profiles import PROFILES
 from mpcsim.network.streams import Stream
 from mpcsim.network.tcp_keys import Rules, rules
 
 __all__ = [
     "ANY",
+    "PROFILES",
     "Downlink",
     "Effects",
     "Emulator",

@@ -47,6 +47,12 @@ class Profile:
     regions: tuple[str, ...] = ()
     round_trips_ms: tuple[tuple[Decimal, ...], ...] = ()
 
+    @property
+    def decides(self) -> tuple[str, ...]:
+        """The keys of a network that a profile leaves no room for."""
+        bandwidth = () if self.bandwidth is None else ("bandwidth",)
+        return ("latency", *bandwidth) if self.regions else ("latency", *bandwidth, "regions")
+
     def one_way(self, region: str, other: str) -> str:
         """Return half the round-trip time between two regions."""
         row, column = self.regions.index(region), self.regions.index(other)

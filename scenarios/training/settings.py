@@ -83,12 +83,15 @@ class HospitalSettings(BaseModel):
     queries: _Count = Field(default=0, description="how many test images it asks about")
 
 
+_FOLDER = "from the scenario's folder, of a shipped scenario from the working directory; none: no files"
+
+
 class CheckpointSettings(BaseModel):
     """The `[checkpoint]` table: where every server keeps its own shares of model and optimiser."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    folder: str | None = Field(default=None, description="from the scenario's folder; none: no files")
+    folder: str | None = Field(default=None, description=_FOLDER)
     every: Annotated[_Whole, Field(ge=1, description="steps")] = 50
     resume: bool = Field(default=True, description="go on from the newest complete checkpoint")
     halt_after: _Count = Field(default=0, description="stop after so many steps, as if killed; 0: never")

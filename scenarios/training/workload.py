@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mpcsim import InputError, Party
+from mpcsim.plugins import place
 from mpcsim.scenario import Program, Scenario
 from mpcsim.texts import plural
 from protocols.domains import Words
@@ -252,7 +253,7 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
     actors = [*(f"server{i}" for i in range(3))]
     if settings.training.reveal != "never":
         actors.append("hospital0")
-    store = Store(scenario.folder / table.folder, mark, actors)
+    store = Store(place(scenario.folder, table.folder), mark, actors)
     return Start(store.newest() if table.resume else 0, store, asked)
 
 

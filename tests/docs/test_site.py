@@ -70,6 +70,76 @@ def test_every_command_has_a_page_with_all_its_options(make):
                 assert f"`{one.opts[0]}`" in page, (name, one.opts)
 
 
+def test_every_command_has_examples_that_can_be_typed(make):
+    sessions = make("sessions")
+    assert {page.stem.replace("_", " ") for page in sessions.WRITTEN.glob("*.md")} == set(commands())
+    for page in sessions.WRITTEN.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# mpcsim {page.stem.replace('_', ' ')}\n")
+        assert "<!-- help -->" in text
+        shown = [one for _, one in sessions.examples(text) if one.shown]
+        assert shown, page
+        assert text.count("<!-- prints") == len(shown)
+        typed = [line for _, one in sessions.examples(text) for line in one.commands]
+        parts = [
+            part.strip() for line in typed for part in re.split(r" [|&] | &\s|;", line.replace("\\\n", ""))
+        ]
+        ours = [part for part in parts if part.startswith("mpcsim ")]
+        assert any(part.startswith(f"mpcsim {page.stem.replace('_', ' ')}") for part in ours), page
+        for part in ours:
+            check(part)
+
+
+def test_examples_show_what_their_commands_print(make):
+    sessions = make("sessions")
+    text = """# one.py
+print(*range(3), sep="\\n")
+"""
+    page = f"""```python\n{text}```
+
+```sh
+python one.py
+python one.py | python -c '
+import sys
+print(len(sys.stdin.readlines()))'
+```
+
+<!-- prints 5 lines -->
+
+```sh
+mpcsim list functions --ring 1,2,3
+```
+
+<!-- prints status 2 -->
+
+```sh
+mpcsim list families --json | python -c '
+import json, sys
+print(json.load(sys.stdin)["families"][0]["name"])'
+```
+
+<!-- prints -->
+"""
+    printed = [body for language, body in FENCE.findall(sessions.run(page)) if language == "text"]
+    assert printed[0] == "0\n1\n2\n3\n"
+    assert "accepted" in printed[1]
+    assert printed[2] == "dealer2\n"
+
+
+@pytest.mark.parametrize("line", ["mpcsim run nothing_of_that_name", "mpcsim runn lenet", "python -c 'no'"])
+def test_an_example_that_no_longer_works_is_refused(make, line):
+    sessions = make("sessions")
+    with pytest.raises(sessions.Stale, match="ended with status"):
+        sessions.run(f"```sh\n{line}\n```\n")
+
+
+@LONG
+def test_the_examples_of_every_command_run(make):
+    sessions = make("sessions")
+    for page in sessions.WRITTEN.glob("*.md"):
+        assert "```text\n" in sessions.run(page.read_text(encoding="utf-8"))
+
+
 def test_every_key_of_every_workload_is_on_a_page(make):
     text = "\n".join(make("keys").pages().values())
     for table in [
@@ -95,6 +165,18 @@ def test_every_kind_of_figure_is_in_the_gallery_and_its_commands_can_be_typed(ma
     assert {one.kind for one in gallery.PICTURES} == {kind.name for kind in KINDS}
     for line in [*gallery.RUNS.values(), *(one.command for one in gallery.PICTURES), gallery.REPORT]:
         check(line)
+
+
+def test_every_shipped_scenario_is_on_the_page_of_scenarios_with_its_file_and_the_keys_of_its_workload(
+    make,
+):
+    page, keys_of = make("shipped").pages()["scenarios.md"], make("keys").pages()
+    files = [file for folder in plugins.scenario_folders() for file in folder.glob("*.toml")]
+    assert len(files) > 40
+    for file in files:
+        told = page.partition(f"\n## {file.stem}\n")[2].partition("\n## ")[0]
+        assert file.read_text(encoding="utf-8").strip() in told, file.stem
+        assert re.search(r"\]\((keys/\w+\.md)\)", told)[1] in keys_of
 
 
 def test_a_name_that_two_faces_offer_is_told_once(make):

@@ -95,6 +95,38 @@ def test_overrides_reach_tables_arrays_of_tables_and_the_engines_own_keys(write)
     assert scenario.tables["new"] == {"deep": {"key": 2}}
 
 
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["network.profile=lan"], Network(profile="lan")),
+        (["network.profile=lan", 'network.latency="2 ms"'], Network(profile="lan", latency="2 ms")),
+        (
+            ['network.bandwidth="1 Gbit/s"', "network.profile=lan"],
+            Network(profile="lan", bandwidth="1 Gbit/s"),
+        ),
+        (
+            ["network.profile=ibm-cloud", 'network.regions=["london", "tokyo", "dallas"]'],
+            Network(profile="ibm-cloud", regions=["london", "tokyo", "dallas"], bandwidth="220 Mbit/s"),
+        ),
+    ],
+)
+def test_a_profile_that_is_asked_for_replaces_what_the_file_says_of_the_network(write, overrides, expected):
+    assert load_scenario(write(_GOOD), overrides).network == expected
+
+
+def test_in_a_file_keys_beside_a_profile_replace_what_it_says(write):
+    text = _GOOD.replace("[network]", '[network]\nprofile = "lan"')
+    assert (
+        load_scenario(write(text)).network.latency
+        == Network(latency="88.5 ms", bandwidth="1 Gbit/s").latency
+    )
+
+
+def test_an_unknown_profile_is_refused_by_name(write):
+    with pytest.raises(ScenarioError, match=r"network\.profile: unknown profile 'lam'.*did you mean 'lan'"):
+        load_scenario(write(_GOOD), ["network.profile=lam"])
+
+
 def test_an_override_of_a_workloads_key_turns_its_name_into_a_table(write):
     scenario = load_scenario(write(_GOOD), ["workload.repeats=2"])
     assert scenario.workload == "link_probe"

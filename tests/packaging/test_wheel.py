@@ -55,5 +55,10 @@ def test_wheel_and_sdist_are_sound_and_the_wheel_runs_the_flagship_with_the_base
     assert [path.name for path in empty.iterdir()] == ["runs"]
     (record,) = (empty / "runs").iterdir()
     run(mpcsim, "retime", record, "--set", "network.latency=10 ms")
+    installed = {file for file in home.rglob("*") if file.suffix != ".pyc"}
+    keep = ("training.max_steps=1", "training.twin=none", "checkpoint.every=1", "checkpoint.folder=kept")
+    run(mpcsim, "run", "training_step", *(word for one in keep for word in ("--set", one)))
+    assert {file for file in home.rglob("*") if file.suffix != ".pyc"} == installed
+    assert {path.name for path in empty.iterdir()} == {"runs", "kept"}
     refused = run(mpcsim, "plot", record, status=2)
     assert "mpcsim[report]" in refused.stderr

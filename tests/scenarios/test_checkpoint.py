@@ -1,15 +1,19 @@
 """A training that was stopped anywhere goes on, and ends where one that was not ends, within truncation."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from training_runs import CONVOLUTIONS, run, write
 
+import scenarios
 from mpcsim import InputError
+from mpcsim.scenario import run_scenario
 from scenarios.training.actors import Halted
 from scenarios.training.checkpoint import Store, fingerprint
 
+SHIPPED = Path(scenarios.__file__).parent
 TRAINING = "test = 3\nmomentum = 0.9\n"
 QUERIES = "\n[hospitals]\ncount = 2\nasker = 1\nqueries = 3\n"
 EVERY = "checkpoint.every=2"
@@ -32,6 +36,27 @@ def assert_same_training(output, whole):
     assert len(output["history"]) == len(whole["history"])
     for row, wanted in zip(output["history"], whole["history"], strict=True):
         assert row == pytest.approx(wanted, abs=2.0**-10)
+
+
+def test_a_shipped_scenario_keeps_its_checkpoints_in_the_working_directory(tmp_path, monkeypatch):
+    """Its record's copy, which runs it again, goes on from them too."""
+    monkeypatch.chdir(tmp_path)
+    options = ("training.twin=none", "training.max_steps=1", "training.test=0", "checkpoint.folder=kept")
+    done = run_scenario("logistic_training", *options, "checkpoint.every=1", out=tmp_path / "run")
+    before = list(SHIPPED.rglob("*-run-*"))
+    kept = {file.name for file in (tmp_path / "kept").iterdir()}
+    assert before == []
+    assert {"server0-00000001.npz", "server1-00000001.npz", "server2-00000001.npz"} <= kept
+    run(done.folder / "scenario.toml")
+    assert {file.name for file in (tmp_path / "kept").iterdir()} > kept
+
+
+def test_a_scenario_of_ones_own_keeps_them_beside_its_file(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run(scenario(tmp_path), "training.twin=none", "training.max_steps=1", "checkpoint.folder=kept")
+    assert (tmp_path / "kept").is_dir()
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 @pytest.mark.parametrize("stops", [[3], [5], [6], [3, 5]])
