@@ -115,14 +115,19 @@ class Trainer:
         if not relu:
             return x, shape, taken
         with me.party.span(f"{layer.name}.relu", "relu"):
-            positive = me.opposite(await me.negative(x, me.ring.value_bits))
-            x = await me.select(positive, x)
+            x, (passed,) = await self.relu(x)
         levels = taken[0].levels if taken else []
-        return x, shape, [Taken(levels, positive)]
+        return x, shape, [Taken(levels, passed.positive)]
 
     async def closed(self, z: Sum, shift: int, look: Look | None) -> Value:
         """Return z / 2^shift; a family that can hands what it opened to nobody to the observer."""
         return await self.me.close(z, shift)
+
+    async def relu(self, x: Value) -> tuple[Value, list[Any]]:
+        """Return max(x, 0) of a value, and what chose; rounds and bits of a sign and a selection."""
+        me = self.me
+        positive = me.opposite(await me.negative(x, me.ring.value_bits))
+        return await me.select(positive, x), [Taken([], positive)]
 
     async def max_pool(
         self, x: Value, window: Window, stride: Window | None = None, padding: Padding = NO_PADDING
@@ -173,6 +178,10 @@ class Trainer:
     async def value(self, g: Any) -> Value:
         """Return a gradient as a value."""
         return g
+
+    def joined(self, g: Any, other: Any) -> Any:
+        """Return the sum of two gradients by one output; no message."""
+        return self.me.add(g, other)
 
     def to_images(self, entries: Value, shape: tuple[int, ...], window: Window, stride: Window) -> Value:
         """Return (n, h, w, c): windows' entries summed at their places; no message."""

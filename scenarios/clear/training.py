@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenarios.clear import fixed, floating, windows
-from scenarios.networks import AveragePooling2D, LayerPlan, MaxPooling2D
+from scenarios.clear.graph import walk
+from scenarios.networks import IMAGE, AveragePooling2D, LayerPlan, MaxPooling2D, led
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -138,23 +139,16 @@ class FixedTwin:
 
     def measure(self, images: Reals, targets: Reals) -> tuple[float, int]:
         """Return summed loss and right answers."""
-        x = fixed.encode(images, self.bits.value)
-        for plan in self.plans:
-            x = self._layer(plan, x).y
-        logits, p = self._probabilities(x)
+        logits, p = self._probabilities(self._forward(images)[-1].y)
         return metrics(self.loss, logits, p / 2.0**self.bits.value, targets, 2.0**-self.bits.value)
 
     def step(self, images: Reals, targets: Reals, step: Step) -> tuple[float, int]:
         """Take a step; return the batch's summed loss and right answers before it."""
-        kept: list[_Kept] = []
-        x = fixed.encode(images, self.bits.value)
-        for plan in self.plans:
-            kept.append(self._layer(plan, x))
-            x = kept[-1].y
-        logits, p = self._probabilities(x)
+        kept = self._forward(images)
+        logits, p = self._probabilities(kept[-1].y)
         lift = round(step.lift * 2.0 ** (self.bits.gradient - self.bits.value))
         g = (p - fixed.encode(targets, self.bits.value)) * lift
-        for name, slope in self._backward(kept, g):
+        for name, slope in list(self._backward(kept, g)):
             self._descend(name, slope, step)
         return metrics(self.loss, logits, p / 2.0**self.bits.value, targets, 2.0**-self.bits.value)
 
@@ -162,7 +156,22 @@ class FixedTwin:
         logits = fixed.decode(x, self.bits.value)
         return logits, fixed.encode(probabilities(self.loss, logits), self.bits.value)
 
-    def _layer(self, plan: LayerPlan, x: Integers) -> _Kept:
+    def _forward(self, images: Reals) -> list[_Kept]:
+        """Return what every layer keeps."""
+        kept: list[_Kept] = []
+
+        def compute(plan: LayerPlan, inputs: list[Integers]) -> Integers:
+            kept.append(self._layer(plan, *inputs))
+            return kept[-1].y
+
+        for _ in walk(self.plans, fixed.encode(images, self.bits.value), compute):
+            pass
+        return kept
+
+    def _layer(self, plan: LayerPlan, x: Integers, *others: Integers) -> _Kept:
+        if plan.kind == "add":
+            sums = x + others[0]
+            return _Kept(x, sums, np.maximum(sums, 0) if plan.relu else sums)
         if isinstance(plan.layer, MaxPooling2D):
             y = windows.largest(x, plan, np.iinfo(np.int64).min)
             return _Kept(x, y, y)
@@ -182,30 +191,40 @@ class FixedTwin:
 
     def _backward(self, kept: Sequence[_Kept], g: Integers) -> Iterator[tuple[str, Integers]]:
         """Yield (name, gradient at 2^(value + gradient bits)) of every weight, the last layer's first."""
-        for position in reversed(range(len(self.plans))):
-            plan, cache = self.plans[position], kept[position]
-            g = g.reshape(cache.y.shape)
+        slopes = {len(self.plans) - 1: g}
+        for plan, cache in zip(reversed(self.plans), reversed(kept), strict=True):
+            if plan.kernel is None and not led(plan):
+                continue
+            g = slopes.pop(plan.index).reshape(cache.y.shape)
             if plan.relu:
                 g = np.where(cache.sums >= 0, g, 0)
             if plan.kernel is not None:
                 rows = g.reshape(-1, plan.kernel[-1])
-                kernel = self.state[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1])
                 yield f"{plan.name}/kernel", fixed.matmul(cache.x.T, rows).reshape(plan.kernel)
                 if plan.bias is not None:
                     yield f"{plan.name}/bias", rows.sum(axis=0) << self.bits.value
-                if position == 0:
-                    return
-                sums = fixed.matmul(rows, kernel.T)
-                if len(plan.kernel) == 4:
-                    sums = windows.scatter(sums, len(cache.y), plan)
-                g = nearest(sums, self.bits.weight)
-            elif isinstance(plan.layer, MaxPooling2D):
-                g = _to_first_maximum(plan, cache, g)
-            elif isinstance(plan.layer, AveragePooling2D):
-                share, shift = windows.inverse_counts(plan, self.bits.value)
-                each = (g * share)[:, :, :, None, None]
-                every = np.broadcast_to(each, (*g.shape[:3], *plan.window, g.shape[3]))
-                g = nearest(windows.scatter(every, len(g), plan), shift)
+            if led(plan):
+                g = self._by_input(plan, cache, g).reshape(len(g), *plan.input)
+            for source in plan.sources:
+                if source != IMAGE:
+                    slopes[source] = slopes[source] + g if source in slopes else g
+
+    def _by_input(self, plan: LayerPlan, cache: _Kept, g: Integers) -> Integers:
+        """Return the gradient by a layer's input (by each, of two), given that by its sums or outputs."""
+        if plan.kernel is not None:
+            kernel = self.state[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1])
+            sums = fixed.matmul(g.reshape(-1, plan.kernel[-1]), kernel.T)
+            if len(plan.kernel) == 4:
+                sums = windows.scatter(sums, len(cache.y), plan)
+            return nearest(sums, self.bits.weight)
+        if isinstance(plan.layer, MaxPooling2D):
+            return _to_first_maximum(plan, cache, g)
+        if isinstance(plan.layer, AveragePooling2D):
+            share, shift = windows.inverse_counts(plan, self.bits.value)
+            each = (g * share)[:, :, :, None, None]
+            every = np.broadcast_to(each, (*g.shape[:3], *plan.window, g.shape[3]))
+            return nearest(windows.scatter(every, len(g), plan), shift)
+        return g
 
     def _descend(self, name: str, slope: Integers, step: Step) -> None:
         bits, below = self.bits, self.bits.update

@@ -24,8 +24,10 @@ from scenarios.graph.nodes import (
     Shape,
     blocks,
     joins,
+    led,
     readers,
     shape_text,
+    trained_blocks,
     where,
 )
 
@@ -49,8 +51,10 @@ __all__ = [
     "arrangements",
     "blocks",
     "joins",
+    "led",
     "readers",
     "shape_text",
     "through",
+    "trained_blocks",
     "where",
 ]

@@ -306,3 +306,25 @@ def joins(plan: LayerPlan) -> bool:
     """Return whether a layer is a max pooling that can run on the sums before it: each in one window."""
     apart = all(step >= size for step, size in zip(plan.stride, plan.window, strict=True))
     return plan.kind == "max" and apart and not any(any(pad) for pad in plan.pads)
+
+
+def trained_blocks(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:
+    """Pair every convolution with the max pooling that runs inside its block in training, on its sums.
+
+    It alone reads the convolution, and comes next.
+    """
+    read = readers(plans)
+    found: list[tuple[LayerPlan, LayerPlan | None]] = []
+    for plan in plans:
+        before, taken = found[-1] if found else (None, None)
+        alone = before is not None and taken is None and read[before.index] == [plan]
+        if alone and before.layer.type == "conv2d" and joins(plan):  # type: ignore[union-attr]  # there is one
+            found[-1] = (before, plan)  # type: ignore[assignment]  # there is one
+        else:
+            found.append((plan, None))
+    return found
+
+
+def led(plan: LayerPlan) -> bool:
+    """Return whether a gradient goes on from a layer: it reads more than the image."""
+    return any(source != IMAGE for source in plan.sources)

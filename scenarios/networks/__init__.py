@@ -15,9 +15,11 @@ from scenarios.graph import (
     Product,
     blocks,
     joins,
+    led,
     readers,
     shape_text,
     through,
+    trained_blocks,
 )
 from scenarios.networks import weights
 from scenarios.networks.layers import (
@@ -52,10 +54,12 @@ __all__ = [
     "blocks",
     "imported",
     "joins",
+    "led",
     "located",
     "readers",
     "shape_text",
     "shapes",
     "through",
+    "trained_blocks",
     "weights",
 ]

@@ -2,7 +2,8 @@
 
 What does not wait for each other runs side by side: the ways of the gradient beside the rest of the
 forward pass; a layer's update beside the backward pass of the layers before it; loss and accuracy beside
-the backward pass.
+the backward pass. Branches run one after the other, in the order of the graph; where they part, the
+gradients of those that read an output are added.
 """
 
 from __future__ import annotations
@@ -18,7 +19,18 @@ from protocols.domains import Words
 from protocols.family import Family, Linear, Pooling, Value
 from protocols.training import Descent, Look, Scales, Trainer, trainer_of
 from scenarios.clear import windows
-from scenarios.networks import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D
+from scenarios.networks import (
+    IMAGE,
+    Add,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    LayerPlan,
+    MaxPooling2D,
+    led,
+    trained_blocks,
+)
 
 Watch = Callable[[str, Words, int], None]
 """Looks at this server's masked summands of a layer's sums, which are values times 2^shift."""
@@ -71,10 +83,14 @@ class _Step:
 def check_trainable(plans: Sequence[LayerPlan], loss: str) -> None:
     """Refuse, by name, what has no backward pass here, and a loss that teaches nothing."""
     for plan in plans:
-        if not isinstance(plan.layer, Conv2D | Dense | MaxPooling2D | AveragePooling2D | Flatten):
-            raise InputError(f"{plan}: training accepts conv2d, maxpool2d, avgpool2d, flatten and dense")
-        if plan.sources != (plan.index - 1,):
-            raise InputError(f"{plan}: training accepts layers that read the one before them, no `from`")
+        if not isinstance(plan.layer, Conv2D | Dense | MaxPooling2D | AveragePooling2D | Flatten | Add):
+            raise InputError(
+                f"{plan}: training accepts conv2d, maxpool2d, avgpool2d, flatten, dense and add"
+            )
+        if isinstance(plan.layer, Conv2D) and (plan.layer.groups > 1 or plan.product.weights):  # type: ignore[union-attr]  # a convolution has one
+            raise InputError(f"{plan}: training accepts convolutions of one group and dilation 1")
+        if isinstance(plan.layer, Dense) and plan.layer.rows:
+            raise InputError(f"{plan}: training accepts dense layers of all numbers, not of rows")
         reaches = zip(plan.pads, plan.window, strict=True)
         if isinstance(plan.layer, Conv2D) and any(max(pads) >= size for pads, size in reaches):
             raise InputError(f"{plan}: training accepts padding below the kernel's size")
@@ -114,19 +130,21 @@ class Pass:
             x: images (n, h, w, c).
             targets: integers 0 or 1, (n, outputs).
         """
-        logits, p, kept = await self._forward(0, x)
+        logits, p, kept = await self._forward(0, {IMAGE: x})
         assert self.descent is not None
-        g = self._trainer.slope(p, targets, self.descent[0].lift)
+        slopes = {self.plans[-1].index: self._trainer.slope(p, targets, self.descent[0].lift)}
         metrics, steps = await self.me.party.gather(
-            self._measure(logits, p, targets), self._backward(len(self._blocks) - 1, kept, g)
+            self._measure(logits, p, targets), self._backward(len(self._blocks) - 1, kept, slopes)
         )
         weights = {step.name: step.weight for step in steps}
         return Model(weights, {step.name: step.velocity for step in steps}), metrics
 
     async def answer(self, x: Value) -> Value:
         """Return the logits (n, outputs) of images."""
-        for index in range(len(self._blocks)):
-            x, _ = await self._layer(index, x)
+        outputs = {IMAGE: x}
+        for index, (plan, pooling) in enumerate(self._blocks):
+            x, _ = await self._layer(index, outputs)
+            outputs[(pooling or plan).index] = x
         return x
 
     async def measure(self, x: Value, targets: Value) -> Metrics:
@@ -143,25 +161,31 @@ class Pass:
 
     @cached_property
     def _blocks(self) -> list[tuple[LayerPlan, LayerPlan | None]]:
-        return _paired(self.plans)
+        return trained_blocks(self.plans)
 
     def _look(self, name: str) -> Look | None:
         return None if self.watch is None else partial(self.watch, name)
 
     # Forward
 
-    async def _forward(self, index: int, x: Value) -> tuple[Value, Value, list[_Kept]]:
-        """Return (logits, probabilities, what leads back through each block) from the block `index` on."""
+    async def _forward(self, index: int, outputs: dict[int, Value]) -> tuple[Value, Value, list[_Kept]]:
+        """Return (logits, probabilities, what leads back through each block) from the block `index` on.
+
+        Args:
+            outputs: of the blocks before, by their last layers; it takes in those that follow.
+        """
         if index == len(self._blocks):
+            logits = outputs[self.plans[-1].index]
             with self.me.party.span("loss", "loss"):
-                return x, await self._trainer.probabilities(self.loss, x), []
-        y, kept = await self._layer(index, x)
+                return logits, await self._trainer.probabilities(self.loss, logits), []
+        plan, pooling = self._blocks[index]
+        outputs[(pooling or plan).index], kept = await self._layer(index, outputs)
         if not (kept.taken and self._trainer.ahead):
             ways = await self._trainer.routes(kept.taken) if kept.taken else []
-            logits, p, later = await self._forward(index + 1, y)
+            logits, p, later = await self._forward(index + 1, outputs)
         else:
             ways, (logits, p, later) = await self.me.party.gather(
-                self._ways(index, kept), self._forward(index + 1, y)
+                self._ways(index, kept), self._forward(index + 1, outputs)
             )
         return logits, p, [replace(kept, taken=[], ways=ways), *later]
 
@@ -169,9 +193,12 @@ class Pass:
         with self.me.party.span(f"{self._blocks[index][0].name}.ways", "ways"):
             return await self._trainer.routes(kept.taken)
 
-    async def _layer(self, index: int, x: Value) -> tuple[Value, _Kept]:
+    async def _layer(self, index: int, outputs: Mapping[int, Value]) -> tuple[Value, _Kept]:
         plan, pooling = self._blocks[index]
         me, party = self.me, self.me.party
+        x, *others = (outputs[source] for source in plan.sources)
+        if isinstance(plan.layer, Add):
+            return await self._added(plan, me.add(x, *others))
         if isinstance(plan.layer, Conv2D | Dense):
             return await self._linear(plan, pooling, x)
         if isinstance(plan.layer, MaxPooling2D):
@@ -184,6 +211,13 @@ class Pass:
                 y = await self._trainer.average_pool(x, plan.window, plan.stride, plan.pads, counts)
             return y, _Kept(x, y.shape)
         return me.reshape(x, (x.shape[0], math.prod(x.shape[1:]))), _Kept(x, x.shape)
+
+    async def _added(self, plan: LayerPlan, x: Value) -> tuple[Value, _Kept]:
+        if not plan.relu:
+            return x, _Kept(x, x.shape)
+        with self.me.party.span(f"{plan.name}.relu", "relu"):
+            y, taken = await self._trainer.relu(x)
+        return y, _Kept(x, x.shape, taken)
 
     async def _linear(self, plan: LayerPlan, pooling: LayerPlan | None, x: Value) -> tuple[Value, _Kept]:
         convolves = isinstance(plan.layer, Conv2D)
@@ -221,49 +255,67 @@ class Pass:
 
     # Backward
 
-    async def _backward(self, index: int, blocks: Sequence[_Kept], g: Any) -> list[_Step]:
-        """Take the gradient by block `index`'s output through it and those before; return their updates.
+    async def _backward(
+        self, index: int, blocks: Sequence[_Kept], slopes: Mapping[int, Any]
+    ) -> list[_Step]:
+        """Take gradients through block `index` and those before; return their updates.
 
         Args:
             index: of the block.
             blocks: what the forward pass kept of each.
-            g: the gradient, as the trainer hands it from layer to layer.
+            slopes: gradients by outputs of this block and those before, from the blocks after it, as the
+                trainer hands them from layer to layer.
         """
-        plan, _ = self._blocks[index]
-        kept = blocks[index]
-        if kept.linear is not None:
-            return await self._back_through_linear(index, blocks, g)
-        if index == 0:
+        if index < 0:
             return []
+        plan, pooling = self._blocks[index]
+        kept, g = blocks[index], slopes[(pooling or plan).index]
+        if kept.linear is not None:
+            return await self._back_through_linear(index, blocks, slopes, g)
+        if not led(plan):
+            return await self._backward(index - 1, blocks, slopes)
         with self.me.party.span(f"{plan.name}.gradient", "gradient"):
-            if isinstance(plan.layer, MaxPooling2D):
+            if isinstance(plan.layer, Add):
+                g = await self._by_the_sums(None, kept, g)
+            elif isinstance(plan.layer, MaxPooling2D):
                 g = self._scattered(plan, kept, await self._trainer.back(g, kept.ways))
             elif isinstance(plan.layer, AveragePooling2D):
                 g = await self._back_through_average(plan, kept, g)
             else:
                 g = g.reshape(*kept.x.shape)
-        return await self._backward(index - 1, blocks, g)
+        return await self._backward(index - 1, blocks, self._handed(plan, slopes, g))
 
-    async def _back_through_linear(self, index: int, blocks: Sequence[_Kept], g: Any) -> list[_Step]:
+    def _handed(self, plan: LayerPlan, slopes: Mapping[int, Any], g: Any) -> dict[int, Any]:
+        """Return the gradients with one more by each of a layer's inputs; none is wanted by the pixels."""
+        found = dict(slopes)
+        for source in plan.sources:
+            if source != IMAGE:
+                found[source] = self._trainer.joined(found[source], g) if source in found else g
+        return found
+
+    async def _back_through_linear(
+        self, index: int, blocks: Sequence[_Kept], slopes: Mapping[int, Any], g: Any
+    ) -> list[_Step]:
         party, kept = self.me.party, blocks[index]
         plan, pooling = self._blocks[index]
         assert kept.linear is not None
         with party.span(f"{plan.name}.gradient", "gradient"):
             g = await self._by_the_sums(pooling, kept, g)
-        if index == 0:  # nobody asks for the gradient by the pixels
+        if led(plan):
+            with party.span(f"{plan.name}.gradient", "gradient"):
+                before = await self._trainer.by_input(
+                    kept.linear, g, self.scales.weight, self._look(f"{plan}, its gradient")
+                )
+            slopes = self._handed(plan, slopes, before.reshape(kept.x.shape[0], *plan.input))
+        if index == 0:
             return await self._update(plan, kept.linear, g)
-        with party.span(f"{plan.name}.gradient", "gradient"):
-            before = await self._trainer.by_input(
-                kept.linear, g, self.scales.weight, self._look(f"{plan}, its gradient")
-            )
-        before = before.reshape(kept.x.shape[0], *plan.input)
         own, earlier = await party.gather(
-            self._update(plan, kept.linear, g), self._backward(index - 1, blocks, before)
+            self._update(plan, kept.linear, g), self._backward(index - 1, blocks, slopes)
         )
         return [*own, *earlier]
 
     async def _by_the_sums(self, pooling: LayerPlan | None, kept: _Kept, g: Any) -> Value:
-        """Return the gradient by a linear layer's sums from that by its block's output."""
+        """Return the gradient by a layer's sums from that by its block's output."""
         if not kept.ways:
             return self.me.reshape(await self._trainer.value(g), kept.sums)
         entries = await self._trainer.back(g, kept.ways)
@@ -295,16 +347,3 @@ class Pass:
         with self.me.party.span(f"{plan.name}.update", "update"):
             found = await self._trainer.update(layer, self.scales, self.descent, g, held, look)
         return [_Step(name, *pair) for name, pair in zip(names, found, strict=True)]
-
-
-def _paired(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:
-    """Pair every convolution with the max pooling that can run inside its block, on its sums."""
-    pairs: list[tuple[LayerPlan, LayerPlan | None]] = []
-    for plan in plans:
-        apart = all(step >= size for step, size in zip(plan.stride, plan.window, strict=True))
-        pools = isinstance(plan.layer, MaxPooling2D) and apart and not any(map(any, plan.pads))
-        if pools and pairs and isinstance(pairs[-1][0].layer, Conv2D) and pairs[-1][1] is None:
-            pairs[-1] = (pairs[-1][0], plan)
-        else:
-            pairs.append((plan, None))
-    return pairs

@@ -39,6 +39,7 @@ def _check(rows):
 CELLS = [("every", CHOICES[1]), ("pooling_first", CHOICES[0])]
 CELLS += [("without_relu", ["training.loss=sigmoid", "training.max_steps=1"])]  # one output
 if LONG:
+    CELLS += [("residual", CHOICES[1])]
     CELLS += [("every", choice) for choice in CHOICES]
 
 

@@ -72,7 +72,27 @@ POOLING_FIRST = """
     {type = "dense", units = 4, activation = "relu"},
     {type = "dense", units = 2, bias = false},
 """
-NETWORKS = {"every": EVERY_LAYER, "without_relu": WITHOUT_RELU, "pooling_first": POOLING_FIRST}
+RESIDUAL = """
+    {type = "conv2d", name = "stem", filters = 3, kernel = 3, padding = 1},
+    {type = "maxpool2d", name = "pool", size = 2},
+    {type = "add", name = "twice", from = "pool"},
+    {type = "conv2d", name = "a", filters = 4, kernel = 3, stride = 2, padding = 1, activation = "relu"},
+    {type = "conv2d", name = "b", filters = 4, kernel = 2, padding = "same"},
+    {type = "conv2d", name = "projection", from = "twice", filters = 4, kernel = 1, stride = 2},
+    {type = "add", name = "joined", from = "b", activation = "relu"},
+    {type = "add", name = "again", from = "joined"},
+    {type = "avgpool2d", name = "mean", size = 2},
+    {type = "flatten", name = "flat"},
+    {type = "dense", name = "hidden", units = 4, activation = "relu"},
+    {type = "add", name = "last", from = "flat", activation = "relu"},
+    {type = "dense", units = 3},
+"""
+NETWORKS = {
+    "every": EVERY_LAYER,
+    "without_relu": WITHOUT_RELU,
+    "pooling_first": POOLING_FIRST,
+    "residual": RESIDUAL,
+}
 CHOICES = [
     *([f"protocol.comparison={c}", f"protocol.select={s}", f"protocol.truncation={t}"]
       for c, s, t in [
@@ -164,6 +184,7 @@ def test_the_last_batch_of_an_epoch_takes_what_is_left():
 
 CELLS = [("every", choice) for choice in CHOICES]
 CELLS += [("pooling_first", CHOICES[i]) for i in (1, 3, 5, 6)]
+CELLS += [("residual", CHOICES[i]) for i in (1, 3)]
 CELLS += [("without_relu", [*CHOICES[i], "training.loss=sigmoid"]) for i in (1, 3, 5, 6)]  # one output
 
 

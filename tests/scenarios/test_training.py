@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_runs import CONVOLUTIONS, POOLINGS, STRIDES, run, write
+from training_runs import CONVOLUTIONS, POOLINGS, RESIDUAL, STRIDES, run, write
 
 from mpcsim import InputError
 from mpcsim.errors import RunError
 from scenarios.networks import shapes
 from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
 
-NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES}
+NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES, "residual": RESIDUAL}
 PROBE = Path(__file__).parents[2] / "scenarios" / "training_step.toml"
 FEW = ("training.epochs=1", "training.batch=3", "data.count=3", "training.max_steps=1")
 
@@ -22,17 +22,21 @@ FEW = ("training.epochs=1", "training.batch=3", "data.count=3", "training.max_st
 
 def plain_loss(plans, weights, images, targets, loss):
     """Return the summed cross-entropy in float64."""
-    x = images
+    outputs = {-1: images}
     for plan in plans:
         kind = plan.layer.type
+        x = outputs[plan.sources[0]]
         if kind in ("flatten", "dense"):
             x = x.reshape(len(x), -1)
         if kind == "dense":
             x = x @ weights[f"{plan.name}/kernel"] + weights.get(f"{plan.name}/bias", 0)
+        elif kind == "add":
+            x = x + outputs[plan.sources[1]]
         elif kind != "flatten":
             x = _windowed(plan, kind, weights, x)
         if getattr(plan.layer, "activation", "none") == "relu":
             x = np.where(x > 0, x, 0)
+        outputs[plan.index] = x
     if loss == "softmax":
         return float((np.log(np.exp(x).sum(1)) - (x * targets).sum(1)).sum())
     p = 1 / (1 + np.exp(-x))
@@ -372,6 +376,13 @@ def test_unusable_settings_are_refused_by_name(tmp_path, overrides, message):
         (CONVOLUTIONS.replace("units = 3", "units = 2"), "3 classes .* but the last layer gives 2"),
         (CONVOLUTIONS.replace("units = 3", 'units = 3\nactivation = "relu"'), "dense without activation"),
         (CONVOLUTIONS.replace("kernel = 2", "kernel = 2\npadding = 2"), "padding below the kernel's size"),
+        (CONVOLUTIONS.replace("filters = 4", "filters = 6\ngroups = 3"), "one group and dilation 1"),
+        (CONVOLUTIONS.replace("kernel = 2", "kernel = 2\ndilation = 2"), "one group and dilation 1"),
+        (CONVOLUTIONS.replace("units = 3", "units = 3\nrows = true"), "not of rows"),
+        (
+            CONVOLUTIONS.replace('"maxpool2d"', '"upsample2d"'),
+            "layer 1 'upsample1'.*training accepts conv2d",
+        ),
     ],
 )
 def test_networks_that_cannot_be_trained_are_refused_by_layer(tmp_path, layers, message):

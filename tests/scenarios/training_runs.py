@@ -100,6 +100,23 @@ type = "dense"
 units = 3
 """
 
+RESIDUAL = """
+layers = [
+  { type = "conv2d", filters = 4, kernel = 3, padding = 1, activation = "relu" },
+  { type = "conv2d", name = "a", filters = 4, kernel = 3, padding = 1, activation = "relu" },
+  { type = "conv2d", name = "b", filters = 4, kernel = 3, padding = 1, bias = false },
+  { type = "add", name = "first", from = "conv1", activation = "relu" },
+  { type = "conv2d", name = "c", filters = 6, kernel = 3, stride = 2, padding = 1, activation = "relu" },
+  { type = "conv2d", name = "d", filters = 6, kernel = 3, padding = 1 },
+  { type = "conv2d", name = "projection", from = "first", filters = 6, kernel = 1, stride = 2 },
+  { type = "add", name = "second", from = "d", activation = "relu" },
+  { type = "add", name = "third", from = "second" },
+  { type = "avgpool2d", size = "global" },
+  { type = "dense", units = 3 },
+]
+"""
+"""Joins with and without ReLU; outputs that several read; a projection with a stride."""
+
 
 def write(
     folder: Path, layers: str = CONVOLUTIONS, training: str = "", count: int = 12, further: str = ""

@@ -36,7 +36,6 @@ from analysis.costs.replicated3.training import (
     Pass,
     Piece,
     Stage,
-    pairs,
     update_bits,
     weight_bits,
 )
@@ -64,7 +63,6 @@ __all__ = [
     "halves",
     "layers",
     "operations",
-    "pairs",
     "precision",
     "signs",
     "tables",

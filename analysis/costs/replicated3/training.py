@@ -35,7 +35,17 @@ from analysis.costs.replicated3.layers import Block, Span, Stages
 from analysis.costs.replicated3.setting import NoFormula, Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
-from scenarios.networks import AveragePooling2D, Conv2D, Dense, Flatten, LayerPlan, MaxPooling2D, joins
+from scenarios.networks import (
+    Add,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    LayerPlan,
+    MaxPooling2D,
+    led,
+    trained_blocks,
+)
 
 Depths = tuple[int, ...]
 
@@ -284,17 +294,10 @@ class Pass:
         self.setting, self.loss, self.images = setting, loss, images
         self._piece = partial(piece, setting)
         self.outputs = plans[-1].output[0]
-        paired = pairs(plans)
-        sums = False
-        stages: list[Stage] = []
-        for index in range(len(paired) - 1, -1, -1):  # what a gradient is depends on the layers after
-            plan, pooling = paired[index]
-            stages.insert(0, self._stage(index, plan, pooling, sums))
-            if isinstance(plan.layer, Conv2D | Dense | AveragePooling2D):
-                sums = True
-            elif isinstance(plan.layer, MaxPooling2D):
-                sums = False
-        self.stages = stages
+        sums = _sums_arrive(plans)
+        self.stages = [
+            self._stage(*both, sums[(both[1] or both[0]).index]) for both in trained_blocks(plans)
+        ]
         shape = {"rows": images, "outputs": self.outputs}
         name = f"{loss}: exponentials, Goldschmidt from a line"
         self._probabilities = self._piece(
@@ -353,11 +356,11 @@ class Pass:
 
     # Pieces
 
-    def _stage(self, index: int, plan: LayerPlan, pooling: LayerPlan | None, sums: bool) -> Stage:
+    def _stage(self, plan: LayerPlan, pooling: LayerPlan | None, sums: bool) -> Stage:
         images, last = self.images, pooling or plan
         n = images * math.prod(last.output)
         shape: dict[str, Any] = {"images": images, "input": plan.input, "output": last.output}
-        if not isinstance(plan.layer, Dense | Flatten):
+        if not isinstance(plan.layer, Dense | Flatten | Add):
             shape |= {"window": plan.window, "stride": plan.stride, "pads": plan.pads}
         if pooling is not None:
             shape |= {"pool": pooling.window}
@@ -375,7 +378,7 @@ class Pass:
                 shape,
             )
         forward = self._layer(plan, pooling, entries, n, shape)
-        if index == 0 and not linear:
+        if not linear and not led(plan):
             return Stage(plan, forward, path, None, None)
         if isinstance(plan.layer, Flatten) or (not sums and not (pools or plan.relu)):
             cost: Callable[[Setting, Number], Cost] = _local
@@ -401,6 +404,11 @@ class Pass:
     ) -> Piece | None:
         if isinstance(plan.layer, Flatten):
             return None
+        if isinstance(plan.layer, Add):
+            source = "POMIC algorithm 3 of a sum"
+            return (
+                self._piece(f"{plan.name}.relu", operations.relu, n, source, shape) if plan.relu else None
+            )
         if isinstance(plan.layer, MaxPooling2D):
             cost: Callable[[Setting, Number], Cost] = partial(operations.max_pool, entries=entries)
             return self._piece(plan.name, cost, n, "POMIC algorithm 4", shape)
@@ -454,16 +462,17 @@ def _local(setting: Setting, n: Number) -> Cost:
     return LOCAL
 
 
-def pairs(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:
-    """Pair every convolution with the max pooling after it, where windows neither overlap nor are padded.
+def _sums_arrive(plans: Sequence[LayerPlan]) -> dict[int, bool]:
+    """Return, for every output, whether its gradient arrives as sums, not yet truncated.
 
-    Then the pooling can run on the convolution's sums; a sum belongs to one window at most.
+    Linear layers and averages hand on sums; largest values and additions shares; a rearrangement what it
+    got. One of several that is sums makes all of them sums.
     """
-    found: list[tuple[LayerPlan, LayerPlan | None]] = []
-    for plan in plans:
-        before, taken = found[-1] if found else (None, None)
-        if before and taken is None and isinstance(before.layer, Conv2D) and joins(plan):
-            found[-1] = (before, plan)
-        else:
-            found.append((plan, None))
+    found = dict.fromkeys(range(-1, len(plans)), False)
+    for plan in reversed(plans):
+        hands = isinstance(plan.layer, Conv2D | Dense | AveragePooling2D) or (
+            isinstance(plan.layer, Flatten) and found[plan.index]
+        )
+        for source in plan.sources:
+            found[source] |= hands
     return found

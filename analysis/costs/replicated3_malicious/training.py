@@ -24,14 +24,21 @@ from analysis.costs.replicated3 import (
     Setting,
     Stage,
     Training,
-    pairs,
     update_bits,
     weight_bits,
 )
 from analysis.costs.replicated3_malicious import catalogue, proof, steps
 from analysis.costs.replicated3_malicious.catalogue import WRITTEN
 from analysis.costs.written import mean_shift
-from scenarios.networks import AveragePooling2D, Conv2D, Dense, LayerPlan, MaxPooling2D
+from scenarios.networks import (
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    LayerPlan,
+    MaxPooling2D,
+    led,
+    trained_blocks,
+)
 
 _RANDOM_BITS = 16
 _SUMS = "malicious.md#training"
@@ -112,8 +119,7 @@ class ProvenPass(Pass):
         self.setting, self.images = setting, images
         outputs = plans[-1].output[0]
         shape = {"rows": images, "outputs": outputs}
-        paired = pairs(plans)
-        self.stages = [self._proven(index, *both) for index, both in enumerate(paired)]
+        self.stages = [self._proven(*both) for both in trained_blocks(plans)]
 
         def odds(setting: FamilySetting, n: Number) -> Cost:
             return probabilities(setting, n, outputs, loss)
@@ -136,7 +142,7 @@ class ProvenPass(Pass):
         block = Block(build, outputs, {name: source for name, _, source in spans}, shape)
         return Piece(block, build(self.setting, outputs), general=False)
 
-    def _proven(self, index: int, plan: LayerPlan, pooling: LayerPlan | None) -> Stage:
+    def _proven(self, plan: LayerPlan, pooling: LayerPlan | None) -> Stage:
         images, last = self.images, pooling or plan
         n, ins = images * math.prod(last.output), images * math.prod(plan.input)
         pools = isinstance(last.layer, MaxPooling2D)
@@ -163,7 +169,7 @@ class ProvenPass(Pass):
             if isinstance(plan.layer, Conv2D):
                 spaced = [(c - 1) * step + 1 for c, step in zip(plan.output[:2], plan.stride, strict=True)]
                 whole, out = images * math.prod(spaced), math.prod(taps[:2]) * filters
-            if index > 0:
+            if led(plan):
                 back.append(lambda s, n: cut(s, ins, out, weight_bits(s)))
 
             def moved(s: FamilySetting, n: Number) -> Cost:
@@ -187,7 +193,7 @@ class ProvenPass(Pass):
         if plan.relu:
             forward.append((f"{plan.name}.relu", rectify, _SIGN))
         gradient = None
-        if index > 0 or updated is not None:
+        if led(plan) or updated is not None:
 
             def backward(s: FamilySetting, n: Number) -> Cost:
                 return sequence(*(price(s, n) for price in back))

@@ -3,7 +3,7 @@
 In flow shares of images; out flow shares of images. It may import functions and constructions.
 """
 
-from protocols.replicated3.layers.activation import relu
+from protocols.replicated3.layers.activation import relu, relu_with_choices
 from protocols.replicated3.layers.block import pool_and_relu_of_sum, pool_and_relu_with_choices
 from protocols.replicated3.layers.pooling import (
     Mean,
@@ -24,4 +24,5 @@ __all__ = [
     "pool_and_relu_of_sum",
     "pool_and_relu_with_choices",
     "relu",
+    "relu_with_choices",
 ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from protocols.replicated3.constructions import select, sign
+from protocols.replicated3.constructions import Taken, select, sign
 from protocols.replicated3.sharings import (
     BitHalves,
     Halves,
     Server,
     Share,
     complement,
+    concatenate,
     elementwise,
     halves_to_share,
+    in_thirds,
     narrow,
     share_to_halves,
 )
@@ -29,6 +31,21 @@ async def relu(server: Server, x: Share) -> Share:
         return await halves_to_share(server, positive_part)
 
     return await elementwise(server, third, x)
+
+
+async def relu_with_choices(server: Server, x: Share) -> tuple[Share, list[Taken]]:
+    """Return what `relu` does, and the choices that lead a gradient back."""
+
+    async def third(server: Server, x: Share) -> tuple[Share, Taken]:
+        value = share_to_halves(server, x, server.ring.bits)
+        positive_part, passing = await relu_of_halves(server, value, value)
+        y = await halves_to_share(server, positive_part)
+        return y, Taken(server, x.size, [], passing)
+
+    flat = x.flat()
+    thirds = await in_thirds(server, third, flat.size, lambda part: (flat[part],))
+    y = concatenate(server, [y for y, _ in thirds]).reshape(*x.shape)
+    return y, [taken for _, taken in thirds]
 
 
 async def relu_of_halves(server: Server, compared: Halves, selected: Halves) -> tuple[Halves, BitHalves]:

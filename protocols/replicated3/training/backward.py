@@ -31,6 +31,7 @@ from protocols.replicated3.sharings import (
     Planes,
     Server,
     Share,
+    add,
     and_layer,
     and_to_halves,
     bits_to_halves,
@@ -197,6 +198,21 @@ def masked(server: Server, x: Share) -> Sums:
     """Return shares as additive shares that may be sent; no message."""
     k = server.kernels
     return Sums(k.add(x.a, server.zero_share("gradient", x.shape)), 0)
+
+
+def joined(server: Server, g: Gradient, other: Gradient) -> Gradient:
+    """Return the sum of two gradients by one output, of sums where either is; no message.
+
+    Sums are brought to the greater shift. A mask times a power of two hides no low bits, but the other
+    summand's own does; a sharing's component beside sums is hidden by their mask.
+    """
+    k = server.kernels
+    if isinstance(g, Share) and isinstance(other, Share):
+        return add(server, g, other)
+    first, second = (Sums(each.a, 0) if isinstance(each, Share) else each for each in (g, other))
+    shift = max(first.shift, second.shift)
+    raised = [k.shift_left(each.z, shift - each.shift) for each in (first, second)]
+    return Sums(k.add(*raised), shift)
 
 
 # Back through linear layers

@@ -20,6 +20,7 @@ from protocols.replicated3.layers import (
     average_pool2d,
     max_pool2d_with_choices,
     pool_and_relu_with_choices,
+    relu_with_choices,
 )
 from protocols.replicated3.sharings import Server, Share, multiply_public
 from protocols.replicated3.training import loss as losses
@@ -32,6 +33,7 @@ from protocols.replicated3.training.backward import (
     conv2d_weight_gradient_locally,
     dense_input_gradient_locally,
     dense_weight_gradient_locally,
+    joined,
     masked,
     routes,
     to_images,
@@ -75,6 +77,10 @@ class ReplicatedTrainer(Trainer):
         y, taken = await pool_and_relu_with_choices(server, z, window, relu, spans, stride, shift)
         return y, z.shape, taken
 
+    async def relu(self, x: Share) -> tuple[Share, list[Any]]:
+        """Return max(x, 0) of shares, and what chose."""
+        return await relu_with_choices(self.server, x)
+
     async def max_pool(
         self, x: Share, window: Window, stride: Window | None = None, padding: Padding = NO_PADDING
     ) -> tuple[Share, list[Any]]:
@@ -102,6 +108,10 @@ class ReplicatedTrainer(Trainer):
         if isinstance(g, Share):
             return g
         return (await back_to_entries(self.server, g, repeat(None))).reshape(*g.z.shape)
+
+    def joined(self, g: Gradient, other: Gradient) -> Gradient:
+        """Return the sum of two gradients: of sums where either is."""
+        return joined(self.server, g, other)
 
     def to_images(self, entries: Share, shape: tuple[int, ...], window: Window, stride: Window) -> Share:
         """Return the sums of windows' entries at their places."""
