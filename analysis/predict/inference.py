@@ -19,7 +19,7 @@ from analysis.predict.written import (
 )
 from mpcsim.scenario import validate
 from scenarios.inference import BatchSettings, OutputSettings
-from scenarios.networks import LayerPlan, ModelSettings, located, shapes
+from scenarios.networks import LayerPlan, ModelSettings, given, located, shapes
 
 
 def inference_rows(measured: Measured, label: str) -> list[Row]:
@@ -73,12 +73,10 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     first, last = found[0].predicted, found[-1].predicted
     assert first is not None
     assert last is not None
-    sent = [
-        a + b + c
-        for a, b, c in zip(
-            first["per_party"], [*total["per_party"], 0, 0], [*last["per_party"], 0, 0], strict=True
-        )
-    ]
+    servers = [total["per_party"], last["per_party"]]
+    clients = [0] * (len(first["per_party"]) - len(total["per_party"]))
+    parts = (first["per_party"], *([*sent, *clients] for sent in servers))
+    sent = [sum(each) for each in zip(*parts, strict=True)]
     rounds = first["rounds"] + total["rounds"] + last["rounds"]
     found.append(Row(label + "run", common, sums, cost(rounds, sent), measured.whole(), "layers"))
     return found
@@ -108,9 +106,12 @@ def _sharing(
 ) -> Row:
     """Return the row of the clients' input: servers, hospital, owner."""
     weights = [shape for plan in plans for shape in plan.secrets]
-    hospital = sum(sum(operations.client_input(setting, (size, *plans[0].input))) for size in sizes)
+    hospital, *others = (
+        sum(sum(operations.client_input(setting, (size, *shape))) for size in sizes)
+        for shape in given(plans).values()
+    )
     owner = sum(sum(operations.client_input(setting, shape)) for shape in weights)
-    sent = [*operations.keys(setting).sent, hospital, owner]
+    sent = [*operations.keys(setting).sent, hospital, owner, *others]
     written = Formula(
         "1", "3·16 + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉",
         "1", r"48 + \sum_{\text{arrays}} \left(64 + 3 h + 2 \left\lceil \frac{l n}{8} \right\rceil\right)",

@@ -102,6 +102,29 @@ class Turned:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one client gives, of the numbers of all, one after the other.
+
+    Attributes:
+        first: its place among these numbers.
+        name: what it is called.
+    """
+
+    first: int
+    to: Shape
+    name: str
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a view, in its own shape."""
+        end = self.first + math.prod(self.to)
+        return parts[0][..., self.first : end].reshape((len(parts[0]), *self.to))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return its own shape."""
+        return self.to
+
+
+@dataclass(frozen=True)
 class Place:
     """One place of the first axis, which goes."""
 

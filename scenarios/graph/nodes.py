@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.graph.arrangements import Arrangement, Blend
+from scenarios.graph.arrangements import Arrangement, Blend, Part
 
 Kind = Literal[
     "sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "turned", "blended", "function"
@@ -223,6 +223,15 @@ def where(index: int, name: str, kind: str) -> str:
 def shape_text(shape: Sequence[int]) -> str:
     """Write a shape as people do: 50×50×3."""
     return "×".join(map(str, shape))
+
+
+def given(plans: Sequence[LayerPlan]) -> dict[str, Shape]:
+    """Return the shapes of what clients give, without the axis of images, by name: of one client, "input".
+
+    Several come one after the other; the nodes that read them are their parts.
+    """
+    parts = {plan.arrange.first: plan.arrange for plan in plans if isinstance(plan.arrange, Part)}
+    return {parts[first].name: parts[first].to for first in sorted(parts)} or {INPUT: plans[0].input}
 
 
 def readers(plans: Sequence[LayerPlan]) -> dict[int, list[LayerPlan]]:

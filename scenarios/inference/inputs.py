@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from mpcsim import InputError
 from protocols.domains import Ring, Words
 from protocols.family import Value
-from scenarios.clear import floating
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
-from scenarios.networks import ModelSettings, imported, shapes
+from scenarios.networks import ModelSettings, given, imported, shapes
 from scenarios.networks import weights as weight_files
 
 
@@ -33,7 +35,7 @@ class Held(Mapping[str, Value]):
 
 
 class Inputs:
-    """The hospital's images and the owner's weights.
+    """The hospital's images, what other clients give beside them, and the owner's weights.
 
     Args:
         data: which images.
@@ -41,6 +43,7 @@ class Inputs:
         ring: of the words that are shared.
         folder: where relative paths start.
         seed: orders the images.
+        others: the data of further inputs of a file, by name.
         shapes_only: the kernels of a dry run, which reads nothing; None: values are wanted.
     """
 
@@ -51,6 +54,7 @@ class Inputs:
         ring: Ring,
         folder: Path,
         seed: int,
+        others: Mapping[str, DataSettings] | None = None,
         shapes_only: ModuleType | None = None,
     ) -> None:
         self._settings, self._model, self._ring = data, model, ring
@@ -58,6 +62,26 @@ class Inputs:
         self.public = model.public_weights
         self.wanted: Mapping[str, tuple[int, ...]] = weight_files.expected(model)
         self.count = data.count
+        self._encoded: dict[str, Words] = {}
+        self.given = given(shapes(model))
+        self._others = self._matched(others or {})
+
+    def _matched(self, others: Mapping[str, DataSettings]) -> dict[str, DataSettings]:
+        """Return the data of further inputs, as many cases as the first has.
+
+        Raises:
+            InputError: data of an input is missing, or of none, or of another number of cases.
+        """
+        first, *wanted = self.given
+        if set(others) != set(wanted):
+            raise InputError(
+                f"inputs: tables for {', '.join(others) or 'none'}; accepted: [data] for {first!r}, and "
+                f"{', '.join(f'[inputs.{name}]' for name in wanted) or 'no other'}"
+            )
+        for name, one in others.items():
+            if "count" in one.model_fields_set and one.count != self.count:
+                raise InputError(f"inputs.{name}.count = {one.count}; accepted: data.count = {self.count}")
+        return {name: others[name].model_copy(update={"count": self.count}) for name in wanted}
 
     @cached_property
     def data(self) -> Dataset:
@@ -67,9 +91,32 @@ class Inputs:
             InputError: they are missing, damaged, or do not fit the model.
         """
         plans = shapes(self._model)
-        data = load_data(self._settings, self._folder, self._seed)
-        floating.check_images(plans, data.images)
+        (name, *others), data = self.given, self._of(self._settings, next(iter(self.given)))
         check_classes(data.classes, plans[-1].channels)
+        if not others:
+            return data
+        parts = [data.images]
+        for name in others:
+            one = self._of(self._others[name], name)
+            known = self._others[name].source != "random" and self._settings.source != "random"
+            if known and not np.array_equal(one.labels, data.labels):
+                raise InputError(
+                    f"inputs.{name}: its labels are not those of [data]; accepted: the same cases in one "
+                    "order"
+                )
+            parts.append(one.images)
+        flat = [part.reshape(len(part), 1, 1, -1) for part in parts]
+        return replace(data, images=np.concatenate(flat, axis=-1))
+
+    def _of(self, settings: DataSettings, name: str) -> Dataset:
+        """Return the data of one input, of its shape."""
+        data = load_data(settings, self._folder, self._seed)
+        if data.images.shape[1:] != self.given[name]:
+            which = "" if len(self.given) == 1 else f" {name!r}"
+            raise InputError(
+                f"images of shape {data.images.shape} do not fit the model's input{which} "
+                f"{self.given[name]}; accepted is (n, height, width, channels)"
+            )
         return data
 
     @cached_property
@@ -89,13 +136,16 @@ class Inputs:
         path = weight_files.find(self._model.weights, self._folder)
         return weight_files.load(path, self._model, narrow=True)
 
-    @cached_property
-    def images(self) -> Words:
-        """The images (count, h, w, c) as ring elements; the hospital's."""
-        if self._shapes is not None:
-            empty: Words = self._shapes.zeros((self.count, *self._model.input), self._ring.dtype)
-            return empty
-        return self._ring.encode(self.data.images, "image")
+    def images(self, name: str) -> Words:
+        """Return what one client gives (count, h, w, c) as ring elements: its own input, by name."""
+        if name not in self._encoded:
+            shape, settings = self.given[name], self._others.get(name, self._settings)
+            if self._shapes is not None:
+                self._encoded[name] = self._shapes.zeros((self.count, *shape), self._ring.dtype)
+            else:
+                data = self.data if len(self.given) == 1 else self._of(settings, name)
+                self._encoded[name] = self._ring.encode(data.images, "image")
+        return self._encoded[name]
 
     @cached_property
     def known(self) -> Mapping[str, Words]:

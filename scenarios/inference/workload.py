@@ -1,7 +1,7 @@
 """Private inference (POMIC figures 2 and 5): three servers classify images that none of them can see.
 
 Five actors: the servers, the hospital, which shares images and alone learns the classes, and the owner
-of the model, who shares its weights.
+of the model, who shares its weights. A file with several inputs has a client more for each but the first.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
+from pydantic import Field
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
@@ -38,6 +39,9 @@ class InferenceSettings(SecureSettings):
     """The tables of an inference scenario."""
 
     data: DataSettings = DataSettings()
+    inputs: dict[str, DataSettings] = Field(
+        default={}, description="of a file with several inputs: data of each but the first, by name"
+    )
     model: ModelSettings
     output: OutputSettings = OutputSettings()
     inference: BatchSettings = BatchSettings()
@@ -72,6 +76,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         ring,
         scenario.folder,
         scenario.seed or 0,
+        settings.inputs,
         kernels if settings.dry_run else None,
     )
     report: Report | DryRun
@@ -82,6 +87,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     batches = settings.inference.sizes(plans, inputs.count)
     job = _Job(secured.family, terms, plans, settings.output, inputs, batches)
     roles = dict.fromkeys(secured.actors, job.server)
+    others = [role for role in job.clients if role != HOSPITAL]
 
     def inputs_of(readers: Collection[str]) -> None:
         if model.public_weights and set(secured.actors) & set(readers):
@@ -89,8 +95,9 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         elif OWNER in readers:
             for _ in inputs.words():  # whether they are values is seen before anything runs
                 pass
-        if HOSPITAL in readers:
-            _ = inputs.images
+        for role, name in job.clients.items():
+            if role in readers:
+                _ = inputs.images(name)
 
     def calibrated() -> tuple[dict[str, Any], Iterable[str]]:
         if settings.dry_run or not isinstance(ring, Ring):
@@ -103,7 +110,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
         return found, lines(found)
 
     return Program(
-        roles | {HOSPITAL: job.hospital, OWNER: job.owner},
+        roles | {HOSPITAL: job.hospital, OWNER: job.owner} | dict.fromkeys(others, job.client),
         summarize=report.compare,
         describe=settings.describe(secured),
         render=with_items(report.render, scenario),
@@ -124,7 +131,7 @@ def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[tuple[str, dic
 
 @dataclass(frozen=True)
 class _Job:
-    """What the actors do. Only the hospital reads `inputs.images`, only the owner `inputs.words`.
+    """What the actors do. Only a client reads its own of `inputs.images`, only the owner `inputs.words`.
 
     Servers read `inputs.known`, which is public.
     """
@@ -152,13 +159,22 @@ class _Job:
                 with party.channel(f"weights/{name}"):
                     self.family.give(party, self.terms, words)
 
-    async def hospital(self, party: Party) -> NDArray[Any] | None:
+    @property
+    def clients(self) -> dict[str, str]:
+        """The inputs that clients give, by role: the first is the hospital's."""
+        roles = [HOSPITAL, *(f"client{number}" for number in range(1, len(self.inputs.given)))]
+        return dict(zip(roles, self.inputs.given, strict=True))
+
+    async def client(self, party: Party) -> None:
         with party.span("sharing"):
-            first = 0
+            first, images = 0, self.inputs.images(self.clients[party.role])
             for number, size in enumerate(self.batches):
                 with party.channel(f"images/{number}"):
-                    self.family.give(party, self.terms, self.inputs.images[first : first + size])
+                    self.family.give(party, self.terms, images[first : first + size])
                 first += size
+
+    async def hospital(self, party: Party) -> NDArray[Any] | None:
+        await self.client(party)
         output = self.plans[-1].output
         shape = (self.count, *(output[:-1] if self.in_class else output))
         with party.span("reveal"), party.channel("result"):
@@ -210,7 +226,15 @@ class _Job:
     async def _receive(self, me: Family, number: int) -> Value:
         """Return the images of a batch, shared."""
         with me.party.channel(f"images/{number}"):
-            return await me.take(HOSPITAL, (self.batches[number], *self.plans[0].input))
+            count = self.batches[number]
+            parts = [
+                await me.take(role, (count, *self.inputs.given[name]))
+                for role, name in self.clients.items()
+            ]
+        if len(parts) == 1:
+            return parts[0]
+        flat = [me.reshape(one, (count, 1, 1, math.prod(one.shape[1:]))) for one in parts]
+        return me.concatenate(flat, 3)
 
     async def _batch(
         self, me: Family, weights: Mapping[str, Value], number: int, images: Value | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from mpcsim.errors import InputError
-from scenarios.graph import IMAGE, LayerPlan
+from scenarios.graph import IMAGE, LayerPlan, arrangements
 from scenarios.onnx import choosing, elementwise, products, rearranging, resizing, windows  # noqa: F401  # they add handlers
 from scenarios.onnx.context import Graph
 from scenarios.onnx.file import Contents, contents, said
@@ -29,7 +30,7 @@ class Imported:
     """A network of a file.
 
     Attributes:
-        input: height, width and channels of what a client gives.
+        input: height, width and channels of what a client gives; of several, (1, 1, all their numbers).
         plans: its nodes.
         weights: the owner's arrays, by NODE/kernel and NODE/bias.
         opset: of its operators.
@@ -65,7 +66,11 @@ def _read(path: Path, sizes: Sizes, layout: str, output: str | None, _changed: i
     file = contents(path)
     name = _chosen(file, output)
     nodes = _read_by(file, name)
-    graph, tensors, shape = _begun(file, dict(sizes), layout)
+    read_here = {one for _, node in nodes for one in node.input}
+    names = [one for one in file.inputs if one in read_here]
+    if not names:
+        raise InputError(f"{path}: the output {name!r} does not depend on an input")
+    graph, tensors, shape = _begun(file, names, dict(sizes), layout)
     graph.readers.update([name, *(read for _, node in nodes for read in node.input if read)])
     for place, proto in nodes:
         _add(file, graph, tensors, place, proto)
@@ -78,7 +83,8 @@ def _read(path: Path, sizes: Sizes, layout: str, output: str | None, _changed: i
     except ValueError as error:
         raise InputError(f"{path}: the output {name!r}: {error}") from None
     plans, weights = _needed(graph, last)
-    return Imported(shape, plans, weights, file.opset)
+    height, width, channels = shape
+    return Imported((height, width, channels), plans, weights, file.opset)
 
 
 def _chosen(file: Contents, output: str | None) -> str:
@@ -103,11 +109,31 @@ def _read_by(file: Contents, output: str) -> list[tuple[int, Any]]:
     return found[::-1]
 
 
-def _begun(file: Contents, sizes: Mapping[str, int], layout: str) -> tuple[Graph, dict[str, Tensor], Any]:
-    """Return an empty graph, the tensors that are given, and the shape of an image."""
-    if len(file.inputs) != 1:
-        raise InputError(f"{file.path}: inputs {', '.join(file.inputs)}; accepted: a network with one")
-    ((name, said_sizes),) = file.inputs.items()
+def _begun(
+    file: Contents, names: Sequence[str], sizes: Mapping[str, int], layout: str
+) -> tuple[Graph, dict[str, Tensor], Shape]:
+    """Return a graph with the tensors of inputs, and the shape of an image, or of all inputs' numbers."""
+    inners = {name: _inner(file, name, sizes) for name in names}
+    if len(names) == 1:
+        (inner,) = inners.values()
+        shape, axes = _image(inner, layout)
+        graph = Graph(shape)
+        return graph, {names[0]: graph.output(IMAGE, axes, (1, *inner))}, shape
+    shape = (1, 1, sum(map(math.prod, inners.values())))
+    graph, tensors, first = Graph(shape), dict[str, Tensor](), 0
+    for name, inner in inners.items():
+        graph.name = name
+        part, axes = _image(inner, layout)
+        source = graph.arrange(arrangements.Part(first, part, name), IMAGE)
+        tensors[name] = graph.output(source, axes, (1, *inner))
+        graph.names[source].append(name)
+        first += math.prod(inner)
+    return graph, tensors, shape
+
+
+def _inner(file: Contents, name: str, sizes: Mapping[str, int]) -> Shape:
+    """Return the sizes of an input but for its axis of images."""
+    said_sizes = file.inputs[name]
     free = {one for one in said_sizes[1:] if isinstance(one, str)} - set(sizes)
     shown = f"{file.path}: the input {name!r} is ({', '.join(map(str, said_sizes))})"
     if free or None in said_sizes[1:] or not 2 <= len(said_sizes) <= 4:
@@ -122,14 +148,16 @@ def _begun(file: Contents, sizes: Mapping[str, int], layout: str) -> tuple[Graph
     inner: Shape = tuple(sizes[one] if isinstance(one, str) else int(one or 0) for one in said_sizes[1:])
     if min(inner) < 1:
         raise InputError(f"{shown}; accepted: at least 1 place along each axis")
-    channels_first = layout == "NCHW" and len(inner) == 3
+    return inner
+
+
+def _image(inner: Shape, layout: str) -> tuple[Any, tuple[int | None, ...]]:
+    """Return the shape (h, w, c) of an input of those sizes, and which of its tensor's axes these are."""
+    if layout == "NCHW" and len(inner) == 3:
+        return (*inner[1:], inner[0]), (2, 3, 1)
     of_rank: dict[int, Shape] = {1: (1, 1, *inner), 2: (*inner, 1), 3: inner}
-    shape = (*inner[1:], inner[0]) if channels_first else of_rank[len(inner)]
-    graph = Graph(shape)
     places: dict[int, tuple[int | None, ...]] = {1: (None, None, 1), 2: (1, 2, None), 3: (1, 2, 3)}
-    axes = (2, 3, 1) if channels_first else places[len(inner)]
-    tensors: dict[str, Tensor] = {name: graph.output(IMAGE, axes, (1, *inner))}
-    return graph, tensors, shape
+    return of_rank[len(inner)], places[len(inner)]
 
 
 def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor], place: int, proto: Any) -> None:

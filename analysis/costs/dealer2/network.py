@@ -16,7 +16,7 @@ from analysis.costs.families import FamilySetting, Network, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3 import layers
 from analysis.costs.written import followed, function_span, mean_shift
-from scenarios.networks import Block, LayerPlan
+from scenarios.networks import Block, LayerPlan, given
 from scenarios.networks import blocks as joined
 
 Priced = Callable[[FamilySetting], Dealt]
@@ -109,12 +109,12 @@ def networks(priced: Priced) -> Network:
 def _given(setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int]) -> tuple[int, ...]:
     """Return what is sent before: keys by the dealer, and by clients a key and one part of each array."""
     weights = [shape for plan in plans for shape in plan.secrets]
-    images = [(size, *plans[0].input) for size in batches]
-    hospital, owner = (
+    images = [[(size, *shape) for size in batches] for shape in given(plans).values()]
+    owner, hospital, *others = (
         sum(_KEY + int(packed(math.prod(shape), setting.l)) for shape in shapes)
-        for shapes in (images, weights)
+        for shapes in (weights, *images)
     )
-    return 0, 0, 0 if setting.choice("stored") else 2 * _KEY, hospital, owner
+    return 0, 0, 0 if setting.choice("stored") else 2 * _KEY, hospital, owner, *others
 
 
 _ARRAYS = "2·16 (kept: 0) + Σ over arrays of n numbers: 16 + ⌈l·n/8⌉"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import packed
-from scenarios.networks import LayerPlan
+from scenarios.networks import LayerPlan, given
 
 _SOURCE = "numbers as they are, l bits each"
 
@@ -17,11 +17,14 @@ def network(
 ) -> dict[str, SpanCost]:
     """Return what each span sends, by server, hospital and owner."""
     weights = [shape for plan in plans for shape in plan.secrets]
-    hospital = sum(packed(size * math.prod(plans[0].input), setting.l) for size in batches)
+    hospital, *others = (
+        sum(packed(size * math.prod(shape), setting.l) for size in batches)
+        for shape in given(plans).values()
+    )
     owner = sum(packed(math.prod(shape), setting.l) for shape in weights)
     shown = sum(batches) * plans[-1].revealed(in_classes)
     arrays = "Σ over arrays of n numbers: ⌈l·n/8⌉"
-    found = {"sharing": SpanCost(1, (0, hospital, owner), "1", arrays, _SOURCE)}
+    found = {"sharing": SpanCost(1, (0, hospital, owner, *others), "1", arrays, _SOURCE)}
     nothing = SpanCost(0, (0,), "0", "0", "by definition")
     for plan in plans:
         if plan.kind not in ("local", "offset", "weights"):

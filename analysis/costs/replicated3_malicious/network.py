@@ -15,7 +15,7 @@ from analysis.costs.replicated3 import Setting, layers, operations
 from analysis.costs.replicated3_malicious import catalogue, proof, steps
 from analysis.costs.replicated3_malicious.catalogue import WRITTEN
 from analysis.costs.written import followed, function_span, mean_shift
-from scenarios.networks import MAPS, Block, LayerPlan
+from scenarios.networks import MAPS, Block, LayerPlan, given
 from scenarios.networks import blocks as joined
 
 _SUMS = "malicious.md#sums-of-layers"
@@ -150,9 +150,12 @@ def network(
             chain.append(_of_one("argmax", largest, size * plans[-1].places, "tournament with places"))
     weights = [shape for plan in plans for shape in plan.secrets]
     plain = Setting(l=setting.l)
-    hospital = sum(sum(operations.client_input(plain, (size, *plans[0].input))) for size in batches)
+    hospital, *others = (
+        sum(sum(operations.client_input(plain, (size, *shape))) for size in batches)
+        for shape in given(plans).values()
+    )
     owner = sum(sum(operations.client_input(plain, shape)) for shape in weights)
-    found = {"sharing": SpanCost(1, (*[steps.KEY] * 3, hospital, owner), "1", _ARRAYS, _ARAKI)}
+    found = {"sharing": SpanCost(1, (*[steps.KEY] * 3, hospital, owner, *others), "1", _ARRAYS, _ARAKI)}
     found |= followed(setting, chains, batches, 3)
     claims = [
         claim

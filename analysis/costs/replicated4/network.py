@@ -11,7 +11,7 @@ from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated4 import catalogue, steps
 from analysis.costs.replicated4.catalogue import WRITTEN
 from analysis.costs.written import Span, function_span, layer_spans, mean_shift
-from scenarios.networks import MAPS, Block, LayerPlan
+from scenarios.networks import MAPS, Block, LayerPlan, given
 
 _SUMS = "Dalskov et al. 2021; constructions.md#four-servers"
 _SIGN = "constructions.md#signs-of-halves"
@@ -71,9 +71,11 @@ def network(
     classes = plans[-1].channels
     chosen: Span = ("argmax", lambda s, n: catalogue.argmax(s, n, classes), plans[-1].output[:-1], _SIGN)
     weights = [shape for plan in plans for shape in plan.secrets]
-    hospital = sum(given(setting, (size, *plans[0].input)) for size in batches)
-    owner = sum(given(setting, shape) for shape in weights)
-    found = {"sharing": SpanCost(1, (*steps.keys(), hospital, owner), "1", _ARRAYS, _SHOWN)}
+    hospital, *others = (
+        sum(shared(setting, (size, *shape)) for size in batches) for shape in given(plans).values()
+    )
+    owner = sum(shared(setting, shape) for shape in weights)
+    found = {"sharing": SpanCost(1, (*steps.keys(), hospital, owner, *others), "1", _ARRAYS, _SHOWN)}
     found |= layer_spans(_spans, chosen if in_classes else None, setting, steps.SERVERS, plans, batches)
     settled = steps.settled()
     found["verification"] = SpanCost(settled.rounds, settled.sent, "3", "12·(16 + 1 + 4)", _SHOWN)
@@ -83,7 +85,7 @@ def network(
     return found
 
 
-def given(setting: FamilySetting, shape: Sequence[int]) -> int:
+def shared(setting: FamilySetting, shape: Sequence[int]) -> int:
     """Return what a client sends: three components as seeds, each to three servers, the last to three."""
     return 9 * steps.KEY + 3 * int(packed(math.prod(shape), setting.l))
 

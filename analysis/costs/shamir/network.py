@@ -13,7 +13,7 @@ from analysis.costs.numbers import Number
 from analysis.costs.shamir import steps
 from analysis.costs.shamir.catalogue import WRITTEN, relu
 from analysis.costs.written import Prices, layer_spans
-from scenarios.networks import LayerPlan
+from scenarios.networks import LayerPlan, given
 
 _KEY = 16
 _SOURCE = "Shamir 1979; constructions.md#many-servers-on-polynomials"
@@ -42,13 +42,15 @@ def network(
     """Return what each span sends, by server, hospital and owner."""
     n, t, size = setting.parties, setting.threshold, steps.of_numbers(setting)
 
-    def given(count: int) -> int:
+    def shared(count: int) -> int:
         return _KEY * t + (n - t) * int(size(count))
 
     arrays = [shape for plan in plans for shape in plan.secrets]
-    hospital = sum(given(images * math.prod(plans[0].input)) for images in batches)
-    owner = sum(given(math.prod(shape)) for shape in arrays)
-    found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner), "1", _ARRAYS, _SOURCE)}
+    hospital, *others = (
+        sum(shared(images * math.prod(shape)) for images in batches) for shape in given(plans).values()
+    )
+    owner = sum(shared(math.prod(shape)) for shape in arrays)
+    found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner, *others), "1", _ARRAYS, _SOURCE)}
     chosen = _PRICES.chosen(plans[-1]) if in_classes else None
     room = replace(setting, l=steps.room(setting))
     found |= layer_spans(_PRICES.spans, chosen, room, n, plans, batches)
