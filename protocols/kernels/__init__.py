@@ -10,8 +10,8 @@ stay NumPy), so that a twin with the same names, which knows shapes alone, can t
 - *elements* of a field: see `fields`, with numbers of rings above 64 bits.
 
 Inputs may be read-only and need not be contiguous; results are new and C-contiguous. The loops are
-compiled when first imported on a machine and come from Numba's cache after that: a run never waits
-for the compiler.
+compiled when first imported on a machine and loaded after that (see `machine`): a run never waits for
+the compiler.
 """
 
 from protocols.correlated import expand_words
@@ -71,6 +71,7 @@ from protocols.kernels.fields import (
     wide_words,
 )
 from protocols.kernels.lookup import exponential_dot, permuted_dot_xor, product_of_tables, rounded
+from protocols.kernels.machine import ready
 from protocols.kernels.orders import as_order, inverted, order_of, permuted, sums_before, turned
 from protocols.kernels.products import (
     conv2d,
@@ -90,6 +91,8 @@ from protocols.kernels.trees import (
     walk_bit_trees,
     walk_word_trees,
 )
+
+ready()
 
 __all__ = [
     "add",

@@ -1,19 +1,16 @@
 """Compiled loops over finite fields: mod 2^61 − 1, mod 2^127 − 1 in two limbs, and GF(2^w) by a table.
 
 A number of 127 bits is (low, high), high below 2^63; so is one mod 2^128, for rings above 64 bits. In one
-file, for Numba's cache looks at the loop's own file alone.
+file, for they call each other.
 """
 
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types, uint8, uint64
-from numba.extending import intrinsic
+from numpy import uint8, uint64
 
-from protocols.kernels._compiled import Bytes, Words, array, compiled, reads
+from protocols.kernels.machine import Bytes, Words, array, compiled, gives, inside, reads, step, void
 
-Signature = tuple[Any, Any]
 SMALL = 2**61 - 1
 _TOP = 2**63 - 1
 _ALL = 2**64 - 1
@@ -21,58 +18,48 @@ _COLUMNS = 512
 """Columns of a product that are summed at a time, in the cache."""
 
 
-def _upper_of_words(_context: Any, a: Any, b: Any) -> Signature:
-    """Return how the upper 64 bits of a product of words are computed."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        wide = ir.IntType(128)
-        x, y = (builder.zext(one, wide) for one in arguments)
-        return builder.trunc(builder.lshr(builder.mul(x, y), ir.Constant(wide, 64)), ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), generate
-
-
-_upper: Any = intrinsic(_upper_of_words)
+_upper = step("upper")
+_carried = step("scratch", "uint64", _COLUMNS)
 
 
 # Mod 2^61 − 1
 
 
-@compiled(uint64(uint64))
+@inside(gives(uint64, uint64))
 def _reduced_small(s: np.uint64) -> np.uint64:
     s = (s & uint64(SMALL)) + (s >> uint64(61))
     return s - uint64(SMALL) if s >= uint64(SMALL) else s
 
 
-@compiled(uint64(uint64, uint64))
+@inside(gives(uint64, uint64, uint64))
 def _product_small(a: np.uint64, b: np.uint64) -> np.uint64:
     """Return a product that is below 2^62: 2^61 is one."""
     low = a * b
     return (low & uint64(SMALL)) + ((low >> uint64(61)) | (_upper(a, b) << uint64(3)))  # type: ignore[no-any-return]
 
 
-@compiled(types.void(reads(uint64), reads(uint64), array(uint64)))
+@compiled(void(reads(uint64), reads(uint64), array(uint64)))
 def add_small(a: Words, b: Words, out: Words) -> None:
     """Write a + b."""
     for i in range(out.size):
         out[i] = _reduced_small(a[i] + b[i])
 
 
-@compiled(types.void(reads(uint64), reads(uint64), array(uint64)))
+@compiled(void(reads(uint64), reads(uint64), array(uint64)))
 def mul_small(a: Words, b: Words, out: Words) -> None:
     """Write a · b."""
     for i in range(out.size):
         out[i] = _reduced_small(_product_small(a[i], b[i]))
 
 
-@compiled(types.void(reads(uint64), uint64, array(uint64)))
+@compiled(void(reads(uint64), uint64, array(uint64)))
 def low_small(a: Words, mask: int, out: Words) -> None:
     """Write the bits of a mask."""
     for i in range(out.size):
         out[i] = _reduced_small(a[i] & mask)
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def matmul_small(a: Words, b: Words, out: Words) -> None:
     """Write the matrix product."""
     rows, terms = a.shape
@@ -93,10 +80,10 @@ def matmul_small(a: Words, b: Words, out: Words) -> None:
 
 # Mod 2^127 − 1
 
-_PAIR: Any = types.UniTuple(uint64, 2)  # type: ignore[no-untyped-call]  # Numba has no types
+_PAIR = (uint64, uint64)
 
 
-@compiled(_PAIR(uint64, uint64))
+@inside(gives(_PAIR, uint64, uint64))
 def _reduced(low: np.uint64, high: np.uint64) -> Any:
     """Return a number below 2^128, reduced."""
     for _ in range(2):
@@ -108,7 +95,7 @@ def _reduced(low: np.uint64, high: np.uint64) -> Any:
     return low, high
 
 
-@compiled(_PAIR(uint64, uint64, uint64, uint64))
+@inside(gives(_PAIR, uint64, uint64, uint64, uint64))
 def _product(a0: np.uint64, a1: np.uint64, b0: np.uint64, b1: np.uint64) -> Any:
     """Return a product that is below 2^128: 2^127 is one."""
     r0, r1 = a0 * b0, _upper(a0, b0)
@@ -126,7 +113,7 @@ def _product(a0: np.uint64, a1: np.uint64, b0: np.uint64, b1: np.uint64) -> Any:
     return low, (r1 & uint64(_TOP)) + ((r2 >> uint64(63)) | (r3 << uint64(1))) + carry
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def add_pairs(a: Words, b: Words, out: Words) -> None:
     """Write a + b."""
     for i in range(len(out)):
@@ -135,7 +122,7 @@ def add_pairs(a: Words, b: Words, out: Words) -> None:
         out[i, 0], out[i, 1] = _reduced(low, high)
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def mul_pairs(a: Words, b: Words, out: Words) -> None:
     """Write a · b."""
     for i in range(len(out)):
@@ -143,19 +130,18 @@ def mul_pairs(a: Words, b: Words, out: Words) -> None:
         out[i, 0], out[i, 1] = _reduced(low, high)
 
 
-@compiled(types.void(reads(uint64, 2), uint64, uint64, array(uint64, 2)))
+@compiled(void(reads(uint64, 2), uint64, uint64, array(uint64, 2)))
 def low_pairs(a: Words, low: int, high: int, out: Words) -> None:
     """Write the bits of two masks."""
     for i in range(len(out)):
         out[i, 0], out[i, 1] = _reduced(a[i, 0] & low, a[i, 1] & high)
 
 
-@compiled(types.void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
+@compiled(void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
 def matmul_pairs(a: Words, b: Words, out: Words) -> None:
     """Write the matrix product: sums have three limbs, and 2^128 is two."""
     rows, terms = a.shape[:2]
-    columns = b.shape[1]
-    carried = np.empty(_COLUMNS, np.uint64)
+    columns, carried = b.shape[1], _carried()
     for first in range(0, columns, _COLUMNS):
         end = min(first + _COLUMNS, columns)
         for i in range(rows):
@@ -181,7 +167,7 @@ def matmul_pairs(a: Words, b: Words, out: Words) -> None:
                 out[i, j, 0], out[i, j, 1] = _reduced(low, high)
 
 
-@compiled(types.void(reads(uint64, 2), uint64, array(uint64, 2)))
+@compiled(void(reads(uint64, 2), uint64, array(uint64, 2)))
 def shift_pairs(a: Words, by: int, out: Words) -> None:
     """Write signed numbers over 2^by, 0 < by < 64, rounded to the nearest."""
     half, up = uint64(1) << (by - uint64(1)), uint64(64) - by
@@ -204,7 +190,7 @@ def shift_pairs(a: Words, by: int, out: Words) -> None:
 # Mod 2^128
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def add_wide(a: Words, b: Words, out: Words) -> None:
     """Write a + b."""
     for i in range(len(out)):
@@ -213,7 +199,7 @@ def add_wide(a: Words, b: Words, out: Words) -> None:
         out[i, 0] = low
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def mul_wide(a: Words, b: Words, out: Words) -> None:
     """Write a · b."""
     for i in range(len(out)):
@@ -221,7 +207,7 @@ def mul_wide(a: Words, b: Words, out: Words) -> None:
         out[i, 0], out[i, 1] = a[i, 0] * b[i, 0], high
 
 
-@compiled(types.void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
+@compiled(void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
 def matmul_wide(a: Words, b: Words, out: Words) -> None:
     """Write the matrix product, of (m, k, 2) and (k, n, 2)."""
     rows, terms, _ = a.shape
@@ -241,14 +227,14 @@ def matmul_wide(a: Words, b: Words, out: Words) -> None:
 # GF(2^w)
 
 
-@compiled(types.void(reads(uint8), reads(uint8), reads(uint8), uint64, array(uint8)))
+@compiled(void(reads(uint8), reads(uint8), reads(uint8), uint64, array(uint8)))
 def mul_binary(table: Bytes, a: Bytes, b: Bytes, bits: int, out: Bytes) -> None:
     """Write a · b."""
     for i in range(out.size):
         out[i] = table[(uint64(a[i]) << bits) | uint64(b[i])]
 
 
-@compiled(types.void(reads(uint8), reads(uint8, 2), reads(uint8, 2), uint64, array(uint8, 2)))
+@compiled(void(reads(uint8), reads(uint8, 2), reads(uint8, 2), uint64, array(uint8, 2)))
 def matmul_binary(table: Bytes, a: Bytes, b: Bytes, bits: int, out: Bytes) -> None:
     """Write the matrix product."""
     for i in range(a.shape[0]):

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types, uint8, uint64
+from numpy import intp, uint8, uint64
 
-from protocols.kernels._compiled import (
+from protocols.kernels.machine import (
     Bytes,
     Words,
     array,
@@ -15,7 +15,10 @@ from protocols.kernels._compiled import (
     compiled_for_words,
     contiguous,
     expect,
+    gives,
+    inside,
     reads,
+    void,
 )
 
 _WHOLE_BYTES = {8: "<u1", 16: "<u2", 32: "<u4", 64: "<u8"}
@@ -58,7 +61,10 @@ def bit_planes(x: Words, low: int, count: int) -> Bytes:
     """Return bits low … low + count − 1 of the n words of x, as planes (count, ⌈n/8⌉)."""
     expect("bits below the word's end", min(low + count, 8 * x.itemsize), low + count)
     planes = np.empty((count, -(-x.size // 8)), np.uint8)
-    _to_planes(contiguous(x).reshape(-1), low, planes)
+    words = contiguous(x).reshape(-1)
+    last = np.zeros(8, words.dtype)
+    last[: words.size % 8] = words[words.size - words.size % 8 :]
+    _to_planes(words, low, last, planes)
     return planes
 
 
@@ -73,7 +79,7 @@ def from_planes(planes: Bytes, n: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]
     return words
 
 
-@compiled(uint64(reads(uint64), types.intp, array(uint64)))
+@compiled(gives(uint64, reads(uint64), intp, array(uint64)))
 def _pack(values: Words, bits: int, out: Words) -> np.uint64:
     """Fill the whole words of out; return the bits that are left over."""
     width, mask = uint64(bits), uint64(2**64 - 1) >> uint64(64 - bits)
@@ -90,7 +96,7 @@ def _pack(values: Words, bits: int, out: Words) -> np.uint64:
     return word
 
 
-@compiled(types.void(reads(uint64), types.intp, array(uint64)))
+@compiled(void(reads(uint64), intp, array(uint64)))
 def _unpack(words: Words, bits: int, out: Words) -> None:
     """Read out.size values; words has at least one bit after the last of them."""
     mask = uint64(2**64 - 1) >> uint64(64 - bits)
@@ -103,7 +109,7 @@ def _unpack(words: Words, bits: int, out: Words) -> None:
         out[i] = value & mask
 
 
-@compiled(uint64(uint64))
+@inside(gives(uint64, uint64))
 def _transpose8(block: np.uint64) -> np.uint64:
     """Exchange bit c of byte r with bit r of byte c, for all r, c < 8."""
     swap = (block ^ (block >> uint64(7))) & uint64(0x00AA00AA00AA00AA)
@@ -114,12 +120,10 @@ def _transpose8(block: np.uint64) -> np.uint64:
     return block ^ swap ^ (swap << uint64(28))
 
 
-@compiled_for_words(lambda word: types.void(reads(word), types.intp, array(uint8, 2)))
-def _to_planes(x: Words, low: int, planes: Bytes) -> None:
-    """Write the planes of bits low, low + 1, … of x, by 8×8 bit transpositions."""
+@compiled_for_words(lambda word: void(reads(word), intp, array(word), array(uint8, 2)))
+def _to_planes(x: Words, low: int, last: Words, planes: Bytes) -> None:
+    """Write the planes of bits low, low + 1, … of x, by 8×8 bit transpositions; its end is in `last`."""
     count, width = planes.shape
-    last = np.zeros(8, x.dtype)
-    last[: x.size % 8] = x[x.size - x.size % 8 :]
     for left in range(0, width, _STRIP):
         for first in range(0, count, 8):
             shift, end = uint64(low + first), min(first + 8, count)
@@ -134,7 +138,7 @@ def _to_planes(x: Words, low: int, planes: Bytes) -> None:
                     block >>= uint64(8)
 
 
-@compiled_for_words(lambda word: types.void(reads(uint8, 2), array(word)))
+@compiled_for_words(lambda word: void(reads(uint8, 2), array(word)))
 def _from_planes(planes: Bytes, words: Words) -> None:
     """Add the bits in the planes to words, which are zero before, by 8×8 bit transpositions."""
     count, width = planes.shape

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import types, uint8, uint32, uint64
+from numpy import int64, intp, uint8, uint32, uint64
 
-from protocols.kernels._compiled import (
+from protocols.kernels.machine import (
     Bytes,
     Words,
     array,
@@ -20,10 +20,18 @@ from protocols.kernels._compiled import (
     compiled_for_words,
     contiguous,
     expect,
+    gives,
+    inside,
     reads,
+    step,
+    void,
 )
 
 _STRIP = 1024
+
+_words = step("scratch", "uint64", _STRIP)
+_marks = step("scratch", "uint8", 2, _STRIP)
+_sums = step("scratch", "uint32", 5, _STRIP)
 
 
 def digit_entries(widths: Sequence[int]) -> int:
@@ -73,7 +81,10 @@ def blind(terms: Bytes, scale: Bytes, turn: Bytes, mask: Bytes, p: int, sign: in
     expect("masks", mask.shape, terms.shape)
     expect("turns", turn.shape, terms.shape[1:])
     out = np.empty(terms.shape, np.uint8)
-    _blind(contiguous(terms), contiguous(scale), contiguous(turn), contiguous(mask), p, sign, out)
+    here, there = np.empty((2, len(terms), _STRIP), np.uint8)
+    moves = np.empty(_STRIP, np.uint8)
+    arrays = (contiguous(terms), contiguous(scale), contiguous(turn), contiguous(mask))
+    _blind(*arrays, p, sign, here, there, moves, out)
     return out
 
 
@@ -84,9 +95,7 @@ def any_zero(first: Bytes, second: Bytes, p: int) -> Bytes:
     return zero
 
 
-@compiled_for_words(
-    lambda word: types.void(reads(word), reads(uint8, 2), reads(types.int64), types.intp, array(uint8, 2))
-)
+@compiled_for_words(lambda word: void(reads(word), reads(uint8, 2), reads(int64), intp, array(uint8, 2)))
 def _deal(v: Words, first: Bytes, widths: npt.NDArray[Any], p: int, out: Bytes) -> None:
     n = v.size
     low, row = 0, 0
@@ -101,20 +110,20 @@ def _deal(v: Words, first: Bytes, widths: npt.NDArray[Any], p: int, out: Bytes) 
         low += widths[g]
 
 
-@compiled(types.uint32(types.uint32, types.uint32, types.uint32))
+@inside(gives(uint32, uint32, uint32, uint32))
 def _mod(x: Any, p: Any, inverse: Any) -> Any:
     """Return x mod p for x ≤ 255 p, p ≤ 251, inverse = ⌈2^24 / p⌉: without a division, so it vectorises."""
     return x - ((x * inverse) >> uint32(24)) * p
 
 
 @compiled_for_words(
-    lambda word: types.void(
+    lambda word: void(
         reads(word),
         reads(uint8),
         reads(uint8, 2),
-        reads(types.int64),
-        types.intp,
-        types.intp,
+        reads(int64),
+        intp,
+        intp,
         array(uint8, 2),
     )
 )
@@ -139,10 +148,9 @@ def _compare(
     ones = uint64(0xFFFFFFFFFFFFFFFF) >> uint64(64 - bits)
     p, one_share = uint32(prime), uint32(total)
     inverse = uint32((2**24 + prime - 1) // prime)
-    t = np.empty(_STRIP, np.uint64)
-    always = np.empty(_STRIP, np.uint8)
-    turned = np.empty(_STRIP, np.uint8)
-    digit, differ, above, here, entries = np.empty((5, _STRIP), np.uint32)
+    t = _words()
+    always, turned = _marks()
+    digit, differ, above, here, entries = _sums()
     for start in range(0, n, _STRIP):
         count = min(_STRIP, n - start)
         for i in range(count):
@@ -182,22 +190,37 @@ def _compare(
 
 
 @compiled(
-    types.void(
+    void(
         reads(uint8, 2),
         reads(uint8, 2),
         reads(uint8),
         reads(uint8, 2),
-        types.intp,
-        types.intp,
+        intp,
+        intp,
+        array(uint8, 2),
+        array(uint8, 2),
+        array(uint8),
         array(uint8, 2),
     )
 )
-def _blind(terms: Bytes, scale: Bytes, turn: Bytes, mask: Bytes, prime: int, sign: int, out: Bytes) -> None:
-    """Turn columns by one place, two, four, … where that bit of their turn is set: it vectorises."""
+def _blind(
+    terms: Bytes,
+    scale: Bytes,
+    turn: Bytes,
+    mask: Bytes,
+    prime: int,
+    sign: int,
+    here: Bytes,
+    there: Bytes,
+    moves: Bytes,
+    out: Bytes,
+) -> None:
+    """Turn columns by one place, two, four, … where that bit of their turn is set: it vectorises.
+
+    Scratch: here and there of a strip for each digit, moves of one strip.
+    """
     digits, n = terms.shape
     p, inverse = uint32(prime), uint32((2**24 + prime - 1) // prime)
-    here, there = np.empty((digits, _STRIP), np.uint8), np.empty((digits, _STRIP), np.uint8)
-    moves = np.empty(_STRIP, np.uint8)
     for start in range(0, n, _STRIP):
         end = min(start + _STRIP, n)
         turns = turn[start:end]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from protocols.kernels._compiled import Item, Words, contiguous
+from protocols.kernels.machine import Item, Words, contiguous
 
 Operand = Words | int
 Pair = tuple[int, int]

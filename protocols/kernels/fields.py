@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from protocols.domains import LIMBS, BinaryField, as_elements
 from protocols.kernels import _field_loops as loops
-from protocols.kernels._compiled import Bytes, contiguous, expect
 from protocols.kernels.bits import pack, unpack
+from protocols.kernels.machine import Bytes, contiguous, expect
 from protocols.kernels.products import groups_of
 
 Words = npt.NDArray[Any]

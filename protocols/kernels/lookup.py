@@ -2,10 +2,10 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import float64 as double
-from numba import types, uint64
+from numpy import float64 as double
+from numpy import uint64
 
-from protocols.kernels._compiled import Words, array, compiled_for_words, contiguous, expect, reads
+from protocols.kernels.machine import Words, array, compiled_for_words, contiguous, expect, reads, void
 
 
 def permuted_dot_xor(shares: Words, index: Words, table: Words) -> Words:
@@ -31,7 +31,7 @@ def exponential_dot(
     return out
 
 
-@compiled_for_words(lambda word: types.void(reads(word, 2), reads(uint64), reads(word), array(word)))
+@compiled_for_words(lambda word: void(reads(word, 2), reads(uint64), reads(word), array(word)))
 def _dot_xor(shares: Words, index: Words, table: Words, out: Words) -> None:
     entries, n = shares.shape
     for i in range(n):
@@ -42,7 +42,7 @@ def _dot_xor(shares: Words, index: Words, table: Words, out: Words) -> None:
 
 
 @compiled_for_words(
-    lambda word: types.void(reads(word, 2), reads(uint64), reads(double), reads(double), array(word))
+    lambda word: void(reads(word, 2), reads(uint64), reads(double), reads(double), array(word))
 )
 def _dot_exponential(
     shares: Words,

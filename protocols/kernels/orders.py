@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from protocols.kernels._compiled import Item, Words, contiguous, expect
+from protocols.kernels.machine import Item, Words, contiguous, expect
 
 Order = npt.NDArray[np.intp]
 

@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from protocols.kernels import _product_loops as loops
-from protocols.kernels._compiled import Words, contiguous, expect
 from protocols.kernels._threads import in_parts
 from protocols.kernels.elementwise import add, pad
+from protocols.kernels.machine import Words, contiguous, expect
 
 Pair = tuple[int, int]
 

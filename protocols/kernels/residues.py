@@ -4,12 +4,27 @@ import functools
 
 import numpy as np
 import numpy.typing as npt
-from numba import types, uint8, uint64
+from numpy import intp, uint8, uint64
 
-from protocols.kernels._compiled import Bytes, array, compiled, contiguous, expect, reads
+from protocols.kernels.machine import (
+    Bytes,
+    Words,
+    array,
+    compiled,
+    contiguous,
+    expect,
+    gives,
+    inside,
+    reads,
+    step,
+    void,
+)
 
 _STRIP = 128
 """Numbers that are treated at a time, in vectors; their digits are transposed in the cache."""
+
+_four_strips = step("scratch", "uint64", 4, _STRIP)
+_digit_strips = step("scratch", "uint8", 64, _STRIP)  # a word has at most 64 digits
 
 
 @functools.cache
@@ -33,10 +48,11 @@ def uniform_mod(words: npt.NDArray[np.uint64], p: int, count: int) -> Bytes:
     ⌊p·x⌋, ⌊p·(p·x mod 1)⌋, …, are the values: d of them with p^d ≤ 2^64, so each of the p^d
     outcomes has probability p^(−d) within 2^(−128), and a group is within 2^(−64) of uniform.
     """
-    out = np.empty(count, np.uint8)
     expect("random words", words.size, uniform_mod_words(p, count))
-    _fraction_digits(contiguous(words).reshape(-1), p, _per_word(p), out)
-    return out
+    digits = _per_word(p)
+    out = np.empty((words.size // 2, digits), np.uint8)
+    _fraction_digits(contiguous(words).reshape(-1), p, out)
+    return out.reshape(-1)[:count].copy()
 
 
 def pack_mod(x: Bytes, p: int) -> Bytes:
@@ -58,9 +74,9 @@ def unpack_mod(buffer: Bytes, p: int, count: int) -> Bytes:
     digits = _per_word(p)
     words = np.zeros(-(-count // digits), "<u8")
     words.view(np.uint8)[: buffer.size] = buffer
-    values = np.empty(count, np.uint8)
-    _from_words(words, p, digits, values)
-    return values
+    values = np.empty((words.size, digits), np.uint8)
+    _from_words(words, p, values)
+    return values.reshape(-1)[:count].copy()
 
 
 def packed_size(p: int, count: int) -> int:
@@ -70,31 +86,24 @@ def packed_size(p: int, count: int) -> int:
     return 8 * whole + -(-largest.bit_length() // 8)
 
 
-@compiled(types.void(array(uint8, 2), types.intp, types.intp, array(uint8)))
+@inside(void(array(uint8, 2), intp, intp, array(uint8, 2)))
 def _transpose(tile: Bytes, count: int, start: int, out: Bytes) -> None:
-    """Write columns of digits as rows start, start + 1, … of out, which may lack the end of the last."""
-    digits = tile.shape[0]
-    whole = min(count, out.size // digits - start)
-    rows = out[start * digits : (start + whole) * digits].reshape(whole, digits)
-    for i in range(whole):
-        for digit in range(digits):
-            rows[i, digit] = tile[digit, i]
-    if whole < count:
-        to = (start + whole) * digits
-        for digit in range(out.size - to):
-            out[to + digit] = tile[digit, whole]
+    """Write columns of digits as rows start, start + 1, … of out."""
+    for i in range(count):
+        for digit in range(out.shape[1]):
+            out[start + i, digit] = tile[digit, i]
 
 
-@compiled(types.void(reads(uint64), types.intp, types.intp, array(uint8)))
-def _fraction_digits(words: npt.NDArray[np.uint64], p: int, digits: int, out: Bytes) -> None:
+@compiled(void(reads(uint64), intp, array(uint8, 2)))
+def _fraction_digits(words: Words, p: int, out: Bytes) -> None:
     """Write the digits of each fraction, held in four pieces of 32 bits; many fractions at a time.
 
     The digits of one fraction follow from each other: vectors run across fractions.
     """
     factor, ones = uint64(p), uint64(0xFFFFFFFF)
     groups = words.size // 2
-    first, second, third, fourth = np.empty((4, _STRIP), np.uint64)
-    tile = np.empty((digits, _STRIP), np.uint8)
+    first, second, third, fourth = _four_strips()
+    digits, tile = out.shape[1], _digit_strips()
     for start in range(0, groups, _STRIP):
         count = min(_STRIP, groups - start)
         for i in range(count):
@@ -116,7 +125,7 @@ def _fraction_digits(words: npt.NDArray[np.uint64], p: int, digits: int, out: By
         _transpose(tile, count, start, out)
 
 
-@compiled(uint64(reads(uint8), types.intp, types.intp, array(uint64)))
+@compiled(gives(uint64, reads(uint8), intp, intp, array(uint64)))
 def _to_words(values: Bytes, p: int, digits: int, words: npt.NDArray[np.uint64]) -> np.uint64:
     """Write Σ_i value_i · p^i of each group of digits; return that of the values left over."""
     for group in range(words.size + 1):
@@ -128,8 +137,8 @@ def _to_words(values: Bytes, p: int, digits: int, words: npt.NDArray[np.uint64])
     return word
 
 
-@compiled(types.void(reads(uint64), types.intp, types.intp, array(uint8)))
-def _from_words(words: npt.NDArray[np.uint64], p: int, digits: int, values: Bytes) -> None:
+@compiled(void(reads(uint64), intp, array(uint8, 2)))
+def _from_words(words: Words, p: int, values: Bytes) -> None:
     """Write the digits of words to the base p, many words at a time.
 
     A word is cut into numbers below 2^24 by divisions; their digits come from multiplications by
@@ -140,8 +149,8 @@ def _from_words(words: npt.NDArray[np.uint64], p: int, digits: int, values: Byte
         piece *= p
         together += 1
     prime, inverse = uint64(p), uint64(((1 << 32) + p - 1) // p)
-    number, rest = np.empty((2, _STRIP), np.uint64)
-    tile = np.empty((digits, _STRIP), np.uint8)
+    number, rest, _, _ = _four_strips()
+    digits, tile = values.shape[1], _digit_strips()
     for start in range(0, words.size, _STRIP):
         count = min(_STRIP, words.size - start)
         for i in range(count):

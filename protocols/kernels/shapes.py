@@ -21,9 +21,9 @@ import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from protocols.domains import LIMBS
-from protocols.kernels._compiled import Bytes, Item, Words, expect
 from protocols.kernels.digits import digit_entries as digit_entries
 from protocols.kernels.elementwise import Operand
+from protocols.kernels.machine import Bytes, Item, Words, expect
 from protocols.kernels.orders import Order
 from protocols.kernels.products import Pair, groups_of
 from protocols.kernels.residues import packed_size

@@ -7,12 +7,17 @@ vector of bytes.
 import math
 
 import numpy as np
-from numba import types, uint8
+from numpy import uint8
 
-from protocols.kernels._compiled import Bytes, array, compiled, contiguous, expect, reads
+from protocols.kernels.machine import Bytes, array, compiled, contiguous, expect, reads, step, void
 
 _STRIP = 512
 """Bytes of each plane that a lookup treats at a time, so that half a table stays in cache."""
+
+_DIGIT_BITS = 8
+"""Bits of a digit that has a table, at most."""
+
+_half_table = step("scratch", "uint8", 1 << _DIGIT_BITS - 1, _STRIP)
 
 
 def and3(xa: Bytes, xb: Bytes, ya: Bytes, yb: Bytes, mask: Bytes) -> Bytes:
@@ -53,6 +58,7 @@ def table_lookup(tables: Bytes, digits: Bytes) -> tuple[Bytes, Bytes]:
     its axis.
     """
     *leading, m, width = digits.shape
+    expect("bits of a digit", min(m, _DIGIT_BITS), m)
     expect("tables", tables.shape, (*leading, 1 << m, width))
     generate = np.empty((*leading, width), np.uint8)
     propagate = np.empty_like(generate)
@@ -66,13 +72,13 @@ def table_lookup(tables: Bytes, digits: Bytes) -> tuple[Bytes, Bytes]:
     return generate, propagate
 
 
-@compiled(types.void(*[reads(uint8)] * 5, array(uint8)))
+@compiled(void(*[reads(uint8)] * 5, array(uint8)))
 def _and3(xa: Bytes, xb: Bytes, ya: Bytes, yb: Bytes, mask: Bytes, out: Bytes) -> None:
     for i in range(out.size):
         out[i] = (xa[i] & (ya[i] ^ yb[i])) ^ (xb[i] & ya[i]) ^ mask[i]
 
 
-@compiled(types.void(reads(uint8, 3), reads(uint8, 3), array(uint8, 2), array(uint8, 2)))
+@compiled(void(reads(uint8, 3), reads(uint8, 3), array(uint8, 2), array(uint8, 2)))
 def _lookup(tables: Bytes, digits: Bytes, generate: Bytes, propagate: Bytes) -> None:
     """Halve each table by the bits of j, highest first, until one entry is left.
 
@@ -81,8 +87,7 @@ def _lookup(tables: Bytes, digits: Bytes, generate: Bytes, propagate: Bytes) -> 
     the first half to generate.
     """
     groups, size, width = tables.shape
-    m = digits.shape[1]
-    half_table = np.empty((size // 2, _STRIP), np.uint8)
+    m, half_table = digits.shape[1], _half_table()
     for group in range(groups):
         for left in range(0, width, _STRIP):
             length = min(_STRIP, width - left)
@@ -102,4 +107,5 @@ def _lookup(tables: Bytes, digits: Bytes, generate: Bytes, propagate: Bytes) -> 
                     for i in range(length):
                         found[i] ^= first[i] & bit[i]
                         kept[i] = first[i] ^ ((first[i] ^ second[i]) & bit[i])
-            propagate[group, left : left + length] = half_table[0, :length]
+            for i in range(length):
+                propagate[group, left + i] = half_table[0, i]

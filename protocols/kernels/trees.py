@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from protocols.correlated import hashed
-from protocols.kernels._compiled import Bytes, Words, expect
 from protocols.kernels.bits import bit_planes, from_planes
+from protocols.kernels.machine import Bytes, Words, expect
 
 SEED_BITS = 128
 """Bits of a correction word, the control bits included."""

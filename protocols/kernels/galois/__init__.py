@@ -9,5 +9,8 @@ from protocols.kernels.galois.loops import (
     tower_product,
     tower_remainder,
 )
+from protocols.kernels.machine import ready
+
+ready()
 
 __all__ = ["bit_dot_products", "bit_matrix_product", "tower_product", "tower_remainder"]

@@ -5,19 +5,25 @@ elements: · is AND, + is XOR.
 """
 
 import numpy as np
-from numba import types, uint64
+from numpy import intp, uint64
 
-from protocols.kernels._compiled import Words, array, compiled, contiguous, expect, reads
+from protocols.kernels.machine import Words, array, compiled, contiguous, expect, inside, reads, step, void
 
 _STRIP = 128
 """Elements treated at a time, so that what is added to stays in cache."""
+
+_sums = step("scratch", "uint64", 16, _STRIP)
+
+_PRODUCT = void(*[reads(uint64, 3)] * 2, *[array(uint64, 3)] * 4)
+"""Two factors, a strip of each and of the product, the product."""
 
 
 def tower_product(a: Words, b: Words, bits: bool) -> Words:
     """Return products of polynomials (i, j, n) and (k, l, n): (i + k − 1, j + l − 1, n), not reduced."""
     expect("elements", b.shape[2], a.shape[2])
     out = np.zeros((a.shape[0] + b.shape[0] - 1, a.shape[1] + b.shape[1] - 1, a.shape[2]), np.uint64)
-    (_tower_bits if bits else _tower_words)(contiguous(a), contiguous(b), out)
+    first, second, total = (np.empty((*one.shape[:2], _STRIP), np.uint64) for one in (a, b, out))
+    (_tower_bits if bits else _tower_words)(contiguous(a), contiguous(b), first, second, total, out)
     return out
 
 
@@ -47,16 +53,31 @@ def bit_dot_products(a: Words, b: Words) -> Words:
     return out
 
 
-@compiled(types.void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
-def _tower_words(a: Words, b: Words, out: Words) -> None:
-    rows, columns = out.shape[0], out.shape[1]
-    first = np.empty((a.shape[0], a.shape[1], _STRIP), np.uint64)
-    second = np.empty((b.shape[0], b.shape[1], _STRIP), np.uint64)
-    total = np.empty((rows, columns, _STRIP), np.uint64)
+_STRIPS = void(reads(uint64, 3), intp, array(uint64, 3))
+
+
+@inside(_STRIPS)
+def _take_strip(a: Words, start: int, strip: Words) -> None:
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            for n in range(min(_STRIP, a.shape[2] - start)):
+                strip[i, j, n] = a[i, j, start + n]
+
+
+@inside(_STRIPS)
+def _put_strip(strip: Words, start: int, out: Words) -> None:
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for n in range(min(_STRIP, out.shape[2] - start)):
+                out[i, j, start + n] = strip[i, j, n]
+
+
+@compiled(_PRODUCT)
+def _tower_words(a: Words, b: Words, first: Words, second: Words, total: Words, out: Words) -> None:
     for start in range(0, a.shape[2], _STRIP):
         width = min(_STRIP, a.shape[2] - start)
-        first[:, :, :width] = a[:, :, start : start + width]
-        second[:, :, :width] = b[:, :, start : start + width]
+        _take_strip(a, start, first)
+        _take_strip(b, start, second)
         total[:, :, :] = 0
         for i in range(a.shape[0]):
             for j in range(a.shape[1]):
@@ -66,19 +87,15 @@ def _tower_words(a: Words, b: Words, out: Words) -> None:
                         y, o = second[k, m], total[i + k, j + m]
                         for n in range(width):
                             o[n] += x[n] * y[n]
-        out[:, :, start : start + width] = total[:, :, :width]
+        _put_strip(total, start, out)
 
 
-@compiled(types.void(reads(uint64, 3), reads(uint64, 3), array(uint64, 3)))
-def _tower_bits(a: Words, b: Words, out: Words) -> None:
-    rows, columns = out.shape[0], out.shape[1]
-    first = np.empty((a.shape[0], a.shape[1], _STRIP), np.uint64)
-    second = np.empty((b.shape[0], b.shape[1], _STRIP), np.uint64)
-    total = np.empty((rows, columns, _STRIP), np.uint64)
+@compiled(_PRODUCT)
+def _tower_bits(a: Words, b: Words, first: Words, second: Words, total: Words, out: Words) -> None:
     for start in range(0, a.shape[2], _STRIP):
         width = min(_STRIP, a.shape[2] - start)
-        first[:, :, :width] = a[:, :, start : start + width]
-        second[:, :, :width] = b[:, :, start : start + width]
+        _take_strip(a, start, first)
+        _take_strip(b, start, second)
         total[:, :, :] = 0
         for i in range(a.shape[0]):
             for j in range(a.shape[1]):
@@ -88,10 +105,10 @@ def _tower_bits(a: Words, b: Words, out: Words) -> None:
                         y, o = second[k, m], total[i + k, j + m]
                         for n in range(width):
                             o[n] ^= x[n] & y[n]
-        out[:, :, start : start + width] = total[:, :, :width]
+        _put_strip(total, start, out)
 
 
-@compiled(types.void(array(uint64, 3), reads(uint64), reads(uint64)))
+@compiled(void(array(uint64, 3), reads(uint64), reads(uint64)))
 def _remainder_words(a: Words, first: Words, second: Words) -> None:
     for power in range(a.shape[0] - 1, first.size - 1, -1):
         for place in range(first.size):
@@ -109,7 +126,7 @@ def _remainder_words(a: Words, first: Words, second: Words) -> None:
                         o[n] -= x[n]
 
 
-@compiled(types.void(array(uint64, 3), reads(uint64), reads(uint64)))
+@compiled(void(array(uint64, 3), reads(uint64), reads(uint64)))
 def _remainder_bits(a: Words, first: Words, second: Words) -> None:
     for power in range(a.shape[0] - 1, first.size - 1, -1):
         for place in range(first.size):
@@ -127,10 +144,12 @@ def _remainder_bits(a: Words, first: Words, second: Words) -> None:
                         o[n] ^= x[n]
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def _xor_rows(matrix: Words, b: Words, out: Words) -> None:
     """Add rows by fours: all sixteen sums of four are made once, and one of them is added to each row."""
-    sums = np.zeros((16, _STRIP), np.uint64)
+    sums = _sums()
+    for n in range(_STRIP):
+        sums[0, n] = uint64(0)
     for start in range(0, b.shape[1], _STRIP):
         width = min(_STRIP, b.shape[1] - start)
         for k in range(0, matrix.shape[1], 4):
@@ -151,7 +170,7 @@ def _xor_rows(matrix: Words, b: Words, out: Words) -> None:
                         o[n] ^= x[n]
 
 
-@compiled(types.void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
+@compiled(void(reads(uint64, 2), reads(uint64, 2), array(uint64, 2)))
 def _parities(a: Words, b: Words, out: Words) -> None:
     columns = b.shape[0]
     for start in range(0, a.shape[1], _STRIP):
