@@ -2,5 +2,5 @@
 
 In flow networks, weights and images; out flow logits, gradients and weights. No secret is held here. Each
 module is imported by who asks for it, so that an inference waits for no trees: `boosted`, `fixed`,
-`floating`, `optimise`, `training`, `trees`, `windows`.
+`floating`, `optimise`, `ranges`, `training`, `trees`, `windows`.
 """

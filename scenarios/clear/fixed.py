@@ -30,6 +30,14 @@ _EXACT = 2.0**53
 """Below this, sums of whole numbers in float64 are exact in any order."""
 
 
+class OutOfRange(InputError):
+    """A value does not fit into the bits that values have: `largest` is its magnitude."""
+
+    def __init__(self, text: str, largest: float) -> None:
+        super().__init__(text)
+        self.largest = largest
+
+
 def encode(values: NDArray[Any], fraction_bits: int = 16) -> Integers:
     """Return round(x·2^f), halves to even, as int64."""
     return np.rint(np.asarray(values, dtype=np.float64) * 2.0**fraction_bits).astype(np.int64)
@@ -50,11 +58,11 @@ def forward(
     """Return the logits (n, classes) of the fixed-point network, decoded.
 
     Raises:
-        InputError: where a value needs more than `value_bits`, naming the layer.
+        OutOfRange: where a value needs more than `value_bits`, naming the layer.
     """
     plans = shapes(model)
     check_images(plans, images)
-    integers = _encode_weights(plans, weights, fraction_bits, value_bits)
+    integers = encode_weights(plans, weights, fraction_bits, value_bits)
     blocks = []
     for start in range(0, len(images), BLOCK):
         block = images[start : start + BLOCK]
@@ -77,7 +85,7 @@ def forward_layers(
     """
     plans = shapes(model)
     check_images(plans, images)
-    integers = _encode_weights(plans, weights, fraction_bits, value_bits)
+    integers = encode_weights(plans, weights, fraction_bits, value_bits)
     return {
         plan.name: decode(values, fraction_bits)
         for plan, values in _walk(plans, integers, images, fraction_bits, value_bits)
@@ -111,17 +119,22 @@ def _walk(
 ) -> Iterator[tuple[LayerPlan, Integers]]:
     encoded = _encode_within(images, "the images", fraction_bits, value_bits)
     return walk(
-        plans, encoded, lambda plan, inputs: _layer(plan, weights, inputs, fraction_bits, value_bits)
+        plans, encoded, lambda plan, inputs: layer(plan, weights, inputs, fraction_bits, value_bits)
     )
 
 
-def _layer(
+def layer(
     plan: LayerPlan,
     weights: Mapping[str, Integers],
     inputs: list[Integers],
     fraction_bits: int,
     value_bits: int,
 ) -> Integers:
+    """Return one layer's output of encoded inputs.
+
+    Raises:
+        OutOfRange: a value needs more than `value_bits`.
+    """
     x, limit = inputs[0], 2.0 ** (value_bits - 1)
     if plan.kind == "add":
         y = x + inputs[1]
@@ -191,9 +204,14 @@ def _reach(plan: LayerPlan, x: Integers, factor: Integers) -> float:
     return _largest(x) * float(sums.max(initial=0.0))
 
 
-def _encode_weights(
+def encode_weights(
     plans: tuple[LayerPlan, ...], weights: Weights, fraction_bits: int, value_bits: int
 ) -> dict[str, Integers]:
+    """Return the weights, encoded.
+
+    Raises:
+        OutOfRange: one needs more than `value_bits`.
+    """
     names = {f"{plan.name}/{part}": plan for plan in plans for part in ("kernel", "bias")}
     return {
         key: _encode_within(weights[key], f"{plan}, its {key}", fraction_bits, value_bits)
@@ -211,11 +229,12 @@ def _encode_within(values: NDArray[Any], where: str, fraction_bits: int, value_b
 def _refuse(values: NDArray[Any], limit: float, where: str, fraction_bits: int, value_bits: int) -> None:
     largest = _largest(values)
     if not largest < limit:
-        raise InputError(
+        raise OutOfRange(
             f"{where}: a value of magnitude {largest / 2.0**fraction_bits:.6g} does not fit "
             f"{value_bits} signed bits with {fraction_bits} for the fraction (below "
             f"{limit / 2.0**fraction_bits:.6g}); scale the weights or images down, or set "
-            "ring.value_bits higher"
+            "ring.value_bits higher",
+            largest / 2.0**fraction_bits,
         )
 
 

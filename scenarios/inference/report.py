@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from mpcsim import Run
 from mpcsim.texts import plural
 from protocols.family import Family, Terms
-from scenarios.clear import fixed, floating
+from scenarios.clear import fixed, floating, ranges
 from scenarios.data import Dataset, class_name
 from scenarios.inference.inputs import Inputs
 from scenarios.networks import ModelSettings, shapes
@@ -89,20 +90,51 @@ class Report:
         secure, errors = self.seen.values(), dict[str, float]()
         ring = self.terms.ring
         sizes = ring.fraction_bits, ring.value_bits
+        wrapped = 2.0 ** (ring.value_bits - 2 - ring.fraction_bits)  # what wraps is off by more
         in_fixed, in_floating = [], []
         for first in range(0, len(self.data), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
             images = self.data.images[part]
-            exact = fixed.forward_layers(self.model, self.weights, images, *sizes)
+            try:
+                exact = fixed.forward_layers(self.model, self.weights, images, *sizes)
+            except fixed.OutOfRange:
+                self._refuse_range(secure)
+                raise
             for name in exact.keys() & secure.keys():
                 found = secure[name][part] / 2.0**ring.fraction_bits
                 error = float(np.abs(found.reshape(exact[name].shape) - exact[name]).max())
                 errors[name] = max(errors.get(name, 0.0), error)
+                if error > wrapped:
+                    self._refuse_range(secure)
             in_fixed.append(exact[list(exact)[-1]])
             in_floating.append(floating.forward(self.model, self.weights, images))
         in_order = {name: errors[name] for name in secure if name in errors}
         logits = secure[shapes(self.model)[-1].name] / 2.0**ring.fraction_bits
         return in_order, logits, np.concatenate(in_fixed), np.concatenate(in_floating)
+
+    def _refuse_range(self, secure: dict[str, NDArray[Any]]) -> None:
+        """Say which layer left the range on shares first, and how far.
+
+        Raises:
+            OutOfRange: one did.
+        """
+        ring = self.terms.ring
+        f, most = ring.fraction_bits, ring.value_bits
+        images = self.data.images
+        found = ranges.out_of_range(self.model, self.weights, images, secure, f, most)
+        if not found:
+            return
+        first, *later = found
+        (plan,) = (plan for plan in shapes(self.model) if plan.name == first)
+        enough = f + 2 + math.floor(math.log2(found[first]))
+        also = f" (further: {', '.join(later[:3])}{', …' if later[3:] else ''})" if later else ""
+        raise fixed.OutOfRange(
+            f"{plan}: on shares, a value of magnitude {found[first]:.6g} left value_bits = {most} with {f} "
+            f"for the fraction (below {2.0 ** (most - 1 - f):.6g}), and what was computed from it means "
+            f"nothing{also}; it fits ring.value_bits = {enough}, or scale the weights or images down; "
+            "--calibrate proposes both sizes",
+            found[first],
+        )
 
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output; errors are absolute, and of every image and logit."""
