@@ -275,8 +275,11 @@ class Family(ABC):
         value = await self.take(client, shape)
         return lambda: value
 
-    async def settle(self) -> None:  # noqa: B027  # most have nothing to do
+    async def settle(self, shows: bool = True) -> None:  # noqa: B027  # most have nothing to do
         """Have all that was computed verified, before anything is shown; may abort.
+
+        Args:
+            shows: whether something is shown next; without it, there is one more `settle` before that.
 
         A workload awaits it before `show`, outside the channel of the result. `open` does it by itself. A
         family of honest servers has nothing to verify.

@@ -19,6 +19,10 @@ Honest = Callable[[Any], Awaitable[Any]]
 Change = Callable[[Any], Any]
 
 
+class _Gone(Exception):
+    """An adversary has done what it wanted."""
+
+
 class _Watched(Puppet):
     """A puppet that knows the span it was last asked to open, and how many messages went where since."""
 
@@ -111,10 +115,11 @@ async def reveal(party: Party, honest: Honest) -> Any:
 
 
 async def key(party: Party, honest: Honest) -> Any:
-    """Give the server before another key than it uses."""
+    """Give the server before another key than it uses, beside the image of its first token."""
 
     def lie(now: str, receiver: Any, sent: int, payload: Any) -> Any:
-        return bytes(16) if isinstance(payload, bytes) and len(payload) == 16 else payload
+        key = isinstance(payload, bytes) and len(payload) == 48
+        return bytes(16) + payload[16:] if key else payload
 
     return await honest(_Watched(party, lie))
 
@@ -141,6 +146,23 @@ async def swap(party: Party, honest: Honest) -> Any:
         return _changed(payload, halves) if now == "operation" else payload
 
     return await honest(_Watched(party, lie))
+
+
+async def verdict(party: Party, honest: Honest) -> Any:
+    """Have all verified, give server 1 its token and server 2 none, and be gone, to split them."""
+    words: list[Any] = []
+
+    def lie(now: str, receiver: Any, sent: int, payload: Any) -> Any:
+        if now == "verification" and receiver == "server2" and isinstance(payload, bytes):
+            words.append(payload)
+            if len(words) == 3:  # after a digest of what clients shared, and the image of the next token
+                raise _Gone
+        return payload
+
+    try:
+        return await honest(_Watched(party, lie))
+    except _Gone:
+        await party.abort("one has what both need")
 
 
 async def silence(party: Party, honest: Honest) -> Any:

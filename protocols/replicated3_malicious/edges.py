@@ -17,6 +17,7 @@ from protocols.correlated import prf
 from protocols.domains import Ring, Words
 from protocols.replicated3.sharings import Share
 from protocols.replicated3_malicious.sharings import BYTE, Checked, Shape, digest, heard, is_digest
+from protocols.replicated3_malicious.verdicts import LONGEST
 
 
 async def take(server: Checked, client: str, shape: Shape) -> tuple[Share, tuple[bytes, bytes]]:
@@ -66,16 +67,6 @@ async def compare(server: Checked, mine: bytes, theirs: bytes) -> None:
         await server.refuse("what a client shared with two servers")
 
 
-async def agree(server: Checked) -> None:
-    """Tell both others that all is well, and hear it of them. Rounds: 1."""
-    others = ((server.role + 1) % 3, (server.role + 2) % 3)
-    for other in others:
-        server.send(other, True)
-    for other in others:
-        if await server.recv(other) is not True:
-            await server.refuse("the verdict of another")
-
-
 async def reveal(server: Checked, x: Share) -> Words:
     """Return the shared values, to all three servers.
 
@@ -113,7 +104,7 @@ async def learn(
     size = -(-int(np.prod(shape, dtype=np.int64)) * ring.bits // 8)
     parts, digests = [], []
     for name in names:
-        payload = await heard(party, name, patience)
+        payload = await heard(party, name, patience, LONGEST)
         if not (isinstance(payload, list) and len(payload) == 2 and is_bytes(payload[0], size)):
             await _refuse(party, name)
         parts.append(payload[0])

@@ -46,7 +46,7 @@ from protocols.replicated3.sharings import (
     share_by_client,
     xor,
 )
-from protocols.replicated3_malicious import constructions, edges, layers
+from protocols.replicated3_malicious import constructions, edges, layers, verdicts
 from protocols.replicated3_malicious.constructions import Product, Sum
 from protocols.replicated3_malicious.proofs import prove
 from protocols.replicated3_malicious.sharings import Checked, digest
@@ -110,6 +110,7 @@ class ReplicatedMalicious(Family):
     Attributes:
         views: classes of those whose products are checked otherwise, by `[protocol] verification`.
         noted: what clients shared, by channel and number: digests of both components.
+        withheld: whether a batch is verified of which nobody has let out a token yet.
     """
 
     views: ClassVar[dict[str, type[ReplicatedMalicious]]] = {}
@@ -121,6 +122,7 @@ class ReplicatedMalicious(Family):
         super().__init__(party, terms)
         self.server = server
         self.noted: list[tuple[tuple[int, int], tuple[bytes, bytes]]] = []
+        self.withheld = False
 
     def __init_subclass__(cls, verifies: Sequence[str] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -182,16 +184,32 @@ class ReplicatedMalicious(Family):
         self.noted.append((self.party.call("taken"), digests))
         return share
 
-    async def settle(self) -> None:
-        """Have all that was sent verified, and what clients shared; abort where anything is wrong."""
-        if not self.unverified:
+    async def settle(self, shows: bool = True) -> None:
+        """Have all that was sent verified, and what clients shared; abort where anything is wrong.
+
+        Before something is shown both honest servers know that both go on; see `verdicts.release`.
+        """
+        checks = self.unverified
+        if not checks and not (shows and self.withheld):
             return
-        noted = sorted(self.noted)
-        self.noted.clear()
         with self.party.span("verification", "verification"):
-            mine, theirs = (digest(*(pair[1][j] for pair in noted)) for j in (0, 1))
-            await self.party.gather(edges.compare(self.server, mine, theirs), self.verify())
-            await edges.agree(self.server)
+            if checks:
+                mine, theirs = self._given()
+                await self.party.gather(edges.compare(self.server, mine, theirs), self.verify())
+            await (verdicts.release if shows else verdicts.agree)(self.server)
+        self.withheld = not shows
+
+    def _given(self) -> tuple[bytes, bytes]:
+        """Return digests of what this server was given as the one before was, and as the one after was.
+
+        Each pair of servers has a component of a client's value in common, and the image of the third.
+        """
+        noted, images, place = sorted(self.noted), self.server.tokens.images, self.server.role
+        self.noted.clear()
+        mine, theirs = (
+            digest(*(pair[1][j] for pair in noted), images[(place + 1 + j) % 3]) for j in (0, 1)
+        )
+        return mine, theirs
 
     @property
     def unverified(self) -> bool:
@@ -219,7 +237,7 @@ class ReplicatedMalicious(Family):
         return await edges.reveal(self.server, value)
 
     def _must_be_settled(self) -> None:
-        if self.unverified:
+        if self.unverified or self.withheld:
             raise AssertionError(
                 "something would be shown before what it depends on is verified: settle first"
             )

@@ -106,8 +106,8 @@ class Replicated4(Family):
         """Return shares that a client sent, noted for the comparison before anything is shown."""
         return await sharing.take(self.seat, client, shape)
 
-    async def settle(self) -> None:
-        """Compare all digests; see `sharing.settle`. No sibling of a gather may be under way."""
+    async def settle(self, shows: bool = True) -> None:
+        """Compare all digests, whatever is next; see `sharing.settle`. No sibling may be under way."""
         await sharing.settle(self.seat)
 
     def show(self, value: Share, client: str) -> None:

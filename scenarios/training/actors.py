@@ -202,7 +202,7 @@ class Job:
                 with party.channel(f"step/{batch.step}"):
                     images, wanted = (_rows(me, each, batch.indices) for each in (x, targets))
                     done = await self._pass(me, model, batch).train(images, wanted)
-                await me.settle()
+                await me.settle(shows=self._reveals(batch) and not (batch.ends_epoch and test))
             model, metrics = done[0], self._accumulated(me, batch, metrics, done[1])
             await self._after(me, batch, model, metrics, test)
             progress.report(batch)

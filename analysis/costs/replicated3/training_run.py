@@ -105,8 +105,16 @@ class Training:
         """Return what each server sends to show a client n numbers."""
         return operations.client_output(self.setting, n)
 
-    def _settled(self, outer: str, meter: Meter, servers: Depths) -> Depths:
-        """Return the servers' depths when all that ran is verified; where servers are honest, at once."""
+    def _joined(self) -> Cost:
+        """Return what it costs the servers to agree on keys."""
+        return operations.keys(self._plain)
+
+    def _settled(self, outer: str, meter: Meter, servers: Depths, shows: bool) -> Depths:
+        """Return the servers' depths when all that ran is verified; where servers are honest, at once.
+
+        Args:
+            shows: whether something is shown next.
+        """
         return servers
 
     # The run
@@ -128,7 +136,7 @@ class Training:
         if owned:
             arrays = [*kernels, *(plan.bias for plan in self.plans if plan.bias)]
             clients.append(sum(sum(operations.client_input(self._plain, shape)) for shape in arrays))
-        keys = operations.keys(self._plain)
+        keys = self._joined()
         servers = join(keys.after((0,) * SERVERS), (1,) * SERVERS)
         sent = list(keys.sent)
         if not owned and not self.resumed:
@@ -144,10 +152,11 @@ class Training:
         before = max(servers)
         inside = self.meter.inside("step")
         servers = self._pass(batch.images).train(self.meter, "step", servers, tables.reveal != "never")
-        servers = self._settled("step", self.meter, servers)
+        reveals = tables.reveal == "batch" or (tables.reveal == "epoch" and batch.ends_epoch)
+        tested = reveals and batch.ends_epoch and tables.test > 0
+        servers = self._settled("step", self.meter, servers, shows=reveals and not tested)
         self.meter.add("", "step", max(servers) - before, _less(self.meter.inside("step"), inside))
-        if tables.reveal == "batch" or (tables.reveal == "epoch" and batch.ends_epoch):
-            tested = batch.ends_epoch and tables.test > 0
+        if reveals:
             if tested:
                 servers = self._test(servers)
             sent = self._shown(4 if tested else 2)
@@ -162,7 +171,7 @@ class Training:
         for first in range(0, images, EVALUATED):
             part = self._pass(min(EVALUATED, images - first))
             servers = part.measure(self.meter, "test", servers)
-        servers = self._settled("test", self.meter, servers)
+        servers = self._settled("test", self.meter, servers, shows=True)
         self.meter.add("", "test", max(servers) - before, _less(self.meter.inside("test"), inside))
         return servers
 
@@ -175,7 +184,7 @@ class Training:
         servers = self._pass(queries).answer(self.meter, "inference", servers)
         found = self._classes(queries)
         self.meter.note(found)
-        servers = self._settled("inference", self.meter, found.after(servers))
+        servers = self._settled("inference", self.meter, found.after(servers), shows=True)
         self._hospitals[asker] = max(servers) + 1
         rows = (self.meter.inside("inference"), found.sent, self._shown(queries))
         sent = [sum(each) for each in zip(*rows, strict=True)]

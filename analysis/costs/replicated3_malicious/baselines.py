@@ -15,7 +15,7 @@ from analysis.costs.algebra import LOCAL, Cost, messages, sequence, together
 from analysis.costs.algebra import reshare as to_the_one_before
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, greatest, packed, plain
-from analysis.costs.replicated3_malicious.steps import DIGEST, VERDICT
+from analysis.costs.replicated3_malicious.steps import DIGEST, verdict
 
 _SEED = 32
 _MOST = 1 << 62
@@ -58,8 +58,7 @@ def product(setting: FamilySetting, shape: Products, n: Number) -> Cost:
 def verification(setting: FamilySetting, shape: Products | None, n: int) -> Cost:
     """Price the check, beside it the comparison of what a client shared, and the verdicts."""
     check = LOCAL if shape is None else _CHECKS[way(setting)](setting, shape, n)
-    verdicts = messages(*((i, j, VERDICT) for i in range(3) for j in range(3) if i != j))
-    return sequence(together(to_the_one_before(DIGEST), check), verdicts)
+    return sequence(together(to_the_one_before(DIGEST), check), verdict(shows=True))
 
 
 def _wide(setting: FamilySetting, count: Number) -> Number:

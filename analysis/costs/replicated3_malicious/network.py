@@ -155,7 +155,9 @@ def network(
         for shape in given(plans).values()
     )
     owner = sum(sum(operations.client_input(plain, shape)) for shape in weights)
-    found = {"sharing": SpanCost(1, (*[steps.KEY] * 3, hospital, owner, *others), "1", _ARRAYS, _ARAKI)}
+    found = {
+        "sharing": SpanCost(1, (*steps.joining().sent, hospital, owner, *others), "1", _ARRAYS, _ARAKI)
+    }
     found |= followed(setting, chains, batches, 3)
     claims = [
         claim
@@ -175,4 +177,4 @@ def network(
 
 
 _ARAKI = "Araki et al. 2016; PRF seeds"
-_ARRAYS = "3·16 + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"
+_ARRAYS = "3·(16 + 2·32) + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"

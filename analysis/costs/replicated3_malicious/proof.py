@@ -13,7 +13,7 @@ from math import gcd
 
 from analysis.costs.algebra import Claim, Cost, messages, sequence, together
 from analysis.costs.algebra import reshare as to_the_one_before
-from analysis.costs.replicated3_malicious.steps import DIGEST, VERDICT
+from analysis.costs.replicated3_malicious.steps import DIGEST, verdict
 
 _PARTS, _FEW, _WORD, _SEED = 16, 16, 64, 32
 _WORDS, _BITS = (4, 8, 16), (16,)
@@ -80,10 +80,9 @@ def proof(claims: Iterable[Claim], prover: int, security: int) -> Cost | None:
     return sequence(*chain)
 
 
-def verification(claims: Iterable[Claim], security: int) -> Cost:
+def verification(claims: Iterable[Claim], security: int, shows: bool = True) -> Cost:
     """Return what it costs to have a batch verified, beside what clients shared, and to hear of it."""
     noted = list(claims)
     proofs = [proof(noted, prover, security) for prover in range(3)]
     checks = together(to_the_one_before(DIGEST), *(one for one in proofs if one is not None))
-    verdicts = messages(*((i, j, VERDICT) for i in range(3) for j in range(3) if i != j))
-    return sequence(checks, verdicts)
+    return sequence(checks, verdict(shows))

@@ -13,7 +13,7 @@ from analysis.costs.algebra import LOCAL, Claim, Cost, exchange, messages, seque
 from analysis.costs.algebra import reshare as to_the_one_before
 from analysis.costs.numbers import Number, packed, planes
 
-DIGEST, VERDICT, KEY = 32, 1, 16
+DIGEST, VERDICT, TOKEN, KEY = 32, 1, 32, 16
 """Bytes."""
 
 
@@ -137,3 +137,21 @@ def opened(n: Number, bits: Number) -> Cost:
     size = packed(n, bits)
     sent = [(i, (i + 1) % 3, size) for i in range(3)] + [(i, (i + 2) % 3, DIGEST) for i in range(3)]
     return messages(*sent)
+
+
+def joining() -> Cost:
+    """Each server sends one a key, and both others the image of its first token."""
+    return messages(*((i, (i + step) % 3, TOKEN + KEY * (step == 2)) for i in range(3) for step in (1, 2)))
+
+
+def verdict(shows: bool) -> Cost:
+    """Return what it costs to hear that all is well, or before something is shown to know that all know.
+
+    The latter is an image, a token, and what came of another's token, each to both others.
+    """
+    return sequence(*([to_both(TOKEN)] * 3)) if shows else to_both(VERDICT)
+
+
+def to_both(size: int) -> Cost:
+    """Return a message of each server to both others."""
+    return messages(*((i, j, size) for i in range(3) for j in range(3) if i != j))

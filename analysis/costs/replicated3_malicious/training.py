@@ -221,8 +221,11 @@ class ProvenTraining(Training):
     def _shown(self, n: int) -> Sequence[int]:
         return [packed(n, self.setting.l) + steps.DIGEST] * 3
 
-    def _settled(self, outer: str, meter: Meter, servers: Depths) -> Depths:
-        checked = proof.verification(meter.taken(), self.setting.choice("security"))
+    def _joined(self) -> Cost:
+        return steps.joining()
+
+    def _settled(self, outer: str, meter: Meter, servers: Depths, shows: bool) -> Depths:
+        checked = proof.verification(meter.taken(), self.setting.choice("security"), shows)
         entered = max(servers)
         servers = checked.after(servers)
         meter.add(outer, "verification", max(servers) - entered, checked.sent)

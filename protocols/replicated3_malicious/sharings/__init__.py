@@ -7,11 +7,13 @@ and claims. It may import `protocols.replicated3`.
 from protocols.replicated3_malicious.sharings.dealing import cross, cross_planes, deal, deal_planes
 from protocols.replicated3_malicious.sharings.digests import DIGEST, digest, is_digest
 from protocols.replicated3_malicious.sharings.ledger import Bilinear, Claim, Ledger, Map, Part, Rows
-from protocols.replicated3_malicious.sharings.server import BYTE, Checked, Shape, heard
+from protocols.replicated3_malicious.sharings.server import BYTE, Checked, Shape, heard, seconds
+from protocols.replicated3_malicious.sharings.tokens import TOKEN, Tokens, is_image
 
 __all__ = [
     "BYTE",
     "DIGEST",
+    "TOKEN",
     "Bilinear",
     "Checked",
     "Claim",
@@ -20,6 +22,7 @@ __all__ = [
     "Part",
     "Rows",
     "Shape",
+    "Tokens",
     "cross",
     "cross_planes",
     "deal",
@@ -27,4 +30,6 @@ __all__ = [
     "digest",
     "heard",
     "is_digest",
+    "is_image",
+    "seconds",
 ]

@@ -11,19 +11,26 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from mpcsim import Party, RecvTimeout
+from mpcsim.units import NANOSECONDS, parse_time
 from protocols.correlated import prf
 from protocols.domains import Ring, Words
 from protocols.replicated3.sharings import Choices, Server, Share
 from protocols.replicated3_malicious.sharings.ledger import Bilinear, Ledger, rows
+from protocols.replicated3_malicious.sharings.tokens import TOKEN, Tokens
 
 Shape = tuple[int, ...]
 BYTE = np.dtype(np.uint8)
 
 
-async def heard(party: Party, source: int | str, patience: str | None) -> Any:
-    """Return the next message of a party; abort where none comes in time, where there is a time."""
+def seconds(patience: str | None, times: int) -> float | None:
+    """Return so many times the patience; None for ever."""
+    return None if patience is None else times * parse_time(patience) / NANOSECONDS
+
+
+async def heard(party: Party, source: int | str, patience: str | None, times: int = 1) -> Any:
+    """Return the next message of a party; abort where none comes in so many times the patience."""
     try:
-        return await (party.recv(source) if patience is None else party.recv(source, patience))
+        return await party.recv(source, seconds(patience, times))
     except RecvTimeout:
         await party.abort(f"{source} is silent")
 
@@ -35,10 +42,12 @@ class Checked(Server):
     Attributes:
         ledger: its claims, and those that it will check.
         patience: how long it waits for a message before it aborts; None: for ever.
+        tokens: what it says when it has found nothing wrong, and how it knows the others'.
     """
 
     ledger: Ledger = field(default_factory=lambda: Ledger(0), kw_only=True)
     patience: str | None = field(default=None, kw_only=True)
+    tokens: Tokens = field(kw_only=True)
 
     @classmethod
     async def enter(
@@ -49,21 +58,27 @@ class Checked(Server):
         kernels: ModuleType,
         patience: str | None,
     ) -> Self:
-        """Agree on one key with each of the two others; see `Server.join`.
+        """Agree on one key with each of the two others, and tell both the image of the first token.
 
-        Whatever the one before says is its key: a key that it does not use itself shows in its proofs.
+        Whatever the one after says is its key: a key that it does not use itself shows in its proofs.
+
+        Rounds: 1. Bytes: a key and two images a server.
         """
         place = names.index(party.role)
         own = party.secret("correlated randomness", prf.KEY_BYTES)
         me = cls(
             party, ring, (own, own), Choices(), place, kernels,
-            servers=names, ledger=Ledger(place), patience=patience,
+            servers=names, ledger=Ledger(place), patience=patience, tokens=Tokens(party.secret),
         )  # fmt: skip
         with party.channel("keys"):
-            me.send(place + 2, own)
-            following = await me.recv(place + 1)
-        if not (isinstance(following, bytes) and len(following) == prf.KEY_BYTES):
+            image = me.tokens.image()
+            me.send(place + 2, own + image)
+            me.send(place + 1, image)
+            said = [await me.recv(place + step) for step in (1, 2)]
+        if [isinstance(one, bytes) and len(one) for one in said] != [prf.KEY_BYTES + TOKEN, TOKEN]:
             await me.refuse("a key")
+        following, images = said[0][: prf.KEY_BYTES], (said[0][prf.KEY_BYTES :], said[1])
+        me.tokens.images = {(place + step) % 3: one for step, one in enumerate(images, 1)}
         object.__setattr__(me, "keys", (own, following))
         return me
 

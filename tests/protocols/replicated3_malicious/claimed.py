@@ -24,7 +24,7 @@ class Kept(ReplicatedMalicious):
 
     name = "kept"
 
-    async def settle(self) -> None:
+    async def settle(self, shows: bool = True) -> None:
         self.party.observe("claims", self.server.ledger.take())
         self.noted.clear()
 

@@ -43,6 +43,8 @@ def test_no_message_goes_without_a_claim(name, how):
     honest, seen = run(program.run, inputs, program.shape(5), RINGS[3], trace=True)
     check(seen)
     for source, to, number in list(places(honest))[:: 1 if LONG else 3]:
+        if number == 0 and to == (source + 1) % 3:  # an image, which `settle` compares: test_verdicts
+            continue
         rule = Tamper(source=source, to=to, messages=number, **how)
         try:
             found, seen = run(program.run, inputs, program.shape(5), RINGS[3], faults=[rule])
