@@ -59,7 +59,7 @@ NO_PADDING: Padding = ((0, 0), (0, 0))
 COMPARES = frozenset(
     ("relu", "less_than", "equal", "truncate_exact", "maximum", "argmax", "max_pool", "divide",
      "reciprocal", "exponential", "logarithm", "square_root", "inverse_square_root", "sigmoid", "softmax",
-     "activate", "layer_norm", "rms_norm", "group_norm")
+     "activate", "layer_norm", "rms_norm", "group_norm", "one_hot")
 )  # fmt: skip
 """What is written once and takes signs of values."""
 Given = ParamSpec("Given")

@@ -7,8 +7,8 @@ from analysis.predict.measuring import Measured
 from analysis.predict.rows import Formula, Row, among, cost
 from mpcsim import InputError
 from mpcsim.scenario import validate
-from scenarios.inference import BatchSettings
-from scenarios.networks import ModelSettings, located, shapes
+from scenarios.inference import BatchSettings, GenerationSettings, OutputSettings
+from scenarios.networks import ModelSettings, located
 
 
 def family_rows(measured: Measured, label: str) -> list[Row]:
@@ -21,10 +21,13 @@ def family_rows(measured: Measured, label: str) -> list[Row]:
     network = network_of(measured.family)
     if network is None or not isinstance(setting, FamilySetting):
         raise InputError(f"validate: there are no formulas of networks for the family {measured.family!r}")
-    plans = shapes(located(validate(ModelSettings, tables["model"]), measured.scenario.folder))
-    images = measured.told("images")
-    in_classes = tables.get("output", {}).get("reveal", "class") == "class"
-    batches = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)
+    model = located(validate(ModelSettings, tables["model"]), measured.scenario.folder)
+    asked = validate(OutputSettings, tables.get("output", {}))
+    cut = validate(BatchSettings, tables.get("inference", {}))
+    generation = validate(GenerationSettings, tables.get("generation", {}))
+    plans, images = generation.plans(model, asked, cut), measured.told("images")
+    in_classes = asked.reveal == "class" and not generation.several
+    batches = cut.sizes(plans, images)
     params = {"images": images} | setting.params(("l", "f", "V", *dict(setting.choices)))
     rows = []
     for name, one in network(setting, plans, batches, in_classes).items():

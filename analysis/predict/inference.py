@@ -18,18 +18,20 @@ from analysis.predict.written import (
     settings_params,
 )
 from mpcsim.scenario import validate
-from scenarios.inference import BatchSettings, OutputSettings
-from scenarios.networks import LayerPlan, ModelSettings, given, located, shapes
+from scenarios.inference import BatchSettings, GenerationSettings, OutputSettings
+from scenarios.networks import LayerPlan, ModelSettings, given, located
 
 
 def inference_rows(measured: Measured, label: str) -> list[Row]:
     """Return rows for the clients' sharing, every layer, argmax, the result, and the run."""
     setting, tables = setting_of(measured), measured.scenario.tables
-    plans = shapes(located(validate(ModelSettings, tables["model"]), measured.scenario.folder))
-    images = measured.told("images")
+    model = located(validate(ModelSettings, tables["model"]), measured.scenario.folder)
     asked = validate(OutputSettings, tables.get("output", {}))
-    in_classes, end = asked.reveal == "class", plans[-1]
-    sizes = validate(BatchSettings, tables.get("inference", {})).sizes(plans, images)
+    batches = validate(BatchSettings, tables.get("inference", {}))
+    generation = validate(GenerationSettings, tables.get("generation", {}))
+    plans, images = generation.plans(model, asked, batches), measured.told("images")
+    in_classes, end = asked.reveal == "class" and not generation.several, plans[-1]
+    sizes = batches.sizes(plans, images)
     chains = {size: layers.blocks(setting, plans, size) for size in set(sizes)}
     if in_classes:
         for size, blocks in chains.items():
@@ -66,8 +68,12 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
                 if several:
                     written = _of_batches(written, alone, predicted)
                 found.append(Row(label + name, params, written, predicted, measured.span(name), source))
+    for name, token in layers.tokens(setting, chain, plans).items():
+        written = Formula(_LAYERS, _LAYERS)
+        predicted = cost(token.rounds, token.sent)
+        found.append(Row(label + name, common, written, predicted, measured.span(name), "layers"))
     total = cost(whole.rounds, whole.sent)
-    sums = Formula(_PIPELINE if several else "sum of the layers", "sum of the layers")
+    sums = Formula(_PIPELINE if several else _LAYERS, _LAYERS)
     found.append(Row(label + "inference", common, sums, total, measured.span("inference"), "layers"))
     found.append(_result(measured, setting, images * end.revealed(in_classes), label))
     first, last = found[0].predicted, found[-1].predicted
@@ -82,6 +88,7 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     return found
 
 
+_LAYERS = "sum of the layers"
 _PIPELINE = "Σ r_s + (batches − 1)·max r_s over stages s; at most, where servers end a stage apart"
 _WAITING = Formula("(batches − 1)·max r_s over stages s, of the last batch", "0")
 

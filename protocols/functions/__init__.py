@@ -24,7 +24,7 @@ from protocols.functions.comparison import (
 from protocols.functions.curves import DEGREES, Reals, chebyshev, coefficients
 from protocols.functions.goldschmidt import goldschmidt
 from protocols.functions.lines import Iterations, Start, best_line, iterations
-from protocols.functions.normalise import inside, steps
+from protocols.functions.normalise import inside, one_hot, steps
 from protocols.functions.norms import NORMS, Norm, group_norm, layer_norm, normalised, rms_norm
 from protocols.functions.pieces import Pieces, accepted, enough, pieces
 from protocols.functions.polynomial import polynomial
@@ -119,6 +119,7 @@ __all__ = [
     "multiply",
     "multiply_fixed",
     "normalised",
+    "one_hot",
     "pieces",
     "polynomial",
     "power",

@@ -1,4 +1,4 @@
-"""Where a number lies among public limits, all compared at once; what brings it into [1/2, 1].
+"""Where a number lies among public limits, all compared at once; its place in [1/2, 1]; one-hot rows.
 
 Comparisons with limits give a thermometer, whose steps are linear: any public function of the place is a
 sum. A family with cheap bits finds the leading bit with fewer and overrides `steps`.
@@ -10,7 +10,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mpcsim import InputError
 from protocols.family import Family, Value, composite
+from protocols.functions.products import multiply
+
+_ALONE = 16
+"""Most places that comparisons find by themselves."""
 
 
 @composite
@@ -72,3 +77,52 @@ async def sign_and_size(me: Family, x: Value) -> tuple[Value, Value]:
     negative = await me.negative(x)
     sign, part = await me.party.gather(me.to_value(negative), me.select(negative, x))
     return sign, me.subtract(x, me.add(part, part))
+
+
+def digits(classes: int) -> tuple[int, int]:
+    """Return (h, w): how many values the digits of x = w · a + b have; h = 1 of few classes.
+
+    Raises:
+        InputError: there is one class.
+    """
+    if classes < 2:
+        raise InputError(f"one_hot: classes = {classes}; accepted: two or more")
+    if classes <= _ALONE:
+        return 1, classes
+    width = 1 << ((classes - 1).bit_length() + 1) // 2
+    return -(-classes // width), width
+
+
+@composite
+async def one_hot(me: Family, x: Value, classes: int) -> Value:
+    """Return, for integers 0 ≤ x < classes of any shape, 1 (as a value) at place x of a new last axis.
+
+    Two digits of half the bits, each told by comparisons with all its values at once; what they are
+    together is the product of what each is. Few classes are one digit.
+
+    Rounds: twice those of comparisons as numbers, and a product (one digit: once, and none). Source: first
+    principles (a demultiplexer in two levels).
+    """
+    high, width = digits(classes)
+    flat = me.reshape(x, (-1,))
+    bits = (classes - 1).bit_length() + 1
+    if high == 1:
+        found = await _told(me, flat, classes, 1, bits)
+    else:
+        above = await _told(me, flat, high, width, bits)
+        words = me.ring.encode_integers(width * np.arange(high)).reshape(-1, 1)
+        below = me.subtract(flat, me.total(me.scale(above, words), 0))
+        rest = await _told(me, below, width, 1, (width - 1).bit_length() + 1)
+        pairs = await multiply(me, me.reshape(above, (high, 1, -1)), me.reshape(rest, (1, width, -1)))
+        found = me.cut(me.reshape(pairs, (high * width, -1)), slice(0, classes))
+    value = me.scale(found, me.constant(1, me.ring.fraction_bits))
+    return me.local(lambda part: part.T.reshape(*x.shape, classes), value)
+
+
+async def _told(me: Family, x: Value, values: int, step: int, bits: int) -> Value:
+    """Return for each value v the integer 1 where step · v ≤ x < step · (v + 1), else 0: (values, n)."""
+    limits = [step * value for value in range(1, values)]
+    intervals = [(place, place + 1 if place + 2 < values else None) for place in range(values - 1)]
+    others = await inside(me, x, limits, intervals, bits)
+    first = me.add_public(me.negate(me.total(others, 0)), me.constant(1, 0))
+    return me.concatenate([me.reshape(first, (1, -1)), others])

@@ -9,7 +9,7 @@ signed bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from mpcsim.errors import InputError
 from scenarios.clear import functions, products, windows
 from scenarios.clear.floating import check_images
 from scenarios.clear.graph import walk
-from scenarios.graph import arrangements
+from scenarios.graph import CHOICES, arrangements
 from scenarios.networks import LayerPlan, ModelSettings, shapes
 
 Integers = NDArray[np.int64]
@@ -62,11 +62,9 @@ def forward(
     """
     plans = shapes(model)
     check_images(plans, images)
-    integers = encode_weights(plans, weights, fraction_bits, value_bits)
     blocks = []
     for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK]
-        for _, values in _walk(plans, integers, block, fraction_bits, value_bits):
+        for _, values in walked(plans, weights, images[start : start + BLOCK], fraction_bits, value_bits):
             x = values
         blocks.append(x)
     return decode(np.concatenate(blocks), fraction_bits)
@@ -85,10 +83,9 @@ def forward_layers(
     """
     plans = shapes(model)
     check_images(plans, images)
-    integers = encode_weights(plans, weights, fraction_bits, value_bits)
     return {
         plan.name: decode(values, fraction_bits)
-        for plan, values in _walk(plans, integers, images, fraction_bits, value_bits)
+        for plan, values in walked(plans, weights, images, fraction_bits, value_bits)
     }
 
 
@@ -110,16 +107,22 @@ def matmul(left: Integers, right: Integers) -> Integers:
     return (matmul(left, high) << half) + matmul(left, low)
 
 
-def _walk(
-    plans: tuple[LayerPlan, ...],
-    weights: Mapping[str, Integers],
+def walked(
+    plans: Sequence[LayerPlan],
+    weights: Weights,
     images: NDArray[Any],
-    fraction_bits: int,
-    value_bits: int,
+    fraction_bits: int = 16,
+    value_bits: int = 31,
 ) -> Iterator[tuple[LayerPlan, Integers]]:
+    """Yield every node of a graph with its output (n, …), scaled integers.
+
+    Raises:
+        OutOfRange: where a value needs more than `value_bits`, naming the layer.
+    """
+    integers = encode_weights(plans, weights, fraction_bits, value_bits)
     encoded = _encode_within(images, "the images", fraction_bits, value_bits)
     return walk(
-        plans, encoded, lambda plan, inputs: layer(plan, weights, inputs, fraction_bits, value_bits)
+        plans, encoded, lambda plan, inputs: layer(plan, integers, inputs, fraction_bits, value_bits)
     )
 
 
@@ -152,8 +155,9 @@ def layer(
         _refuse(arranged, limit, str(plan), fraction_bits, value_bits)
         return arranged
     if plan.kind in ("offset", "weights"):
-        known = weights[f"{plan.name}/bias"]
-        offset: Integers = x + known if plan.kind == "offset" else np.repeat(known[None], len(x), 0)
+        known = weights[f"{plan.weights}/bias"]
+        alone = plan.kind == "weights"
+        offset: Integers = np.repeat(known[None], len(x), 0) if alone else x + plan.at_places(known)
         _refuse(offset, limit, str(plan), fraction_bits, value_bits)
         return offset
     if plan.kind == "turned":
@@ -172,8 +176,11 @@ def layer(
         scaled: Integers = (x * times) >> shift
         _refuse(x * plan.layer.factor, limit, str(plan), fraction_bits, value_bits)
         return scaled
+    if plan.kind == "function" and plan.layer.function in CHOICES:
+        chosen: Integers = functions.chosen(plan, x, 1 << fraction_bits)
+        return chosen
     if plan.kind == "function":
-        names = (f"{plan.name}/{part}" for part in ("kernel", "bias"))
+        names = (f"{plan.weights}/{part}" for part in ("kernel", "bias"))
         learned = {name: decode(weights[name], fraction_bits) for name in names if name in weights}
         y = np.rint(functions.value(plan, learned, decode(x, fraction_bits)) * 2.0**fraction_bits)
         _refuse(y, limit, str(plan), fraction_bits, value_bits)
@@ -181,7 +188,7 @@ def layer(
     x, factor = products.factors(plan, inputs, weights)
     _, y = products.product(plan, x, factor, matmul)
     if plan.bias is not None:
-        y = y + (weights[f"{plan.name}/bias"] << fraction_bits)
+        y = y + (weights[f"{plan.weights}/bias"] << fraction_bits)
     if _reach(plan, x, factor) >= 2.0**62:  # then a sum may have wrapped: look at it in floats
         _, approximate = products.product(plan, x.astype(np.float64), factor.astype(np.float64), np.matmul)
         _refuse(
@@ -205,14 +212,14 @@ def _reach(plan: LayerPlan, x: Integers, factor: Integers) -> float:
 
 
 def encode_weights(
-    plans: tuple[LayerPlan, ...], weights: Weights, fraction_bits: int, value_bits: int
+    plans: Sequence[LayerPlan], weights: Weights, fraction_bits: int, value_bits: int
 ) -> dict[str, Integers]:
     """Return the weights, encoded.
 
     Raises:
         OutOfRange: one needs more than `value_bits`.
     """
-    names = {f"{plan.name}/{part}": plan for plan in plans for part in ("kernel", "bias")}
+    names = {f"{plan.weights}/{part}": plan for plan in plans for part in ("kernel", "bias")}
     return {
         key: _encode_within(weights[key], f"{plan}, its {key}", fraction_bits, value_bits)
         for key, plan in names.items()

@@ -6,7 +6,7 @@ Weights are a flat mapping: "conv1/kernel", "conv1/bias", … (see `scenarios.ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mpcsim.errors import InputError
 from scenarios.clear import functions, products, windows
 from scenarios.clear.graph import walk
-from scenarios.graph import arrangements, through
+from scenarios.graph import CHOICES, arrangements, through
 from scenarios.networks import (
     IMAGE,
     Add,
@@ -50,8 +50,7 @@ def forward(model: ModelSettings, weights: Weights, images: Array) -> Array:
     check_images(plans, images)
     blocks = []
     for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK]
-        for _, y in walk(plans, block, lambda plan, inputs: _layer(plan, weights, inputs).y):
+        for _, y in walked(plans, weights, images[start : start + BLOCK]):
             logits = y
         blocks.append(logits)
     return np.concatenate(blocks)
@@ -61,8 +60,14 @@ def forward_layers(model: ModelSettings, weights: Weights, images: Array) -> dic
     """Return each layer's output (after its activation), by name, in order: (n, …)."""
     plans = shapes(model)
     check_images(plans, images)
-    outputs = walk(plans, images, lambda plan, inputs: _layer(plan, weights, inputs).y)
-    return {plan.name: y for plan, y in outputs}
+    return {plan.name: y for plan, y in walked(plans, weights, images)}
+
+
+def walked(
+    plans: Sequence[LayerPlan], weights: Weights, images: Array
+) -> Iterator[tuple[LayerPlan, Array]]:
+    """Yield every node of a graph with its output (n, …)."""
+    return walk(plans, images, lambda plan, inputs: _layer(plan, weights, inputs).y)
 
 
 def forward_cached(plans: Sequence[LayerPlan], weights: Weights, images: Array) -> list[Cache]:
@@ -101,9 +106,9 @@ def backward(
             slope = np.where(cache.y > 0, slope, slope.dtype.type(0))
         if plan.kernel is not None:
             rows = slope.reshape(-1, plan.kernel[-1])
-            slopes[f"{plan.name}/kernel"] = (cache.x.T @ rows).reshape(plan.kernel)
+            slopes[f"{plan.weights}/kernel"] = (cache.x.T @ rows).reshape(plan.kernel)
             if plan.bias is not None:
-                slopes[f"{plan.name}/bias"] = rows.sum(axis=0)
+                slopes[f"{plan.weights}/bias"] = rows.sum(axis=0)
         if plan.sources == (IMAGE,):
             continue  # nobody asks for the slope by the pixels
         slope = _by_input(plan, weights, cache, slope)
@@ -138,7 +143,7 @@ def _by_input(plan: LayerPlan, weights: Weights, cache: Cache, slope: Array) -> 
     if plan.kernel is not None:
         rows = (
             slope.reshape(-1, plan.kernel[-1])
-            @ weights[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1]).T
+            @ weights[f"{plan.weights}/kernel"].reshape(-1, plan.kernel[-1]).T
         )
         slope = windows.scatter(rows, count, plan) if len(plan.kernel) == 4 else rows
     elif isinstance(plan.layer, MaxPooling2D):
@@ -165,8 +170,9 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
     if plan.arrange is not None:
         return Cache(x, plan.arrange(np, *inputs))
     if plan.kind in ("offset", "weights"):
-        known = weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
-        return Cache(x, x + known if plan.kind == "offset" else np.repeat(known[None], len(x), 0))
+        known = weights[f"{plan.weights}/bias"].astype(x.dtype, copy=False)
+        alone = plan.kind == "weights"
+        return Cache(x, np.repeat(known[None], len(x), 0) if alone else x + plan.at_places(known))
     if plan.kind == "turned":
         cosines, sines = (part.astype(x.dtype) for part in plan.angles())
         return Cache(x, x * cosines + arrangements.Turned()(np, x) * sines)
@@ -174,12 +180,14 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
         return Cache(x, through(plan.blends, np, x))
     if plan.kind == "scaled":
         return Cache(x, x * x.dtype.type(plan.layer.factor))
+    if plan.kind == "function" and plan.layer.function in CHOICES:
+        return Cache(x, functions.chosen(plan, x, 1.0))
     if plan.kind == "function":
         return Cache(x, functions.value(plan, weights, x))
     x, factor = products.factors(plan, inputs, weights)
     rows, y = products.product(plan, x, factor.astype(x.dtype, copy=False), np.matmul)
     if plan.bias is not None:
-        y += weights[f"{plan.name}/bias"].astype(x.dtype, copy=False)
+        y += weights[f"{plan.weights}/bias"].astype(x.dtype, copy=False)
     if plan.shift:
         y = y * x.dtype.type(2.0**-plan.shift)
     if plan.relu:

@@ -19,14 +19,23 @@ def value(plan: LayerPlan, weights: Mapping[str, Reals], x: Reals) -> Reals:
     """Return a function's layer of x (n, …), with weights as real numbers."""
     name, more = plan.layer.function, dict(plan.arguments)
     if name in NORMS:
-        shift = weights[f"{plan.name}/bias"] if plan.bias else 0.0
-        return _normalised(x, name == "layer_norm", **more) * weights[f"{plan.name}/kernel"] + shift
+        shift = weights[f"{plan.weights}/bias"] if plan.bias else 0.0
+        return _normalised(x, name == "layer_norm", **more) * weights[f"{plan.weights}/kernel"] + shift
     if name in ACTIVATIONS:
         return activation(name, *more.get("parameters", ()))(x)
     if name == "power":
         found: Reals = x ** int(more["parameters"][0])
         return found
     return FUNCTIONS[name](x, **more)
+
+
+def chosen(plan: LayerPlan, x: NDArray[Any], one: float) -> NDArray[Any]:
+    """Return the place of the largest of each row, an integer; or of a place the one-hot row."""
+    if plan.layer.function == "argmax":
+        places: NDArray[Any] = x.argmax(axis=-1).reshape(len(x), *plan.output)
+        return places
+    found: NDArray[Any] = (x.reshape(-1, 1) == np.arange(plan.output[-1])) * one
+    return found.reshape(len(x), *plan.output)
 
 
 def _sigmoid(x: Reals) -> Reals:

@@ -71,9 +71,9 @@ def _layer(plan: LayerPlan, weights: Mapping[str, Any], inputs: list[Any]) -> An
     if plan.kind == "function":
         return FUNCTIONS[plan.layer.function](plan, weights, x)
     if plan.kind == "offset":
-        return x + weights[f"{plan.name}/bias"]
+        return x + plan.at_places(weights[f"{plan.weights}/bias"])
     if plan.kind == "weights":
-        return anp.repeat(weights[f"{plan.name}/bias"][None], len(x), axis=0)
+        return anp.repeat(weights[f"{plan.weights}/bias"][None], len(x), axis=0)
     if plan.kind == "turned":
         cosines, sines = plan.angles()
         return x * cosines + arrangements.Turned()(_OPERATIONS, x) * sines
@@ -109,7 +109,7 @@ def _sums(plan: LayerPlan, weights: Mapping[str, Any], inputs: list[Any]) -> Any
     else:
         z = _convolved(plan, x, y)
     z = z * 2.0**-plan.shift
-    return z if plan.bias is None else z + weights[f"{plan.name}/bias"]
+    return z if plan.bias is None else z + weights[f"{plan.weights}/bias"]
 
 
 def _convolved(plan: LayerPlan, x: Any, y: Any) -> Any:
@@ -140,12 +140,12 @@ def _softmax(plan: LayerPlan, weights: Mapping[str, Any], x: Any) -> Any:
 
 def _layer_norm(plan: LayerPlan, weights: Mapping[str, Any], x: Any) -> Any:
     centred = x - anp.mean(x, axis=-1, keepdims=True)
-    return _rms_norm(plan, weights, centred) + weights[f"{plan.name}/bias"]
+    return _rms_norm(plan, weights, centred) + weights[f"{plan.weights}/bias"]
 
 
 def _rms_norm(plan: LayerPlan, weights: Mapping[str, Any], x: Any) -> Any:
     square = anp.mean(x * x, axis=-1, keepdims=True) + dict(plan.arguments)["epsilon"]
-    return x / anp.sqrt(square) * weights[f"{plan.name}/kernel"]
+    return x / anp.sqrt(square) * weights[f"{plan.weights}/kernel"]
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

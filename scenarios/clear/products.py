@@ -23,7 +23,7 @@ def factors(
     x = through(plan.product.prepare, operations, inputs[0])
     if plan.kernel is None:
         return x, inputs[1]
-    return x, through(plan.product.weights, operations, weights[f"{plan.name}/kernel"][None])[0]
+    return x, through(plan.product.weights, operations, weights[f"{plan.weights}/kernel"][None])[0]
 
 
 def product(plan: LayerPlan, x: Array, y: Array, matmul: Matmul) -> tuple[Array, Array]:

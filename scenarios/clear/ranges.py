@@ -6,19 +6,19 @@ from another that is computed here, but from what an observer put together from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
 from scenarios.clear import fixed
-from scenarios.networks import IMAGE, ModelSettings, shapes
+from scenarios.networks import IMAGE, LayerPlan
 
 _AT_ONCE = 4  # images
 
 
 def out_of_range(
-    model: ModelSettings,
+    plans: Sequence[LayerPlan],
     weights: fixed.Weights,
     images: NDArray[Any],
     seen: Mapping[str, NDArray[Any]],
@@ -28,14 +28,14 @@ def out_of_range(
     """Return the largest magnitude of every layer that has a value of more than `value_bits`, in order.
 
     Args:
-        model: the network.
+        plans: the layers.
         weights: in real numbers.
         images: (n, h, w, c), in real numbers.
         seen: layers' outputs on shares, as integers, by name. Sums that run on to another layer are not
             among them: they are computed from what was seen before.
         fraction_bits, value_bits: of the ring.
     """
-    plans, sizes = shapes(model), (fraction_bits, value_bits)
+    sizes = fraction_bits, value_bits
     integers = fixed.encode_weights(plans, weights, *sizes)
     largest: dict[str, float] = {}
     for first in range(0, len(images), _AT_ONCE):

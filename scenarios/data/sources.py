@@ -20,6 +20,7 @@ from scenarios.data import files, ihc
 from scenarios.data.dataset import Dataset, choose, pick
 from scenarios.data.folders import Layout
 from scenarios.data.tables import TableSettings, load_table
+from scenarios.data.tokens import load_tokens
 
 __all__ = ["DataSettings", "Dataset", "load_data", "load_split", "pick"]
 
@@ -30,13 +31,15 @@ class DataSettings(BaseModel):
     """The `[data]` table of a scenario.
 
     Pixels leave every source in [0, 1] (of a table: the rows to train on). `pixels = "signed"` then maps
-    them to [-1, 1], so that the zeros which a convolution pads with are mid-grey; `"unit"` leaves them.
+    them to [-1, 1], so that the zeros which a convolution pads with are mid-grey; `"unit"` leaves them, and
+    so are one-hot rows of tokens left.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["ihc", "folder", "npz", "idx", "table", "random"] = Field(
-        default="ihc", description="tiles of the shipped micrograph, files of yours, rows, or random images"
+    source: Literal["ihc", "folder", "npz", "idx", "table", "tokens", "random"] = Field(
+        default="ihc",
+        description="tiles of the shipped micrograph, files, rows, texts, or random images",
     )
     count: Annotated[_Whole, Field(ge=1, description="images that the hospital sends")] = 1
     split: Literal["train", "test"] = Field(default="test", description="which half the images come from")
@@ -44,7 +47,7 @@ class DataSettings(BaseModel):
     seed: Annotated[_Whole, Field(ge=0)] | None = Field(
         default=None, description="order of the images; the scenario's seed if absent"
     )
-    path: str | None = Field(default=None, description="folder, npz, idx: where the files are")
+    path: str | None = Field(default=None, description="folder, npz, idx, tokens: where the files are")
     size: Annotated[_Whole, Field(ge=1), PIXELS] | None = Field(
         default=None, description="side in pixels; ihc cuts tiles of it (50), folder resizes to it"
     )
@@ -90,7 +93,7 @@ def load_split(
 
 def _scaled(data: Dataset, settings: DataSettings) -> Dataset:
     """Return the images with pixels in the range that the settings ask for."""
-    if settings.pixels == "unit":
+    if settings.pixels == "unit" or settings.source == "tokens":
         return data
     return Dataset(data.images * 2.0 - 1.0, data.labels, data.classes, data.description)
 
@@ -114,6 +117,8 @@ def _read(
     if settings.path is None:
         raise InputError(f"data.path is missing: the source {settings.source!r} needs one")
     path = (base or Path()) / Path(settings.path).expanduser()
+    if settings.source == "tokens":
+        return load_tokens(path, split)
     if settings.source == "folder":
         layout = Layout(settings.labels, settings.match, settings.train_share)
         return files.load_folder(path, split, settings.size, settings.channels, layout)

@@ -7,6 +7,7 @@ nothing, and imports nothing of the scenarios' rooms.
 from scenarios.graph import arrangements
 from scenarios.graph.arrangements import Arrangement, through
 from scenarios.graph.nodes import (
+    CHOICES,
     IMAGE,
     INPUT,
     MAPS,
@@ -33,6 +34,7 @@ from scenarios.graph.nodes import (
 )
 
 __all__ = [
+    "CHOICES",
     "IMAGE",
     "INPUT",
     "MAPS",

@@ -27,8 +27,10 @@ MAPS = frozenset(("mean", "scaled", "turned", "blended"))
 """Linear maps of one output that all know: what they send is a truncation."""
 NORMS = frozenset(("layer_norm", "rms_norm"))
 """Functions of rows with learned numbers."""
-ROWS = NORMS | {"softmax", "log_softmax"}
+ROWS = NORMS | {"softmax", "log_softmax", "one_hot"}
 """Functions of rows of channels; the others are of every value."""
+CHOICES = frozenset(("argmax", "one_hot"))
+"""Functions that give or take the place of a row's largest, an integer."""
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -125,6 +127,9 @@ class LayerPlan:
         shift: bits that the sums are cut by besides: a power of two that they are divided by.
         blends: what puts values between neighbours, an axis each.
         public: whether all servers know its weights.
+        held: the node whose weights it has; "": they are its own.
+        within: the span that its own is part of, if any.
+        first: the place of its first row among all rows of the text.
     """
 
     index: int
@@ -145,11 +150,25 @@ class LayerPlan:
     shift: int = 0
     blends: tuple[Blend, ...] = ()
     public: bool = False
+    held: str = ""
+    within: str = ""
+    first: int = 0
+
+    @property
+    def weights(self) -> str:
+        """Whose weights it has: WEIGHTS/kernel and WEIGHTS/bias."""
+        return self.held or self.name
+
+    @property
+    def learned(self) -> dict[str, Shape]:
+        """The weights that are its own, by name."""
+        parts = {"kernel": self.kernel, "bias": self.bias} if not self.held else {}
+        return {f"{self.name}/{part}": shape for part, shape in parts.items() if shape is not None}
 
     @property
     def secrets(self) -> tuple[Shape, ...]:
-        """The shapes of what the owner shares of it: its weights, unless they are public."""
-        return tuple(shape for shape in (self.kernel, self.bias) if shape is not None and not self.public)
+        """The shapes of what the owner shares of it: its own weights, unless they are public."""
+        return () if self.public else tuple(self.learned.values())
 
     @property
     def by_public(self) -> bool:
@@ -189,6 +208,12 @@ class LayerPlan:
     def __str__(self) -> str:
         return self.where
 
+    def at_places(self, table: Any) -> Any:
+        """Return of a table of places the rows that it adds to its own."""
+        if self.bias == self.output:
+            return table
+        return table[self.first : self.first + self.output[0]]
+
     def angles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return cosines and sines (rows, width) by which rows are turned: place · 10000^(−2j / width).
 
@@ -196,7 +221,7 @@ class LayerPlan:
         """
         rows, width = self.output[-2:]
         rates = 10_000.0 ** (-np.arange(width // 2) * 2 / width)
-        angle = np.arange(rows)[:, None] * np.concatenate([rates, rates])
+        angle = (self.first + np.arange(rows))[:, None] * np.concatenate([rates, rates])
         return np.cos(angle), np.sin(angle)
 
     def scaling(self, fraction_bits: int) -> tuple[int, int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -49,9 +51,14 @@ async def function(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x:
     if name in ACTIVATIONS:
         return await activate(me, x, needed(plan)[1]["activation"])
     if name in NORMS:
-        learned = [weights[f"{plan.name}/{part}"] for part in ("kernel", "bias") if getattr(plan, part)]
+        learned = [weights[f"{plan.weights}/{part}"] for part in ("kernel", "bias") if getattr(plan, part)]
         found: Value = await getattr(functions, name)(me, x, *learned, epsilon=more["epsilon"])
         return found
+    if name == "argmax":
+        return me.reshape(await functions.argmax(me, x, **more), (x.shape[0], *plan.output))
+    if name == "one_hot":
+        found = await functions.one_hot(me, me.reshape(x, (-1,)), plan.output[-1])
+        return me.reshape(found, (x.shape[0], *plan.output))
     if name == "power":
         return await functions.power(me, x, int(more["parameters"][0]))
     if "mask" in more:
@@ -69,8 +76,9 @@ async def forward(
 ) -> Value:
     """Return the last layer's output (n, …) for images (n, h, w, c), all of them shared.
 
-    Each layer is a span of its name; its ReLU is a span NAME.relu. The output of each block is handed
-    to the run's observer as `layer/NAME`, and freed when no later block reads it.
+    Each layer is a span of its name, in that of the token that it helps to find, if any; its ReLU is a span
+    NAME.relu. The output of each block is handed to the run's observer as `layer/NAME`, and freed when no
+    later block reads it.
 
     Args:
         me: this server's view of the family.
@@ -83,15 +91,17 @@ async def forward(
     chain = blocks(plans, me.fuses)
     last_read = {source: place for place, one in enumerate(chain) for source in one.sources}
     first = next(iter(one for one in chain if one.sends), None)
-    for place, one in enumerate(chain):
-        if staged and one.sends and one is not first:
-            await next_stage(me)
-        x = await _block(me, one, weights, outputs)
-        for source in one.sources:
-            if last_read[source] == place:
-                del outputs[source]
-        outputs[one.last.index] = x
-        me.party.observe(f"layer/{one.last.name}", x)
+    for within, part in groupby(enumerate(chain), lambda placed: placed[1].head.within):
+        with me.party.span(within, "token") if within else nullcontext():
+            for place, one in part:
+                if staged and one.sends and one is not first:
+                    await next_stage(me)
+                x = await _block(me, one, weights, outputs)
+                for source in one.sources:
+                    if last_read[source] == place:
+                        del outputs[source]
+                outputs[one.last.index] = x
+                me.party.observe(f"layer/{one.last.name}", x)
     return x
 
 
@@ -120,9 +130,9 @@ async def _block(
     if plan.arrange is not None:
         return _arranged(me, [plan.arrange], x, *others)
     if plan.kind in ("offset", "weights"):
-        known = weights[f"{plan.name}/bias"]
+        known = weights[f"{plan.weights}/bias"]
         if plan.kind == "offset":
-            return me.add(x, known)
+            return me.add(x, me.local(plan.at_places, known))
         return me.local(lambda part: np.broadcast_to(part, (x.shape[0], *part.shape)), known)
     with me.party.span(plan.name, _OPERATIONS.get(plan.kind, plan.layer.type)):
         if plan.kind == "max":
@@ -174,14 +184,14 @@ def _linear(
     if plan.kernel is None:
         y = outputs[plan.sources[1]]
     else:
-        y = weights[f"{plan.name}/kernel"]
+        y = weights[f"{plan.weights}/kernel"]
         if product.weights and plan.by_public:
             y = through(product.weights, me.kernels, y.reshape(1, *y.shape))
             y = y.reshape(y.shape[1:])
         elif product.weights:
             one = _arranged(me, product.weights, me.reshape(y, (1, *y.shape)))
             y = me.reshape(one, one.shape[1:])
-    bias = weights[f"{plan.name}/bias"] if plan.bias else None
+    bias = weights[f"{plan.weights}/bias"] if plan.bias else None
     return Linear(
         plan.name, plan.layer.type, product.kind, x, y, bias, plan.output, product.stride, product.pads,
         plan.by_public,

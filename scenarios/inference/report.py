@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from protocols.family import Family, Terms
 from scenarios.clear import fixed, floating, ranges
 from scenarios.data import Dataset, class_name
 from scenarios.inference.inputs import Inputs
-from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import LayerPlan
 from scenarios.networks import weights as weight_files
 from scenarios.table3 import table3
 
@@ -60,7 +60,7 @@ class LayerValues:
 class Report:
     """The same model in the clear, in floating point and in fixed point, beside the secure result."""
 
-    model: ModelSettings
+    plans: Sequence[LayerPlan]
     family: type[Family]
     terms: Terms
     inputs: Inputs
@@ -96,7 +96,10 @@ class Report:
             part = slice(first, first + _AT_ONCE)
             images = self.data.images[part]
             try:
-                exact = fixed.forward_layers(self.model, self.weights, images, *sizes)
+                exact = {
+                    plan.name: fixed.decode(values, ring.fraction_bits)
+                    for plan, values in fixed.walked(self.plans, self.weights, images, *sizes)
+                }
             except fixed.OutOfRange:
                 self._refuse_range(secure)
                 raise
@@ -106,10 +109,11 @@ class Report:
                 errors[name] = max(errors.get(name, 0.0), error)
                 if error > wrapped:
                     self._refuse_range(secure)
-            in_fixed.append(exact[list(exact)[-1]])
-            in_floating.append(floating.forward(self.model, self.weights, images))
+            in_fixed.append(self._logits(exact))
+            walked = floating.walked(self.plans, self.weights, images)
+            in_floating.append(self._logits({plan.name: y for plan, y in walked}))
         in_order = {name: errors[name] for name in secure if name in errors}
-        logits = secure[shapes(self.model)[-1].name] / 2.0**ring.fraction_bits
+        logits = self._logits(secure) / 2.0**ring.fraction_bits
         return in_order, logits, np.concatenate(in_fixed), np.concatenate(in_floating)
 
     def _refuse_range(self, secure: dict[str, NDArray[Any]]) -> None:
@@ -121,11 +125,11 @@ class Report:
         ring = self.terms.ring
         f, most = ring.fraction_bits, ring.value_bits
         images = self.data.images
-        found = ranges.out_of_range(self.model, self.weights, images, secure, f, most)
+        found = ranges.out_of_range(self.plans, self.weights, images, secure, f, most)
         if not found:
             return
         first, *later = found
-        (plan,) = (plan for plan in shapes(self.model) if plan.name == first)
+        (plan,) = (plan for plan in self.plans if plan.name == first)
         enough = f + 2 + math.floor(math.log2(found[first]))
         also = f" (further: {', '.join(later[:3])}{', …' if later[3:] else ''})" if later else ""
         raise fixed.OutOfRange(
@@ -136,6 +140,11 @@ class Report:
             found[first],
         )
 
+    def _logits(self, outputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """Return the logits among nodes' outputs (n, …); of several tokens (n, tokens, words)."""
+        found = [outputs[self.plans[plan.sources[0]].name] for plan in self.plans if _chooses(plan)]
+        return np.stack(found, 1) if found else outputs[self.plans[-1].name]
+
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output; errors are absolute, and of every image and logit."""
         errors, logits, fixed_logits, float_logits = self._errors()
@@ -145,7 +154,8 @@ class Report:
         margins = np.sort(fixed_logits, axis=-1)
         labels = self.data.labels
         maps = predictions.ndim > 1
-        return {
+        tokens = {"tokens": logits.shape[1]} if any(map(_chooses, self.plans)) else {}
+        return tokens | {
             "images": len(labels),
             "classes": list(self.data.classes),
             "predictions": predictions.tolist(),
@@ -181,7 +191,7 @@ class Report:
             yield f"predictions: {output['predictions']}; what the owners of inputs have stays with them"
             return
         images, classes = output["images"], output["classes"]
-        maps = np.ndim(output["predictions"]) > 1
+        maps, texts = np.ndim(output["predictions"]) > 1, "tokens" in output
         for i in range(0 if maps else min(images, 12)):
             truth, found, clear = (
                 class_name(classes, output[key][i])
@@ -190,7 +200,9 @@ class Report:
             yield f"image {i}: {found} (in the clear: {clear}; label: {truth})"
         if images > 12 and not maps:
             yield f"… and {plural(images - 12, 'further image')}"
-        if maps:
+        if texts:
+            yield from _of_texts(output)
+        elif maps:
             yield from _of_maps(output)
         right = (
             ""
@@ -218,6 +230,19 @@ def _right(predictions: NDArray[Any], labels: NDArray[Any]) -> float | None:
     return float((predictions == labels).mean()) if predictions.shape == labels.shape else None
 
 
+def _chooses(plan: LayerPlan) -> bool:
+    """Return whether a node is the place of the largest output: a token."""
+    return plan.kind == "function" and plan.layer.function == "argmax"
+
+
+def _of_texts(output: dict[str, Any]) -> Iterable[str]:
+    """Yield the tokens that follow the first texts."""
+    for i, (found, clear) in enumerate(
+        zip(output["predictions"][:12], output["clear_predictions"], strict=False)
+    ):
+        yield f"text {i}: {' '.join(map(str, found))} (in the clear: {' '.join(map(str, clear))})"
+
+
 def _of_maps(output: dict[str, Any]) -> Iterable[str]:
     """Yield how much of the first maps each class takes."""
     classes = output["classes"]
@@ -236,13 +261,15 @@ class DryRun:
 
     images: int
     parameters: int
+    tokens: int = 1
 
     def observe(self, name: str, party: int, value: Any) -> None:
         """Leave what has a shape alone."""
 
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output: costs are in the rest of the record."""
-        return {
+        tokens = {"tokens": self.tokens} if self.tokens > 1 else {}
+        return tokens | {
             "images": self.images,
             "parameters": self.parameters,
             "predictions": None,

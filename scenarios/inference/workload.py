@@ -24,11 +24,12 @@ from scenarios.clear import windows
 from scenarios.data import DataSettings
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.calibration import calibrate, lines
+from scenarios.inference.generation import GenerationSettings
 from scenarios.inference.inputs import Held, Inputs
 from scenarios.inference.network import check_room, forward, needed, next_stage
 from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
-from scenarios.networks import LayerPlan, ModelSettings, located, shapes
+from scenarios.networks import LayerPlan, ModelSettings, located
 from scenarios.settings import SecureSettings
 from scenarios.table3 import with_items
 
@@ -45,6 +46,7 @@ class InferenceSettings(SecureSettings):
     model: ModelSettings
     output: OutputSettings = OutputSettings()
     inference: BatchSettings = BatchSettings()
+    generation: GenerationSettings = GenerationSettings()
 
 
 def private_inference(settings: InferenceSettings, scenario: Scenario) -> Program:
@@ -52,7 +54,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     secured, kernels = settings.secured(scenario), settings.kernels(scenario)
     terms, ring = secured.terms, secured.terms.ring
     model = located(settings.model, scenario.folder)
-    plans = shapes(model)
+    plans = settings.generation.plans(model, settings.output, settings.inference)
     if plans[-1].channels == 1 and settings.output.reveal == "class":
         raise InputError(
             f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "
@@ -61,8 +63,10 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     if settings.output.few_rounds and settings.output.reveal != "class":
         raise InputError("output.few_rounds = true: accepted with reveal = 'class', which takes an argmax")
 
+    in_class = settings.output.reveal == "class" and not settings.generation.several
+
     def check(terms: Terms) -> None:
-        for function, arguments in _functions(plans, settings.output.reveal):
+        for function, arguments in _functions(plans, in_class):
             secured.family.check(terms, function, **arguments)
         for counts, places in windows.means(plans):
             secured.family.check(terms, "average_pool", counts=counts, places=places)
@@ -81,11 +85,13 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     )
     report: Report | DryRun
     if settings.dry_run:
-        report = DryRun(inputs.count, sum(map(math.prod, inputs.wanted.values())))
+        report = DryRun(
+            inputs.count, sum(map(math.prod, inputs.wanted.values())), settings.generation.tokens
+        )
     else:
-        report = Report(model, secured.family, terms, inputs)
+        report = Report(plans, secured.family, terms, inputs)
     batches = settings.inference.sizes(plans, inputs.count)
-    job = _Job(secured.family, terms, plans, settings.output, inputs, batches)
+    job = _Job(secured.family, terms, plans, settings, inputs, batches)
     roles = dict.fromkeys(secured.actors, job.server)
     others = [role for role in job.clients if role != HOSPITAL]
 
@@ -121,9 +127,9 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     )
 
 
-def _functions(plans: tuple[LayerPlan, ...], reveal: str) -> list[tuple[str, dict[str, Any]]]:
+def _functions(plans: tuple[LayerPlan, ...], in_class: bool) -> list[tuple[str, dict[str, Any]]]:
     """Return what the network needs of a family besides products and means, with what decides its plan."""
-    found: list[tuple[str, dict[str, Any]]] = [("argmax", {})] if reveal == "class" else []
+    found: list[tuple[str, dict[str, Any]]] = [("argmax", {})] if in_class else []
     found += [("max_pool", {})] if any(plan.kind == "max" for plan in plans) else []
     found += [("relu", {})] if any(plan.relu for plan in plans) else []
     return found + [needed(plan) for plan in plans if plan.kind == "function"]
@@ -139,7 +145,7 @@ class _Job:
     family: type[Family]
     terms: Terms
     plans: tuple[LayerPlan, ...]
-    asked: OutputSettings
+    settings: InferenceSettings
     inputs: Inputs
     batches: list[int]
 
@@ -149,7 +155,8 @@ class _Job:
 
     @property
     def in_class(self) -> bool:
-        return self.asked.reveal == "class"
+        """Whether the class is what follows the last layer."""
+        return self.settings.output.reveal == "class" and not self.settings.generation.several
 
     async def owner(self, party: Party) -> None:
         if self.inputs.public:  # then all know them beforehand
@@ -182,7 +189,8 @@ class _Job:
         if self.terms.dry:
             return None
         ring = self.terms.ring
-        return ring.signed(words) if self.in_class else ring.decode(words)
+        whole = self.settings.output.reveal == "class"
+        return ring.signed(words) if whole else ring.decode(words)
 
     async def server(self, party: Party) -> None:
         with party.span("sharing"):
@@ -216,7 +224,7 @@ class _Job:
 
     def _known(self, me: Family, name: str) -> Value:
         """Return weights that all know: words for a product by them, else a value; a helper has shapes."""
-        factors = {f"{plan.name}/kernel" for plan in self.plans if plan.by_public}
+        factors = {f"{plan.weights}/kernel" for plan in self.plans if plan.by_public}
         words = self.inputs.known[name]
         if me.place < 0:
             words = me.kernels.zeros(words.shape, me.ring.dtype)
@@ -253,5 +261,5 @@ class _Job:
             if staged:
                 await next_stage(me)
             with me.party.span("argmax", "argmax"):
-                result = await argmax(me, result, self.asked.few_rounds)
+                result = await argmax(me, result, self.settings.output.few_rounds)
         return result

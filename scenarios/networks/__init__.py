@@ -23,6 +23,7 @@ from scenarios.graph import (
     trained_blocks,
 )
 from scenarios.networks import weights
+from scenarios.networks.generation import generation
 from scenarios.networks.layers import (
     Add,
     AveragePooling2D,
@@ -53,6 +54,7 @@ __all__ = [
     "Product",
     "Weights",
     "blocks",
+    "generation",
     "given",
     "imported",
     "joins",

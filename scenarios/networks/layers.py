@@ -191,6 +191,9 @@ class Positions(_Layer):
     kind: ClassVar[Kind] = "offset"
 
     type: Literal["positions"] = "positions"
+    places: Positive | None = Field(
+        default=None, description="rows that have numbers of their own; as many as the input has if absent"
+    )
 
 
 class Normalisation(_Layer):

@@ -18,8 +18,14 @@ def dense_of_rows(plan: LayerPlan, layer: Dense, shape: Shape) -> LayerPlan:
 
 
 def positions(plan: LayerPlan, layer: Positions, shape: Shape) -> LayerPlan:
-    """Return the node of numbers added to every place."""
-    return replace(plan, bias=shape)
+    """Return the node of numbers added to every place; a ValueError where rows have none."""
+    if layer.places is None:
+        return replace(plan, bias=shape)
+    if len(shape) != 2 or shape[0] > layer.places:
+        raise ValueError(
+            f"places = {layer.places} for {shape_text(shape)}; accepted: rows × width, as many"
+        )
+    return replace(plan, bias=(layer.places, shape[1]))
 
 
 def normalisation(plan: LayerPlan, layer: Normalisation, shape: Shape) -> LayerPlan:

@@ -46,7 +46,7 @@ from scenarios.networks.layers import (
     UpSampling2D,
 )
 from scenarios.networks.rows import dense_of_rows, normalisation, positions, reshape, row, token
-from scenarios.networks.transformer import transformer
+from scenarios.networks.transformer import Past, transformer
 
 if TYPE_CHECKING:
     from scenarios.onnx import Imported
@@ -73,15 +73,33 @@ def shapes(model: ModelSettings) -> tuple[LayerPlan, ...]:
 def _declared(model: ModelSettings) -> tuple[LayerPlan, ...]:
     """Return the nodes of declared layers."""
     plans: list[LayerPlan] = []
+    extend(plans, model, IMAGE, {})
+    _refuse_unread(plans)
+    return tuple(plans)
+
+
+def extend(plans: list[LayerPlan], model: ModelSettings, source: int, past: Past) -> None:
+    """Add the nodes of a model's layers that read an output, or the image.
+
+    Args:
+        plans: the nodes so far.
+        model: whose layers.
+        source: what the first of them reads.
+        past: the keys and values that attention finds, and leaves with those of its own rows.
+
+    Raises:
+        InputError: a layer does not fit what it reads.
+    """
     names = _names(model.layers)
-    last = {IMAGE: IMAGE}  # of a declared layer: its node, of several the last
+    last = {IMAGE: source}  # of a declared layer: its node, of several the last
     for index, (name, layer) in enumerate(zip(names, model.layers, strict=True)):
         sources = tuple(last[source] for source in _sources(index, layer, names))
         read = [model.input if source == IMAGE else plans[source].output for source in sources]
         place = len(plans)
         try:
             if isinstance(layer, Transformer):
-                plans += transformer(layer, name, place, sources[0], read[0])
+                known = {plan.index: plan.output for plan in plans} | {sources[0]: read[0]}
+                plans += transformer(layer, name, place, sources[0], known, past)
             elif isinstance(layer, Token):
                 plans += token(name, place, sources[0], read[0])
             else:
@@ -91,8 +109,6 @@ def _declared(model: ModelSettings) -> tuple[LayerPlan, ...]:
         except ValueError as error:
             raise InputError(f"{said(index, name, layer.type)}: {error}") from None
         last[index] = len(plans) - 1
-    _refuse_unread(plans)
-    return tuple(plans)
 
 
 def _activated(plan: LayerPlan) -> list[LayerPlan]:

@@ -7,35 +7,45 @@ rotary positions as in Su et al. 2021, halves of a head paired.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.graph import Arrangement, LayerPlan, Mask, Operator, Product, Shape, arrangements, shape_text
 from scenarios.networks.layers import Transformer
 
+Past = dict[str, tuple[int, int]]
+"""Of every layer that attends: the nodes of keys (heads, each, rows) and values (heads, rows, each)."""
 
-def transformer(layer: Transformer, name: str, first: int, source: int, shape: Shape) -> list[LayerPlan]:
+
+def transformer(
+    layer: Transformer, name: str, first: int, source: int, shapes: Mapping[int, Shape], past: Past
+) -> list[LayerPlan]:
     """Return the nodes of so many layers, one after the other.
+
+    Rows attend to themselves and to those whose keys and values are there already, the cache of generation.
 
     Args:
         layer: what was declared.
         name: NAME.0.queries and so on are those of the nodes.
         first: the place of the first node.
         source: the node that is read, of (rows, width).
-        shape: its shape.
+        shapes: of it, and of nodes before it.
+        past: keys and values of rows before, by the name of a layer; those of its own rows join them.
 
     Raises:
         ValueError: heads do not divide the width, or there are no rows.
     """
+    shape = shapes[source]
     if len(shape) != 2 or shape[1] % layer.heads:
         raise ValueError(
             f"{layer.heads} heads over an input of {shape_text(shape)}; accepted: rows × width, which "
             "the heads divide"
         )
-    nodes = _Nodes(first, {source: shape})
+    nodes = _Nodes(first, dict(shapes))
     for number in range(layer.repeat):
         nodes.name = f"{name}.{number}"
-        source = _attended(nodes, layer, source)
+        source = _attended(nodes, layer, source, past)
         source = _thought(nodes, layer, source)
     return nodes.found
 
@@ -90,12 +100,25 @@ class _Nodes:
         given = (("epsilon", layer.epsilon),)
         return self.add(name, node, (source,), shape, kernel=shape[-1:], bias=shift, arguments=given)
 
+    def joined(self, before: tuple[int, int], now: tuple[int, int]) -> tuple[int, int]:
+        """Add keys after earlier keys, along their columns, and values after earlier values, along rows."""
+        keys, values = (
+            self.add(
+                f"all_{part}", Operator("concat", "local"), (earlier, later),
+                chain.shape(self.shapes[earlier], self.shapes[later]), arrange=chain,
+            )
+            for part, chain, earlier, later in zip(
+                ("keys", "values"), map(arrangements.Concatenate, (2, 1)), before, now, strict=True
+            )
+        )  # fmt: skip
+        return keys, values
+
     def added(self, name: str, first: int, second: int) -> int:
         """Add the sum of two outputs."""
         return self.add(name, Operator("add", "add"), (first, second), self.shapes[first])
 
 
-def _attended(nodes: _Nodes, layer: Transformer, source: int) -> int:
+def _attended(nodes: _Nodes, layer: Transformer, source: int, past: Past) -> int:
     """Add softmax(Q Kᵀ / √d) V over heads, a dense layer, what came in, and a normalisation."""
     rows, width = nodes.shapes[source]
     heads, each = layer.heads, width // layer.heads
@@ -116,24 +139,28 @@ def _attended(nodes: _Nodes, layer: Transformer, source: int) -> int:
         upright = nodes.arrange("upright", keys, arrangements.Transpose((0, 2, 1)))
         turned = nodes.add("turned_keys", Operator("rotary", "turned"), (upright,), (heads, rows, each))
         keys = nodes.arrange("across", turned, arrangements.Transpose((0, 2, 1)))
+    if nodes.name in past:
+        keys, values = nodes.joined(past[nodes.name], (keys, values))
+    past[nodes.name] = keys, values
+    every = nodes.shapes[values][1]
     shift = math.log2(each) / 2
     exact = shift.is_integer()
     scores = nodes.add(
-        "scores", Operator("matmul", "sums"), (queries, keys), (heads, rows, rows),
-        product=Product("matmul", (heads, rows, each), (heads, each, rows)),
+        "scores", Operator("matmul", "sums"), (queries, keys), (heads, rows, every),
+        product=Product("matmul", (heads, rows, each), (heads, each, every)),
         shift=int(shift) if exact else 0,
     )  # fmt: skip
     if not exact:
         factor = Operator("scaled", "scaled", factor=each**-0.5)
-        scores = nodes.add("scaled", factor, (scores,), (heads, rows, rows))
-    mask: tuple[tuple[str, Any], ...] = (("mask", Mask.causal(rows)),) if layer.causal else ()
+        scores = nodes.add("scaled", factor, (scores,), (heads, rows, every))
+    mask: tuple[tuple[str, Any], ...] = (("mask", Mask.causal(rows)),) if layer.causal and rows > 1 else ()
     weighed = nodes.add(
-        "softmax", Operator("softmax", "function", function="softmax"), (scores,), (heads, rows, rows),
+        "softmax", Operator("softmax", "function", function="softmax"), (scores,), (heads, rows, every),
         arguments=mask,
     )  # fmt: skip
     context = nodes.add(
         "context", Operator("matmul", "sums"), (weighed, values), (heads, rows, each),
-        product=Product("matmul", (heads, rows, rows), (heads, rows, each)),
+        product=Product("matmul", (heads, rows, every), (heads, every, each)),
     )  # fmt: skip
     together = nodes.arrange(
         "together", context, arrangements.Transpose((1, 0, 2)), arrangements.Reshape((rows, width))

@@ -49,10 +49,7 @@ def expected(model: ModelSettings) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all weights that a model has, in order."""
     wanted: dict[str, tuple[int, ...]] = {}
     for plan in shapes(model):
-        if plan.kernel is not None:
-            wanted[f"{plan.name}/kernel"] = plan.kernel
-        if plan.bias is not None:
-            wanted[f"{plan.name}/bias"] = plan.bias
+        wanted |= plan.learned
     return wanted
 
 

@@ -11,7 +11,7 @@ from mpcsim.scenario import load_scenario, workload
 from scenarios import WORKLOADS
 from scenarios.clear import fixed, floating
 from scenarios.clear.ranges import out_of_range
-from scenarios.networks import ModelSettings, weights
+from scenarios.networks import ModelSettings, shapes, weights
 
 FAMILIES = ["replicated3", "replicated4", "dealer2", "shamir", "plain", "replicated3_malicious"]
 LAYERS = [
@@ -83,7 +83,7 @@ def test_the_largest_value_is_that_of_all_images_whatever_came_of_wrapping(which
     noise = {name: rng.integers(-(2**12), 2**12, exact[name].shape) for name in ("sum", "last")}
     if which == "last":
         noise["sum"] = fixed.encode(exact["sum"], 12)
-    found = out_of_range(MODEL, held, images, seen | noise, 12, 17)
+    found = out_of_range(shapes(MODEL), held, images, seen | noise, 12, 17)
     most = float(np.abs(exact[which]).max())
     if most > 16.1:
         assert next(iter(found)) == which

@@ -72,6 +72,7 @@ LONG = bool(os.environ.get("MPCSIM_LONG"))
 HEAVY = {
     "bert_large",
     "gpt2",
+    "gpt2_generation",
     "vit_b16",
     "densenet121",
     "efficientnet_b0",

@@ -28,6 +28,10 @@ class Dealt(Written):
         """Price a triple, of which the fewer numbers are opened once."""
         return sequence(steps.triple(setting, n, others, n), self.truncation(setting, n, shift))
 
+    def pairs(self, setting: FamilySetting, n: Number, first: int, second: int) -> Cost:
+        """Price a triple whose factors are opened once, however many products each is in."""
+        return steps.triple(setting, first * n, second * n, first * second * n)
+
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price what the choice says."""
         return steps.truncation(setting, n, shift)

@@ -98,7 +98,7 @@ def networks(priced: Priced) -> Network:
             for size, chain in chains.items():
                 chain.append(_classes(priced, size * plans[-1].places, classes))
         found = {"sharing": SpanCost(1, _given(setting, plans, batches), "1", _ARRAYS, _PAGE)}
-        found |= followed(setting, chains, batches, _ACTORS)
+        found |= followed(setting, chains, batches, _ACTORS, plans)
         shown = packed(sum(batches) * plans[-1].revealed(in_classes), setting.l)
         found["reveal"] = SpanCost(1, (shown, shown, 0), "1", "2·⌈l·n/8⌉", "additive sharing")
         return found

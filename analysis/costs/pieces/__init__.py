@@ -5,6 +5,19 @@ In flow a ring's sizes and a family's steps; out flow tables and costs. It may i
 
 from analysis.costs.pieces.evaluation import Steps, evaluated
 from analysis.costs.pieces.norms import Norm, Rows, norm, normalised, norms
+from analysis.costs.pieces.one_hot import one_hot
 from analysis.costs.pieces.table import Sizes, Table, table
 
-__all__ = ["Norm", "Rows", "Sizes", "Steps", "Table", "evaluated", "norm", "normalised", "norms", "table"]
+__all__ = [
+    "Norm",
+    "Rows",
+    "Sizes",
+    "Steps",
+    "Table",
+    "evaluated",
+    "norm",
+    "normalised",
+    "norms",
+    "one_hot",
+    "table",
+]

@@ -31,6 +31,7 @@ def network(
             found[plan.name] = nothing
         if plan.relu:
             found[f"{plan.name}.relu"] = nothing
+    found |= {plan.within: nothing for plan in plans if plan.within}
     found |= {"argmax": nothing} if in_classes else {}
     found |= {"waiting": nothing} if len(batches) > 1 else {}
     found["inference"] = nothing

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
@@ -268,7 +269,21 @@ def follow(
     """Run the depths through blocks; return every span by name, and the whole."""
     spans: dict[str, Span] = {}
     depths = _through(setting, chain, tuple(start), spans)
-    return spans, Span(max(depths) - max(start), _sent(spans))
+    return spans, Span(max(depths) - max(start), _sent(spans), depths)
+
+
+def tokens(
+    setting: Any, chain: Sequence[Block], plans: Sequence[LayerPlan], servers: int = SERVERS
+) -> dict[str, Span]:
+    """Return the spans that blocks are part of: of each token, all that finds it."""
+    within = {plan.name: plan.within for plan in plans}
+    depths: Depths = (0,) * servers
+    found: dict[str, Span] = {}
+    for name, part in groupby(chain, lambda block: within.get(next(iter(block.sources)), "")):
+        _, whole = follow(setting, list(part), depths)
+        depths = whole.depths
+        found |= {name: whole} if name else {}
+    return found
 
 
 def _through(setting: Any, chain: Sequence[Block], depths: Depths, spans: dict[str, Span]) -> Depths:

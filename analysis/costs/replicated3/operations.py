@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from analysis.costs.algebra import LOCAL, Cost, messages, reshare, rotated, sequence, together
 from analysis.costs.families import LONG
 from analysis.costs.numbers import Number, packed
+from analysis.costs.pieces import one_hot
 from analysis.costs.replicated3 import functions, halves
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
@@ -154,6 +155,8 @@ def priced(setting: Setting, n: Number, plan: LayerPlan) -> Cost:
     if name in NORMS:
         learned = width, 0 if plan.bias is None else width
         return functions.norm_of_rows(setting, n, width, more["epsilon"], *learned, name == "layer_norm")
+    if name == "argmax":
+        return argmax(setting.hastened() if more else setting, n, plan.input[-1])
     if name in FUNCTIONS:
         return FUNCTIONS[name](setting, n, width, **more)
     return functions.activate(setting, n, name, more.get("parameters", ()))
@@ -181,6 +184,15 @@ def _power(setting: Setting, n: Number, width: int, parameters: Sequence[float])
     return sequence(LOCAL, *(together(*level) for level in levels))
 
 
+def _one_hot(setting: Setting, rows: Number, width: int) -> Cost:
+    """Price comparisons with the values of digits, and their products."""
+    return one_hot(
+        width,
+        lambda limits, bits: functions.inside(setting, rows, limits, limits, bits),
+        lambda first, second: multiply(setting, first * second * rows),
+    )
+
+
 def _log_softmax(setting: Setting, rows: Number, width: int) -> Cost:
     """Price the maximum (of a long row in few rounds), exponentials, a logarithm of their sum."""
     hasty = setting.hastened() if width > LONG else setting
@@ -201,4 +213,5 @@ FUNCTIONS: dict[str, Callable[..., Cost]] = {
     "power": _power,
     "softmax": functions.softmax,
     "log_softmax": _log_softmax,
+    "one_hot": _one_hot,
 }

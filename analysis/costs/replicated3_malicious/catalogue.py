@@ -47,6 +47,10 @@ class Proven(Written):
         """Price a bit times a number."""
         return rotated(lambda part: steps.select(part, setting.l), n)
 
+    def argmax(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Price pairs that compete, with their places."""
+        return argmax(setting, n, entries)
+
     def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
         """Price a tournament, each third from end to end in its rotation."""
         return rotated(lambda part: tournament(part, entries, setting.V + 1, setting.l), n)

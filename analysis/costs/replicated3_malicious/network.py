@@ -158,7 +158,7 @@ def network(
     found = {
         "sharing": SpanCost(1, (*steps.joining().sent, hospital, owner, *others), "1", _ARRAYS, _ARAKI)
     }
-    found |= followed(setting, chains, batches, 3)
+    found |= followed(setting, chains, batches, 3, plans)
     claims = [
         claim
         for size in batches

@@ -54,6 +54,10 @@ class Joint(Written):
         """Price a selection."""
         return steps.select(n, setting.l)
 
+    def argmax(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Price pairs that compete, with their places."""
+        return argmax(setting, n, entries)
+
     def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
         """Pairs compete; the winner is the second and, where it is not less, the difference."""
         return steps.tournament(setting, n, entries, setting.l)

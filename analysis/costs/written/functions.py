@@ -15,7 +15,7 @@ from typing import ClassVar
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number
-from analysis.costs.pieces import Rows, Sizes, Steps, evaluated, norm, normalised, table
+from analysis.costs.pieces import Rows, Sizes, Steps, evaluated, norm, normalised, one_hot, table
 from analysis.costs.replicated3 import Setting, precision
 
 _WORD, _NEAR = 64, 28
@@ -70,6 +70,10 @@ class Written(ABC):
     def largest(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
         """Price the largest of so many, n times."""
 
+    @abstractmethod
+    def argmax(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
+        """Price the place of the largest of so many, n times."""
+
     def places(self, setting: FamilySetting, n: Number, limits: int, bits: int) -> Cost:
         """Price comparisons with public limits, as numbers."""
         many = self.sign(setting, limits * n, bits)
@@ -92,6 +96,18 @@ class Written(ABC):
     def inside(self, setting: FamilySetting, n: Number, limits: int, marks: int, bits: int) -> Cost:
         """Price intervals between limits, as numbers: from comparisons that are numbers."""
         return self.places(setting, n, limits, bits)
+
+    def pairs(self, setting: FamilySetting, n: Number, first: int, second: int) -> Cost:
+        """Price integer products of each of so many numbers with each of so many others, n times."""
+        return self.fixed(setting, first * second * n, 0)
+
+    def one_hot(self, setting: FamilySetting, n: Number, classes: int) -> Cost:
+        """Price two digits, each told by comparisons with its values, and their product."""
+        return one_hot(
+            classes,
+            lambda limits, bits: self.inside(setting, n, limits, limits, bits),
+            lambda first, second: self.pairs(setting, n, first, second),
+        )
 
     def exact_truncation(self, setting: FamilySetting, n: Number) -> Cost:
         """Price a truncation, and two signs side by side of what is left, which lies in f + 3 bits."""

@@ -84,6 +84,8 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
     more = dict(plan.arguments)
 
     def price(setting: FamilySetting, n: Number) -> Cost:
+        if name == "argmax":
+            return functions.argmax(setting, n, plan.input[-1])
         if name in ROWS:
             return _of_rows(functions, plan, setting, n // width if isinstance(n, int) else n / width)
         if name in ("relu", "absolute"):
@@ -114,6 +116,8 @@ def _of_rows(functions: Written, plan: LayerPlan, setting: FamilySetting, rows: 
         return functions.normalised(setting, rows, width, epsilon, *learned, name == "layer_norm")
     if name == "softmax":
         return functions.softmax(setting, rows, width)
+    if name == "one_hot":
+        return functions.one_hot(setting, rows, width)
     powers = functions.exponential(setting, rows * width)
     return sequence(functions.largest(setting, rows, width), powers, functions.logarithm(setting, rows))
 
@@ -178,7 +182,7 @@ def layer_spans(
     if chosen is not None:
         for size, chain in chains.items():
             chain.append(_block([chosen], size, chosen[2], None))
-    return followed(setting, chains, batches, parties)
+    return followed(setting, chains, batches, parties, plans)
 
 
 def followed(
@@ -186,6 +190,7 @@ def followed(
     chains: Mapping[int, Sequence[layers.Block]],
     batches: Sequence[int],
     parties: int,
+    plans: Sequence[LayerPlan],
 ) -> dict[str, SpanCost]:
     """Return the spans of batches that go through blocks, `waiting` of several, and the whole, `inference`.
 
@@ -196,6 +201,7 @@ def followed(
         chains: the blocks, by size of a batch.
         batches: images of each.
         parties: who send.
+        plans: the layers, of which some find a token.
     """
     spans, whole = layers.follow_batches(setting, [chains[size] for size in batches], parties)
     found = {}
@@ -211,6 +217,8 @@ def followed(
             said = f"{rounds}" if rounds == one.rounds else f"{one.rounds}, alone {rounds}"
             text = ("Σ over batches: " if len(batches) > 1 else "") + symbolic.total_text(size)
             found[name] = SpanCost(one.rounds, tuple(one.sent), said, text, source)
+    for name, token in layers.tokens(setting, chains[batches[-1]], plans, parties).items():
+        found[name] = SpanCost(token.rounds, tuple(token.sent), _LAYERS, _LAYERS, "layers")
     sent, depths = tuple(whole.sent), whole.depths
     found["inference"] = SpanCost(whole.rounds, sent, _LAYERS, _LAYERS, "layers", depths)
     return found
