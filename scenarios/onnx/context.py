@@ -119,6 +119,8 @@ class Graph:
     def of_axes(self, value: Value, axes: Sequence[int | None]) -> int:
         """Return a node whose output has just these axes of a tensor, in order; None is one of one place.
 
+        Without axes the output has one of one place, which is none of the tensor's.
+
         Adds a transposition or a change of shape where it must. A ValueError where an axis that is left
         out has several places, or a mask is on the tensor that a softmax was to read.
         """
@@ -127,7 +129,7 @@ class Graph:
         rest = [size for axis, size in enumerate(value.shape) if axis not in axes]
         if any(size != 1 for size in rest):
             raise ValueError(f"a tensor of {value.shape}; accepted: one whose other axes have one place")
-        wanted = tuple(1 if axis is None else value.shape[axis] for axis in axes)
+        wanted = tuple(1 if axis is None else value.shape[axis] for axis in axes) or (1,)
         source = value.source
         held = [value.order[axis] for axis in axes if axis is not None]
         places = [place for place in held if place is not None]

@@ -234,5 +234,10 @@ def _needed(graph: Graph, last: int) -> tuple[tuple[LayerPlan, ...], Mapping[str
         )
         for old in sorted(wanted)
     )
-    keys = [f"{plan.name}/{part}" for plan in plans for part in ("kernel", "bias") if getattr(plan, part)]
+    keys = [
+        f"{plan.name}/{part}"
+        for plan in plans
+        for part in ("kernel", "bias")
+        if getattr(plan, part) is not None
+    ]
     return plans, {key: graph.weights[key] for key in keys}

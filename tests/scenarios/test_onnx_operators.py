@@ -160,6 +160,21 @@ def test_limits_and_slopes_are_onnxruntimes(nodes, tmp_path):
     np.testing.assert_allclose(in_fixed, want, atol=2.0**-9)
 
 
+def test_one_number_of_an_image_is_an_output_of_one_place(tmp_path):
+    nodes = [
+        node("ReduceMean", ["x", "i"], ["a"]),
+        node("Add", ["a", "c"], ["b"]),
+        node("Expand", ["b", "e"], ["y"]),
+    ]
+    arrays = {"i": np.array([1, 2, 3]), "c": np.float32(0.375), "e": np.array([1, 2, 1, 1])}
+    path = written(tmp_path / "n.onnx", nodes, arrays, (2, 3, 4, 4), 18)
+    model, weights = read(path)
+    assert all(len(plan.output) for plan in shapes(model))
+    assert [np.size(one) for one in weights.values()] == [1]
+    want, in_reals, _ = both(path, (2, 3, 4, 4))
+    np.testing.assert_allclose(in_reals, want, atol=1e-6)
+
+
 @pytest.fixture
 def varied(tmp_path):
     """Return the scenario of a file with operators of this module, given a family and keys."""
