@@ -12,8 +12,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-from importlib.metadata import EntryPoint, entry_points
+import sys
+from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ _HERE = Path(__file__).resolve().parent.parent
 def entries(group: str) -> list[EntryPoint]:
     """Return the entries of a group, mpcsim's own first; of two with one name the first counts."""
     found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: (not _is_ours(entry), entry.name)):
+    registered = _registered(group, tuple(sys.path))
+    for entry in sorted(registered, key=lambda entry: (not _is_ours(entry), entry.name)):
         found.setdefault(entry.name, entry)
     return list(found.values())
 
@@ -91,8 +94,20 @@ def stale() -> str | None:
     return f"{project}: registers other commands than were installed; run: {how}"
 
 
+@functools.cache
+def _registered(group: str, _path: tuple[str, ...]) -> EntryPoints:
+    """Return what all packages on this path register in a group: finding that takes 15 ms."""
+    return entry_points(group=group)
+
+
 def _is_ours(entry: EntryPoint) -> bool:
-    return entry.dist is not None and entry.dist.name == _OURS
+    return entry.dist is not None and _name(entry.dist) == _OURS
+
+
+@functools.cache
+def _name(package: Distribution) -> str:
+    """Return a package's name, for which its whole description is parsed."""
+    return package.name
 
 
 def _check_shadow(name: str) -> None:
