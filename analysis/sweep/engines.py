@@ -155,7 +155,7 @@ class DaskEngine:
             import distributed
         except ImportError:
             raise InputError("--engine dask: needs Dask: pip install 'mpcsim[cluster]'") from None
-        for name in ("distributed", "distributed.client", "tornado"):
+        for name in ("distributed", "distributed.client", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._address = address
         try:

@@ -23,7 +23,7 @@ TIMED = {"makespan_ns", "makespan_s", "equal", "rows"}  # of link_probe and loca
 WITH_VALUES = sorted(
     file.stem for file in SHIPPED.glob("*.toml") if not tomllib.loads(file.read_text()).get("dry_run")
 )
-SHORT = [name for name in WITH_VALUES if name in ("pomic_inference", "training_step", "link_probe")]
+SHORT = [name for name in WITH_VALUES if name in ("pomic_inference", "link_probe")]
 
 
 def summary(name, folder, *words):

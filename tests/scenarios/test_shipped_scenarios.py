@@ -70,6 +70,7 @@ SMALL = {  # what makes a long scenario short, by table
 }
 LONG = bool(os.environ.get("MPCSIM_LONG"))
 HEAVY = {
+    "bert_base",
     "bert_large",
     "gpt2",
     "gpt2_generation",
@@ -80,6 +81,8 @@ HEAVY = {
     "squeezenet",
     "mobilenet_v2",
     "vgg16",
+    "resnet50",
+    "pomic_paper_training",
 }
 """Networks of hundreds of nodes, of which others stand for the kind unless MPCSIM_LONG=1."""
 NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
