@@ -37,6 +37,7 @@ _TALLEST = 7.5  # inches: all lanes together
 _LABEL = 0.14  # inches of height that a lane's name needs
 _HALF = 0.055  # of a lane: half the height of what stands for a busy uplink
 _MANY = 24  # lanes beyond which arrows are fewer and paler
+_LEAST_SLOTS = 16  # of the time, where there are more links than arrows: some of each are drawn
 _PALE = "#8a8a8a"
 _BUSY = "#f2b447"
 
@@ -96,21 +97,30 @@ def diagram(messages: Messages, name: str) -> Figure:
 
 
 def thinned(rows: Sequence[Message], most: int, whole: int) -> list[Message]:
-    """Return at most about `most` messages: of those of one link close in time, one; critical ones stay."""
+    """Return about `most` messages or fewer, from all of the time: of those of one link close in time, one.
+
+    The critical path keeps as many of its own, which are all of it but for very long ones.
+    """
     if len(rows) <= most:
         return list(rows)
+    begin = rows[0].sent
+    parts = [[row for row in rows if row.critical is critical] for critical in (True, False)]
+    return sorted(
+        (row for part in parts for row in _some(part, most, begin, whole)), key=lambda row: row.sent
+    )
+
+
+def _some(rows: list[Message], most: int, begin: int, whole: int) -> list[Message]:
+    if len(rows) <= most:
+        return rows
     links = {(row.source, row.to) for row in rows}
-    slots = max(1, most // len(links))
-    kept: dict[tuple[int, int, int, bool], Message] = {}
+    slots = max(_LEAST_SLOTS, most // len(links))
+    kept: list[dict[tuple[int, int], Message]] = [{} for _ in range(slots)]
     for row in rows:
-        slot = slots * (row.sent - rows[0].sent) // max(whole, 1)
-        kept.setdefault((row.source, row.to, slot, row.critical), row)
-    found = sorted(kept.values(), key=lambda row: row.sent)
-    others = [row for row in found if not row.critical]
-    if len(found) <= 2 * most or not others:
-        return found
-    some = others[:: math.ceil(len(others) / most)]  # there are more links than arrows
-    return sorted([*(row for row in found if row.critical), *some], key=lambda row: row.sent)
+        slot = min(slots - 1, slots * (row.sent - begin) // max(whole, 1))
+        kept[slot].setdefault((row.source, row.to), row)
+    each = max(1, most // sum(map(bool, kept)))  # where there are more links than arrows
+    return [row for found in kept for row in list(found.values())[:: math.ceil(len(found) / each) or 1]]
 
 
 def _arrow(axes: Axes, row: Message, place: dict[int, int], at: object, *, pale: bool = False) -> None:

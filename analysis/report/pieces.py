@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -50,12 +51,17 @@ def table(name: str, columns: Sequence[str], rows: Sequence[Cells], caption: str
             f'<td{_class(number)} data-v="{escape(escaped(str(value)))}">{escape(text)}</td>'
             for (text, value), number in zip(row[1:], numeric[1:], strict=True)
         ]
-        text, value = escape(row[0][0]), escape(escaped(str(row[0][1])))
+        text, value = _broken(escape(row[0][0])), escape(escaped(str(row[0][1])))
         body += f'<tr><th scope="row" data-v="{value}">{text}</th>{"".join(cells)}</tr>'
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table id="{name}">'
         f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _broken(name: str) -> str:
+    """Let a path's name go on in another line between its parts."""
+    return re.sub(r"([/.])(?=\w)", r"\1<wbr>", name)
 
 
 def _class(number: bool) -> str:

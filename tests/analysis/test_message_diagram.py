@@ -127,6 +127,32 @@ def test_many_messages_are_thinned_and_the_title_says_so():
     assert {row.critical for row in kept} == {True, False}
 
 
+def test_of_many_links_the_whole_time_is_drawn_and_all_of_the_critical_path():
+    """Every one of 40 parties sends to every other, in 50 rounds of 100."""
+    rows = [
+        Message(
+            source,
+            to,
+            100 * turn,
+            100 * turn,
+            100 * turn,
+            100 * turn + 90,
+            10,
+            "",
+            source == to - 1 == turn % 39,
+        )
+        for turn in range(50)
+        for source in range(40)
+        for to in range(40)
+        if source != to
+    ]
+    kept = thinned(rows, 200, 5000)
+    assert [row for row in kept if row.critical] == [row for row in rows if row.critical]
+    others = [row.sent for row in kept if not row.critical]
+    assert 100 < len(others) <= 200
+    assert all(any(since <= sent < since + 500 for sent in others) for since in range(0, 5000, 500))
+
+
 def test_a_run_that_used_a_timeout_is_drawn_without_a_critical_path(record, tmp_path):
     found = messages_of(read_record(record("impatient")), "first")
     assert len(found.rows) == 3
