@@ -151,6 +151,7 @@ def _rms_norm(plan: LayerPlan, weights: Mapping[str, Any], x: Any) -> Any:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "relu": _of_values(lambda x: anp.maximum(x, 0)),
     "sigmoid": _of_values(lambda x: 1 / (1 + anp.exp(-x))),
+    "logistic": _of_values(lambda x: 1 / (1 + anp.exp(-x))),
     "silu": _of_values(lambda x: x / (1 + anp.exp(-x))),
     "tanh": _of_values(anp.tanh),
     "gelu": _of_values(lambda x: x * (1 + erf(x / np.sqrt(2.0))) / 2),

@@ -32,9 +32,11 @@ from scenarios.graph.nodes import (
     trained_blocks,
     where,
 )
+from scenarios.graph.recurrent import GATES, Cell, Direction, Recurrent, Wanted, unrolled
 
 __all__ = [
     "CHOICES",
+    "GATES",
     "IMAGE",
     "INPUT",
     "MAPS",
@@ -43,6 +45,8 @@ __all__ = [
     "ROWS",
     "Arrangement",
     "Block",
+    "Cell",
+    "Direction",
     "Kind",
     "LayerPlan",
     "Mask",
@@ -50,7 +54,9 @@ __all__ = [
     "Pads",
     "Pair",
     "Product",
+    "Recurrent",
     "Shape",
+    "Wanted",
     "arrangements",
     "blocks",
     "given",
@@ -60,5 +66,6 @@ __all__ = [
     "shape_text",
     "through",
     "trained_blocks",
+    "unrolled",
     "where",
 ]

@@ -2,11 +2,13 @@
 
 Each is a linear map that takes zeros to zeros, so that it can be done to every share by itself. It gets a
 namespace of array operations (`protocols.kernels`, its twin that knows shapes alone, or numpy) and arrays
-whose first axis is that of images; axes in its own fields do not count that one.
+whose first axis is that of images; axes in its own fields do not count that one. All of them in one file:
+each is a few lines.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -122,6 +124,50 @@ class Part:
     def shape(self, *shapes: Shape) -> Shape:
         """Return its own shape."""
         return self.to
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Rearrangements one after the other."""
+
+    steps: tuple[Arrangement, ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return what the last one gives."""
+        return through(self.steps[1:], k, self.steps[0](k, *parts))
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the last one's sizes."""
+        found = self.steps[0].shape(*shapes)
+        for step in self.steps[1:]:
+            found = step.shape(found)
+        return found
+
+
+@dataclass(frozen=True)
+class Multiples:
+    """Every place of an axis times −1, 1 or 2."""
+
+    axis: int
+    factors: tuple[int, ...]
+
+    def __call__(self, k: Any, *parts: Any) -> Any:
+        """Return a copy."""
+        axis, found, first = self.axis + 1, [], 0
+        for factor, run in itertools.groupby(self.factors):
+            last = first + len(list(run))
+            piece = parts[0][(slice(None),) * axis + (slice(first, last),)]
+            if factor == 2:
+                piece = _step(k, "add", np.add)(piece, piece)
+            found.append(_step(k, "neg", np.negative)(piece) if factor == -1 else piece)
+            first = last
+        return found[0] if len(found) == 1 else k.concatenate(found, axis)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Return the same sizes; a ValueError where there are not as many places."""
+        if len(self.factors) != shapes[0][self.axis] or not set(self.factors) <= {-1, 1, 2}:
+            raise ValueError(f"factors {self.factors} for axis {self.axis} of {shapes[0]}")
+        return shapes[0]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scenarios.graph import Kind
+from scenarios.graph import Direction, Kind
 
 Positive = Annotated[int, Field(strict=True, ge=1)]
 Natural = Annotated[int, Field(strict=True, ge=0)]
@@ -246,6 +246,34 @@ class Transformer(_Layer):
     epsilon: Fraction = Field(default=1e-5, description="of normalisations")
 
 
+class _Recurrent(_Layer):
+    kind: ClassVar[Kind] = "local"
+
+    units: Positive = Field(description="of the state of each direction")
+    direction: Direction = Field(
+        default="forward", description="of the steps; both: a state each, side by side"
+    )
+    returns: Literal["rows", "last"] = Field(
+        default="last", description="the states of all rows, or those after the last step"
+    )
+    bias: bool = Field(default=True, description="add a number to each sum")
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory over rows; gates in the order input, output, forget, candidate."""
+
+    type: Literal["lstm"] = "lstm"
+
+
+class GRU(_Recurrent):
+    """Gated recurrent units over rows; blocks in the order update, reset, candidate."""
+
+    type: Literal["gru"] = "gru"
+    reset: Literal["after", "before"] = Field(
+        default="after", description="reset the product of the state with weights, or the state before it"
+    )
+
+
 class Flatten(_Layer):
     """Height, width and channels as one axis, row-major."""
 
@@ -296,6 +324,8 @@ Declared = (
     | Normalisation
     | Row
     | Transformer
+    | LSTM
+    | GRU
 )
 Layer = Annotated[Declared, Field(discriminator="type")]
 

@@ -1,4 +1,7 @@
-"""Declared layers as nodes of a graph: their names, what they read, and the shapes that follow."""
+"""Declared layers as nodes of a graph: their names, what they read, and the shapes that follow.
+
+All kinds of layers in one file, a few lines each; those that are several nodes have their own.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ from scenarios.graph import (
 )
 from scenarios.graph import where as said
 from scenarios.networks.layers import (
+    GRU,
+    LSTM,
     Add,
     AveragePooling2D,
     Concatenate,
@@ -45,6 +50,7 @@ from scenarios.networks.layers import (
     Transformer,
     UpSampling2D,
 )
+from scenarios.networks.recurrent import recurrent
 from scenarios.networks.rows import dense_of_rows, normalisation, positions, reshape, row, token
 from scenarios.networks.transformer import Past, transformer
 
@@ -100,6 +106,8 @@ def extend(plans: list[LayerPlan], model: ModelSettings, source: int, past: Past
             if isinstance(layer, Transformer):
                 known = {plan.index: plan.output for plan in plans} | {sources[0]: read[0]}
                 plans += transformer(layer, name, place, sources[0], known, past)
+            elif isinstance(layer, LSTM | GRU):
+                plans += recurrent(layer, name, place, sources[0], read[0])
             elif isinstance(layer, Token):
                 plans += token(name, place, sources[0], read[0])
             else:

@@ -16,7 +16,15 @@ from onnx.reference import ReferenceEvaluator
 
 from mpcsim.errors import InputError
 from scenarios.graph import IMAGE, LayerPlan, arrangements
-from scenarios.onnx import choosing, elementwise, products, rearranging, resizing, windows  # noqa: F401  # they add handlers
+from scenarios.onnx import (  # noqa: F401  # they add handlers
+    choosing,
+    elementwise,
+    products,
+    rearranging,
+    recurrent,
+    resizing,
+    windows,
+)
 from scenarios.onnx.context import Graph
 from scenarios.onnx.file import Contents, contents, said
 from scenarios.onnx.node import HANDLERS, Node
@@ -183,6 +191,8 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor], place: int, p
     except (ValueError, IndexError, KeyError, TypeError) as error:  # of attributes of a wrong kind, too
         raise InputError(f"{what}: {error}") from None
     several = found if isinstance(found, list | tuple) else [found]
+    if len(several) > len(outputs):  # some of them have no name
+        several = [one for name, one in zip(proto.output, several, strict=False) if name]
     for name, one in zip(outputs, several, strict=True):
         tensors[name] = one
         if isinstance(one, Value):
@@ -234,10 +244,4 @@ def _needed(graph: Graph, last: int) -> tuple[tuple[LayerPlan, ...], Mapping[str
         )
         for old in sorted(wanted)
     )
-    keys = [
-        f"{plan.name}/{part}"
-        for plan in plans
-        for part in ("kernel", "bias")
-        if getattr(plan, part) is not None
-    ]
-    return plans, {key: graph.weights[key] for key in keys}
+    return plans, {key: graph.weights[key] for plan in plans for key in plan.learned}
