@@ -127,11 +127,18 @@ def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
 
     Raises:
         MpcsimError: the scenario is refused, or the run does not finish.
+        InputError: it ends in an abort.
     """
     loaded = load_scenario(scenario, [*overrides, "engine.trace=false"], None, SHIPPED)
     program = workload.build_program(loaded, scenarios.WORKLOADS)
     setting = _setting(program.describe)  # refused before the run, where no formula knows it
     run = workload.run_program(program, loaded)
+    if run.aborts:
+        who = ", ".join(run.adversaries) or "nobody that is declared"
+        raise InputError(
+            f"expect: this run ends in an abort (adversaries: {who}); formulas are those of whole runs; "
+            "accepted: runs that finish, such as this one with --set 'adversaries=[]' --set expect=finish"
+        )
     rows = [span.describe() for span in run.spans]
     sent = [party.sent.payload_bytes for party in run.per_party]
     roles = [party.role for party in run.per_party]

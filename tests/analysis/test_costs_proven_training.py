@@ -10,6 +10,7 @@ from analysis.costs.families import FamilySetting
 from analysis.costs.replicated3_malicious import steps, training
 from analysis.predict import measuring as measure
 from analysis.predict import run as predict
+from mpcsim.errors import InputError
 
 PROVEN = "protocol.family=replicated3_malicious"
 LONG = bool(os.environ.get("MPCSIM_LONG"))
@@ -85,3 +86,9 @@ def test_a_formula_that_is_off_by_a_byte_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "led_back", wrong)
     rows = _rows(tmp_path, NETWORKS["pooling_first"], "training.max_steps=1")
     assert not all(row.equal for row in rows)
+
+
+@pytest.mark.parametrize("name", ["malicious_product", "malicious_training"])
+def test_a_run_that_ends_in_an_abort_is_refused_in_words(name):
+    with pytest.raises(InputError, match=r"expect: this run ends in an abort \(adversaries: server"):
+        measure.measure(name)
