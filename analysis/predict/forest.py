@@ -49,6 +49,8 @@ class Forest:
         owner: whether there is an owner: who learns the tree, or shares it.
         boosted: what is public of boosted trees; None of trees side by side.
         halves: of hospitals that hold columns; None of those that hold rows.
+        resumed: levels of trees, or boosted trees, that a checkpoint already had.
+        binned: whether it had the bins of boosted trees.
     """
 
     setting: Setting
@@ -61,6 +63,8 @@ class Forest:
     owner: bool
     boosted: boosting.Boosting | None = None
     halves: Halves | None = None
+    resumed: int = 0
+    binned: bool = False
     spans: dict[Path, layers.Span] = field(default_factory=dict)
     whole: layers.Span = field(default_factory=layers.Span)
 
@@ -120,10 +124,17 @@ class Forest:
     def _growth(self) -> dict[Path, Cost]:
         """Return what growing costs, by the innermost spans."""
         if self.boosted is not None:
-            return boosting.spans(self.setting, self.boosted)
+            kept = {f"tree{number}" for number in range(self.resumed)}
+            kept |= {"bins", "base"} if self.binned else set()
+            every = boosting.spans(self.setting, self.boosted)
+            return {path: cost for path, cost in every.items() if path[0] not in kept}
+        if self.resumed == self.shape.height:
+            return {}
+        kept = {f"level{depth}" for depth in range(self.resumed)} | ({"sort"} if self.resumed else set())
         steps: dict[Path, Cost] = {}
         for name, cost in trees.spans(self.setting, self.shape).items():
-            steps[name,] = self._each(cost)
+            if name not in kept:
+                steps[name,] = self._each(cost)
         return steps
 
     def _each(self, cost: Cost) -> Cost:

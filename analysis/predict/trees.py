@@ -39,6 +39,7 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
             settings.output.tree == "owner" or settings.trees.grown == "clear",
             _boosting(shape, settings) if settings.trees.model == "boosted" else None,
             _halves(measured, settings) if settings.data.vertical else None,
+            *_resumed(measured, settings),
         )
     except NoFormula as missing:
         every = [(in_text(path), each) for path, each in spans.items()] + [("run", measured.whole())]
@@ -85,6 +86,14 @@ def _halves(measured: Measured, settings: PrivateTreesSettings) -> Halves:
     first, second = measured.told("joined")
     wide, other = measured.told("widths")
     return Halves((first, second), (wide, other), settings.data.unmatched == "drop")
+
+
+def _resumed(measured: Measured, settings: PrivateTreesSettings) -> tuple[int, bool]:
+    """Return the levels, or boosted trees, that a checkpoint already had, and whether it had bins."""
+    if settings.checkpoint.folder is None or settings.dry_run:
+        return 0, False
+    boosted = settings.trees.model == "boosted"
+    return measured.told("resumed_from"), boosted and measured.told("bins_kept")
 
 
 def _boosting(shape: trees.Growth, settings: PrivateTreesSettings) -> boosting.Boosting:

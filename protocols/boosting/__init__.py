@@ -7,7 +7,7 @@ what a family offers. docs/constructions.md#boosting
 """
 
 from protocols.boosting.curve import Curve, logistic_curve
-from protocols.boosting.grow import Boosted, boost, raw_scores
+from protocols.boosting.grow import Boosted, Ground, Grown, boost, raw_scores
 from protocols.boosting.shape import FINE, SHRINKAGE, STEP, Boosting, check
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "Boosted",
     "Boosting",
     "Curve",
+    "Ground",
+    "Grown",
     "boost",
     "check",
     "logistic_curve",

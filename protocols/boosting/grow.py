@@ -28,12 +28,30 @@ class Boosted:
     trees: tuple[Tree, ...]
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What all trees stand on: bins of the table, and the raw score before the first tree."""
+
+    bins: Bins
+    base: Share
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The trees so far, and the raw scores (n,) of the rows with their steps."""
+
+    trees: tuple[Tree, ...]
+    raw: Share
+
+
 async def boost(
     server: Server,
     values: Share,
     targets: Share,
     shape: Boosting,
-    grown: Callable[[int, int], None] | None = None,
+    after: Callable[[Ground | Grown], None] | None = None,
+    ground: Ground | None = None,
+    grown: Grown | None = None,
 ) -> Boosted:
     """Return boosted trees of a table.
 
@@ -42,7 +60,8 @@ async def boost(
         values: (m, n), signed values of `shape.value_bits` bits.
         targets: (n,) at scale 2^22: 1 or 0 of the second class or the first; or a target, at most 1/2.
         shape: public sizes.
-        grown: is told each tree, from 0, and how many there are, once it is done.
+        after: is told what all trees stand on, and the trees so far once each is done.
+        ground, grown: of this very table, to go on from.
 
     The base is the step of a leaf with all rows, unshrunk. Scores of tests take residuals as whole numbers
     of 2^−a, a = `shape.residual_bits`, and rows for curvatures (least squares); leaves' steps are Newton's.
@@ -51,26 +70,38 @@ async def boost(
         InputError: the ring is too narrow, or sizes that are not accepted.
     """
     check(shape, server.ring)
-    party, k = server.party, server.kernels
+    after = after or (lambda state: None)
+    if ground is None:
+        ground = await _ground(server, values, targets, shape)
+        after(ground)
+    if grown is None:
+        grown = Grown((), _raised(server, _nothing(server, shape), ground.base))
+    for number in range(len(grown.trees), shape.trees):
+        with server.party.span(f"tree{number}", "tree"):
+            tree, raw = await _grown(server, ground.bins, targets, grown.raw, shape)
+        grown = Grown((*grown.trees, tree), raw)
+        after(grown)
+    return Boosted(ground.base, grown.trees)
+
+
+async def _ground(server: Server, values: Share, targets: Share, shape: Boosting) -> Ground:
+    """Return bins, and the step of a leaf with all rows, unshrunk."""
+    party = server.party
     with party.span("bins", "bins"):
         bins = await bins_of(server, values, shape)
     with party.span("base", "base"):
-        nothing = Share(
-            k.zeros((shape.rows,), server.ring.dtype), k.zeros((shape.rows,), server.ring.dtype)
-        )
+        left = await residuals(server, targets, _nothing(server, shape), shape)
         root = at_root(server, shape.rows)
-        base = await _stepped(
-            server, await residuals(server, targets, nothing, shape), root, shape, 1 << SHRINKAGE
-        )
-        raw = Share(k.add(nothing.a, base.a), k.add(nothing.b, base.b))
-    trees = []
-    for number in range(shape.trees):
-        with party.span(f"tree{number}", "tree"):
-            tree, raw = await _grown(server, bins, targets, raw, shape)
-        trees.append(tree)
-        if grown is not None:
-            grown(number, shape.trees)
-    return Boosted(base, tuple(trees))
+        return Ground(bins, await _stepped(server, left, root, shape, 1 << SHRINKAGE))
+
+
+def _nothing(server: Server, shape: Boosting) -> Share:
+    none = server.kernels.zeros((shape.rows,), server.ring.dtype)
+    return Share(none, none)
+
+
+def _raised(server: Server, raw: Share, base: Share) -> Share:
+    return Share(server.kernels.add(raw.a, base.a), server.kernels.add(raw.b, base.b))
 
 
 async def _grown(

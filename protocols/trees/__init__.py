@@ -6,7 +6,7 @@ docs/constructions.md#trees
 """
 
 from protocols.trees import wide
-from protocols.trees.grow import grow
+from protocols.trees.grow import Stand, grow
 from protocols.trees.local import repeated, turned
 from protocols.trees.quotients import DIGIT as QUOTIENT_DIGIT
 from protocols.trees.quotients import MEAN, means, quotients
@@ -21,6 +21,7 @@ __all__ = [
     "QUOTIENT_DIGIT",
     "Level",
     "Shape",
+    "Stand",
     "Statistics",
     "Tree",
     "at_root",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from protocols.replicated3.constructions import (
     multiply,
@@ -40,12 +41,27 @@ from protocols.trees.shape import FLAG_BITS, Shape, check, within
 from protocols.trees.tree import Level, Tree
 
 
+@dataclass(frozen=True)
+class Stand:
+    """Where a tree stands below its last level so far: all that the next ones need.
+
+    Attributes:
+        levels: the tests so far.
+        table, slots: of the next level.
+    """
+
+    levels: tuple[Level, ...]
+    table: Sorted
+    slots: Slots
+
+
 async def grow(
     server: Server,
     values: Share,
     statistics: Share,
     shape: Shape,
-    grown: Callable[[int, int], None] | None = None,
+    after: Callable[[int, Stand | Tree], None] | None = None,
+    stand: Stand | None = None,
 ) -> Tree:
     """Return the tree of a table: at each node the test of least impurity.
 
@@ -58,31 +74,37 @@ async def grow(
         values: (m, n), signed values of `shape.value_bits` bits.
         statistics: (columns, n): 1 where a row is of the class, or its target, an integer.
         shape: public sizes.
-        grown: is told each level, from 0, and how many there are, once it is done.
+        after: is told how many levels there are and what stands, once each is done; at last the tree.
+        stand: of this very tree, to go on from; without it the table is sorted and the root grows first.
 
     Raises:
         InputError: the ring is too narrow, or shares that do not have the sizes.
     """
     check(shape, server.ring)
-    with server.party.span("sort", "sort"):
-        table, slots = await server.party.gather(
-            sorted_table(server, values, statistics, shape), root_of(server, statistics, shape)
-        )
-    levels: list[Level] = []
-    for depth in range(shape.height):
-        last = depth + 1 == shape.height
+    if stand is None:
+        with server.party.span("sort", "sort"):
+            table, slots = await server.party.gather(
+                sorted_table(server, values, statistics, shape), root_of(server, statistics, shape)
+            )
+        stand = Stand((), table, slots)
+    for depth in range(len(stand.levels), shape.height):
+        table, slots, last = stand.table, stand.slots, depth + 1 == shape.height
         with server.party.span(f"level{depth}", "level"):
             level, parted, opening = await split(server, table, slots, shape, last)
-            levels.append(level)
+            levels = (*stand.levels, level)
             if not last:
                 table, slots = await server.party.gather(
                     moved(server, table, parted, opening, shape), below(server, table, slots, parted, shape)
                 )
-        if grown is not None:
-            grown(depth, shape.height)
+        stand = Stand(levels, table, slots)
+        if after is not None and not last:
+            after(depth + 1, stand)
     with server.party.span("leaves", "leaves"):
         sums, (sizes, _) = await below_sums(server, table, slots, parted, shape)
-    return Tree(tuple(levels), sums, sizes)
+    tree = Tree(stand.levels, sums, sizes)
+    if after is not None:
+        after(shape.height, tree)
+    return tree
 
 
 async def sorted_table(server: Server, values: Share, statistics: Share, shape: Shape) -> Sorted:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from mpcsim import Party
 from mpcsim.engine import aside
-from mpcsim.errors import RunError
 from protocols.domains import Ring, Words
 from protocols.family import Family, Terms, Value
 from protocols.replicated3.sharings import Share
 from protocols.training import Descent, Scales, limit, trainer_of
+from scenarios.checkpoints import Halted
 from scenarios.networks import LayerPlan
 from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.step import Metrics, Model, Pass
@@ -28,10 +28,6 @@ from scenarios.training.watch import Progress, RangeWatch
 OWNER = "owner"
 EVALUATED = 256
 """Images of one forward pass when a test set is evaluated on shares: it bounds memory."""
-
-
-class Halted(RunError):
-    """The run was told to stop after a number of steps, as if it had been killed."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from protocols.domains import Words
-from scenarios.training.checkpoint import Store
+from scenarios.checkpoints import Store
 
 T = TypeVar("T")
 

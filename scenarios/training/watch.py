@@ -12,7 +12,7 @@ from mpcsim.engine import aside
 from mpcsim.errors import RunError
 from mpcsim.units import format_time
 from protocols.domains import Ring, Words
-from scenarios.training.checkpoint import Store
+from scenarios.checkpoints import Store
 from scenarios.training.plan import Batch
 from scenarios.training.step import Watch
 

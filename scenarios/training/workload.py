@@ -20,6 +20,7 @@ from mpcsim.texts import plural
 from protocols.domains import Words
 from protocols.family import NotOffered
 from protocols.training import Descent, Scales, descents
+from scenarios.checkpoints import Store, fingerprint
 from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.networks import LayerPlan, shapes
@@ -27,12 +28,13 @@ from scenarios.networks import weights as weight_files
 from scenarios.settings import Secured
 from scenarios.table3 import with_items
 from scenarios.training.actors import OWNER, Job
-from scenarios.training.checkpoint import Store, fingerprint
 from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.report import Report, Sets, targets_of
 from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
 from scenarios.training.step import check_trainable
 from scenarios.training.watch import RangeWatch
+
+_SAME = "the model, the data, the seed and the tables ring, protocol, training and hospitals"
 
 
 def private_training(settings: PrivateTrainingSettings, scenario: Scenario) -> Program:
@@ -253,7 +255,7 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
     actors = [*(f"server{i}" for i in range(3))]
     if settings.training.reveal != "never":
         actors.append("hospital0")
-    store = Store(place(scenario.folder, table.folder), mark, actors)
+    store = Store(place(scenario.folder, table.folder), mark, actors, _SAME)
     return Start(store.newest() if table.resume else 0, store, asked)
 
 

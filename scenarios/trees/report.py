@@ -14,6 +14,7 @@ from protocols.boosting import STEP
 from protocols.trees import Shape
 from scenarios.clear import boosted, trees
 from scenarios.trees.inputs import Inputs
+from scenarios.trees.kept import Kept
 from scenarios.trees.settings import PrivateTreesSettings
 
 
@@ -24,6 +25,7 @@ class Report:
     settings: PrivateTreesSettings
     inputs: Inputs
     shape: Shape
+    kept: Kept
 
     def summarize(self, run: Run) -> dict[str, Any]:
         """Return sizes, and what was learnt beside the clear."""
@@ -90,6 +92,8 @@ class Report:
             "height": self.shape.height,
             "queries": self.settings.output.queries,
             **({"boosted": self.settings.trees.count} if self.inputs.boosted else {}),
+            **({"resumed_from": self.kept.step} if self.kept.trees is not None else {}),
+            **({"bins_kept": self.kept.found} if self.kept.bins is not None else {}),
             **({"joined": halves, "widths": list(self.inputs.widths)} if halves else {}),
         }
 
@@ -131,6 +135,9 @@ class Report:
         sizes = f"{plural(output['rows'], 'row')} of {plural(output['attributes'], 'attribute')}"
         many = f"{plural(output['boosted'], 'boosted tree')} of " if "boosted" in output else ""
         yield f"{sizes}, {kind}, {many}height {output['height']}"
+        if output.get("resumed_from"):
+            what = plural(output["resumed_from"], "tree" if "boosted" in output else "level")
+            yield f"goes on from {what} of a checkpoint"
         if "joined" in output:
             first, second = output["joined"]
             yield f"joined: {plural(first, 'row')} for training of one hospital, {second} of the other"

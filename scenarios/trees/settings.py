@@ -71,6 +71,22 @@ class OutputSettings(BaseModel):
     )
 
 
+class CheckpointSettings(BaseModel):
+    """The `[checkpoint]` table: where every server keeps its own shares of what has grown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str | None = Field(
+        default=None,
+        description="of checkpoints after every level, or boosted tree; from the scenario's folder, of a "
+        "shipped scenario from the working directory; none: no files",
+    )
+    resume: bool = Field(default=True, description="go on from the newest complete checkpoint")
+    halt_after: Annotated[_Whole, Field(ge=0)] = Field(
+        default=0, description="stop after so many levels, or boosted trees, as if killed; 0: never"
+    )
+
+
 class PrivateTreesSettings(SecureSettings):
     """The tables of a scenario of trees."""
 
@@ -78,3 +94,4 @@ class PrivateTreesSettings(SecureSettings):
     trees: TreeSettings = TreeSettings()
     hospitals: HospitalSettings = HospitalSettings()
     output: OutputSettings = OutputSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()

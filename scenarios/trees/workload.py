@@ -11,7 +11,7 @@ import structlog
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
-from protocols.boosting import boost
+from protocols.boosting import Ground, Grown, boost
 from protocols.boosting import check as check_boosting
 from protocols.domains import Ring, Words
 from protocols.replicated3.constructions import multiply
@@ -25,10 +25,11 @@ from protocols.replicated3.sharings import (
     reveal_to_client,
     share_by_client,
 )
-from protocols.trees import Level, Shape, Tree, check, grow
+from protocols.trees import Level, Shape, Stand, Tree, check, grow
 from scenarios.trees.answers import Forest, answers
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.joining import Halves, joined
+from scenarios.trees.kept import Kept, kept_of
 from scenarios.trees.report import Report
 from scenarios.trees.settings import PrivateTreesSettings
 from scenarios.trees.shapes import shape_of
@@ -49,8 +50,9 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
         check_boosting(replace(inputs.boosting, rows=inputs.rows), ring)
     else:
         check(shape, ring)
-    job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings)
-    report = Report(settings, inputs, shape)
+    kept = kept_of(settings, scenario, inputs)
+    job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings, kept)
+    report = Report(settings, inputs, shape, kept)
     roles: dict[str, Callable[[Party], Awaitable[Any]]] = {f"server{i}": job.server for i in range(3)}
     roles |= dict.fromkeys(job.hospitals, job.hospital)
     if job.owned:
@@ -60,6 +62,7 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
         summarize=report.summarize,
         describe=settings.describe() | {"trees": settings.trees.model_dump()},
         render=report.render,
+        begin=kept.begin,
         prepare=job.read,
         public=report.public,
     )
@@ -99,6 +102,7 @@ class Job:
     shape: Shape
     inputs: Inputs
     settings: PrivateTreesSettings
+    kept: Kept
 
     @property
     def hospitals(self) -> list[str]:
@@ -257,17 +261,40 @@ class Job:
         """Grow all trees, side by side; or boosted ones, one after the other."""
         party = server.party
         if self.inputs.boosted:
-            shape, tells = replace(self.inputs.boosting, rows=values.shape[1]), party.id == 0
-            found = await boost(server, values, statistics[0], shape, _boosted if tells else None)
-            return Forest(found.trees, found.base)
+            self.kept.mark(party, range(1))
+            return await self._boosted(server, values, statistics[0])
+        self.kept.mark(party, self.numbers)
         each = (self._tree(server, values, statistics, number) for number in self.numbers)
         return Forest(await party.gather(*each))
 
+    async def _boosted(self, server: Server, values: Share, targets: Share) -> Forest:
+        """Grow boosted trees, or go on with them."""
+        party, kept = server.party, self.kept
+        shape = replace(self.inputs.boosting, rows=values.shape[1])
+
+        def after(state: Ground | Grown) -> None:
+            if isinstance(state, Ground):
+                kept.keep_ground(party, state)
+                return
+            if party.id == 0:
+                _progress(tree=len(state.trees), trees=shape.trees)
+            kept.keep(party, 0, len(state.trees), state)
+
+        ground, grown = kept.ground(party, Ground), kept.state(party, 0, Grown)
+        found = await boost(server, values, targets, shape, after, ground, grown)
+        return Forest(found.trees, found.base)
+
     async def _tree(self, server: Server, values: Share, statistics: Share, number: int) -> Tree:
         """Grow one tree from its sample of rows and attributes."""
-        count, k = values.shape[1], server.kernels
+        count, k, party, height = values.shape[1], server.kernels, server.party, self.shape.height
+        if self.kept.step == height and (tree := self.kept.state(party, number, Tree)) is not None:
+            return tree
         sample = self.inputs.sample(number, count)
-        tells = server.party.id == number == 0
+
+        def after(levels: int, state: Stand | Tree) -> None:
+            if party.id == number == 0:
+                _progress(depth=levels, height=height)
+            self.kept.keep(party, number, levels, state)
 
         def taken(x: Share, index: Any, axis: int) -> Share:
             if len(index) == x.shape[axis] and (index == range(len(index))).all():
@@ -277,7 +304,7 @@ class Job:
         mine = taken(taken(values, sample.attributes, 0), sample.rows, 1)
         rows = taken(statistics, sample.rows, 1)
         shape = replace(self.shape, rows=count)
-        return await grow(server, mine, rows, shape, _progress if tells else None)
+        return await grow(server, mine, rows, shape, after, self.kept.state(party, number, Stand))
 
     async def _halves(self, server: Server) -> Halves:
         """Return what two hospitals hold of the same rows."""
@@ -322,9 +349,5 @@ class Job:
             reveal_to_client(server, tree.leaves, OWNER)
 
 
-def _progress(depth: int, height: int) -> None:
-    structlog.get_logger().info("progress", depth=depth + 1, height=height)
-
-
-def _boosted(tree: int, trees: int) -> None:
-    structlog.get_logger().info("progress", tree=tree + 1, trees=trees)
+def _progress(**steps: int) -> None:
+    structlog.get_logger().info("progress", **steps)

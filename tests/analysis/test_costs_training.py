@@ -12,8 +12,8 @@ from analysis.predict import measuring as measure
 from analysis.predict import run as predict
 from analysis.validate.judge import Validation
 from mpcsim import CheckFailed
+from scenarios.checkpoints import Halted
 from scenarios.networks import ModelSettings, weights
-from scenarios.training.actors import Halted
 
 SCENARIO = """
 name = "small"

@@ -10,8 +10,7 @@ from training_runs import CONVOLUTIONS, run, write
 import scenarios
 from mpcsim import InputError
 from mpcsim.scenario import run_scenario
-from scenarios.training.actors import Halted
-from scenarios.training.checkpoint import Store, fingerprint
+from scenarios.checkpoints import Halted, Store, fingerprint
 
 SHIPPED = Path(scenarios.__file__).parent
 TRAINING = "test = 3\nmomentum = 0.9\n"

@@ -13,7 +13,7 @@ from training_runs import CONVOLUTIONS, run, write
 
 from protocols.correlated import prf
 from protocols.replicated3.sharings.server import Server
-from scenarios.training.actors import Halted
+from scenarios.checkpoints import Halted
 from scenarios.training.plan import Start
 
 QUERIES = "\n[hospitals]\ncount = 2\nasker = 1\nqueries = 3\n"

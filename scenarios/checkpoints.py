@@ -26,11 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import InputError
+from mpcsim.errors import RunError
 
 KEPT = 2
 _NOTE = "note"
 _FILE = re.compile(r"(?P<actor>.+)-(?P<step>\d{8})\.npz")
 _TAKEN = re.compile(r"(?P<actor>.+)-run-(?P<run>\d+)")
+
+
+class Halted(RunError):
+    """The run was told to stop after a number of steps, as if it had been killed."""
 
 
 def fingerprint(what: Any) -> str:
@@ -46,13 +51,17 @@ class Store:
         folder: where the files are; it is made when the first is written.
         fingerprint: of the scenario; files of another one are refused.
         actors: who writes; a checkpoint is complete when all of them have.
+        same: what must be the same in all runs that use the folder, in words.
         run: number of the present run, from `begin` on.
+        kept: how many checkpoints of each actor are kept, the newest.
     """
 
     folder: Path
     fingerprint: str
     actors: Sequence[str]
+    same: str = "what decides the run"
     run: int = 0
+    kept: int = KEPT
 
     def begin(self, start: int) -> int:
         """Take a number for a run that goes on from step `start`, and drop what other runs kept beyond it.
@@ -123,7 +132,7 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(target)
-            for old in sorted(self._steps(actor))[:-KEPT]:
+            for old in sorted(self._steps(actor))[: -self.kept]:
                 self._path(actor, old).unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"{target}: the checkpoint cannot be written: {error.strerror}") from None
@@ -171,8 +180,7 @@ class Store:
         if found != self.fingerprint:
             raise InputError(
                 f"{path}: a checkpoint of another scenario (fingerprint {found}, this one has "
-                f"{self.fingerprint}); the model, the data, the seed and the tables ring, protocol, "
-                "training and hospitals must be the same; name another checkpoint.folder"
+                f"{self.fingerprint}); {self.same} must be the same; name another checkpoint.folder"
             )
         if of != (actor, step):
             raise InputError(f"{path}: holds the state of {of[0]} after step {of[1]}, not what it is named")
