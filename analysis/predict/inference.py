@@ -8,7 +8,7 @@ from typing import Any
 from analysis.costs import packed, symbolic
 from analysis.costs.replicated3 import NoFormula, Setting, layers, operations
 from analysis.predict.measuring import Measured
-from analysis.predict.rows import Formula, Row, cost
+from analysis.predict.rows import Formula, Row, among, cost
 from analysis.predict.written import (
     NONE_YET,
     as_formula,
@@ -37,8 +37,9 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
         for size, blocks in chains.items():
             blocks.append(layers.classification(size * end.places, end.channels, asked.few_rounds))
     chain, several = chains[sizes[-1]], len(sizes) > 1
+    parties = layers.parties(plans)
     try:
-        spans, whole = layers.follow_batches(setting, [chains[size] for size in sizes])
+        spans, whole = layers.follow_batches(setting, [chains[size] for size in sizes], parties)
     except NoFormula as missing:
         names = [name for block in chain for name in block.sources]
         params = settings_params(setting)
@@ -56,7 +57,8 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
         symbols = block_formulas(block)
         for name, source in block.sources.items():
             if name in spans:
-                predicted = cost(spans[name].rounds, spans[name].sent)
+                taken = measured.span(name)
+                predicted = cost(spans[name].rounds, among(spans[name].sent, len(taken["per_party"])))
                 params = {"n": block.outputs} | dict(block.shape) | settings_params(setting)
                 build = symbols(name)
                 general = build(setting.symbolic() if block.general else setting, symbolic.n)
@@ -67,11 +69,11 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
                 written = formula(build, setting, block.outputs, alone, general)
                 if several:
                     written = _of_batches(written, alone, predicted)
-                found.append(Row(label + name, params, written, predicted, measured.span(name), source))
-    for name, token in layers.tokens(setting, chain, plans).items():
-        written = Formula(_LAYERS, _LAYERS)
-        predicted = cost(token.rounds, token.sent)
-        found.append(Row(label + name, common, written, predicted, measured.span(name), "layers"))
+                found.append(Row(label + name, params, written, predicted, taken, source))
+    for name, token in layers.tokens(setting, chain, plans, parties).items():
+        written, taken = Formula(_LAYERS, _LAYERS), measured.span(name)
+        predicted = cost(token.rounds, among(token.sent, len(taken["per_party"])))
+        found.append(Row(label + name, common, written, predicted, taken, "layers"))
     total = cost(whole.rounds, whole.sent)
     sums = Formula(_PIPELINE if several else _LAYERS, _LAYERS)
     found.append(Row(label + "inference", common, sums, total, measured.span("inference"), "layers"))
@@ -79,9 +81,8 @@ def inference_rows(measured: Measured, label: str) -> list[Row]:
     first, last = found[0].predicted, found[-1].predicted
     assert first is not None
     assert last is not None
-    servers = [total["per_party"], last["per_party"]]
-    clients = [0] * (len(first["per_party"]) - len(total["per_party"]))
-    parts = (first["per_party"], *([*sent, *clients] for sent in servers))
+    every = len(first["per_party"])
+    parts = (among(part["per_party"], every) for part in (first, total, last))
     sent = [sum(each) for each in zip(*parts, strict=True)]
     rounds = first["rounds"] + total["rounds"] + last["rounds"]
     found.append(Row(label + "run", common, sums, cost(rounds, sent), measured.whole(), "layers"))

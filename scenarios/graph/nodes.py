@@ -53,6 +53,7 @@ class Operator:
         function: of a function of values or rows.
         factor: what a public number scales by.
         source: as of a declared layer; none.
+        told: whether the client, who is shown what it reads, gives its output.
     """
 
     type: str
@@ -61,6 +62,7 @@ class Operator:
     function: str = ""
     factor: float = 1.0
     source: None = None
+    told: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,10 +21,21 @@ class GenerationSettings(BaseModel):
         default=1, description="that follow the text; each is the word of the largest output"
     )
 
+    reveal: Literal["no", "client"] = Field(
+        default="no",
+        description="no: tokens stay secret, and the client learns all at the end; client: it learns each "
+        "at once, and gives its one-hot row back, shared",
+    )
+
     @property
     def several(self) -> bool:
         """Whether a token is found from one before."""
         return self.tokens > 1
+
+    @property
+    def told(self) -> bool:
+        """Whether the client is told each token but the last at once."""
+        return self.several and self.reveal == "client"
 
     def plans(
         self, model: ModelSettings, asked: OutputSettings, batches: BatchSettings
@@ -43,4 +54,4 @@ class GenerationSettings(BaseModel):
             )
         if batches != BatchSettings():
             raise InputError(f"generation.tokens = {self.tokens}: inference; accepted: all texts at once")
-        return generation(model, self.tokens, asked.few_rounds)
+        return generation(model, self.tokens, asked.few_rounds, self.told)

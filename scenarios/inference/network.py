@@ -73,6 +73,7 @@ async def forward(
     images: Value,
     *,
     staged: bool = False,
+    client: str = "",
 ) -> Value:
     """Return the last layer's output (n, …) for images (n, h, w, c), all of them shared.
 
@@ -86,6 +87,7 @@ async def forward(
         weights: values by LAYER/kernel and LAYER/bias; the kernel of a product `by_public` is words.
         images: values (n, h, w, c).
         staged: this is one batch of several: each block that sends, but the first, is a stage of its own.
+        client: who is told tokens.
     """
     outputs = {IMAGE: images}
     chain = blocks(plans, me.fuses)
@@ -96,13 +98,21 @@ async def forward(
             for place, one in part:
                 if staged and one.sends and one is not first:
                     await next_stage(me)
-                x = await _block(me, one, weights, outputs)
+                x = await _block(me, one, weights, outputs, client)
                 for source in one.sources:
                     if last_read[source] == place:
                         del outputs[source]
                 outputs[one.last.index] = x
                 me.party.observe(f"layer/{one.last.name}", x)
     return x
+
+
+async def told(me: Family, plan: LayerPlan, x: Value, client: str) -> Value:
+    """Return what a client gives once it is shown a value."""
+    with me.party.channel(f"{plan.name}/shown"):
+        me.show(x, client)
+    with me.party.channel(f"{plan.name}/given"):
+        return await me.take(client, (x.shape[0], *plan.output))
 
 
 async def next_stage(me: Family) -> None:
@@ -112,7 +122,7 @@ async def next_stage(me: Family) -> None:
 
 
 async def _block(
-    me: Family, one: Block, weights: Mapping[str, Value], outputs: Mapping[int, Value]
+    me: Family, one: Block, weights: Mapping[str, Value], outputs: Mapping[int, Value], client: str
 ) -> Value:
     plan = one.head
     if plan.shift:
@@ -151,6 +161,8 @@ async def _block(
             factor, shift = plan.scaling(me.ring.fraction_bits)
             scaled = me.scale(x, me.ring.encode_integers(np.asarray(factor)))
             return await me.close(me.as_sum(scaled), shift) if shift else scaled
+        if plan.kind == "function" and getattr(plan.layer, "told", False):
+            return await told(me, plan, x, client)
         if plan.kind == "function":
             return await function(me, plan, weights, x)
         total = me.add(x, others[0])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -22,6 +24,7 @@ from protocols.family import Family, Terms, Value
 from protocols.functions import argmax
 from scenarios.clear import windows
 from scenarios.data import DataSettings
+from scenarios.families import DEFAULT
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.calibration import calibrate, lines
 from scenarios.inference.generation import GenerationSettings
@@ -63,6 +66,11 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     if settings.output.few_rounds and settings.output.reveal != "class":
         raise InputError("output.few_rounds = true: accepted with reveal = 'class', which takes an argmax")
 
+    if settings.generation.told and secured.family.name != DEFAULT:
+        raise InputError(
+            f"generation.reveal = 'client': not offered by {secured.family.name}; accepted: 'no', or the "
+            f"family {DEFAULT!r}"
+        )
     in_class = settings.output.reveal == "class" and not settings.generation.several
 
     def check(terms: Terms) -> None:
@@ -180,8 +188,25 @@ class _Job:
                     self.family.give(party, self.terms, images[first : first + size])
                 first += size
 
+    async def _continue(self, party: Party) -> None:
+        """Give the one-hot row of every token that is shown; the hospital's."""
+        ring, k = self.terms.ring, self.terms.kernels
+        told = [plan for plan in self.plans if getattr(plan.layer, "told", False)]
+        with party.span("inference") if told else nullcontext():
+            for plan in told:
+                with party.span(plan.within, "token"), party.span(plan.name, plan.layer.type):
+                    with party.channel(f"{plan.name}/shown"):
+                        found = await self.family.learn(party, self.terms, (self.count, 1))
+                    words = k.zeros((self.count, *plan.output), ring.dtype)
+                    if not self.terms.dry:
+                        places = ring.signed(found).reshape(-1, 1) == np.arange(plan.output[-1])
+                        words = ring.encode(places.reshape(words.shape), "a token")
+                    with party.channel(f"{plan.name}/given"):
+                        self.family.give(party, self.terms, words)
+
     async def hospital(self, party: Party) -> NDArray[Any] | None:
         await self.client(party)
+        await self._continue(party)
         output = self.plans[-1].output
         shape = (self.count, *(output[:-1] if self.in_class else output))
         with party.span("reveal"), party.channel("result"):
@@ -256,7 +281,7 @@ class _Job:
     async def _classify(self, me: Family, weights: Mapping[str, Value], images: Value) -> Value:
         """Return what the hospital is to learn of a batch, shared."""
         staged = len(self.batches) > 1
-        result = await forward(me, self.plans, weights, images, staged=staged)
+        result = await forward(me, self.plans, weights, images, staged=staged, client=HOSPITAL)
         if self.in_class:
             if staged:
                 await next_stage(me)

@@ -31,11 +31,15 @@ _BY_ROW = (Add, Dense, Function, Multiply, Normalisation, Positions, Row, Transf
 _KEY = "generation.tokens"
 
 
-def generation(model: ModelSettings, tokens: int, few_rounds: bool = False) -> tuple[LayerPlan, ...]:
+def generation(
+    model: ModelSettings, tokens: int, few_rounds: bool = False, told: bool = False
+) -> tuple[LayerPlan, ...]:
     """Return the nodes that find so many tokens after a text; the last gives their places among the words.
 
     Nodes of token n, from the second on, are called tokenN.NAME and stand within a span tokenN: the one-hot
     row of the token before, the network of that row, and the place of its largest output.
+
+    `told`: a client is shown each token, and gives its one-hot row; servers find that otherwise.
 
     Raises:
         InputError: the network is none that continues a text, or has no positions for so many tokens.
@@ -61,7 +65,7 @@ def generation(model: ModelSettings, tokens: int, few_rounds: bool = False) -> t
     found = [chosen()]
     for token in range(2, tokens + 1):
         start = len(plans)
-        node = Operator("one_hot", "function", function="one_hot")
+        node = Operator("one_hot", "function", function="one_hot", told=told)
         plans.append(LayerPlan(start, "word", node, (1,), (1, 1, words), sources=(found[-1],)))
         extend(plans, model, start, past)
         found.append(chosen())

@@ -1,4 +1,4 @@
-"""Layers and whole networks, forward: blocks of named spans over thirds of their outputs.
+"""Layers and whole networks, forward, in one file: blocks of named spans over thirds of their outputs.
 
 A block's thirds run side by side from beginning to end, so the spans inside it overlap; their rounds
 come from following the depths of every third, as `Span` says.
@@ -13,11 +13,20 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from analysis.costs.algebra import LOCAL, SERVERS, Cost, sequence, together
+from analysis.costs.algebra import LOCAL, SERVERS, Cost, messages, sequence, together
 from analysis.costs.numbers import Number, floor_div, third
 from analysis.costs.replicated3 import halves, precision
 from analysis.costs.replicated3.functions import mean
-from analysis.costs.replicated3.operations import argmax, max_pool, priced, relu, rescale, truncate
+from analysis.costs.replicated3.operations import (
+    argmax,
+    client_input,
+    client_output,
+    max_pool,
+    priced,
+    relu,
+    rescale,
+    truncate,
+)
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
@@ -154,7 +163,7 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
     if plan.kind in MAPS:
         return [_scaled(setting, plan, images)]
     if plan.kind == "function":
-        return [_function(plan, images)]
+        return [_told(plan, images) if getattr(plan.layer, "told", False) else _function(plan, images)]
     return []
 
 
@@ -166,6 +175,25 @@ def _scaled(setting: Setting, plan: LayerPlan, images: int) -> Block:
         return rescale(setting, n, shift) if shift else LOCAL
 
     return _single(plan, images, cost, "public factor, truncated")
+
+
+def _told(plan: LayerPlan, images: int) -> Block:
+    """Return the block of a client, the fourth, that is shown places and shares their one-hot rows."""
+
+    def build(setting: Setting, n: Number) -> list[Stages]:
+        shown = client_output(setting, images)
+        given = client_input(setting, (images, *plan.output))
+        there = messages(*((server, SERVERS, size) for server, size in enumerate(shown)))
+        back = messages(*((SERVERS, server, size) for server, size in enumerate(given)))
+        return [[(plan.name, sequence(there, back))]]
+
+    source = {plan.name: "masked components, then PRF seeds (Araki et al. 2016)"}
+    return Block(build, images, source, _shape(plan, images), general=False)
+
+
+def parties(plans: Sequence[LayerPlan]) -> int:
+    """Return how many take part between the first layer and the last: servers, and who is told tokens."""
+    return SERVERS + int(any(getattr(plan.layer, "told", False) for plan in plans))
 
 
 def _function(plan: LayerPlan, images: int) -> Block:
@@ -292,6 +320,7 @@ def _through(setting: Any, chain: Sequence[Block], depths: Depths, spans: dict[s
         strands = block.build(setting, block.outputs)
         states = [depths for _ in strands]
         for steps in zip(*strands, strict=True):  # the thirds' costs of one span
+            steps = tuple((name, cost.among(len(depths))) for name, cost in steps)
             after = [cost.after(state) for (_, cost), state in zip(steps, states, strict=True)]
             for name in dict.fromkeys(name for name, _ in steps):
                 own = [place for place, (other, _) in enumerate(steps) if other == name]
