@@ -1,7 +1,8 @@
 """From loops to machine code, by Numba: imported where there is none yet.
 
-Each loop gets an entry of one C signature: the address of its arguments, packed as 64-bit words (numbers as
-they are, an array as its address and its shape). All entries of a module become one object file.
+Each loop gets an entry of one C signature: the address of its arguments, packed as 64-bit words, numbers as
+they are, an array as NumPy's object, of which it reads what every extension reads: where the data are, and
+the shape. All entries of a module become one object file.
 """
 
 import functools
@@ -23,6 +24,10 @@ from protocols.kernels.machine.signatures import Argument, Compiled, Inside, Sig
 
 _OPTIONS: Any = {"error_model": "numpy", "_nrt": False}
 """No exceptions, and nothing that is allocated: the code needs nothing of Python."""
+
+_DATA = object.__basicsize__
+_DIMENSIONS = _DATA + 16
+"""Where NumPy's array has them: after an object's head data, a number, dimensions (C interface)."""
 
 _PACKED = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
 
@@ -115,20 +120,21 @@ def _unpacked(signature: Signature) -> Any:
     @intrinsic
     def unpacked(_: Any, words: Any) -> Any:
         def emit(context: Any, builder: Any, given: Any, arguments: Any) -> Any:
-            places = iter(range(len(kinds) + sum(argument.dimensions for argument in signature.arguments)))
+            word = ir.IntType(64)
 
-            def word() -> Any:
-                return builder.load(builder.gep(arguments[0], [ir.Constant(ir.IntType(64), next(places))]))
+            def at(address: Any, offset: int) -> Any:
+                place = builder.inttoptr(builder.add(address, word(offset)), word.as_pointer())
+                return builder.load(place)
 
-            def taken(kind: Any) -> Any:
+            def taken(place: int, kind: Any) -> Any:
+                packed = builder.load(builder.gep(arguments[0], [word(place)]))
                 if not isinstance(kind, types.Array):
-                    return builder.trunc(word(), context.get_value_type(kind))
+                    return builder.trunc(packed, context.get_value_type(kind))
                 view = context.make_array(kind)(context, builder)
-                size = ir.Constant(
-                    ir.IntType(64), context.get_abi_sizeof(context.get_data_type(kind.dtype))
-                )
-                address = builder.inttoptr(word(), view.data.type)
-                shape = [word() for _ in range(kind.ndim)]
+                size = word(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+                address = builder.inttoptr(at(packed, _DATA), view.data.type)
+                dimensions = at(packed, _DIMENSIONS)
+                shape = [at(dimensions, 8 * axis) for axis in range(kind.ndim)]
                 strides = [size]
                 for length in shape[:0:-1]:
                     strides.insert(0, builder.mul(strides[0], length))
@@ -136,7 +142,8 @@ def _unpacked(signature: Signature) -> Any:
                 fill(view, data=address, shape=shape, strides=strides, itemsize=size, meminfo=None)
                 return view._getvalue()
 
-            return context.make_tuple(builder, given.return_type, [taken(kind) for kind in kinds])
+            values = [taken(place, kind) for place, kind in enumerate(kinds)]
+            return context.make_tuple(builder, given.return_type, values)
 
         return tuples(kinds)(words), emit
 

@@ -22,7 +22,7 @@ class _Version:
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
         self._arrays = [(one.dtype, one.dimensions, one.flags) for one in signature.arguments]
-        self._pack = struct.Struct("".join(one.words for one in signature.arguments)).pack
+        self._pack = struct.Struct("".join(one.word for one in signature.arguments)).pack
         self.entry: Callable[[bytes], int] | None = None
 
     def __call__(self, name: str, arguments: Sequence[Any]) -> int:
@@ -31,8 +31,7 @@ class _Version:
             if not dimensions:
                 words.append(value)
             elif value.dtype == dtype and value.ndim == dimensions and value.flags.num & flags == flags:
-                words.append(value.ctypes.data)
-                words += value.shape
+                words.append(id(value))  # CPython: the array's address
             else:
                 got = f"{value.dtype} of {value.ndim} dimensions, flags {value.flags.num:#x}"
                 raise TypeError(f"{name}: {got}; accepted is {dtype} of {dimensions}, flags {flags:#x}")

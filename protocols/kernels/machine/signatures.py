@@ -22,10 +22,9 @@ class Argument(NamedTuple):
         return _CONTIGUOUS | _ALIGNED | (_WRITEABLE if self.written else 0)
 
     @property
-    def words(self) -> str:
-        """How it is handed over, in the letters of `struct`: a number, or an address and a shape."""
-        number = "q" if self.dtype.kind == "i" else "Q"
-        return "Q" + "q" * self.dimensions if self.dimensions else number
+    def word(self) -> str:
+        """How it is handed over, in the letters of `struct`: a number, or where NumPy's array is."""
+        return "q" if self.dtype.kind == "i" and not self.dimensions else "Q"
 
 
 class Signature(NamedTuple):

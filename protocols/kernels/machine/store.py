@@ -67,7 +67,8 @@ def _compiler() -> bytes:
     """Return a digest of what turns loops into machine code."""
     here = Path(__file__).parent
     ours = (here / name for name in ("compiler.py", "written.py", "signatures.py"))
-    return _digest(llvmlite.__version__.encode(), *(path.read_bytes() for path in ours))
+    head = str(object.__basicsize__)
+    return _digest(llvmlite.__version__.encode(), head.encode(), *(path.read_bytes() for path in ours))
 
 
 def _made_from(source: Path, names: list[str]) -> bytes:
