@@ -25,7 +25,15 @@ from protocols.functions.curves import DEGREES, Reals, chebyshev, coefficients
 from protocols.functions.goldschmidt import goldschmidt
 from protocols.functions.lines import Iterations, Start, best_line, iterations
 from protocols.functions.normalise import inside, one_hot, steps
-from protocols.functions.norms import NORMS, Norm, group_norm, layer_norm, normalised, rms_norm
+from protocols.functions.norms import (
+    NORMS,
+    Norm,
+    group_norm,
+    inverse_root,
+    layer_norm,
+    normalised,
+    rms_norm,
+)
 from protocols.functions.pieces import Pieces, accepted, enough, pieces
 from protocols.functions.polynomial import polynomial
 from protocols.functions.precision import (
@@ -106,6 +114,7 @@ __all__ = [
     "goldschmidt",
     "group_norm",
     "inside",
+    "inverse_root",
     "inverse_square_root",
     "iterations",
     "larger",

@@ -76,8 +76,10 @@ class Norm:
 
     @classmethod
     @cache
-    def of(cls, ring: Ring, columns: int, epsilon: float, centred: bool) -> Norm:
-        """Return the plan of a ring: sums of squares are below 2^62, deviations of V bits and SPARE.
+    def of(cls, ring: Ring, columns: int, epsilon: float, centred: bool, spare: int = SPARE) -> Norm:
+        """Return the plan of a ring: sums of squares are below 2^62, deviations of V bits and `spare`.
+
+        Without spare bits deviations of a value are kept that lose no bits of their squares.
 
         Raises:
             InputError: there is no room, or no row; the rule is named.
@@ -89,17 +91,19 @@ class Norm:
                 "value or more, and an epsilon above 0"
             )
         many = max(0, math.ceil(math.log2(columns)))
-        room = (WIDEST - 2 - many) // 2 - f - SPARE
+        room = (WIDEST - 2 - many) // 2 - f - spare
         wide = min(top - f, room)
-        inverse = min(f + 6, WIDEST - 2 - top - SPARE)
+        if spare == 0:
+            wide = min(wide, ROOM // 2 - f)
+        inverse = min(f + 6, WIDEST - 2 - top - spare)
         if wide < 1 or inverse < f // 2:
             raise InputError(
                 f"ring: a normalisation of rows of {columns} has no room with fraction_bits = {f} and "
                 f"value_bits = {ring.value_bits}: accepted are fewer"
             )
-        highest = 2 * (wide + f + SPARE) + many
+        highest = 2 * (wide + f + spare) + many
         cut = max(0, highest - ROOM)
-        offset = max(1, round(columns * epsilon * 4.0 ** (f + SPARE)))
+        offset = max(1, round(columns * epsilon * 4.0 ** (f + spare)))
         low = max(float(1 << LEAST), offset / 2.0**cut)
         count = max(1, math.ceil(PLACES * (highest - cut - math.log2(low))))
         ends = [low * 2.0 ** (j / PLACES) for j in range(count + 1)]
@@ -111,7 +115,7 @@ class Norm:
         half = (ratio - 1) / 2
         scaled = tuple(one / half**power for power, one in enumerate(coefficients))
         roots = tuple(
-            round(math.sqrt(columns * 4.0 ** (f + SPARE) / 2.0**cut * factor / 2.0**raised) * 2.0**inverse)
+            round(math.sqrt(columns * 4.0 ** (f + spare) / 2.0**cut * factor / 2.0**raised) * 2.0**inverse)
             for factor in factors
         )
         mean_cut = WIDEST - 3 - top
@@ -209,7 +213,7 @@ async def normalised(
     beside that. Rounds: a mean, a dot product, a comparison as numbers, and four products.
     """
     wide = me.safely().widened(plan.bits)
-    f, k, near = me.ring.fraction_bits, me.kernels, plan.near
+    f, k = me.ring.fraction_bits, me.kernels
     given = [one for one in (rows, scale, shift) if one is not None]
     held = list(await me.party.gather(*(me.widen(one, wide) for one in given)))
     rows = held.pop(0)
@@ -221,27 +225,10 @@ async def normalised(
         mean = await wide.close(wide.as_sum(total), plan.mean_cut - SPARE)
         deviations = wide.local(lambda d, m: k.sub(d, m.reshape(-1, 1)), deviations, mean)
 
-    def public(value: Value, number: int) -> Value:
-        words = wide.ring.encode_integers(np.int64(number))
-        return wide.public(k.add(k.zeros(value.shape, wide.ring.dtype), words))
-
     async def inverse() -> Value:
         z = await wide.product("dot", deviations, deviations)
-        z = wide.plus(z, wide.as_sum(public(z, plan.offset)))
-        squares = await wide.close(z, plan.cut)
-        marks = [(place, None) for place in range(len(plan.limits))]
-        found = await inside(wide, squares, plan.limits, marks, plan.compared)
-        factor, root = (weighted(wide, found, values) for values in (plan.factors, plan.roots))
-        m = await multiply_fixed(wide, factor, squares, plan.raised - near)
-        t = wide.add_public(m, wide.constant(-plan.middle, near))
-        first, second, third = plan.coefficients
-        line = wide.add_public(
-            wide.scale(t, wide.constant(third, FINE)), wide.constant(second, near + FINE)
-        )
-        z = await wide.product("mul", t, line)
-        z = wide.plus(z, wide.as_sum(public(t, round(first * 2.0 ** (2 * near + FINE)))))
-        power = await wide.close(z, near + FINE)
-        return await multiply_fixed(wide, power, root, near)
+        z = wide.plus(z, wide.as_sum(_public(wide, z, plan.offset)))
+        return await inverse_root(wide, await wide.close(z, plan.cut), plan)
 
     scaled = [] if scale is None else [multiply_fixed(wide, deviations, scale, f)]
     inverses, *others = await wide.party.gather(inverse(), *scaled)
@@ -250,3 +237,27 @@ async def normalised(
     if shift is not None:
         z = wide.bias(z, shift, SPARE + plan.inverse)
     return me.narrow(await wide.close(z, SPARE + plan.inverse), wide)
+
+
+async def inverse_root(wide: Family, squares: Value, plan: Norm) -> Value:
+    """Return 1/σ with `plan.inverse` fraction bits from sums of squares, as `plan` cuts them.
+
+    Rounds: a comparison as numbers, and three products.
+    """
+    near = plan.near
+    marks = [(place, None) for place in range(len(plan.limits))]
+    found = await inside(wide, squares, plan.limits, marks, plan.compared)
+    factor, root = (weighted(wide, found, values) for values in (plan.factors, plan.roots))
+    m = await multiply_fixed(wide, factor, squares, plan.raised - near)
+    t = wide.add_public(m, wide.constant(-plan.middle, near))
+    first, second, third = plan.coefficients
+    line = wide.add_public(wide.scale(t, wide.constant(third, FINE)), wide.constant(second, near + FINE))
+    z = await wide.product("mul", t, line)
+    z = wide.plus(z, wide.as_sum(_public(wide, t, round(first * 2.0 ** (2 * near + FINE)))))
+    power = await wide.close(z, near + FINE)
+    return await multiply_fixed(wide, power, root, near)
+
+
+def _public(wide: Family, value: Value, number: int) -> Value:
+    words = wide.ring.encode_integers(np.int64(number))
+    return wide.public(wide.kernels.add(wide.kernels.zeros(value.shape, wide.ring.dtype), words))

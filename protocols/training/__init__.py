@@ -5,6 +5,7 @@ values of weights. A family that trains returns its `Trainer` by a method `train
 better it overrides. It may import `protocols.layers` and all before it.
 """
 
+from protocols.training import normalise
 from protocols.training.gradients import input_gradient, weight_gradient
 from protocols.training.schedule import Descent, Scales, descents
 from protocols.training.trainer import INITIAL_BITS, Look, Trainer, grid, limit, trainer_of
@@ -19,6 +20,7 @@ __all__ = [
     "grid",
     "input_gradient",
     "limit",
+    "normalise",
     "trainer_of",
     "weight_gradient",
 ]

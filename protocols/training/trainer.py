@@ -192,6 +192,10 @@ class Trainer:
         """Return the gradient by a linear layer's input, from that by its sums."""
         return await self.closed(await input_gradient(self.me, layer, g), shift, look)
 
+    async def by_sums(self, z: Sum, shift: int, look: Look | None) -> Any:
+        """Return a gradient of sums, as it goes on to the layers before."""
+        return await self.closed(z, shift, look)
+
     async def by_average(
         self, g: Value, counts: NDArray[np.int64], spread: Callable[[Value], Value], places: int
     ) -> Any:
@@ -250,6 +254,16 @@ class Trainer:
             )
             for step, (weight, _), velocity in zip(steps, held, found, strict=False)
         ]
+
+    async def moved(
+        self, scales: Scales, step: Descent, g: Value, held: tuple[Value, Value]
+    ) -> tuple[Value, Value]:
+        """Return (weight, velocity) after a step by a gradient that is a value at the gradients' scale."""
+        me = self.me.safely()
+        total = me.scale(g, me.ring.encode_integers(np.asarray(step.batch << scales.value)))
+        velocity = await me.close(me.as_sum(me.add(total, _kept(me, step, *held))), scales.update)
+        rate = me.ring.encode_integers(np.asarray(step.rate))
+        return me.subtract(held[0], me.scale(velocity, rate)), velocity
 
     # Losses
 

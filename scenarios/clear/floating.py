@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim.errors import InputError
-from scenarios.clear import functions, products, windows
+from scenarios.clear import channels, functions, products, windows
 from scenarios.clear.graph import walk
 from scenarios.graph import CHOICES, arrangements, through
 from scenarios.networks import (
@@ -70,12 +70,18 @@ def walked(
     return walk(plans, images, lambda plan, inputs: _layer(plan, weights, inputs).y)
 
 
-def forward_cached(plans: Sequence[LayerPlan], weights: Weights, images: Array) -> list[Cache]:
-    """Return what `backward` needs of each layer; the last one's `y` are the logits."""
+def forward_cached(
+    plans: Sequence[LayerPlan], weights: Weights, images: Array, learns: bool = False
+) -> list[Cache]:
+    """Return what `backward` needs of each layer; the last one's `y` are the logits.
+
+    Args:
+        learns: whether channels are normalised by the batch, not by running statistics.
+    """
     caches: list[Cache] = []
 
     def compute(plan: LayerPlan, inputs: list[Array]) -> Array:
-        caches.append(_layer(plan, weights, inputs))
+        caches.append(_layer(plan, weights, inputs, learns))
         return caches[-1].y
 
     for _ in walk(plans, images, compute):
@@ -104,7 +110,10 @@ def backward(
         slope = by_output.pop(plan.index).reshape(cache.y.shape)
         if plan.relu:
             slope = np.where(cache.y > 0, slope, slope.dtype.type(0))
-        if plan.kernel is not None:
+        if plan.kind == "batch":
+            by_scale, by_shift, slope = channels.slopes(plan, weights, cache.x, slope)
+            slopes |= {f"{plan.name}/kernel": by_scale, f"{plan.name}/bias": by_shift}
+        elif plan.kernel is not None:
             rows = slope.reshape(-1, plan.kernel[-1])
             slopes[f"{plan.weights}/kernel"] = (cache.x.T @ rows).reshape(plan.kernel)
             if plan.bias is not None:
@@ -140,6 +149,8 @@ def check_images(plans: Sequence[LayerPlan], images: Array) -> None:
 def _by_input(plan: LayerPlan, weights: Weights, cache: Cache, slope: Array) -> Array:
     """Return the slope by the layer's input (each input, for `add`), given that by its sums or outputs."""
     count = len(cache.y)
+    if plan.kind == "batch":
+        return slope
     if plan.kernel is not None:
         rows = (
             slope.reshape(-1, plan.kernel[-1])
@@ -157,8 +168,11 @@ def _by_input(plan: LayerPlan, weights: Weights, cache: Cache, slope: Array) -> 
     return slope.reshape(count, *plan.input)
 
 
-def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array]) -> Cache:
+def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array], learns: bool = False) -> Cache:
     x = inputs[0]
+    if plan.kind == "batch":
+        y = channels.normalised(plan, weights, x, learns)
+        return Cache(x, np.maximum(y, 0, out=y) if plan.relu else y)
     if plan.kind == "add":
         y = x + inputs[1]
         return Cache(x, np.maximum(y, 0, out=y) if plan.relu else y)

@@ -22,7 +22,7 @@ from mpcsim.errors import InputError, MpcsimError
 from mpcsim.scenario import validate
 from scenarios.clear import fixed, optimise
 from scenarios.data import Dataset, DataSettings, check_classes, load_split
-from scenarios.networks import ModelSettings, shapes
+from scenarios.networks import ModelSettings, refuse_batches, shapes
 from scenarios.networks import weights as weight_files
 
 REPORTED = 256
@@ -65,7 +65,9 @@ def _run(
 ) -> None:
     data, model, training = _read(scenario)
     seed = _seed(scenario)
-    last = shapes(model)[-1]
+    plans = shapes(model)
+    refuse_batches(plans)
+    last = plans[-1]
     if last.output == (1,):
         raise InputError(
             f"{scenario}: {last} has one output, and softmax over it is 1 whatever it is; accepted here: "

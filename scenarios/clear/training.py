@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenarios.clear import fixed, floating, windows
+from scenarios.clear import channels, fixed, floating, windows
+from scenarios.clear.channels import nearest
 from scenarios.clear.graph import walk
-from scenarios.networks import IMAGE, AveragePooling2D, LayerPlan, MaxPooling2D, led
+from scenarios.networks import IMAGE, STATISTICS, AveragePooling2D, LayerPlan, MaxPooling2D, led
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -102,7 +104,7 @@ class FloatTwin:
 
     def step(self, images: Reals, targets: Reals, step: Step) -> tuple[float, int]:
         """Take a step; return the batch's summed loss and right answers before it."""
-        caches = floating.forward_cached(self.plans, self.state, images)
+        caches = floating.forward_cached(self.plans, self.state, images, learns=True)
         logits = caches[-1].y
         p = probabilities(self.loss, logits)
         slopes = floating.backward(self.plans, self.state, caches, (p - targets) * step.lift)
@@ -111,16 +113,20 @@ class FloatTwin:
             change = slope * step.share + decay * self.state[name]
             self.velocity[name] = step.momentum * self.velocity[name] + change
             self.state[name] = self.state[name] - step.rate * self.velocity[name]
+        for plan, cache in zip(self.plans, caches, strict=True):
+            if plan.kind == "batch":
+                self.state |= channels.remembered(plan, self.state, cache.x)
         return metrics(self.loss, logits, p, targets, self.unit)
 
 
 @dataclass
 class _Kept:
-    """What a layer keeps: its input laid out, its sums, its output."""
+    """What a layer keeps: its input laid out, its sums, its output; what normalised its channels."""
 
     x: Integers
     sums: Integers
     y: Integers
+    normed: channels.Fixed | None = None
 
 
 @dataclass
@@ -139,34 +145,51 @@ class FixedTwin:
 
     def measure(self, images: Reals, targets: Reals) -> tuple[float, int]:
         """Return summed loss and right answers."""
-        logits, p = self._probabilities(self._forward(images)[-1].y)
+        logits, p = self._probabilities(self._forward(images, learns=False)[-1].y)
         return metrics(self.loss, logits, p / 2.0**self.bits.value, targets, 2.0**-self.bits.value)
 
     def step(self, images: Reals, targets: Reals, step: Step) -> tuple[float, int]:
         """Take a step; return the batch's summed loss and right answers before it."""
-        kept = self._forward(images)
+        kept = self._forward(images, learns=True)
         logits, p = self._probabilities(kept[-1].y)
         lift = round(step.lift * 2.0 ** (self.bits.gradient - self.bits.value))
         g = (p - fixed.encode(targets, self.bits.value)) * lift
         for name, slope in list(self._backward(kept, g)):
             self._descend(name, slope, step)
+        for plan, cache in zip(self.plans, kept, strict=True):
+            if cache.normed is not None:
+                names = [f"{plan.name}/{part}" for part in STATISTICS]
+                held = (self.state[name] for name in names)
+                self.state |= zip(names, self._scale.remembered(plan, cache.normed, *held), strict=True)
         return metrics(self.loss, logits, p / 2.0**self.bits.value, targets, 2.0**-self.bits.value)
 
     def _probabilities(self, x: Integers) -> tuple[Reals, Integers]:
         logits = fixed.decode(x, self.bits.value)
         return logits, fixed.encode(probabilities(self.loss, logits), self.bits.value)
 
-    def _forward(self, images: Reals) -> list[_Kept]:
+    @property
+    def _scale(self) -> channels.Scale:
+        return channels.Scale(self.bits.value, self.bits.gradient, self.bits.weight)
+
+    def _forward(self, images: Reals, learns: bool) -> list[_Kept]:
         """Return what every layer keeps."""
         kept: list[_Kept] = []
 
         def compute(plan: LayerPlan, inputs: list[Integers]) -> Integers:
-            kept.append(self._layer(plan, *inputs))
+            make = partial(self._normalised, learns) if plan.kind == "batch" else self._layer
+            kept.append(make(plan, *inputs))
             return kept[-1].y
 
         for _ in walk(self.plans, fixed.encode(images, self.bits.value), compute):
             pass
         return kept
+
+    def _normalised(self, learns: bool, plan: LayerPlan, x: Integers) -> _Kept:
+        kernel, bias, mean, spread = (self.state[f"{plan.name}/{part}"] for part in plan.parts)
+        scale = self._scale
+        found = scale.of_batch(plan, kernel, x) if learns else scale.recalled(kernel, mean, spread, x)
+        sums = scale.sums(found, bias)
+        return _Kept(x, sums, np.maximum(sums, 0) if plan.relu else sums, found)
 
     def _layer(self, plan: LayerPlan, x: Integers, *others: Integers) -> _Kept:
         if plan.kind == "add":
@@ -198,7 +221,11 @@ class FixedTwin:
             g = slopes.pop(plan.index).reshape(cache.y.shape)
             if plan.relu:
                 g = np.where(cache.sums >= 0, g, 0)
-            if plan.kernel is not None:
+            if cache.normed is not None:
+                by_scale, by_shift, g = self._scale.slopes(cache.normed, g)
+                yield f"{plan.name}/kernel", by_scale << self.bits.value
+                yield f"{plan.name}/bias", by_shift << self.bits.value
+            elif plan.kernel is not None:
                 rows = g.reshape(-1, plan.kernel[-1])
                 yield f"{plan.name}/kernel", fixed.matmul(cache.x.T, rows).reshape(plan.kernel)
                 if plan.bias is not None:
@@ -211,7 +238,7 @@ class FixedTwin:
 
     def _by_input(self, plan: LayerPlan, cache: _Kept, g: Integers) -> Integers:
         """Return the gradient by a layer's input (by each, of two), given that by its sums or outputs."""
-        if plan.kernel is not None:
+        if plan.kernel is not None and cache.normed is None:
             kernel = self.state[f"{plan.name}/kernel"].reshape(-1, plan.kernel[-1])
             sums = fixed.matmul(g.reshape(-1, plan.kernel[-1]), kernel.T)
             if len(plan.kernel) == 4:
@@ -235,13 +262,6 @@ class FixedTwin:
         self.velocity[name] = nearest(total, below)
         rate = round(step.rate * 2.0 ** (bits.weight - bits.velocity))
         self.state[name] = self.state[name] - rate * self.velocity[name]
-
-
-def nearest(x: Integers, shift: int) -> Integers:
-    """Return x / 2^shift, rounded to nearest, halves up."""
-    if shift == 0:
-        return x
-    return np.asarray((x + (1 << (shift - 1))) >> shift)
 
 
 def _to_first_maximum(plan: LayerPlan, cache: _Kept, g: Integers) -> Integers:

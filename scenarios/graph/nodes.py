@@ -14,15 +14,28 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mpcsim.errors import InputError
 from scenarios.graph.arrangements import Arrangement, Blend, Part
 
 Kind = Literal[
-    "sums", "add", "max", "mean", "local", "offset", "weights", "scaled", "turned", "blended", "function"
+    "sums",
+    "add",
+    "max",
+    "mean",
+    "local",
+    "offset",
+    "weights",
+    "scaled",
+    "turned",
+    "blended",
+    "function",
+    "batch",
 ]
 """What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
 the largest or the mean of windows; a rearrangement; the sum of an output and weights, or weights alone; a
 public number times an output; pairs of each row turned by public angles; values between neighbours, by
-public parts; a function of values or rows."""
+public parts; a function of values or rows;
+channels normalised over a batch, in training alone."""
 MAPS = frozenset(("mean", "scaled", "turned", "blended"))
 """Linear maps of one output that all know: what they send is a truncation."""
 NORMS = frozenset(("layer_norm", "rms_norm"))
@@ -35,6 +48,8 @@ Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
 
+STATISTICS = ("mean", "variance")
+"""What batch normalisation keeps running: means, and variances to which ε is added."""
 INPUT = "input"
 """What `from` calls the image."""
 IMAGE = -1
@@ -164,8 +179,8 @@ class LayerPlan:
     @property
     def learned(self) -> dict[str, Shape]:
         """The weights that are its own, by name."""
-        parts = {"kernel": self.kernel, "bias": self.bias} if not self.held else {}
-        return {f"{self.name}/{part}": shape for part, shape in parts.items() if shape is not None}
+        parts = {} if self.held else self.parts
+        return {f"{self.name}/{part}": shape for part, shape in parts.items()}
 
     @property
     def secrets(self) -> tuple[Shape, ...]:
@@ -182,6 +197,14 @@ class LayerPlan:
         """What it is to a protocol."""
         found: Kind = self.layer.kind
         return found
+
+    @property
+    def parts(self) -> dict[str, Shape]:
+        """Shapes of its weights by what their names say after the layer's; running statistics last."""
+        found = {"kernel": self.kernel, "bias": self.bias}
+        if self.kind == "batch":
+            found |= dict.fromkeys(STATISTICS, self.kernel)
+        return {part: shape for part, shape in found.items() if shape is not None}
 
     @property
     def relu(self) -> bool:
@@ -345,16 +368,16 @@ def joins(plan: LayerPlan) -> bool:
 
 
 def trained_blocks(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPlan | None]]:
-    """Pair every convolution with the max pooling that runs inside its block in training, on its sums.
+    """Pair convolutions and normalisations with the max pooling that runs inside their block.
 
-    It alone reads the convolution, and comes next.
+    In training, where it alone reads them, and comes next.
     """
     read = readers(plans)
     found: list[tuple[LayerPlan, LayerPlan | None]] = []
     for plan in plans:
         before, taken = found[-1] if found else (None, None)
         alone = before is not None and taken is None and read[before.index] == [plan]
-        if alone and before.layer.type == "conv2d" and joins(plan):  # type: ignore[union-attr]  # there is one
+        if alone and before.layer.type in ("conv2d", "batch_norm") and joins(plan):  # type: ignore[union-attr]  # there is one
             found[-1] = (before, plan)  # type: ignore[assignment]  # there is one
         else:
             found.append((plan, None))
@@ -364,3 +387,12 @@ def trained_blocks(plans: Sequence[LayerPlan]) -> list[tuple[LayerPlan, LayerPla
 def led(plan: LayerPlan) -> bool:
     """Return whether a gradient goes on from a layer: it reads more than the image."""
     return any(source != IMAGE for source in plan.sources)
+
+
+def refuse_batches(plans: Sequence[LayerPlan]) -> None:
+    """Refuse, by layer, channels normalised over a batch: only training on shares knows them."""
+    for plan in plans:
+        if plan.kind == "batch":
+            raise InputError(
+                f"{plan}: of private_training alone; accepted here: 'scale', or folded weights"
+            )

@@ -32,7 +32,7 @@ from scenarios.inference.inputs import Held, Inputs
 from scenarios.inference.network import check_room, forward, needed, next_stage
 from scenarios.inference.output import OutputSettings
 from scenarios.inference.report import HOSPITAL, DryRun, Report
-from scenarios.networks import LayerPlan, ModelSettings, located
+from scenarios.networks import LayerPlan, ModelSettings, located, refuse_batches
 from scenarios.settings import SecureSettings
 from scenarios.table3 import with_items
 
@@ -58,6 +58,7 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     terms, ring = secured.terms, secured.terms.ring
     model = located(settings.model, scenario.folder)
     plans = settings.generation.plans(model, settings.output, settings.inference)
+    refuse_batches(plans)
     if plans[-1].channels == 1 and settings.output.reveal == "class":
         raise InputError(
             f"output.reveal = 'class': {plans[-1]} has one output, and the largest of one is always the "

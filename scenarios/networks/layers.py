@@ -95,6 +95,21 @@ class Scale(_Layer):
     bias: bool = Field(default=True, description=_BIAS)
 
 
+class BatchNormalisation(_Layer):
+    """Every channel less its mean over the batch, over its deviation, times a weight, plus a bias.
+
+    In training alone. Beside them it keeps running means and variances, with which it evaluates; an
+    inference takes the same as `scale`.
+    """
+
+    kind: ClassVar[Kind] = "batch"
+
+    type: Literal["batch_norm"] = "batch_norm"
+    epsilon: Fraction = Field(default=1e-5, description="added to the variance")
+    average: Fraction = Field(default=0.1, description="part of a batch in running mean and variance")
+    activation: Literal["none", "relu"] = Field(default="none", description=_AFTER)
+
+
 class _Pooling2D(_Layer):
     size: Side | Literal["global"] = Field(default=2, description='"global": one window, the whole input')
     stride: Side | None = Field(default=None, description="steps of the window; its size if absent")
@@ -308,6 +323,7 @@ Declared = (
     Conv2D
     | ConvTranspose2D
     | Scale
+    | BatchNormalisation
     | MaxPooling2D
     | AveragePooling2D
     | Flatten

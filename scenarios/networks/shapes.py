@@ -30,6 +30,7 @@ from scenarios.networks.layers import (
     LSTM,
     Add,
     AveragePooling2D,
+    BatchNormalisation,
     Concatenate,
     Conv2D,
     ConvTranspose2D,
@@ -63,6 +64,7 @@ _STEMS = {
     "maxpool2d": "pool",
     "avgpool2d": "pool",
     "upsample2d": "upsample",
+    "batch_norm": "norm",
 }
 _TWO = Add | Multiply | Concatenate
 
@@ -219,6 +221,10 @@ def _scale(plan: LayerPlan, layer: Scale, shape: Shape) -> LayerPlan:
     )
 
 
+def _batch_norm(plan: LayerPlan, layer: BatchNormalisation, shape: Shape) -> LayerPlan:
+    return replace(plan, kernel=shape[-1:], bias=shape[-1:])
+
+
 def _multiply(plan: LayerPlan, layer: Multiply, shape: Shape, other: Shape) -> LayerPlan:
     if len(shape) != len(other) or any(
         a != b and 1 not in (a, b) for a, b in zip(shape, other, strict=True)
@@ -352,6 +358,7 @@ _PLANS: dict[type, Callable[..., LayerPlan]] = {
     Conv2D: _conv2d,
     ConvTranspose2D: _transposed,
     Scale: _scale,
+    BatchNormalisation: _batch_norm,
     MaxPooling2D: _pool,
     AveragePooling2D: _pool,
     Concatenate: _concatenate,

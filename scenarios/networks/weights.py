@@ -58,7 +58,7 @@ def initial(model: ModelSettings, seed: int = 0) -> Weights:
     rng = np.random.default_rng(seed)
     return {
         name: np.zeros(shape)
-        if name.endswith("/bias")
+        if name.endswith(("/bias", "/mean"))
         else np.ones(shape)
         if len(shape) == 1
         else rng.normal(0.0, np.sqrt(2.0 / np.prod(shape[:-1])), shape)

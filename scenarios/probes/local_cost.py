@@ -25,7 +25,7 @@ from protocols.domains import Ring
 from protocols.replicated3.sharings import Server, receive_from_client, share_by_client
 from scenarios.clear import floating, optimise
 from scenarios.data import Dataset, DataSettings, load_split, pick
-from scenarios.networks import LayerPlan, ModelSettings, shapes
+from scenarios.networks import LayerPlan, ModelSettings, refuse_batches, shapes
 from scenarios.networks import weights as weight_files
 from scenarios.settings import RingSettings
 from scenarios.training import TrainingSettings, targets_of
@@ -65,6 +65,7 @@ def local_cost(settings: LocalCostSettings, scenario: Scenario) -> Program:
             "what this workload is about"
         )
     plans = shapes(settings.model)
+    refuse_batches(plans)
     job = _Job(settings, scenario.folder, plans, scenario.seed or 0)
     roles: dict[str, Any] = {f"server{i}": job.server for i in range(3)}
     return Program(

@@ -81,13 +81,11 @@ class Job:
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], LayerPlan]]:
         """Return the shape of every weight, and its layer."""
-        found: dict[str, tuple[tuple[int, ...], LayerPlan]] = {}
-        for plan in self.plans:
-            if plan.kernel is not None:
-                found[f"{plan.name}/kernel"] = (plan.kernel, plan)
-            if plan.bias is not None:
-                found[f"{plan.name}/bias"] = (plan.bias, plan)
-        return found
+        return {
+            f"{plan.name}/{part}": (shape, plan)
+            for plan in self.plans
+            for part, shape in plan.parts.items()
+        }
 
     def read(self, readers: Collection[str]) -> None:
         """Read the inputs of these roles, so that what is wrong with them shows before the run.
@@ -236,7 +234,9 @@ class Job:
                 with me.party.channel(f"weights/{name}"):
                     weights[name] = await me.take(OWNER, shape)
             else:
-                weights[name] = me.public(k.zeros(shape, dtype))
+                whole = name.endswith("/variance") or (name.endswith("/kernel") and len(shape) == 1)
+                first = 1 << self.scales.weight if whole else 0
+                weights[name] = me.public(k.full(shape, first, dtype))
         if self.weights is None:
             weights |= await self._random_kernels(me)
         velocities = {name: me.public(k.zeros(shape, dtype)) for name, (shape, _) in self.shapes().items()}
@@ -244,7 +244,11 @@ class Job:
 
     async def _random_kernels(self, me: Family) -> dict[str, Value]:
         """Return random kernels, all drawn at once; biases begin with zero."""
-        kernels = [(name, *rest) for name, rest in self.shapes().items() if name.endswith("/kernel")]
+        kernels = [
+            (name, *rest)
+            for name, rest in self.shapes().items()
+            if name.endswith("/kernel") and len(rest[0]) > 1
+        ]
         drawn, trainer = [], trainer_of(me)
         for _, shape, plan in kernels:
             taps = int(np.prod(shape[:-1]))

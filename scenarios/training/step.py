@@ -3,26 +3,27 @@
 What does not wait for each other runs side by side: the ways of the gradient beside the rest of the
 forward pass; a layer's update beside the backward pass of the layers before it; loss and accuracy beside
 the backward pass. Branches run one after the other, in the order of the graph; where they part, the
-gradients of those that read an output are added.
+gradients of those that read an output are added. In one file: each kind of layer, forward beside backward.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 from mpcsim import InputError
-from protocols.domains import Words
+from protocols.domains import Ring, Words
 from protocols.family import Family, Linear, Pooling, Value
-from protocols.training import Descent, Look, Scales, Trainer, trainer_of
+from protocols.training import Descent, Look, Scales, Trainer, normalise, trainer_of
 from scenarios.clear import windows
 from scenarios.networks import (
     IMAGE,
     Add,
     AveragePooling2D,
+    BatchNormalisation,
     Conv2D,
     Dense,
     Flatten,
@@ -62,6 +63,7 @@ class _Kept:
         taken: the choices of pooling and ReLU.
         ways: what `routes` makes of them, in time for the backward pass.
         linear: its linear layer, if that is what it is.
+        normed: its channels, of a layer that normalises a batch.
     """
 
     x: Value
@@ -69,6 +71,7 @@ class _Kept:
     taken: list[Any] = field(default_factory=list)
     ways: list[Any] = field(default_factory=list)
     linear: Linear | None = None
+    normed: normalise.Normed | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,35 @@ class _Step:
     velocity: Value
 
 
+_TRAINED = Conv2D | Dense | MaxPooling2D | AveragePooling2D | Flatten | Add | BatchNormalisation
+
+
+def check_channels(ring: Ring, plans: Sequence[LayerPlan], batches: Collection[int]) -> None:
+    """Refuse, by layer, batches over which a channel cannot be normalised."""
+    for plan in plans:
+        for images in batches if isinstance(plan.layer, BatchNormalisation) else ():
+            try:
+                channels(ring, plan, images)
+            except InputError as error:
+                raise InputError(f"{plan}, a batch of {images}: {error}") from None
+
+
+def channels(ring: Ring, plan: LayerPlan, images: int) -> normalise.Channels:
+    """Return how a layer normalises the channels of so many images.
+
+    Raises:
+        InputError: it cannot.
+    """
+    count = images * math.prod(plan.output[:-1])
+    return normalise.Channels.of(Scales.of(ring), ring, count, plan.layer.epsilon)
+
+
 def check_trainable(plans: Sequence[LayerPlan], loss: str) -> None:
     """Refuse, by name, what has no backward pass here, and a loss that teaches nothing."""
     for plan in plans:
-        if not isinstance(plan.layer, Conv2D | Dense | MaxPooling2D | AveragePooling2D | Flatten | Add):
+        if not isinstance(plan.layer, _TRAINED):
             raise InputError(
-                f"{plan}: training accepts conv2d, maxpool2d, avgpool2d, flatten, dense and add"
+                f"{plan}: training accepts conv2d, maxpool2d, avgpool2d, flatten, dense, add and batch_norm"
             )
         if isinstance(plan.layer, Conv2D) and (plan.layer.groups > 1 or plan.product.weights):  # type: ignore[union-attr]  # a convolution has one
             raise InputError(f"{plan}: training accepts convolutions of one group and dilation 1")
@@ -143,7 +169,7 @@ class Pass:
         """Return the logits (n, outputs) of images."""
         outputs = {IMAGE: x}
         for index, (plan, pooling) in enumerate(self._blocks):
-            x, _ = await self._layer(index, outputs)
+            x, _ = await self._layer(index, outputs, learns=False)
             outputs[(pooling or plan).index] = x
         return x
 
@@ -193,7 +219,14 @@ class Pass:
         with self.me.party.span(f"{self._blocks[index][0].name}.ways", "ways"):
             return await self._trainer.routes(kept.taken)
 
-    async def _layer(self, index: int, outputs: Mapping[int, Value]) -> tuple[Value, _Kept]:
+    async def _layer(
+        self, index: int, outputs: Mapping[int, Value], learns: bool = True
+    ) -> tuple[Value, _Kept]:
+        """Return a block's output and what it keeps.
+
+        Args:
+            learns: whether channels are normalised by the batch, not by what earlier ones left.
+        """
         plan, pooling = self._blocks[index]
         me, party = self.me, self.me.party
         x, *others = (outputs[source] for source in plan.sources)
@@ -201,6 +234,8 @@ class Pass:
             return await self._added(plan, me.add(x, *others))
         if isinstance(plan.layer, Conv2D | Dense):
             return await self._linear(plan, pooling, x)
+        if isinstance(plan.layer, BatchNormalisation):
+            return await self._normalised(plan, pooling, x, learns)
         if isinstance(plan.layer, MaxPooling2D):
             with party.span(plan.name, "max pooling"):
                 y, taken = await self._trainer.max_pool(x, plan.window, plan.stride, plan.pads)
@@ -232,11 +267,38 @@ class Pass:
             plan.stride,
             plan.pads,
         )
+        y, sums, taken = await self._summed(plan, pooling, layer)
+        return y, _Kept(layer.x, sums, taken, linear=layer)
+
+    async def _summed(
+        self, plan: LayerPlan, pooling: LayerPlan | None, layer: Linear
+    ) -> tuple[Value, tuple[int, ...], list[Any]]:
         joined = Pooling(pooling.name, pooling.window, pooling.stride) if pooling else None
-        y, sums, taken = await self._trainer.forward(
+        return await self._trainer.forward(
             layer, joined, plan.relu, self.scales.weight, self._look(str(plan))
         )
-        return y, _Kept(layer.x, sums, taken, linear=layer)
+
+    async def _normalised(
+        self, plan: LayerPlan, pooling: LayerPlan | None, x: Value, learns: bool
+    ) -> tuple[Value, _Kept]:
+        """Normalise channels by the batch or by running statistics; then a layer of sums, one a value."""
+        me, rows = self.me, self.me.reshape(x, (-1, x.shape[-1]))
+        scale, shift, mean, variance = (self.model.weights[f"{plan.name}/{part}"] for part in plan.parts)
+        normed = None
+        with me.party.span(f"{plan.name}.statistics", "statistics"):
+            if learns:
+                normed = await normalise.normed(me, rows, scale, channels(me.ring, plan, x.shape[0]))
+                deviations, factor = normed.deviations, normed.scale
+            else:
+                norm = normalise.remembering(me.ring, plan.layer.epsilon)
+                deviations, factor = await normalise.recalled(
+                    me, rows, scale, mean, variance, self.scales, norm
+                )
+        layer = Linear(
+            plan.name, plan.layer.type, "mul", me.reshape(deviations, x.shape), factor, shift, plan.output
+        )
+        y, sums, taken = await self._summed(plan, pooling, layer)
+        return y, _Kept(x, sums, taken, normed=normed)
 
     # Loss
 
@@ -272,6 +334,8 @@ class Pass:
         kept, g = blocks[index], slopes[(pooling or plan).index]
         if kept.linear is not None:
             return await self._back_through_linear(index, blocks, slopes, g)
+        if kept.normed is not None:
+            return await self._back_through_normalised(index, blocks, slopes, g)
         if not led(plan):
             return await self._backward(index - 1, blocks, slopes)
         with self.me.party.span(f"{plan.name}.gradient", "gradient"):
@@ -313,6 +377,50 @@ class Pass:
             self._update(plan, kept.linear, g), self._backward(index - 1, blocks, slopes)
         )
         return [*own, *earlier]
+
+    async def _back_through_normalised(
+        self, index: int, blocks: Sequence[_Kept], slopes: Mapping[int, Any], g: Any
+    ) -> list[_Step]:
+        me, kept = self.me, blocks[index]
+        plan, pooling = self._blocks[index]
+        assert kept.normed is not None
+        how = channels(me.ring, plan, kept.x.shape[0])
+        with me.party.span(f"{plan.name}.gradient", "gradient"):
+            g = await self._by_the_sums(pooling, kept, g)
+            rows = me.reshape(g, (-1, g.shape[-1]))
+            found = await normalise.slopes(me, kept.normed, rows, how, self.scales)
+            if led(plan):
+                z = await normalise.by_input(me, kept.normed, found)
+                look = self._look(f"{plan}, its gradient")
+                before = await self._trainer.by_sums(z, self.scales.weight, look)
+                slopes = self._handed(plan, slopes, before.reshape(*kept.x.shape))
+        if index == 0:
+            return await self._renormalise(plan, kept.normed, found, how)
+        own, earlier = await me.party.gather(
+            self._renormalise(plan, kept.normed, found, how), self._backward(index - 1, blocks, slopes)
+        )
+        return [*own, *earlier]
+
+    async def _renormalise(
+        self, plan: LayerPlan, normed: normalise.Normed, found: normalise.Slopes, how: normalise.Channels
+    ) -> list[_Step]:
+        """Take a step with scale and shift, and move the running statistics towards the batch's."""
+        assert self.descent is not None
+        trainer, scales = self._trainer, self.scales
+        names = [f"{plan.name}/{part}" for part in plan.parts]
+        held = [(self.model.weights[name], self.model.velocities[name]) for name in names]
+        kernel, bias = self.descent
+        with self.me.party.span(f"{plan.name}.update", "update"):
+            scale, shift, running = await self.me.party.gather(
+                trainer.moved(scales, kernel, found.scale, held[0]),
+                trainer.moved(scales, bias, found.shift, held[1]),
+                normalise.remembered(
+                    self.me, normed, (held[2][0], held[3][0]), how, scales, plan.layer.average
+                ),
+            )
+        mean, variance = ((one, still) for one, (_, still) in zip(running, held[2:], strict=True))
+        pairs = zip(names, (scale, shift, mean, variance), strict=True)
+        return [_Step(name, *pair) for name, pair in pairs]
 
     async def _by_the_sums(self, pooling: LayerPlan | None, kept: _Kept, g: Any) -> Value:
         """Return the gradient by a layer's sums from that by its block's output."""

@@ -31,7 +31,7 @@ from scenarios.training.actors import OWNER, Job
 from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.report import Report, Sets, targets_of
 from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
-from scenarios.training.step import check_trainable
+from scenarios.training.step import check_channels, check_trainable
 from scenarios.training.watch import RangeWatch
 
 _SAME = "the model, the data, the seed and the tables ring, protocol, training and hospitals"
@@ -82,6 +82,10 @@ def _check_accuracy(
     family, terms, loss = secured.family, secured.terms, settings.training.loss
     for counts, places in windows.means(plans):
         family.check(terms, "average_pool", counts=counts, places=places)
+    sizes = {len(batch.indices) for batch in batches_of(settings.training, settings.data.count, 0)}
+    if any(plan.kind == "batch" for plan in plans):
+        family.check(terms, "batch_norm")
+    check_channels(terms.ring, plans, sizes)
     family.check(terms, loss, **({"classes": plans[-1].output[0]} if loss == "softmax" else {}))
 
 

@@ -89,11 +89,27 @@ RESIDUAL = """
     {type = "add", name = "last", from = "flat", activation = "relu"},
     {type = "dense", units = 3},
 """
+NORMALISED = """
+    {type = "conv2d", filters = 3, kernel = 3, padding = 1, bias = false},
+    {type = "batch_norm", name = "stem", activation = "relu"},
+    {type = "maxpool2d", name = "pool", size = 2},
+    {type = "conv2d", name = "a", filters = 2, kernel = 3, padding = 1},
+    {type = "batch_norm", name = "an"},
+    {type = "conv2d", name = "projection", from = "pool", filters = 2, kernel = 1},
+    {type = "batch_norm", name = "pn", epsilon = 0.01},
+    {type = "add", name = "joined", from = "an", activation = "relu"},
+    {type = "batch_norm", name = "last"},
+    {type = "maxpool2d", name = "end", size = 2},
+    {type = "dense", name = "hidden", units = 4},
+    {type = "batch_norm", name = "of_rows", activation = "relu"},
+    {type = "dense", units = 3},
+"""
 NETWORKS = {
     "every": EVERY_LAYER,
     "without_relu": WITHOUT_RELU,
     "pooling_first": POOLING_FIRST,
     "residual": RESIDUAL,
+    "normalised": NORMALISED,
 }
 CHOICES = [
     *([f"protocol.comparison={c}", f"protocol.select={s}", f"protocol.truncation={t}"]
@@ -187,7 +203,8 @@ def test_the_last_batch_of_an_epoch_takes_what_is_left():
 LONG = bool(os.environ.get("MPCSIM_LONG"))
 CELLS = [("every", choice) for choice in (CHOICES if LONG else CHOICES[::2])]
 CELLS += [("pooling_first", CHOICES[i]) for i in ((1, 3, 5, 6) if LONG else (1, 3))]
-CELLS += [("residual", CHOICES[i]) for i in (1, 3)]
+CELLS += [("residual", CHOICES[3])]
+CELLS += [("normalised", CHOICES[i]) for i in ((3, 5, 7, 10) if LONG else (3,))]
 CELLS += [
     ("without_relu", [*CHOICES[i], "training.loss=sigmoid"]) for i in ((1, 3, 5, 6) if LONG else (5, 7))
 ]  # one output

@@ -1,18 +1,27 @@
 """Training on shares against finite differences of a plain network, and against its plaintext twins."""
 
 import itertools
+import math
+import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from training_runs import CONVOLUTIONS, POOLINGS, RESIDUAL, STRIDES, run, write
+from training_runs import CONVOLUTIONS, NORMALISED, POOLINGS, RESIDUAL, STRIDES, run, write
 
 from mpcsim import InputError
 from mpcsim.errors import RunError
 from scenarios.networks import shapes
 from scenarios.training.settings import PrivateTrainingSettings, TrainingSettings
 
-NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES, "residual": RESIDUAL}
+NETWORKS = {
+    "convolutions": CONVOLUTIONS,
+    "poolings": POOLINGS,
+    "strides": STRIDES,
+    "residual": RESIDUAL,
+    "normalised": NORMALISED,
+}
 PROBE = Path(__file__).parents[2] / "scenarios" / "training_step.toml"
 FEW = ("training.epochs=1", "training.batch=3", "data.count=3", "training.max_steps=1")
 
@@ -30,6 +39,10 @@ def plain_loss(plans, weights, images, targets, loss):
             x = x.reshape(len(x), -1)
         if kind == "dense":
             x = x @ weights[f"{plan.name}/kernel"] + weights.get(f"{plan.name}/bias", 0)
+        elif kind == "batch_norm":
+            axes = tuple(range(x.ndim - 1))
+            unit = (x - x.mean(axes)) / (x.var(axes) + plan.layer.epsilon) ** 0.5
+            x = unit * weights[f"{plan.name}/kernel"] + weights[f"{plan.name}/bias"]
         elif kind == "add":
             x = x + outputs[plan.sources[1]]
         elif kind != "flatten":
@@ -87,8 +100,19 @@ def opened(finished, step, kind, bits):
     }
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
+LONG = bool(os.environ.get("MPCSIM_LONG"))
+GRAPHS = ("residual", "normalised")  # a loss more, or a few steps more, take what they take
+
+
+@pytest.mark.parametrize(
+    ("loss", "network"),
+    [
+        (loss, name)
+        for loss in ("softmax", "sigmoid")
+        for name in NETWORKS
+        if LONG or loss == "softmax" or name not in GRAPHS
+    ],
+)
 def test_gradients_agree_with_finite_differences(tmp_path, network, loss):
     file = write(tmp_path, NETWORKS[network], f'loss = "{loss}"\nmomentum = 0.0')
     finished, _ = run(file, *FEW, "training.twin=none", "training.shuffle=false")
@@ -98,6 +122,8 @@ def test_gradients_agree_with_finite_differences(tmp_path, network, loss):
     want, smooth = finite_differences(_plans(file), weights, images, targets, loss)
     compared = 0
     for name in want:
+        if name.endswith(("/mean", "/variance")):
+            continue  # they follow the batch, no slope
         good = smooth[name]
         compared += int(good.sum())
         assert np.abs(got[name] - want[name] / 3)[good].max(initial=0.0) < 5e-4, name
@@ -145,10 +171,11 @@ def _data(file):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_secure_model_stays_near_its_twins(tmp_path, network):
     file = write(tmp_path, NETWORKS[network], 'decay = 0.001\nschedule = "cosine"', count=22)
-    _, output = run(file, "training.epochs=4", "training.batch=5")
-    assert output["steps"] == 20  # four batches of 5 and one of 2, four times
+    epochs = 4 if LONG or network not in GRAPHS else 1
+    _, output = run(file, f"training.epochs={epochs}", "training.batch=5")
+    assert output["steps"] == 5 * epochs  # four batches of 5 and one of 2, every time
     for twin in ("fixed", "float"):
-        assert len(output["trajectory"][twin]) == 20
+        assert len(output["trajectory"][twin]) == 5 * epochs
         assert output["max_weight_error"][twin]["followed"] < 2.0**-9
         for ours, theirs in zip(output["history"], output["twins"][twin], strict=True):
             assert ours["loss"] == pytest.approx(theirs["loss"], abs=5e-3)
@@ -338,6 +365,39 @@ def test_epochs_are_shuffled_differently_and_use_every_image(tmp_path):
     assert [batch.ends_epoch for batch in limited] == [False, False, True, True]
 
 
+# A published network
+
+
+def _thin_resnet(folder, dry):
+    """Write ResNet-18's step at a sixteenth of the width, on four images of 32×32."""
+    text = (PROBE.parent / "resnet18_training.toml").read_text(encoding="utf-8")
+    thin = re.sub(r"filters = (\d+)", lambda found: f"filters = {int(found[1]) // 16}", text)
+    changed = {
+        "dry_run = true ": f"dry_run = {str(dry).lower()} ", "units = 1000": "units = 3",
+        "count = 32": "count = 4", "batch = 32": "batch = 4", "size = 224": "size = 32",
+        "input = [224, 224, 3]": "input = [32, 32, 3]",
+    }  # fmt: skip
+    for old, new in changed.items():
+        assert old in thin
+        thin = thin.replace(old, new)
+    file = folder / f"thin_{dry}.toml"
+    file.write_text(thin, encoding="utf-8")
+    return file
+
+
+def test_resnet18_has_as_many_parameters_as_published_and_a_thin_one_trains(tmp_path):
+    from mpcsim.scenario import load_scenario
+
+    whole = load_scenario(PROBE.parent / "resnet18_training.toml").tables
+    plans = shapes(PrivateTrainingSettings.model_validate(whole).model)
+    learned = [shape for plan in plans for shape in (plan.kernel, plan.bias) if shape]
+    assert sum(map(math.prod, learned)) == 11_689_512
+    real, output = run(_thin_resnet(tmp_path, False), "training.twin=fixed", "training.follow=1")
+    dry, _ = run(_thin_resnet(tmp_path, True))
+    assert (dry.rounds, dry.payload_bytes) == (real.rounds, real.payload_bytes)
+    assert output["max_weight_error"]["fixed"]["followed"] < 2.0**-7
+
+
 # Bad input
 
 
@@ -388,6 +448,24 @@ def test_unusable_settings_are_refused_by_name(tmp_path, overrides, message):
 def test_networks_that_cannot_be_trained_are_refused_by_layer(tmp_path, layers, message):
     with pytest.raises(InputError, match=message):
         run(write(tmp_path, layers))
+
+
+def test_batch_normalisation_is_refused_where_it_is_not_offered(tmp_path):
+    file = write(tmp_path, NORMALISED)
+    with pytest.raises(InputError, match="batch_norm: not offered by replicated3_malicious"):
+        run(file, "protocol.family=replicated3_malicious")
+    inference = file.read_text(encoding="utf-8").replace("private_training", "private_inference")
+    file.write_text(re.sub(r"(?s)\[training\].*?(?=\[model\])", "", inference), encoding="utf-8")
+    with pytest.raises(InputError, match=r"layer 1 'stem' .*: of private_training alone"):
+        run(file)
+
+
+def test_running_statistics_classify_the_images_that_come_later(tmp_path):
+    file = write(tmp_path, NORMALISED.replace("average = 0.5", "average = 0.25"), "test = 6", count=12)
+    _, output = run(file, "training.epochs=1", "training.batch=6", "hospitals.queries=3")
+    fixed = output["twins"]["fixed"][-1]
+    assert output["history"][-1]["test_loss"] == pytest.approx(fixed["test_loss"], abs=5e-3)
+    assert len(output["answers"]) == 3
 
 
 def test_a_label_outside_the_classes_is_refused(tmp_path):

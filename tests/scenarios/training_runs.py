@@ -117,6 +117,24 @@ layers = [
 """
 """Joins with and without ReLU; outputs that several read; a projection with a stride."""
 
+NORMALISED = """
+layers = [
+  { type = "conv2d", filters = 4, kernel = 3, padding = 1, bias = false },
+  { type = "batch_norm", name = "stem", activation = "relu" },
+  { type = "maxpool2d", name = "pool", size = 2 },
+  { type = "conv2d", name = "a", filters = 5, kernel = 3, stride = 2, padding = 1, bias = false },
+  { type = "batch_norm", name = "an", epsilon = 0.01, activation = "relu" },
+  { type = "conv2d", name = "b", filters = 5, kernel = 3, padding = 1, bias = false },
+  { type = "batch_norm", name = "bn", average = 0.5 },
+  { type = "conv2d", name = "way", from = "pool", filters = 5, kernel = 1, stride = 2, bias = false },
+  { type = "batch_norm", name = "pn" },
+  { type = "add", name = "joined", from = "bn", activation = "relu" },
+  { type = "avgpool2d", size = "global" },
+  { type = "dense", units = 3 },
+]
+"""
+"""A residual block as ResNets have it, every convolution normalised over the batch."""
+
 
 def write(
     folder: Path, layers: str = CONVOLUTIONS, training: str = "", count: int = 12, further: str = ""

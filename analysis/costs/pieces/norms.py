@@ -48,23 +48,28 @@ class Norm:
     inverse: int
 
 
-def norm(sizes: Sizes, columns: int, epsilon: float) -> Norm:
+def norm(sizes: Sizes, columns: int, epsilon: float, spare: int = SPARE) -> Norm:
     """Return the widths of a normalisation of rows of so many columns.
 
     Sums of squares of deviations with f + 2 fraction bits are below 2^62; 46 bits of them are kept. From
     n ε, or 6 bits, each doubling has eight limits. A factor of 60 bits brings them near one.
+
+    Args:
+        spare: further fraction bits of deviations; with none, a square alone loses no bits.
     """
     f, top = sizes.f, sizes.V - 1
     many = max(0, math.ceil(math.log2(columns)))
-    range_bits = min(top - f, (WORD - MARGIN - many) // 2 - f - SPARE)
-    highest = many + 2 * (range_bits + f + SPARE)
+    range_bits = min(top - f, (WORD - MARGIN - many) // 2 - f - spare)
+    if spare == 0:
+        range_bits = min(range_bits, KEPT // 2 - f)
+    highest = many + 2 * (range_bits + f + spare)
     squares = max(0, highest - KEPT)
-    offset = max(1, round(columns * epsilon * 4.0 ** (f + SPARE)))
+    offset = max(1, round(columns * epsilon * 4.0 ** (f + spare)))
     lowest = max(LEAST, math.log2(offset) - squares)
     places = max(1, math.ceil(OCTAVE * (highest - squares - lowest)))
     near = min(f + 6, 28)
-    inverse = min(f + 6, WORD - MARGIN - top - SPARE)
-    mean = WORD - MARGIN - 1 - top - SPARE
+    inverse = min(f + 6, WORD - MARGIN - top - spare)
+    mean = WORD - MARGIN - 1 - top - spare
     return Norm(places - 1, highest - squares + 2, mean, squares, near, WORD - 4 - near, inverse)
 
 
@@ -85,19 +90,23 @@ def normalised(
     """
     n = rows * columns
     lifted = [steps.lift(count) for count in (n, factors, shifts) if count != 0]
-    inverse = sequence(
-        steps.dot(rows, columns, found.squares),
-        steps.inside(rows, found.limits, found.compared),
-        steps.dot(rows, 1, found.raised),
-        steps.dot(rows, 1, found.near + LAST),
-        steps.dot(rows, 1, found.near),
-    )
+    inverse = sequence(steps.dot(rows, columns, found.squares), inverse_root(found, rows, steps))
     beside = [steps.scaled(n, factors, f)] if factors != 0 else []
     return sequence(
         together(*lifted),
         steps.cut(rows, found.mean) if centred else LOCAL,
         together(inverse, *beside),
         steps.scaled(n, rows, SPARE + found.inverse),
+    )
+
+
+def inverse_root(found: Norm, rows: Number, steps: Rows) -> Cost:
+    """Price an inverse root of sums of squares: their places, and three products."""
+    return sequence(
+        steps.inside(rows, found.limits, found.compared),
+        steps.dot(rows, 1, found.raised),
+        steps.dot(rows, 1, found.near + LAST),
+        steps.dot(rows, 1, found.near),
     )
 
 

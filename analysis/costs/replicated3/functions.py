@@ -293,6 +293,13 @@ def norm_of_rows(
     centred: bool = True,
 ) -> Cost:  # fmt: skip
     """Price rows brought to mean 0 and square mean 1: constructions.md#normalisation."""
+    found = norm(Sizes(setting.l, setting.f, setting.V), columns, epsilon)
+    steps = rows_of(setting)
+    return priced_norm(found, int(setting.f), rows, columns, steps, factors, shifts, centred)
+
+
+def rows_of(setting: Setting) -> Rows:
+    """Return the steps of a normalisation."""
     wide = wider(setting, precision.WORD)
 
     def lift(n: Number) -> Cost:
@@ -302,14 +309,12 @@ def norm_of_rows(
         safe = replace(wide, truncation="safe")
         return truncations.product(safe, n, 0) if shift == 0 else _rotated_product(safe, n, shift)
 
-    steps = Rows(
+    return Rows(
         lift, cut,
         lambda n, terms, shift: cut(n, shift),
         lambda n, others, shift: cut(n, shift),
         lambda n, limits, bits: inside(wide, n, limits, limits, bits),
     )  # fmt: skip
-    found = norm(Sizes(setting.l, setting.f, setting.V), columns, epsilon)
-    return priced_norm(found, int(setting.f), rows, columns, steps, factors, shifts, centred)
 
 
 def _rotated_product(setting: Setting, n: Number, shift: int) -> Cost:

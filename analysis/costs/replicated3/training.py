@@ -29,6 +29,7 @@ from analysis.costs.algebra import (
 )
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, planes, third
+from analysis.costs.pieces import Channels, Sizes
 from analysis.costs.replicated3 import conversions, functions, halves, layers, operations, truncations
 from analysis.costs.replicated3.boolean import deal_bits
 from analysis.costs.replicated3.layers import Block, Span, Stages
@@ -38,6 +39,7 @@ from scenarios.clear import windows
 from scenarios.networks import (
     Add,
     AveragePooling2D,
+    BatchNormalisation,
     Conv2D,
     Dense,
     Flatten,
@@ -273,13 +275,19 @@ def join(*states: Depths) -> Depths:
 
 @dataclass(frozen=True)
 class Stage:
-    """A layer, with the max pooling that runs on its sums: forward, the ways, backward."""
+    """A layer, with the max pooling that runs on its sums: forward, the ways, backward.
+
+    Attributes:
+        statistics: what comes before, where a batch is normalised; `recalled` in its place in evaluations.
+    """
 
     plan: LayerPlan
     forward: Piece | None
     ways: Piece | None
     gradient: Piece | None
     update: Piece | None
+    statistics: Piece | None = None
+    recalled: Piece | None = None
 
 
 class Pass:
@@ -328,8 +336,9 @@ class Pass:
     def answer(self, meter: Meter, outer: str, depths: Depths) -> Depths:
         """Compute logits."""
         for stage in self.stages:
-            if stage.forward is not None:
-                depths = meter.run(outer, stage.forward, depths)
+            for one in (stage.recalled, stage.forward):
+                if one is not None:
+                    depths = meter.run(outer, one, depths)
         return depths
 
     def measure(self, meter: Meter, outer: str, depths: Depths) -> Depths:
@@ -340,8 +349,9 @@ class Pass:
         if index == len(self.stages):
             return meter.run(outer, self._probabilities, depths)
         stage = self.stages[index]
-        if stage.forward is not None:
-            depths = meter.run(outer, stage.forward, depths)
+        for one in (stage.statistics, stage.forward):
+            if one is not None:
+                depths = meter.run(outer, one, depths)
         rest = self._forward(meter, outer, index + 1, depths)
         return rest if stage.ways is None else join(meter.run(outer, stage.ways, depths), rest)
 
@@ -360,13 +370,13 @@ class Pass:
         images, last = self.images, pooling or plan
         n = images * math.prod(last.output)
         shape: dict[str, Any] = {"images": images, "input": plan.input, "output": last.output}
-        if not isinstance(plan.layer, Dense | Flatten | Add):
+        if not isinstance(plan.layer, Dense | Flatten | Add | BatchNormalisation):
             shape |= {"window": plan.window, "stride": plan.stride, "pads": plan.pads}
         if pooling is not None:
             shape |= {"pool": pooling.window}
         pools = isinstance(last.layer, MaxPooling2D)
         entries = math.prod(last.window) if pools else 1
-        linear = isinstance(plan.layer, Conv2D | Dense)
+        linear = isinstance(plan.layer, Conv2D | Dense | BatchNormalisation)
         chosen = entries > 1 or plan.relu
         path = None
         if pools or plan.relu:
@@ -384,6 +394,8 @@ class Pass:
             cost: Callable[[Setting, Number], Cost] = _local
         else:
             cost = partial(gradient, entries=entries, sums=sums, chosen=chosen)
+        if isinstance(plan.layer, BatchNormalisation):
+            return self._normalised(plan, forward, path, cost, n, shape)
         led_back = self._piece(
             f"{plan.name}.gradient", cost, n, "sums truncated, chosen and lifted on halves", shape
         )
@@ -398,6 +410,42 @@ class Pass:
                 {"kernel": plan.kernel, "biases": biases},
             )
         return Stage(plan, forward, path, led_back, updated)
+
+    def _normalised(
+        self,
+        plan: LayerPlan,
+        forward: Piece | None,
+        path: Piece | None,
+        back: Callable[[Setting, Number], Cost],
+        n: int,
+        shape: dict[str, Any],
+    ) -> Stage:
+        """Return a layer that normalises a batch: a linear layer's sums, and what is done by channel."""
+        width, count = plan.output[-1], self.images * math.prod(plan.output[:-1])
+
+        def of(setting: Setting) -> Channels:
+            sizes = Sizes(setting.l, setting.f, setting.V)
+            steps = functions.rows_of(setting)
+            return Channels(steps, sizes, int(weight_bits(setting)), count, plan.layer.epsilon)
+
+        def led_back(setting: Setting, n: Number) -> Cost:
+            return sequence(back(setting, n), of(setting).slopes(width))
+
+        def moved(setting: Setting, channels: Number) -> Cost:
+            return together(update(setting, channels, width), of(setting).remembered(channels))
+
+        source = "training.md#batch-normalisation"
+        shape |= {"channels": width, "values": count}
+        name = f"{plan.name}.statistics"
+        return Stage(
+            plan,
+            forward,
+            path,
+            self._piece(f"{plan.name}.gradient", led_back, n, source, shape, False),
+            self._piece(f"{plan.name}.update", moved, width, source, shape, False),
+            self._piece(name, lambda s, c: of(s).statistics(c), width, source, shape, False),
+            self._piece(name, lambda s, c: of(s).recalled(c), width, source, shape, False),
+        )
 
     def _layer(
         self, plan: LayerPlan, pooling: LayerPlan | None, entries: int, n: int, shape: dict[str, Any]
@@ -416,7 +464,7 @@ class Pass:
             local = "local sums × 1/count, truncated"
             cost = partial(functions.average, counts=set(map(int, windows.counts(plan).flat)))
             return self._piece(plan.name, cost, n, local, shape, general=False)
-        if not isinstance(plan.layer, Conv2D | Dense):
+        if not isinstance(plan.layer, Conv2D | Dense | BatchNormalisation):
             raise NoFormula(f"layer {plan.layer.type!r} in training")
         if pooling is None and not plan.relu:
             source = "sums of products (Araki et al. 2016), truncated by the weights' bits"
@@ -470,7 +518,7 @@ def _sums_arrive(plans: Sequence[LayerPlan]) -> dict[int, bool]:
     """
     found = dict.fromkeys(range(-1, len(plans)), False)
     for plan in reversed(plans):
-        hands = isinstance(plan.layer, Conv2D | Dense | AveragePooling2D) or (
+        hands = isinstance(plan.layer, Conv2D | Dense | AveragePooling2D | BatchNormalisation) or (
             isinstance(plan.layer, Flatten) and found[plan.index]
         )
         for source in plan.sources:

@@ -132,9 +132,9 @@ class Training:
 
         clients = [examples(size) for size in sizes]
         clients[0] += examples(tables.test) if tables.test else 0
-        kernels = [plan.kernel for plan in self.plans if plan.kernel]
+        kernels = [plan.kernel for plan in self.plans if plan.kernel and len(plan.kernel) > 1]
         if owned:
-            arrays = [*kernels, *(plan.bias for plan in self.plans if plan.bias)]
+            arrays = [shape for plan in self.plans for shape in plan.parts.values()]
             clients.append(sum(sum(operations.client_input(self._plain, shape)) for shape in arrays))
         keys = self._joined()
         servers = join(keys.after((0,) * SERVERS), (1,) * SERVERS)

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from protocols.domains import Words
 from protocols.family import NO_PADDING, Family, Linear, Padding, Pooling
-from protocols.replicated3.constructions import add_bias, conv2d_locally, matmul_locally, truncate_product
+from protocols.replicated3.constructions import (
+    add_bias,
+    conv2d_locally,
+    matmul_locally,
+    multiply_locally,
+    truncate_product,
+)
 from protocols.replicated3.layers import (
     Mean,
     average_pool2d,
@@ -63,6 +69,8 @@ class ReplicatedTrainer(Trainer):
         with server.party.span(layer.name, layer.op):
             if layer.kind == "conv2d":
                 z = conv2d_locally(server, layer.x, layer.kernel, layer.stride, layer.padding)
+            elif layer.kind == "mul":
+                z = multiply_locally(server, layer.x, layer.kernel)
             else:
                 z = matmul_locally(server, layer.x, layer.kernel)
             if layer.bias is not None:
@@ -125,6 +133,12 @@ class ReplicatedTrainer(Trainer):
             z = conv2d_input_gradient_locally(server, g, layer.kernel, size, layer.stride, layer.padding)
         else:
             z = dense_input_gradient_locally(server, g, layer.kernel)
+        if look is not None:
+            look(z, shift)
+        return Sums(z, shift)
+
+    async def by_sums(self, z: Words, shift: int, look: Look | None) -> Sums:
+        """Return masked sums as they are; no message."""
         if look is not None:
             look(z, shift)
         return Sums(z, shift)
