@@ -77,6 +77,14 @@ def _has_tree(found: Sources) -> bool:
     )
 
 
+def _has_masks(found: Sources) -> bool:
+    return any(
+        record.summary.get("workload") == "private_inference"
+        and bool(record.summary["output"].get("overlap"))
+        for record in found.records
+    )
+
+
 def _costs(found: Sources) -> bool:
     return any(
         record.summary["workload"] == "local_cost" and record.summary["output"].get("rows")
@@ -115,6 +123,11 @@ KINDS = (
         "tree", "the decision tree that its owner learnt, from the root down",
         "the run record of the workload private_trees with output.tree = 'owner'", _has_tree,
         "analysis.figures.tree:draw",
+    ),
+    Kind(
+        "segmentation", "of each tile the picture, the true mask, and the mask that came of shares",
+        "the run record of a private inference of masks with truth", _has_masks,
+        "analysis.figures.segmentation:draw",
     ),
     Kind(
         "local-cost", "what a hospital spends itself, by samples (POMIC figure 10)",

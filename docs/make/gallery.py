@@ -30,6 +30,7 @@ RUNS = {
     "runs/training": "mpcsim run thin_training --set training.epochs=6 --set data.count=128 "
     "--set training.test=100 --out runs/training",
     "runs/tree": "mpcsim run tree_training --set trees.height=3 --out runs/tree",
+    "runs/tissue": "mpcsim run tissue_segmentation --out runs/tissue",
     "runs/cost": "mpcsim run local_cost --out runs/cost",
     "runs/validation": "mpcsim validate pomic_inference --out runs/validation",
 }
@@ -77,6 +78,7 @@ PICTURES = (
     Picture("messages", ("runs/flagship",), "argmax"),
     Picture("training", ("runs/training",)),
     Picture("tree", ("runs/tree",)),
+    Picture("segmentation", ("runs/tissue",)),
     Picture("local-cost", ("runs/cost",)),
     Picture("formula", ("runs/validation",)),
 )

@@ -127,14 +127,16 @@ def backward(
 
 
 def softmax_cross_entropy(logits: Array, labels: NDArray[np.int64]) -> tuple[float, Array]:
-    """Return the mean loss in nats and its slope by the logits, for (n, classes) and (n,)."""
+    """Return the mean loss in nats and its slope by the logits, for (n, …, classes) and (n, …)."""
+    shape = logits.shape
+    logits, labels = logits.reshape(-1, shape[-1]), labels.reshape(-1)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     log_p = shifted - log_sum
     rows = np.arange(len(labels))
     slope = np.exp(log_p)
     slope[rows, labels] -= 1
-    return -float(log_p[rows, labels].mean()), slope / len(labels)
+    return -float(log_p[rows, labels].mean()), (slope / len(labels)).reshape(shape)
 
 
 def check_images(plans: Sequence[LayerPlan], images: Array) -> None:

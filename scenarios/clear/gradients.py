@@ -44,15 +44,19 @@ _OPERATIONS = SimpleNamespace(
 def slopes(
     plans: Sequence[LayerPlan], weights: Weights, images: Array, labels: NDArray[np.int64]
 ) -> tuple[float, Array, dict[str, Array]]:
-    """Return the mean loss in nats (softmax cross entropy), logits, and its slope by every weight."""
+    """Return the mean loss in nats (softmax cross entropy), logits, and its slope by every weight.
+
+    Logits and labels are of images, or of every place of a map: (n, …, classes) and (n, …).
+    """
     seen: list[Any] = []
 
     def loss(moving: dict[str, Any]) -> Any:
-        logits = _forward(plans, moving, images)
-        seen.append(logits)
+        found = _forward(plans, moving, images)
+        seen.append(found)
+        logits = anp.reshape(found, (-1, found.shape[-1]))
         shifted = logits - anp.max(logits, axis=1, keepdims=True)
         log_p = shifted - anp.log(anp.sum(anp.exp(shifted), axis=1, keepdims=True))
-        return -anp.mean(log_p[anp.arange(len(labels)), labels])
+        return -anp.mean(log_p[anp.arange(labels.size), labels.reshape(-1)])
 
     value, found = value_and_grad(loss)(dict(weights))
     return float(value), np.asarray(getattr(seen[-1], "_value", seen[-1])), found
@@ -121,6 +125,11 @@ def _convolved(plan: LayerPlan, x: Any, y: Any) -> Any:
     for i in range(y.shape[0]):
         for j in range(y.shape[1]):
             tap = padded[:, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]
+            if groups == 1:  # one product of matrices, an order of magnitude faster
+                z = z + anp.reshape(
+                    anp.dot(anp.reshape(tap, (-1, y.shape[2])), y[i, j]), (*tap.shape[:3], y.shape[3])
+                )
+                continue
             apart = anp.reshape(tap, (*tap.shape[:3], groups, 1, y.shape[2]))
             kernel = anp.transpose(anp.reshape(y[i, j], (y.shape[2], groups, -1)), (1, 0, 2))
             z = z + anp.reshape(anp.matmul(apart, kernel), (*tap.shape[:3], y.shape[3]))

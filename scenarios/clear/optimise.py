@@ -44,10 +44,21 @@ class Epoch:
     weights: Weights
 
 
+def classes(model: ModelSettings, weights: Weights, data: Dataset) -> NDArray[np.int64]:
+    """Return the class of each image, or of each place of its map: the largest logit's, in float32."""
+    found: NDArray[np.int64] = forward(model, weights, data.images.astype(np.float32)).argmax(axis=-1)
+    return found
+
+
 def accuracy(model: ModelSettings, weights: Weights, data: Dataset) -> float:
-    """Share of the images whose largest logit is their label's, computed in float32."""
-    logits = forward(model, weights, data.images.astype(np.float32))
-    return float((logits.argmax(axis=1) == data.labels).mean())
+    """Share of the images (or pixels) whose largest logit is their label's, computed in float32."""
+    return float((classes(model, weights, data) == data.labels).mean())
+
+
+def overlap(found: NDArray[Any], truth: NDArray[Any]) -> float:
+    """Return intersection over union of two sets of places, as truth values; of two empty ones, 1."""
+    union = (found | truth).sum()
+    return float((found & truth).sum() / union) if union else 1.0
 
 
 def fit(
@@ -79,18 +90,18 @@ def fit(
     peak, step = optimiser.rate, 0
     for number in range(1, epochs + 1):
         order = rng.permutation(len(data))
-        losses, right, seen = 0.0, 0, 0
+        losses, right, seen = 0.0, 0.0, 0
         for start in range(0, len(data), batch):
             if step == steps:
                 break
             chosen = order[start : start + batch]
             x, labels = images[chosen], data.labels[chosen]
-            x = mirrored(x, rng) if flips else x
+            x, labels = mirrored(x, labels, rng) if flips else (x, labels)
             optimiser.rate = peak * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
             loss, logits, slopes = differentiate(plans, moving, x, labels)
             optimiser.step(moving, slopes)
             losses += loss * len(chosen)
-            right += int((logits.argmax(axis=1) == labels).sum())
+            right += float((logits.argmax(axis=-1) == labels).mean()) * len(chosen)
             seen += len(chosen)
             step += 1
         if seen:
@@ -117,10 +128,14 @@ def _automatically() -> Callable[..., Slopes]:
     return slopes
 
 
-def mirrored(images: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Turn a random half of the images upside down, and another random half left to right."""
-    result = images.copy()
+def mirrored(
+    images: NDArray[Any], labels: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Turn a random half of the images upside down, and another left to right; masks go with them."""
+    result, masks = images.copy(), labels.copy()
     for axis in (1, 2):
         turned = rng.random(len(images)) < 0.5
         result[turned] = np.flip(result[turned], axis=axis)
-    return result
+        if masks.ndim > 1:
+            masks[turned] = np.flip(masks[turned], axis=axis)
+    return result, masks

@@ -1,8 +1,9 @@
 """Train a scenario's network in the clear and write its weights.
 
 `python -m scenarios.clear.train scenarios/pomic_inference.toml --out scenarios/weights/NAME.npz`
-reads `[data]`, `[model]` and, where there is one, `[training]`. The seed is the scenario's. The
-same machine, BLAS and number of BLAS threads give the same bytes.
+reads `[data]`, `[model]` and, where there is one, `[training]`. Where labels are masks, the epoch that fits
+the validation tiles best is written, and the test tiles are looked at once, in the end. The seed is the
+scenario's. The same machine, BLAS and number of BLAS threads give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from mpcsim.errors import InputError, MpcsimError
 from mpcsim.scenario import validate
 from scenarios.clear import fixed, optimise
 from scenarios.data import Dataset, DataSettings, check_classes, load_split
-from scenarios.networks import ModelSettings, refuse_batches, shapes
+from scenarios.networks import LayerPlan, ModelSettings, refuse_batches, shapes
 from scenarios.networks import weights as weight_files
 
 REPORTED = 256
@@ -50,10 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
     parser.add_argument("--epochs", type=int, help="instead of the scenario's, or 15")
     parser.add_argument("--rate", type=float, help="instead of the scenario's, or 0.01")
+    parser.add_argument("--batch", type=int, help="instead of the scenario's, or 32")
     parser.add_argument("--precision", choices=("float16", "float32"), default="float16")
     options = parser.parse_args(arguments)
     try:
-        _run(options.scenario, options.out, options.precision, epochs=options.epochs, rate=options.rate)
+        given = {"epochs": options.epochs, "rate": options.rate, "batch": options.batch}
+        _run(options.scenario, options.out, options.precision, **given)
     except MpcsimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
@@ -76,17 +79,22 @@ def _run(
     said = {key: value for key, value in given.items() if value is not None}
     training = validate(ClearTraining, training.model_dump() | said)
     train, test = (load_split(data, split, scenario.parent) for split in ("train", "test"))
-    for name, images in (("train", train), ("test", test)):
-        check_classes(images.classes, last.output[0])
-        shares = np.bincount(images.labels, minlength=len(images.classes)) / len(images)
+    masks = train.labels.ndim > 1
+    watched, watching = (
+        (load_split(data, "validation", scenario.parent), "validation") if masks else (test, "test")
+    )
+    for name, images in {"train": train, watching: watched, "test": test}.items():
+        _check_labels(images, last)
+        shares = np.bincount(images.labels.reshape(-1), minlength=len(images.classes)) / images.labels.size
         mix = ", ".join(f"{s:.1%} {label}" for label, s in zip(images.classes, shares, strict=True))
         print(f"{name}: {len(images)} images ({mix})", flush=True)
     optimiser = optimise.SGD(training.rate, training.momentum, training.decay)
     started = time.perf_counter()
     final = weight_files.initial(model, seed)
+    best = -1.0
     for epoch in optimise.fit(
         model,
-        final,
+        dict(final),
         train,
         optimiser,
         epochs=training.epochs,
@@ -95,11 +103,13 @@ def _run(
         flips=training.flips,
         max_steps=training.max_steps,
     ):
-        final = epoch.weights
+        right = optimise.accuracy(model, epoch.weights, watched)
+        if not masks or right > best:
+            best, final = right, epoch.weights
+        seconds = time.perf_counter() - started
         print(
             f"epoch {epoch.number:3}: loss {epoch.loss:.4f} nats, train accuracy "
-            f"{epoch.train_accuracy:.4f}, test accuracy "
-            f"{optimise.accuracy(model, final, test):.4f} ({time.perf_counter() - started:.0f} s)",
+            f"{epoch.train_accuracy:.4f}, {watching} accuracy {right:.4f} ({seconds:.0f} s)",
             flush=True,
         )
     weight_files.save(out, model, final, precision)
@@ -108,15 +118,28 @@ def _run(
 
 def _report(model: ModelSettings, weights: weight_files.Weights, test: Dataset, out: Path) -> None:
     """Print what the written file does: accuracy, size, and the largest value of every layer."""
+    found = optimise.classes(model, weights, test)
+    share = optimise.overlap(found == 1, test.labels == 1)
+    masked = f", intersection over union of {test.classes[1]!r} {share:.4f}" if found.ndim > 1 else ""
     print(
         f"{out}: {out.stat().st_size / 1e6:.2f} MB, test accuracy "
-        f"{optimise.accuracy(model, weights, test):.4f}"
+        f"{float((found == test.labels).mean()):.4f}{masked}"
     )
     some = test.images[:: max(1, len(test) // REPORTED)]
     layers = fixed.forward_layers(model, weights, some)
     print(f"largest magnitude of each layer in fixed point, {len(some)} test images:")
     for name, values in layers.items():
         print(f"  {name}: {np.abs(values).max():.3f}")
+
+
+def _check_labels(data: Dataset, last: LayerPlan) -> None:
+    """Refuse labels that the last layer does not answer: of images, or of places of its map."""
+    check_classes(data.classes, last.channels)
+    if data.labels.shape[1:] != last.output[:-1]:
+        raise InputError(
+            f"labels of shape {data.labels.shape[1:]} an image, but {last} answers {last.output[:-1]}; "
+            "accepted: data.truth = 'pixel' for maps as large as the tiles, 'image' for a class an image"
+        )
 
 
 def _read(scenario: Path) -> tuple[DataSettings, ModelSettings, ClearTraining]:

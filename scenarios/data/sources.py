@@ -42,7 +42,12 @@ class DataSettings(BaseModel):
         description="tiles of the shipped micrograph, files, rows, texts, or random images",
     )
     count: Annotated[_Whole, Field(ge=1, description="images that the hospital sends")] = 1
-    split: Literal["train", "test"] = Field(default="test", description="which half the images come from")
+    split: ihc.Split = Field(
+        default="test", description="which part the images come from; validation: of masks alone"
+    )
+    truth: ihc.Truth = Field(
+        default="image", description="ihc: what has a class, a tile or each of its pixels (a mask)"
+    )
     offset: Annotated[_Whole, Field(ge=0, description="images of the order to skip")] = 0
     seed: Annotated[_Whole, Field(ge=0)] | None = Field(
         default=None, description="order of the images; the scenario's seed if absent"
@@ -75,7 +80,7 @@ def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -
     order = seed if settings.seed is None else settings.seed
 
     def chosen(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        return choose(labels, len(ihc.CLASSES), settings.count, settings.offset, order)
+        return choose(labels, len(ihc.CLASSES[settings.truth]), settings.count, settings.offset, order)
 
     if settings.source == "ihc":
         return _scaled(_read(settings, settings.split, base, chosen), settings)
@@ -84,7 +89,7 @@ def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -
 
 def load_split(
     settings: DataSettings,
-    split: Literal["train", "test"] | None = None,
+    split: ihc.Split | None = None,
     base: Path | None = None,
 ) -> Dataset:
     """Return every image of a split (the settings' own unless given), pixels as they ask."""
@@ -100,7 +105,7 @@ def _scaled(data: Dataset, settings: DataSettings) -> Dataset:
 
 def _read(
     settings: DataSettings,
-    split: Literal["train", "test"],
+    split: ihc.Split,
     base: Path | None,
     chosen: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
 ) -> Dataset:
@@ -109,7 +114,15 @@ def _read(
             raise InputError(
                 f"data.path = {settings.path!r}: the source 'ihc' ships with scikit-image and takes no path"
             )
-        return ihc.load(split, settings.size or 50, settings.channels or 3, settings.stride, chosen)
+        return ihc.load(
+            split, settings.size or 50, settings.channels or 3, settings.stride, chosen, settings.truth
+        )
+    if settings.truth == "pixel":
+        raise InputError(
+            f"data.truth = 'pixel': the source {settings.source!r} has no masks; accepted: 'ihc'"
+        )
+    if split == "validation":
+        raise InputError("data.split = 'validation': accepted with data.truth = 'pixel'; or train, test")
     if settings.source == "random":
         return _random(settings, split)
     if settings.source == "table":

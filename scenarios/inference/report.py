@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mpcsim import Run
 from mpcsim.texts import plural
 from protocols.family import Family, Terms
-from scenarios.clear import fixed, floating, ranges
+from scenarios.clear import fixed, floating, optimise, ranges
 from scenarios.data import Dataset, class_name
 from scenarios.inference.inputs import Inputs
 from scenarios.networks import LayerPlan
@@ -173,6 +173,7 @@ class Report:
             "max_logit_error_float": float(np.abs(logits - float_logits).max()),
             "max_layer_error": errors,
             "logits": None if maps else logits.tolist(),
+            **(_overlaps(predictions, clear, float_logits, labels) if maps else {}),
             "data": self.data.description,
             "latency_note": "the network's latency is one way",
             "table3": table3(run, "inference", "inference"),
@@ -243,9 +244,40 @@ def _of_texts(output: dict[str, Any]) -> Iterable[str]:
         yield f"text {i}: {' '.join(map(str, found))} (in the clear: {' '.join(map(str, clear))})"
 
 
+def _overlaps(
+    predictions: NDArray[Any], clear: NDArray[Any], logits: NDArray[Any], labels: NDArray[Any]
+) -> dict[str, Any]:
+    """Return how maps agree: places that differ from floating point, and with labels, by class.
+
+    The margin is between the two largest logits in floating point, at places that differ the largest.
+    """
+    differing = predictions != clear
+    ends = np.sort(logits, axis=-1)
+    margins = ends[..., -1] - ends[..., -2] if ends.shape[-1] > 1 else np.abs(logits[..., 0])
+    found: dict[str, Any] = {
+        "differing_places": int(differing.sum()),
+        "differing_margin": float(margins[differing].max(initial=0.0)),
+    }
+    if labels.shape == predictions.shape:
+        numbers = range(int(max(labels.max(), predictions.max(), clear.max())) + 1)
+        for key, one in (("overlap", predictions), ("clear_overlap", clear)):
+            found[key] = [optimise.overlap(one == number, labels == number) for number in numbers]
+    return found
+
+
 def _of_maps(output: dict[str, Any]) -> Iterable[str]:
-    """Yield how much of the first maps each class takes."""
+    """Yield how much of the first maps each class takes, and how maps agree with labels and twin."""
     classes = output["classes"]
+    for number, share in enumerate(output.get("overlap", ())):
+        yield (
+            f"intersection over union of {class_name(classes, number)!r}: {share:.1%} (in the clear "
+            f"{output['clear_overlap'][number]:.1%})"
+        )
+    if "differing_places" in output:
+        yield (
+            f"{plural(output['differing_places'], 'place')} of another class than in floating point, "
+            f"with margins of at most {output['differing_margin']:.2e} there"
+        )
     for i, found in enumerate(np.asarray(output["predictions"])[:12]):
         numbers, counts = np.unique(found, return_counts=True)
         shares = (
