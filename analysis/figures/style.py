@@ -6,6 +6,7 @@ hold no time and no random identifier: equal input gives equal bytes.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -178,7 +179,11 @@ def head(figure: Figure, title: str) -> None:
     page = _page.get()
     if page.titles and title:
         letters = int(_LETTERS_OF_TITLE * figure.get_figwidth() * FONT / page.font)
-        figure.suptitle("\n".join(fill(line, letters) for line in title.split("\n")))
+        whole = _BETWEEN.sub("\u00a0", title)  # a number stays beside its unit
+        figure.suptitle("\n".join(fill(line, letters) for line in whole.split("\n")))
+
+
+_BETWEEN = re.compile(r"(?<=\d) (?=[^\W\d])")
 
 
 def read_formats(text: str) -> list[str]:

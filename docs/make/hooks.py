@@ -26,6 +26,8 @@ _ELSEWHERE = {
     "contributing.md": ROOT / "CONTRIBUTING.md",
     "examples.md": ROOT / "examples" / "README.md",
 }
+_CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+_WITHIN = re.compile(r"(?<=\d) (?=(?:s|ms|µs|ns|B|kB|MB|GB|%)\b|%)|(?<=\d) (?=/ [\d.])|(?<=\d /) (?=[\d.])")
 _made: Pages = {}
 
 
@@ -50,6 +52,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, source in gallery.pictures().items():
         files.append(File.generated(config, path, abs_src_path=str(source)))
     return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Keep numbers of tables beside their units, and pairs on one line, on a narrow page as well."""
+    return _CELL.sub(lambda cell: _WITHIN.sub("\u00a0", cell[0]), html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
