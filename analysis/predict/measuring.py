@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,12 @@ class Measured:
         """Return what a run record says.
 
         Raises:
-            InputError: the run did not finish, or its workload cannot be loaded.
+            InputError: the run did not finish, or in an abort, or its workload cannot be loaded.
         """
         summary = record.summary
         if summary.get("error"):
             raise InputError("the run did not finish")
+        _refuse_aborted(summary.get("aborts", {}), summary.get("adversaries", []))
         sent = [party["payload_bytes"] for party in summary["per_party"]]
         roles = [party["role"] for party in summary["per_party"]]
         setting, formulas = _setting(summary), own_formulas(record.scenario)
@@ -133,18 +134,23 @@ def measure(scenario: str | Path, overrides: Sequence[str] = ()) -> Measured:
     program = workload.build_program(loaded, scenarios.WORKLOADS)
     setting = _setting(program.describe)  # refused before the run, where no formula knows it
     run = workload.run_program(program, loaded)
-    if run.aborts:
-        who = ", ".join(run.adversaries) or "nobody that is declared"
-        raise InputError(
-            f"expect: this run ends in an abort (adversaries: {who}); formulas are those of whole runs; "
-            "accepted: runs that finish, such as this one with --set 'adversaries=[]' --set expect=finish"
-        )
+    _refuse_aborted(run.aborts, run.adversaries)
     rows = [span.describe() for span in run.spans]
     sent = [party.sent.payload_bytes for party in run.per_party]
     roles = [party.role for party in run.per_party]
     output, formulas = program.summarize(run), own_formulas(loaded)
     family = _family(program.describe)
     return Measured(loaded, output, setting, run.rounds, rows, sent, roles, formulas, *family)
+
+
+def _refuse_aborted(aborts: Collection[Any], adversaries: Iterable[str]) -> None:
+    """Raise InputError where some party aborted."""
+    if aborts:
+        who = ", ".join(adversaries) or "nobody that is declared"
+        raise InputError(
+            f"expect: this run ends in an abort (adversaries: {who}); formulas are those of whole runs; "
+            "accepted: runs that finish, such as this one with --set 'adversaries=[]' --set expect=finish"
+        )
 
 
 def _family(tables: Mapping[str, Any]) -> tuple[str, int]:
