@@ -82,6 +82,7 @@ HEAVY = {
     "mobilenet_v2",
     "vgg16",
     "resnet50",
+    "resnet18_training",
     "pomic_paper_training",
 }
 """Networks of hundreds of nodes, of which others stand for the kind unless MPCSIM_LONG=1."""

@@ -87,11 +87,12 @@ def _read(path: Path, made_from: bytes) -> bytes | None:
     """Return the code in a file, if it is whole and made from what is there now."""
     try:
         kept = msgpack.unpackb(path.read_bytes())
-        code = kept["code"]
-        whole = kept["made_from"] == made_from and kept["digest"] == _digest(code)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, msgpack.UnpackException):
+    except (OSError, ValueError, msgpack.UnpackException):
         return None
-    return code if whole else None
+    if not isinstance(kept, dict) or kept.get("made_from") != made_from:
+        return None
+    code = kept.get("code")
+    return code if isinstance(code, bytes) and kept.get("digest") == _digest(code) else None
 
 
 def _keep(source: Path, kept: dict[str, bytes]) -> None:

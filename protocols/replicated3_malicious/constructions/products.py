@@ -83,6 +83,8 @@ async def reshare(server: Checked, z: Sum, bits: int) -> Share:
 async def shared(server: Checked, z: Sum, bits: int) -> Share:
     """Return shares mod 2^bits of a sum: reshared if it has products; else it is shared already.
 
+    Requires: what `reshare` does.
+
     Rounds and bits: those of `reshare`, or none.
     """
     if z.products:

@@ -56,7 +56,16 @@ ROWS = [
     {"type": "row", "place": 0},
     {"type": "dense", "units": 2},
 ]
-MODELS = {"images": ([4, 4, 1], IMAGES), "rows": ([4, 4, 1], ROWS)}
+STEPS = [
+    {"type": "reshape", "shape": [2, 8]},
+    {"type": "lstm", "units": 2, "returns": "rows"},
+    {"type": "gru", "units": 2},
+    {"type": "flatten"},
+    {"type": "dense", "units": 2},
+]
+MODELS = {"images": ([4, 4, 1], IMAGES), "rows": ([4, 4, 1], ROWS), "steps": ([4, 4, 1], STEPS)}
+NOT_OFFERED = {"batch_norm"}
+"""Trained alone, and by replicated3: test_training.py."""
 
 
 def _program(overrides, name="microbench"):
@@ -109,7 +118,7 @@ def test_an_operation_that_is_tampered_with_gives_the_right_result_or_an_abort(o
 
 def test_the_models_have_every_kind_of_layer():
     kinds = {one["type"] for _, layers in MODELS.values() for one in layers}
-    assert kinds == {one.model_fields["type"].default for one in get_args(Declared)}
+    assert kinds | NOT_OFFERED == {one.model_fields["type"].default for one in get_args(Declared)}
 
 
 @pytest.mark.parametrize("name", MODELS)

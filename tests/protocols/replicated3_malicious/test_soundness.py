@@ -247,7 +247,7 @@ def _run(name, security=40, size=2, family=ReplicatedMalicious, **more):
 
 
 def _of_proofs(name):
-    """Return the places of all messages of proofs, the digests of clients and the verdicts left out."""
+    """Return the places of all messages of proofs, without clients' digests and the last verdict."""
     before = {}
     for source, to, number in places(_run(name, family=Kept)):
         before[source, to] = max(before.get((source, to), 0), number + 1)
@@ -255,7 +255,7 @@ def _of_proofs(name):
     return whole, [
         (source, to, number)
         for source, to, number in places(whole)
-        if before.get((source, to), 0) <= number < whole.links[source, to].messages - 1
+        if before.get((source, to), 0) <= number < whole.links[source, to].messages - 3
     ]
 
 
