@@ -180,7 +180,8 @@ def head(figure: Figure, title: str) -> None:
     if page.titles and title:
         letters = int(_LETTERS_OF_TITLE * figure.get_figwidth() * FONT / page.font)
         whole = _BETWEEN.sub("\u00a0", title)  # a number stays beside its unit
-        figure.suptitle("\n".join(fill(line, letters) for line in whole.split("\n")))
+        lines = "\n".join(fill(line, letters) for line in whole.split("\n"))
+        figure.suptitle(lines.replace("\u00a0", " "))
 
 
 _BETWEEN = re.compile(r"(?<=\d) (?=[^\W\d])")
