@@ -12,6 +12,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,28 +80,8 @@ def load_npz(path: Path, split: Split) -> Dataset:
     Images are uint8 (n, h, w), (n, h, w, 1) or (n, h, w, 3), neither volumes nor channels first; labels are
     (n,) or (n, 1).
     """
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            found = sorted(archive.files)
-            wanted = (f"{split}_images", f"{split}_labels")
-            if not set(wanted) <= set(found):
-                raise InputError(
-                    f"{path}: holds {', '.join(found)}; accepted is a MedMNIST archive with "
-                    f"{' and '.join(wanted)}"
-                )
-            images, labels = (archive[key] for key in wanted)
-    except (  # damaged, in whatever way: NumPy and zipfile raise all of these
-        OSError,
-        ValueError,
-        TypeError,
-        EOFError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(
-            f"{path}: not a readable .npz archive ({error}); accepted is a MedMNIST file"
-        ) from error
+    wanted = (f"{split}_images", f"{split}_labels")
+    images, labels = archived(path, wanted, "a MedMNIST archive")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
@@ -118,6 +99,33 @@ def load_npz(path: Path, split: Split) -> Dataset:
     classes = _numbered(labels, f"{path}: {wanted[1]}")
     pixels = _unit(images, f"{path}: {wanted[0]}")
     return Dataset(pixels, labels, classes, f"{wanted[0]} of {path}")
+
+
+def archived(path: Path, wanted: Sequence[str], what: str) -> list[NDArray[Any]]:
+    """Read these arrays of an .npz archive.
+
+    Args:
+        what: the kind of archive, for whoever has another.
+
+    Raises:
+        InputError: it cannot be read, or lacks one of them.
+    """
+    accepted = f"accepted is {what} with {' and '.join(wanted)}"
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            if not set(wanted) <= set(archive.files):
+                raise InputError(f"{path}: holds {', '.join(sorted(archive.files))}; {accepted}")
+            return [archive[name] for name in wanted]
+    except (  # damaged, in whatever way: NumPy and zipfile raise all of these
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise InputError(f"{path}: not a readable .npz archive ({error}); {accepted}") from error
 
 
 def _hint(shape: tuple[int, ...]) -> str:

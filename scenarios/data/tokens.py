@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +9,7 @@ import numpy as np
 
 from mpcsim.errors import InputError
 from scenarios.data.dataset import Dataset
+from scenarios.data.files import archived
 
 
 def load_tokens(path: Path, split: Literal["train", "test"]) -> Dataset:
@@ -24,22 +22,7 @@ def load_tokens(path: Path, split: Literal["train", "test"]) -> Dataset:
         InputError: it cannot be read, lacks these, or a token is no word.
     """
     wanted = f"{split}_tokens"
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-    except (  # damaged, in whatever way: NumPy and zipfile raise all of these
-        OSError,
-        ValueError,
-        TypeError,
-        EOFError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(f"{path}: not a readable .npz archive of tokens ({error})") from error
-    if not {wanted, "words"} <= found.keys():
-        raise InputError(f"{path}: holds {', '.join(sorted(found))}; accepted: {wanted} and words")
-    tokens, words = found[wanted], found["words"]
+    tokens, words = archived(path, (wanted, "words"), "an archive of tokens")
     whole = all(np.issubdtype(array.dtype, np.integer) for array in (tokens, words))
     if tokens.ndim != 2 or tokens.size == 0 or words.ndim or not whole:
         raise InputError(

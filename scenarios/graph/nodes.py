@@ -34,8 +34,7 @@ Kind = Literal[
 """What a layer is to a protocol: sums of products with weights or of two outputs; the sum of two outputs;
 the largest or the mean of windows; a rearrangement; the sum of an output and weights, or weights alone; a
 public number times an output; pairs of each row turned by public angles; values between neighbours, by
-public parts; a function of values or rows;
-channels normalised over a batch, in training alone."""
+public parts; a function of values or rows; channels normalised over a batch, in training alone."""
 MAPS = frozenset(("mean", "scaled", "turned", "blended"))
 """Linear maps of one output that all know: what they send is a truncation."""
 NORMS = frozenset(("layer_norm", "rms_norm"))

@@ -9,6 +9,7 @@ network; that one row is enough follows from causal attention, in which no row d
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mpcsim.errors import InputError
@@ -44,11 +45,9 @@ def generation(
     Raises:
         InputError: the network is none that continues a text, or has no positions for so many tokens.
     """
-    plans: list[LayerPlan] = list(shapes(model))
-    words = _checked(model, plans, tokens)
-    text = model.input[1]
+    words, text = _checked(model, shapes(model), tokens), model.input[1]
+    plans: list[LayerPlan] = []
     past: Past = {}
-    plans.clear()
     extend(plans, model, IMAGE, past)
     hastened = (("few_rounds", True),) if few_rounds else ()
 
@@ -83,7 +82,7 @@ def generation(
     return tuple(replace(plan, public=model.public_weights) for plan in plans)
 
 
-def _checked(model: ModelSettings, plans: list[LayerPlan], tokens: int) -> int:
+def _checked(model: ModelSettings, plans: Sequence[LayerPlan], tokens: int) -> int:
     """Return how many words there are, of a network that continues texts."""
     if model.onnx is not None:
         raise InputError(f"{_KEY} = {tokens}: model.onnx; accepted: declared layers")

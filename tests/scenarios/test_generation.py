@@ -185,7 +185,7 @@ def test_layers_that_do_not_go_row_by_row_are_refused_by_name(place, layer, mess
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"test_tokens": np.array([[0, 4]])}, "accepted: test_tokens and words"),
+        ({"test_tokens": np.array([[0, 4]])}, "an archive of tokens with test_tokens and words"),
         ({"test_tokens": np.array([[0, 4]]), "words": 4}, "token 1 of text 0 is 4; accepted: 0 to 3"),
         ({"test_tokens": np.array([0, 3]), "words": 4}, "accepted: whole numbers"),
     ],

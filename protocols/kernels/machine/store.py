@@ -100,9 +100,10 @@ def _keep(source: Path, kept: dict[str, bytes]) -> None:
     for path in _places(source):
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".loops", delete=False) as file:
-                file.write(msgpack.packb(kept))
-            Path(file.name).replace(path)
+            with tempfile.TemporaryDirectory(prefix=".loops", dir=path.parent) as scratch:
+                file = Path(scratch) / path.name
+                file.write_bytes(msgpack.packb(kept))
+                file.replace(path)
             return
 
 
