@@ -4,7 +4,7 @@ In flows `[data]`; out flow labelled images and rows of numbers, looked at befor
 """
 
 from scenarios.data.dataset import check_classes, class_name
-from scenarios.data.sources import Dataset, DataSettings, load_data, load_split, pick
+from scenarios.data.sources import Dataset, DataSettings, load_data, load_split, load_texts, pick
 from scenarios.data.tables import Table, TableSettings, load_table
 from scenarios.data.vertical import KEY_BITS, Columns, Vertical, VerticalSettings, load_vertical
 
@@ -22,6 +22,7 @@ __all__ = [
     "load_data",
     "load_split",
     "load_table",
+    "load_texts",
     "load_vertical",
     "pick",
 ]

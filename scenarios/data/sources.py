@@ -6,7 +6,7 @@ split, for training and for measuring accuracy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,9 +20,9 @@ from scenarios.data import files, ihc
 from scenarios.data.dataset import Dataset, choose, pick
 from scenarios.data.folders import Layout
 from scenarios.data.tables import TableSettings, load_table
-from scenarios.data.tokens import load_tokens
+from scenarios.data.tokens import load_tokens, random_tokens
 
-__all__ = ["DataSettings", "Dataset", "load_data", "load_split", "pick"]
+__all__ = ["DataSettings", "Dataset", "load_data", "load_split", "load_texts", "pick"]
 
 _Whole = Annotated[int, Field(strict=True)]
 
@@ -85,6 +85,32 @@ def load_data(settings: DataSettings, base: Path | None = None, seed: int = 0) -
     if settings.source == "ihc":
         return _scaled(_read(settings, settings.split, base, chosen), settings)
     return pick(load_split(settings, base=base), settings.count, settings.offset, order)
+
+
+def load_texts(settings: DataSettings, base: Path | None, seed: int, shape: Sequence[int]) -> Dataset:
+    """Return the texts that the settings ask for, for an input of a file that reads tokens.
+
+    Args:
+        settings: an archive of tokens, or random ones.
+        base: where relative paths start.
+        seed: orders the texts unless the settings have a seed.
+        shape: what the input is, without the axis of images, words last.
+
+    Raises:
+        InputError: they are of another kind, cannot be read, or are no tokens of the file's.
+    """
+    order = seed if settings.seed is None else settings.seed
+    if settings.source == "random":
+        found = random_tokens(shape, 2 * (settings.offset + settings.count), settings.seed or 0)
+    elif settings.source == "tokens" and settings.path is not None and settings.split != "validation":
+        path = (base or Path()) / Path(settings.path).expanduser()
+        found = load_tokens(path, settings.split, shape)
+    else:
+        raise InputError(
+            f"data.source = {settings.source!r}: the model reads tokens there; accepted: 'tokens' with a "
+            "path (split: train, test), or 'random'"
+        )
+    return pick(found, settings.count, settings.offset, order)
 
 
 def load_split(

@@ -13,7 +13,7 @@ import numpy as np
 from mpcsim import InputError
 from protocols.domains import Ring, Words
 from protocols.family import Value
-from scenarios.data import Dataset, DataSettings, check_classes, load_data
+from scenarios.data import Dataset, DataSettings, check_classes, load_data, load_texts
 from scenarios.networks import ModelSettings, given, imported, shapes
 from scenarios.networks import weights as weight_files
 
@@ -64,6 +64,9 @@ class Inputs:
         self.count = data.count
         self._encoded: dict[str, Words] = {}
         self.given = given(shapes(model))
+        file = imported(model) if model.onnx is not None else None
+        self._words = file.words if file else {}
+        self._whole = file.whole if file else frozenset()
         self._others = self._matched(others or {})
 
     def _matched(self, others: Mapping[str, DataSettings]) -> dict[str, DataSettings]:
@@ -110,13 +113,19 @@ class Inputs:
 
     def _of(self, settings: DataSettings, name: str) -> Dataset:
         """Return the data of one input, of its shape."""
-        data = load_data(settings, self._folder, self._seed)
+        words = self._words.get(name)
+        if words is not None:
+            data = load_texts(settings, self._folder, self._seed, self.given[name])
+        else:
+            data = load_data(settings, self._folder, self._seed)
         if data.images.shape[1:] != self.given[name]:
             which = "" if len(self.given) == 1 else f" {name!r}"
             raise InputError(
                 f"images of shape {data.images.shape} do not fit the model's input{which} "
                 f"{self.given[name]}; accepted is (n, height, width, channels)"
             )
+        if name in self._whole and (data.images != np.rint(data.images)).any():
+            raise InputError(f"input {name!r}: the file says whole numbers; accepted: these")
         return data
 
     @cached_property

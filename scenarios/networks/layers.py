@@ -365,6 +365,11 @@ class ModelSettings(BaseModel):
     layout: Literal["NCHW", "NHWC"] = Field(
         default="NCHW", description="onnx: whether the channels of its input come first or last"
     )
+    public_inputs: dict[str, float | tuple[float, ...]] = Field(
+        default={},
+        description="onnx: inputs that all know, the same for every image, such as a mask of a text's "
+        "length: by name, one number or a list of all of them",
+    )
     public_weights: bool = Field(
         default=False,
         description="all servers know the weights: nobody shares them, and products with them are local",
@@ -379,6 +384,8 @@ class ModelSettings(BaseModel):
             raise ValueError("accepted: layers, or onnx, one of them")
         if self.onnx is not None and self.weights is not None:
             raise ValueError("weights beside onnx; accepted: the weights that the file has")
+        if self.onnx is None and self.public_inputs:
+            raise ValueError("public_inputs; accepted: with onnx")
         if self.onnx is None and "input" not in self.model_fields_set:
             raise ValueError("input is missing; accepted: height, width, channels")
         return self

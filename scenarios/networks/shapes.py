@@ -140,7 +140,12 @@ def imported(model: ModelSettings) -> Imported:
     from scenarios.onnx import read  # of a package that declared layers do without
 
     assert model.onnx is not None
-    return read(Path(model.onnx), tuple(sorted(model.shapes.items())), model.layout, model.output)
+    public = tuple(
+        (name, said if isinstance(said, tuple) else (said,))
+        for name, said in sorted(model.public_inputs.items())
+    )
+    sizes = tuple(sorted(model.shapes.items()))
+    return read(Path(model.onnx), sizes, model.layout, model.output, public)
 
 
 def located(model: ModelSettings, folder: Path) -> ModelSettings:

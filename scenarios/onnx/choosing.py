@@ -129,6 +129,12 @@ def with_slopes(graph: Graph, node: Node) -> Tensor:
     return added(graph, rest, scaled(graph, positive, Known(1 - array, slopes.weight)))
 
 
+@handles("IsNaN", "IsInf")
+def never(graph: Graph, node: Node) -> Tensor:
+    """Return that none is: values are numbers of fixed point."""
+    return Known(np.zeros(node.value().shape, np.bool_))
+
+
 @handles("Where")
 def where(graph: Graph, node: Node) -> Tensor:
     """Return one tensor where a known condition holds, and another elsewhere; local."""

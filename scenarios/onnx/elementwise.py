@@ -278,7 +278,8 @@ def scaled(graph: Graph, value: Value, known: Known) -> Value:
 def by_number(graph: Graph, value: Value, factor: float) -> Value:
     """Multiply an output with one public number."""
     if factor and not LEAST <= abs(factor) <= 1 / LEAST:
-        raise ValueError(f"times {factor}; accepted: 0, or a size from 2^-32 to 2^32")
+        far = "; a mask that all know may be one of model.public_inputs" if factor < 0 else ""
+        raise ValueError(f"times {factor}; accepted: 0, or a size from 2^-32 to 2^32{far}")
     if factor == 1:
         return value
     if factor == -1:

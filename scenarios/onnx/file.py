@@ -89,6 +89,7 @@ class Contents:
         nodes: in the order of the file, which is one in which they can be computed.
         initialisers: by name.
         inputs: name and sizes of each input that is not an initialiser: numbers, names, or None.
+        kinds: of these, the kind of number, as NumPy has it.
         outputs: names.
         opset: of the operators.
         declared: sizes that the file says of tensors in between, to be held to.
@@ -98,6 +99,7 @@ class Contents:
     nodes: tuple[Any, ...]
     initialisers: Mapping[str, Initialiser]
     inputs: Mapping[str, tuple[int | str | None, ...]]
+    kinds: Mapping[str, np.dtype[Any]]
     outputs: tuple[str, ...]
     opset: int
     declared: Mapping[str, tuple[int | str | None, ...]]
@@ -128,11 +130,13 @@ def contents(path: Path) -> Contents:
     initialisers = {one.name: Initialiser(path, one) for one in graph.initializer}
     if graph.sparse_initializer:
         raise InputError(f"{path}: sparse initialisers; accepted: dense ones")
-    inputs = {one.name: _sizes(one) for one in graph.input if one.name not in initialisers}
+    given = [one for one in graph.input if one.name not in initialisers]
+    inputs = {one.name: _sizes(one) for one in given}
+    kinds = {one.name: _kind(one) for one in given}
     _check_order(path, graph, {*initialisers, *inputs})
     declared = {one.name: _sizes(one) for one in (*graph.value_info, *graph.output) if _has_sizes(one)}
     outputs = tuple(one.name for one in graph.output)
-    return Contents(path, tuple(graph.node), initialisers, inputs, outputs, opset, declared)
+    return Contents(path, tuple(graph.node), initialisers, inputs, kinds, outputs, opset, declared)
 
 
 def _has_sizes(value: Any) -> bool:
@@ -144,6 +148,14 @@ def _sizes(value: Any) -> tuple[int | str | None, ...]:
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
         for dim in value.type.tensor_type.shape.dim
     )
+
+
+def _kind(value: Any) -> np.dtype[Any]:
+    """Return what an input holds; real numbers where it does not say."""
+    try:
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
+    except (KeyError, ValueError, TypeError):  # of a kind that numbers have not
+        return np.dtype(np.float32)
 
 
 def _check_order(path: Path, graph: Any, known: set[str]) -> None:

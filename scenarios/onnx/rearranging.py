@@ -14,6 +14,8 @@ from scenarios.onnx.tensors import Known, Shape, Tensor, Value
 
 FLOATS = (1, 10, 11, 16)
 """ONNX's numbers for the kinds of real numbers: float, float16, double, bfloat16."""
+TRUTH = 9
+"""ONNX's number for truth values."""
 
 
 @handles("Identity", "Dropout", "Cast", "CastLike")
@@ -22,7 +24,10 @@ def nothing(graph: Graph, node: Node) -> Tensor:
     if node.outputs > 1:
         raise ValueError("a second output; accepted: the first alone")
     if node.type == "Cast" and node.get("to") not in FLOATS:
-        raise ValueError(f"to = {node.get('to')}; accepted: a kind of real numbers, of {FLOATS}")
+        raise ValueError(
+            f"to = {node.get('to')}; accepted: a kind of real numbers, of {FLOATS}, or what "
+            "depends on model.public_inputs alone"
+        )
     if node.type == "CastLike" and not np.issubdtype(np.asarray(node.known(1).array).dtype, np.floating):
         raise ValueError("like whole numbers; accepted: like real ones")
     if node.type == "Dropout" and node.maybe(2) is not None and node.known(2).number:
@@ -190,6 +195,11 @@ def split(graph: Graph, node: Node) -> Sequence[Tensor]:
 @handles("Gather")
 def gather(graph: Graph, node: Node) -> Tensor:
     """Return places of an axis by known indices."""
+    if isinstance(node.maybe(0), Known):
+        raise ValueError(
+            "rows of a table by indices that are computed from an input; accepted: an input of whole "
+            "numbers, rearranged at most, known ones, or model.public_inputs"
+        )
     value, indices = node.value(), np.asarray(node.known(1).array)
     axis = axis_of(node.get("axis", 0), len(value.shape))
     size = value.shape[axis]

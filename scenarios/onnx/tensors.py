@@ -1,4 +1,4 @@
-"""What a tensor of a file is while the graph is made: an output of a node, or known numbers.
+"""What a tensor of a file is while the graph is made: an output of a node, known numbers, or tokens.
 
 A file is a function of one image: the axis of images is an axis of one place like any other, and nodes
 compute it for every image by itself.
@@ -56,4 +56,31 @@ class Known:
         return float(np.asarray(self.array).reshape(-1)[0])
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """Whole numbers that a client keeps secret, as the one-hot rows that servers have of them.
+
+    Attributes:
+        rows: of the tensor's shape, and of words along one axis more, the last.
+    """
+
+    rows: Value
+
+    @property
+    def shape(self) -> Shape:
+        """The tensor's, without the axis of words."""
+        return self.rows.shape[:-1]
+
+    @property
+    def source(self) -> int:
+        """The node that has the rows."""
+        return self.rows.source
+
+    @property
+    def words(self) -> int:
+        """How many words there are: tokens lie below."""
+        return self.rows.shape[-1]
+
+
 Tensor = Value | Known
+"""What operators read and give; but for those that may read tokens."""

@@ -1,7 +1,9 @@
-"""Write the files beside this one as exporters do: needs torch, onnxscript, scikit-learn and skl2onnx.
+"""Write the files beside this one as exporters do.
+
+Needs torch, onnxscript, transformers, scikit-learn and skl2onnx.
 
 Weights are random, of a fixed seed; `python export.py` in this folder. Made with torch 2.14 (opset 20, by
-the exporter that traces and by the one on TorchDynamo) and skl2onnx 1.20.
+the exporter that traces and by the one on TorchDynamo), transformers 5.24 and skl2onnx 1.20.
 """
 
 from pathlib import Path
@@ -14,6 +16,7 @@ from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 from torch.nn import functional as f
+from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 torch.manual_seed(0)
 
@@ -108,6 +111,54 @@ for name, net, x in (
     names = {"input_names": ["x"], "output_names": ["y"]}
     torch.onnx.export(net, (x,), f"{name}_traced.onnx", dynamo=False, dynamic_axes={"x": {0: "N"}}, **names)
     torch.onnx.export(net, (x,), f"{name}_dynamo.onnx", dynamo=True, external_data=False, **names)
+
+
+class Read(nn.Module):
+    """A published architecture at a small width, reading tokens: its logits, those of the last place."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, input_ids, attention_mask, token_type_ids=None):
+        more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        logits = self.net(input_ids=input_ids, attention_mask=attention_mask, **more).logits
+        return logits[:, -1] if logits.ndim == 3 else logits
+
+
+torch.manual_seed(0)
+SMALL = {
+    "bert": BertForSequenceClassification(
+        BertConfig(
+            vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+            max_position_embeddings=12, num_labels=3, initializer_range=0.3,
+        )
+    ),
+    "gpt2": GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=40, n_positions=12, n_embd=16, n_layer=2, n_head=2, use_cache=False,
+            initializer_range=0.3,
+        )
+    ),
+}  # fmt: skip
+TOKENS, ONES = torch.randint(0, 40, (1, 6)), torch.ones(1, 6, dtype=torch.int64)
+for name, net in SMALL.items():
+    given = {"input_ids": TOKENS, "attention_mask": ONES}
+    given |= {"token_type_ids": torch.zeros_like(ONES)} if name == "bert" else {}
+    names = {"input_names": [*given], "output_names": ["y"]}
+    for how, attention in (("traced", "eager"), ("dynamo", "sdpa")):
+        net.set_attn_implementation(attention)
+        more = {"external_data": False} if how == "dynamo" else {}
+        if how == "traced":
+            more["dynamic_axes"] = {one: {0: "N"} for one in given}
+        torch.onnx.export(
+            Read(net).eval(),
+            (*given.values(),),
+            f"{name}_{how}.onnx",
+            dynamo=how == "dynamo",
+            **more,
+            **names,
+        )
 
 for path in Path().glob("*.onnx"):  # without where this ran, and what it looked like
     model = onnx.load(path)
