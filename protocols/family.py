@@ -250,6 +250,19 @@ class Family(ABC):
         if function in cls.lacks or signs or bits:
             raise NotOffered(function, cls.name)
 
+    @classmethod
+    def check_width(cls, terms: Terms, bits: int, what: str) -> None:
+        """Refuse before a run numbers of more signed bits than are compared in this domain.
+
+        Raises:
+            InputError: `what` has more.
+        """
+        if bits > terms.ring.bits:
+            raise InputError(
+                f"{what} of {bits} bits: {cls.name} compares numbers of up to ring.bits = "
+                f"{terms.ring.bits}; accepted: a wider ring, or fewer value_bits"
+            )
+
     # In and out
 
     @classmethod

@@ -16,6 +16,7 @@ from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import (
     FamilySetting,
     Formula,
+    edges_of,
     network_of,
     operations,
     phases_of,
@@ -32,6 +33,7 @@ __all__ = [
     "FamilySetting",
     "Formula",
     "Number",
+    "edges_of",
     "network_of",
     "operations",
     "packed",

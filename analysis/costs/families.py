@@ -112,6 +112,25 @@ class SpanCost:
     depths: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Edges:
+    """What goes into a run of a family and comes out of it, and how its functions are priced.
+
+    Attributes:
+        joining: bytes that each actor sends to set up keys.
+        given: bytes that a client sends of an array of a shape.
+        shown: bytes that each actor sends for a client to learn n numbers.
+        priced: what prices the functions that are written once (`analysis.costs.written.Written`).
+        settled: what is verified of so many costs before something is shown; None where nothing is.
+    """
+
+    joining: Callable[[FamilySetting], tuple[int, ...]]
+    given: Callable[[FamilySetting, Sequence[int]], int]
+    shown: Callable[[FamilySetting, int], tuple[int, ...]]
+    priced: Callable[[FamilySetting], Any]
+    settled: Callable[[FamilySetting, Sequence[Cost]], Cost] | None = None
+
+
 Network = Callable[[Any, Sequence[Any], Sequence[int], bool], Mapping[str, SpanCost]]
 """Takes the setting, the layers' plans, the images of each batch, and whether classes are revealed."""
 
@@ -122,6 +141,15 @@ def network_of(family: str) -> Network | None:
     if not family.isidentifier() or importlib.util.find_spec(name) is None:
         return None
     found: Network | None = getattr(importlib.import_module(name), "network", None)
+    return found
+
+
+def edges_of(family: str) -> Edges | None:
+    """Return what a family's inputs, results and steps cost: `EDGES` of its package, where it has them."""
+    name = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        return None
+    found: Edges | None = getattr(importlib.import_module(name), "EDGES", None)
     return found
 
 

@@ -11,8 +11,18 @@ from functools import cache, partial
 from typing import Any
 
 from analysis.costs import Formula as AnyFormula
-from analysis.costs import Number, network_of, operations, phases_of, symbolic, training_of, verification_of
+from analysis.costs import (
+    Number,
+    edges_of,
+    network_of,
+    operations,
+    phases_of,
+    symbolic,
+    training_of,
+    verification_of,
+)
 from analysis.costs.replicated3 import FIELDS, NoFormula
+from analysis.predict.asking import asking_rows
 from analysis.predict.family_network import family_rows
 from analysis.predict.inference import inference_rows
 from analysis.predict.measuring import Formulas, Measured
@@ -38,6 +48,8 @@ def rows(measured: Measured, label: str = "") -> list[Row]:
         check_family(workload, family)
     if workload == "private_inference" and family != DEFAULT:
         return family_rows(measured, label)
+    if workload == "private_trees" and family != DEFAULT:
+        return asking_rows(measured, label)
     return predictor(workload, getattr(measured, "formulas", None))(measured, label)
 
 
@@ -49,6 +61,7 @@ def check_family(workload: str, family: str) -> None:
     """
     networks = workload == "private_inference" and network_of(family) is not None
     networks |= workload == "private_training" and training_of(family) is not None
+    networks |= workload == "private_trees" and edges_of(family) is not None
     if family != DEFAULT and workload not in ("microbench", "link_probe") and not networks:
         raise InputError(
             f"validate: of the family {family!r} there are formulas of operations, none of {workload!r}; "

@@ -153,6 +153,15 @@ class Shamir(Family):
         check_room(field, function, **arguments)
         field.hold(working_bits(field, function, **arguments), f"a number in {function}")
 
+    @classmethod
+    def check_width(cls, terms: Terms, bits: int, what: str) -> None:
+        """Refuse what the prime does not hide.
+
+        Raises:
+            InputError: it has more bits.
+        """
+        field_of(terms).hold(bits, what)
+
     # In and out
 
     @classmethod

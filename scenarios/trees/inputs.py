@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -351,6 +351,34 @@ class Inputs:
         if self.boosted or self.statistics.classes:
             return self._words(kernels, shape, lambda: self.forest[number].leaves)
         return self._words(kernels, shape, lambda: self.means(number).reshape(shape))
+
+    def planted_shapes(self, number: int) -> list[tuple[int, ...]]:
+        """Return the shapes of `planted`."""
+        trees, nodes = self._settings.trees, (1 << self._settings.trees.height) - 1
+        voting = not self.boosted and self.statistics.classes and trees.count > 1
+        columns = self.statistics.columns if voting else 1
+        return [(nodes, len(self.sample(number).attributes)), (nodes,), (nodes + 1, columns)]
+
+    def planted(self, number: int, kernels: ModuleType) -> list[Words]:
+        """Return a tree of the owner's whole: one-hot attributes, twice the thresholds, what leaves answer.
+
+        These are steps or means; of classes their numbers, or of several trees a vote for each.
+        """
+        shapes = self.planted_shapes(number)
+
+        def leaves() -> Any:
+            tree = self.forest[number]
+            if self.boosted:
+                return tree.leaves
+            if not self.statistics.classes:
+                return self.means(number).reshape(-1, 1)
+            most = tree.leaves.argmax(1).reshape(-1, 1)
+            return most if shapes[2][1] == 1 else most == np.arange(shapes[2][1])
+
+        parts: list[Callable[[], Any]] = [
+            lambda: self._one_hot(number, slice(None)), lambda: self.forest[number].twice, leaves
+        ]  # fmt: skip
+        return [self._words(kernels, shape, one) for shape, one in zip(shapes, parts, strict=True)]
 
     def base(self, kernels: ModuleType) -> Words:
         """Return the raw score that boosted trees of the owner's begin with."""

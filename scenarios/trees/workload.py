@@ -26,7 +26,9 @@ from protocols.replicated3.sharings import (
     share_by_client,
 )
 from protocols.trees import Level, Shape, Stand, Tree, check, grow
+from scenarios.families import DEFAULT, NotOffered
 from scenarios.trees.answers import Forest, answers
+from scenarios.trees.asking import asked_trees
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.joining import Halves, joined
 from scenarios.trees.kept import Kept, kept_of
@@ -35,22 +37,32 @@ from scenarios.trees.settings import PrivateTreesSettings
 from scenarios.trees.shapes import shape_of
 
 OWNER = "owner"
+_GROWTH = (
+    "growing a tree shuffles and sorts what three servers share by halves; accepted: "
+    f"trees.grown = 'clear', or the family {DEFAULT!r}"
+)
 _PARTS = ("tests", "attributes", "twice")
 
 
 def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program:
     """Return the program of a tree that is grown, or asked, on shares."""
     ring = settings.ring.ring()
-    choices = settings.of_replicated3("private_trees").choices()
+    secured = settings.secured(scenario)
+    other = secured.family.name != DEFAULT
+    if other and settings.trees.grown == "shares":
+        raise NotOffered("trees.grown = 'shares'", secured.family.name, _GROWTH)
     inputs = Inputs(settings, scenario)
     _check(settings, inputs)
     attributes = settings.trees.attributes or inputs.attributes
     shape = shape_of(settings, inputs.rows, attributes, inputs.statistics)
     if inputs.boosted:
         check_boosting(replace(inputs.boosting, rows=inputs.rows), ring)
-    else:
+    elif settings.trees.grown == "shares":
         check(shape, ring)
     kept = kept_of(settings, scenario, inputs)
+    if other:
+        return asked_trees(settings, scenario, secured, inputs, Report(settings, inputs, shape, kept))
+    choices = settings.of_replicated3("private_trees").choices()
     job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings, kept)
     report = Report(settings, inputs, shape, kept)
     roles: dict[str, Callable[[Party], Awaitable[Any]]] = {f"server{i}": job.server for i in range(3)}

@@ -1,9 +1,12 @@
 """Whole runs of trees against their formulas, every span: to the byte of each party, and to the round."""
 
+import os
+
 import pytest
 
 from analysis.predict import measure
 from analysis.predict.run import rows
+from scenarios.families import families
 
 SMALL = ["data.source=random", "data.rows=50", "data.attributes=4", "data.train=37", "dry_run=true"]
 RUNS = {
@@ -81,6 +84,39 @@ def test_columns_of_two_hospitals_have_formulas_too(overrides):
     found = rows(measure("vertical_training", [*SMALL, *small, *overrides]))
     assert "joining" in {row.op for row in found}
     assert [row.difference() for row in found if not row.equal] == []
+
+
+ASKED = [
+    ["trees.height=1", "output.queries=1"],
+    ["trees.height=6", "output.queries=5"],
+    ["trees.height=3", "trees.count=3", "trees.attributes=2", "data.classes=3", "hospitals.count=2"],
+    ["trees.height=2", "trees.model=boosted", "trees.count=2"],
+    ["trees.height=3", "trees.model=boosted", "data.source=diabetes", "data.train=60"],
+    ["trees.height=2", "trees.count=3", "data.source=diabetes", "data.train=60"],
+]
+CHOSEN = {
+    "dealer2": ["protocol.dealing=on_demand"],
+    "fss2": ["protocol.form=spline"],
+    "shamir": ["parties.n=5", "protocol.multiplication=dn"],
+}
+OTHERS = [name for name in families() if name != "replicated3"]
+
+
+def _turns():
+    """Return families and cases: all with MPCSIM_LONG=1, else each case once and each family once."""
+    if os.environ.get("MPCSIM_LONG"):
+        return [(name, case) for name in OTHERS for case in range(len(ASKED))]
+    return [(name, number % len(ASKED)) for number, name in enumerate(OTHERS)]
+
+
+@pytest.mark.parametrize(("name", "case"), _turns())
+def test_trees_that_are_asked_on_another_family_have_formulas(name, case):
+    for chosen in ([], CHOSEN.get(name)):
+        if chosen is not None:
+            keys = [*SMALL, "output.queries=8", f"protocol.family={name}", *chosen, *ASKED[case]]
+            found = rows(measure("tree_inference", keys))
+            assert {"sharing", "answers/walk", "reveal", "run"} <= {row.op for row in found}
+            assert [row.difference() for row in found if not row.equal] == []
 
 
 def test_a_formula_of_another_height_is_found_out():

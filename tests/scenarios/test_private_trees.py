@@ -61,6 +61,52 @@ def test_an_owner_shares_a_tree_and_only_the_hospital_learns_classes(tmp_path):
     assert done.outputs["owner"] is None
 
 
+ASKED = {
+    "plain": ["data.source=wine", "trees.height=6"],
+    "dealer2": ["data.source=iris", "trees.count=3", "trees.attributes=2", "trees.height=2"],
+    "fss2": ["data.source=diabetes", "data.train=90", "trees.height=3", "trees.count=2"],
+    "shamir": ["data.source=breast_cancer", "trees.model=boosted", "trees.count=2", "trees.height=2"],
+    "replicated4": ["data.source=diabetes", "trees.model=boosted", "trees.count=2", "trees.height=1"],
+    "replicated3_malicious": ["data.source=iris", "trees.height=4", "hospitals.count=2"],
+}
+
+
+@pytest.mark.parametrize("family", ASKED)
+def test_every_family_answers_from_a_tree_that_its_owner_shares(tmp_path, family):
+    keys = ["trees.grown=clear", "output.tree=nobody", "output.queries=9", f"protocol.family={family}"]
+    done, output = run(tmp_path, *keys, *ASKED[family])
+    assert output["answers_equal_to_clear"]
+    assert done.outputs["owner"] is None
+    assert {role for role, found in done.outputs.items() if found is not None} == {"hospital0"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["protocol.family=shamir"], r"trees.grown = 'shares': not offered by shamir .*grown = 'clear'"),
+        (["protocol.family=plain", "trees.model=boosted"], "not offered by plain"),
+        (
+            ["protocol.family=shamir", "trees.grown=clear", "output.queries=1", "protocol.prime=61",
+             "ring.fraction_bits=0", "ring.value_bits=18"],
+            "a gap between a value and a threshold, of 21 bits",
+        ),
+        (
+            ["protocol.family=plain", "trees.grown=clear", "output.queries=1", "ring.bits=32",
+             "ring.value_bits=30", "ring.fraction_bits=0"],
+            "of 33 bits: plain compares numbers of up to ring.bits = 32",
+        ),
+        (
+            ["protocol.family=plain", "trees.grown=clear", "output.queries=1", "ring.fraction_bits=0",
+             "ring.value_bits=5", "trees.count=16"],
+            "trees.count = 16: votes are values, of 5 signed bits",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_family_does_not_do_for_trees_is_said_before_the_run(tmp_path, overrides, said):
+    with pytest.raises(InputError, match=said):
+        run(tmp_path, "data.source=iris", *overrides)
+
+
 def test_a_forest_votes_as_the_one_of_the_clear(tmp_path):
     _, output = run(
         tmp_path, "data.source=wine", "trees.height=2", "trees.count=3", "trees.bootstrap=true",

@@ -6,16 +6,18 @@ In flow the ring and the family's choices; out flow costs of the three parties. 
 
 from analysis.costs.dealer2.catalogue import OPERATIONS, SHARED, comparing
 from analysis.costs.dealer2.functions import DIGITS, Dealt
-from analysis.costs.dealer2.network import networks
+from analysis.costs.dealer2.network import edges, networks
 from analysis.costs.dealer2.steps import NOTHING, opening
 
 __all__ = [
+    "EDGES",
     "NOTHING",
     "OPERATIONS",
     "PHASES",
     "SHARED",
     "Dealt",
     "comparing",
+    "edges",
     "network",
     "networks",
     "opening",
@@ -23,4 +25,4 @@ __all__ = [
 
 PHASES = {"offline": (2,), "online": (0, 1)}
 """Who sends in each: the dealer, and the servers."""
-network = networks(lambda _: DIGITS)
+network, EDGES = networks(lambda _: DIGITS), edges(lambda _: DIGITS)

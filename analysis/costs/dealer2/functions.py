@@ -32,6 +32,12 @@ class Dealt(Written):
         """Price a triple whose factors are opened once, however many products each is in."""
         return steps.triple(setting, first * n, second * n, first * second * n)
 
+    def bilinear(
+        self, setting: FamilySetting, kind: str, x: Number, y: Number, out: Number, inner: int
+    ) -> Cost:
+        """Price a triple whose factors are opened whole."""
+        return steps.triple(setting, x, y, out)
+
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price what the choice says."""
         return steps.truncation(setting, n, shift)

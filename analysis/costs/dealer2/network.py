@@ -12,7 +12,7 @@ from typing import Any
 from analysis.costs.algebra import Cost
 from analysis.costs.dealer2 import steps
 from analysis.costs.dealer2.functions import Dealt
-from analysis.costs.families import FamilySetting, Network, SpanCost
+from analysis.costs.families import Edges, FamilySetting, Network, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated3 import layers
 from analysis.costs.written import followed, function_span, mean_shift
@@ -99,8 +99,8 @@ def networks(priced: Priced) -> Network:
                 chain.append(_classes(priced, size * plans[-1].places, classes))
         found = {"sharing": SpanCost(1, _given(setting, plans, batches), "1", _ARRAYS, _PAGE)}
         found |= followed(setting, chains, batches, _ACTORS, plans)
-        shown = packed(sum(batches) * plans[-1].revealed(in_classes), setting.l)
-        found["reveal"] = SpanCost(1, (shown, shown, 0), "1", "2·⌈l·n/8⌉", "additive sharing")
+        shown = _shown(setting, sum(batches) * plans[-1].revealed(in_classes))
+        found["reveal"] = SpanCost(1, shown, "1", "2·⌈l·n/8⌉", "additive sharing")
         return found
 
     return network
@@ -111,10 +111,30 @@ def _given(setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence
     weights = [shape for plan in plans for shape in plan.secrets]
     images = [[(size, *shape) for size in batches] for shape in given(plans).values()]
     owner, hospital, *others = (
-        sum(_KEY + int(packed(math.prod(shape), setting.l)) for shape in shapes)
-        for shapes in (weights, *images)
+        sum(_shared(setting, shape) for shape in shapes) for shapes in (weights, *images)
     )
-    return 0, 0, 0 if setting.choice("stored") else 2 * _KEY, hospital, owner, *others
+    return *_keys(setting), hospital, owner, *others
+
+
+def _keys(setting: FamilySetting) -> tuple[int, ...]:
+    """Return what is sent before: by the dealer a key to each server, unless all is stored."""
+    return 0, 0, 0 if setting.choice("stored") else 2 * _KEY
+
+
+def _shared(setting: FamilySetting, shape: Sequence[int]) -> int:
+    """Return what a client sends of an array: a key to one server, a part to the other."""
+    return _KEY + int(packed(math.prod(shape), setting.l))
+
+
+def _shown(setting: FamilySetting, n: int) -> tuple[int, ...]:
+    """Return what servers send a client: a part each."""
+    size = int(packed(n, setting.l))
+    return size, size, 0
+
+
+def edges(priced: Priced) -> Edges:
+    """Return what goes into runs of such a family and comes out of them."""
+    return Edges(_keys, _shared, _shown, priced)
 
 
 _ARRAYS = "2·16 (kept: 0) + Σ over arrays of n numbers: 16 + ⌈l·n/8⌉"

@@ -4,10 +4,10 @@ In flow the ring and the family's choices; out flow costs of the three parties. 
 `analysis.costs.dealer2`.
 """
 
-from analysis.costs.dealer2 import PHASES, networks
+from analysis.costs.dealer2 import PHASES, edges, networks
 from analysis.costs.fss2.catalogue import OPERATIONS
 from analysis.costs.fss2.keys import priced
 
-__all__ = ["OPERATIONS", "PHASES", "network"]
+__all__ = ["EDGES", "OPERATIONS", "PHASES", "network"]
 
-network = networks(priced)
+network, EDGES = networks(priced), edges(priced)

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from analysis.costs.families import FamilySetting, SpanCost
-from analysis.costs.numbers import packed
+from analysis.costs.algebra import Cost
+from analysis.costs.families import Edges, FamilySetting, SpanCost
+from analysis.costs.numbers import Number, packed
 from scenarios.networks import LayerPlan, given
 
 _SOURCE = "numbers as they are, l bits each"
+
+
+class _Nothing:
+    """One server computes by itself, whatever it computes."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self._free
+
+    @staticmethod
+    def _free(setting: FamilySetting, *sizes: Number | str) -> Cost:
+        return Cost((0,))
+
+
+EDGES = Edges(
+    lambda setting: (0,),
+    lambda setting, shape: int(packed(math.prod(shape), setting.l)),
+    lambda setting, n: (int(packed(n, setting.l)),),
+    lambda setting: _Nothing(),
+)
 
 
 def network(

@@ -25,6 +25,14 @@ class Proven(Written):
         """Price sums of products, each of two terms."""
         return steps.product(n, setting.l, 2 * terms)
 
+    def bilinear(
+        self, setting: FamilySetting, kind: str, x: Number, y: Number, out: Number, inner: int
+    ) -> Cost:
+        """Price a map, whose relations are combined, or a relation of each sum of products."""
+        if kind == "matmul":
+            return steps.mapped(out, setting.l, [2 * inner])
+        return self.dot(setting, out, inner)
+
     def truncation(self, setting: FamilySetting, n: Number, shift: Number) -> Cost:
         """Price the wraps of components that both their holders shift."""
         return LOCAL if shift == 0 else rotated(lambda part: steps.wraps(part, setting.l, shift), n)

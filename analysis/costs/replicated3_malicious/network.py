@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
-from analysis.costs.families import FamilySetting, SpanCost
+from analysis.costs.families import Edges, FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed, part
 from analysis.costs.replicated3 import Setting, layers, operations
 from analysis.costs.replicated3_malicious import catalogue, proof, steps
@@ -149,32 +149,46 @@ def network(
         for size, chain in chains.items():
             chain.append(_of_one("argmax", largest, size * plans[-1].places, "tournament with places"))
     weights = [shape for plan in plans for shape in plan.secrets]
-    plain = Setting(l=setting.l)
     hospital, *others = (
-        sum(sum(operations.client_input(plain, (size, *shape))) for size in batches)
-        for shape in given(plans).values()
+        sum(_shared(setting, (size, *shape)) for size in batches) for shape in given(plans).values()
     )
-    owner = sum(sum(operations.client_input(plain, shape)) for shape in weights)
+    owner = sum(_shared(setting, shape) for shape in weights)
     found = {
         "sharing": SpanCost(1, (*steps.joining().sent, hospital, owner, *others), "1", _ARRAYS, _ARAKI)
     }
     found |= followed(setting, chains, batches, 3, plans)
-    claims = [
-        claim
+    costs = [
+        cost
         for size in batches
         for block in chains[size]
         for stages in block.build(setting, block.outputs)
         for _, cost in stages
-        for claim in cost.claims
     ]
-    checked = proof.verification(claims, setting.choice("security"))
+    checked = _settled(setting, costs)
     said = (str(checked.rounds), str(checked.bytes))
     found["verification"] = SpanCost(checked.rounds, checked.sent, *said, "malicious.md#what-a-proof-sends")
-    shown = sum(batches) * plans[-1].revealed(in_classes)
-    size = packed(shown, setting.l) + steps.DIGEST
-    found["reveal"] = SpanCost(1, (size,) * 3, "1", "3·(⌈l·n/8⌉ + 32)", "malicious.md#edges")
+    shown = _shown(setting, sum(batches) * plans[-1].revealed(in_classes))
+    found["reveal"] = SpanCost(1, shown, "1", "3·(⌈l·n/8⌉ + 32)", "malicious.md#edges")
     return found
 
 
+def _shared(setting: FamilySetting, shape: Sequence[int]) -> int:
+    """Return what a client sends of an array."""
+    return sum(map(int, operations.client_input(Setting(l=setting.l), tuple(shape))))
+
+
+def _shown(setting: FamilySetting, n: int) -> tuple[int, ...]:
+    """Return what servers send a client: a component, and a digest of the other."""
+    return (int(packed(n, setting.l)) + steps.DIGEST,) * 3
+
+
+def _settled(setting: FamilySetting, costs: Sequence[Cost]) -> Cost:
+    """Price the proof of all that was claimed."""
+    return proof.verification(
+        [claim for cost in costs for claim in cost.claims], setting.choice("security")
+    )
+
+
+EDGES = Edges(lambda setting: steps.joining().sent, _shared, _shown, lambda setting: WRITTEN, _settled)
 _ARAKI = "Araki et al. 2016; PRF seeds"
 _ARRAYS = "3·(16 + 2·32) + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"

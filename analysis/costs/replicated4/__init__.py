@@ -4,6 +4,6 @@ In flow the ring; out flow costs by server. It may import what is beside it in `
 """
 
 from analysis.costs.replicated4.catalogue import OPERATIONS
-from analysis.costs.replicated4.network import network
+from analysis.costs.replicated4.network import EDGES, network
 
-__all__ = ["OPERATIONS", "network"]
+__all__ = ["EDGES", "OPERATIONS", "network"]

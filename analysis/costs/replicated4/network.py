@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from analysis.costs.algebra import Cost, sequence, together
-from analysis.costs.families import FamilySetting, SpanCost
+from analysis.costs.families import Edges, FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated4 import catalogue, steps
 from analysis.costs.replicated4.catalogue import WRITTEN
@@ -79,9 +79,8 @@ def network(
     found |= layer_spans(_spans, chosen if in_classes else None, setting, steps.SERVERS, plans, batches)
     settled = steps.settled()
     found["verification"] = SpanCost(settled.rounds, settled.sent, "3", "12·(16 + 1 + 4)", _SHOWN)
-    shown = sum(batches) * plans[-1].revealed(in_classes)
-    size = 2 * packed(shown, setting.l) + steps.DIGEST
-    found["reveal"] = SpanCost(1, (size,) * steps.SERVERS, "1", "4·(2·⌈l·n/8⌉ + 16)", _SHOWN)
+    shown = _shown(setting, sum(batches) * plans[-1].revealed(in_classes))
+    found["reveal"] = SpanCost(1, shown, "1", "4·(2·⌈l·n/8⌉ + 16)", _SHOWN)
     return found
 
 
@@ -90,4 +89,16 @@ def shared(setting: FamilySetting, shape: Sequence[int]) -> int:
     return 9 * steps.KEY + 3 * int(packed(math.prod(shape), setting.l))
 
 
+def _shown(setting: FamilySetting, n: int) -> tuple[int, ...]:
+    """Return what servers send a client: two components of three, and a digest of the other."""
+    return (2 * int(packed(n, setting.l)) + steps.DIGEST,) * steps.SERVERS
+
+
+EDGES = Edges(
+    lambda setting: steps.keys(),
+    shared,
+    _shown,
+    lambda setting: WRITTEN,
+    lambda setting, costs: steps.settled(),
+)
 _ARRAYS = "11·16 + Σ over arrays of n numbers: 9·16 + 3·⌈l·n/8⌉"

@@ -4,6 +4,6 @@ In flow ring, parties and choices; out flow costs of all servers. It may import 
 """
 
 from analysis.costs.shamir.catalogue import OPERATIONS
-from analysis.costs.shamir.network import network
+from analysis.costs.shamir.network import EDGES, network
 
-__all__ = ["OPERATIONS", "network"]
+__all__ = ["EDGES", "OPERATIONS", "network"]

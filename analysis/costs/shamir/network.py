@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from analysis.costs.algebra import Cost, sequence
-from analysis.costs.families import FamilySetting, SpanCost
+from analysis.costs.families import Edges, FamilySetting, SpanCost
 from analysis.costs.numbers import Number
 from analysis.costs.shamir import steps
 from analysis.costs.shamir.catalogue import WRITTEN, relu
@@ -40,26 +40,32 @@ def network(
     setting: FamilySetting, plans: Sequence[LayerPlan], batches: Sequence[int], in_classes: bool
 ) -> dict[str, SpanCost]:
     """Return what each span sends, by server, hospital and owner."""
-    n, t, size = setting.parties, setting.threshold, steps.of_numbers(setting)
-
-    def shared(count: int) -> int:
-        return _KEY * t + (n - t) * int(size(count))
-
+    n, t = setting.parties, setting.threshold
     arrays = [shape for plan in plans for shape in plan.secrets]
     hospital, *others = (
-        sum(shared(images * math.prod(shape)) for images in batches) for shape in given(plans).values()
+        sum(_shared(setting, (images, *shape)) for images in batches) for shape in given(plans).values()
     )
-    owner = sum(shared(math.prod(shape)) for shape in arrays)
+    owner = sum(_shared(setting, shape) for shape in arrays)
     found = {"sharing": SpanCost(1, (*_keys(setting), hospital, owner, *others), "1", _ARRAYS, _SOURCE)}
     chosen = _PRICES.chosen(plans[-1]) if in_classes else None
     room = replace(setting, l=steps.room(setting))
     found |= layer_spans(_PRICES.spans, chosen, room, n, plans, batches)
-    shown = int(size(sum(batches) * plans[-1].revealed(in_classes)))
-    sent = tuple(shown if place <= t else 0 for place in range(n))
+    sent = _shown(setting, sum(batches) * plans[-1].revealed(in_classes))
     ends = found["inference"].depths
     rounds = max(max(ends[: t + 1]) + 1 - max(ends), 0)
     said = f"{rounds}" if rounds == 1 else f"{rounds}: who shows nothing ends last"
     return found | {"reveal": SpanCost(rounds, sent, said, "(t + 1)·e·n", _SOURCE)}
+
+
+def _shared(s: FamilySetting, shape: Sequence[int]) -> int:
+    """Return what a client sends of an array: keys to t servers, its elements to the others."""
+    return _KEY * s.threshold + (s.parties - s.threshold) * int(steps.of_numbers(s)(math.prod(shape)))
+
+
+def _shown(s: FamilySetting, count: int) -> tuple[int, ...]:
+    """Return what servers send a client: of t + 1 their elements."""
+    size = int(steps.of_numbers(s)(count))
+    return tuple(size if place <= s.threshold else 0 for place in range(s.parties))
 
 
 def _keys(s: FamilySetting) -> tuple[int, ...]:
@@ -68,3 +74,6 @@ def _keys(s: FamilySetting) -> tuple[int, ...]:
     sets = steps.multiplies_by_king(s) and not steps.extracts(s)
     first = [members[0] for members in combinations(range(n), n - t)] if sets else []
     return tuple(_KEY * (n - 1 - i + first.count(i) * (n - t - 1)) for i in range(n))
+
+
+EDGES = Edges(_keys, _shared, _shown, lambda setting: WRITTEN)

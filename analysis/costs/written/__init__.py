@@ -5,14 +5,17 @@ functions and the order of layers.
 """
 
 from analysis.costs.written.activations import activations
+from analysis.costs.written.asking import Asked, answers
 from analysis.costs.written.functions import Written
 from analysis.costs.written.network import Prices, Span, followed, function_span, layer_spans, mean_shift
 
 __all__ = [
+    "Asked",
     "Prices",
     "Span",
     "Written",
     "activations",
+    "answers",
     "followed",
     "function_span",
     "layer_spans",

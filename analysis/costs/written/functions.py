@@ -93,6 +93,19 @@ class Written(ABC):
             return self.fixed(setting, n, shift)
         return sequence(self.dot(setting, n, terms), self.truncation(setting, n, shift))
 
+    def bilinear(
+        self, setting: FamilySetting, kind: str, x: Number, y: Number, out: Number, inner: int
+    ) -> Cost:
+        """Price an exact product of integers: x by y elements, to so many sums of `inner` products each.
+
+        Args:
+            setting: of the family.
+            kind: "mul", "dot" or "matmul".
+            x, y, out: elements of the factors and of the result.
+            inner: products that a sum has.
+        """
+        return self.fixed(setting, out, 0)
+
     def inside(self, setting: FamilySetting, n: Number, limits: int, marks: int, bits: int) -> Cost:
         """Price intervals between limits, as numbers: from comparisons that are numbers."""
         return self.places(setting, n, limits, bits)

@@ -1,0 +1,107 @@
+"""Secret trees asked by secret rows, on any family: from docs/constructions.md#asking-trees.
+
+A tree of h levels is cut below the first s; what is below a row's node there is a tree of h − s levels of
+the row's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.costs.algebra import Cost, sequence, together
+from analysis.costs.families import FamilySetting
+from analysis.costs.written.functions import Written
+
+_GAP = 3
+"""Bits of 2t − 2x, more than a value's."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is public of trees and of the rows that ask them.
+
+    Attributes:
+        rows: that are asked about.
+        attributes: of each tree.
+        columns: numbers of a leaf.
+        height: levels of a tree.
+        trees: how many.
+        signed: bits of the sum whose sign is the answer; 0 where none is asked for.
+    """
+
+    rows: int
+    attributes: int
+    columns: int
+    height: int
+    trees: int
+    signed: int = 0
+
+    @property
+    def cut(self) -> int:
+        """The levels above the cut: of all, the most of those that leave fewest products to send."""
+        found, best = self.height, self._sent(self.height)
+        for top in range(self.height - 1, 0, -1):
+            if (sent := self._sent(top)) < best:
+                found, best = top, sent
+        return found
+
+    def _sent(self, top: int) -> int:
+        """Count a row's products: gaps of all nodes, one a level, places; own nodes, leaves; a leaf."""
+
+        def inside(levels: int) -> int:
+            gaps = (1 << levels) - 1
+            own = levels - 1
+            places = sum(1 << level for level in range(1, levels))
+            return gaps + own + places
+
+        if top == self.height:
+            return inside(top) + self.columns
+        below = self.height - top
+        held = ((1 << below) - 1) * (self.attributes + 1) + (self.columns << below)
+        return inside(top) + held + inside(below) + self.columns
+
+
+def down(priced: Written, setting: FamilySetting, rows: int, levels: int) -> Cost:
+    """Signs level by level as numbers; from the second on products: one gap of 2^d, and 2^d places."""
+    signed = sequence(priced.sign(setting, rows, setting.V + _GAP), priced.numbers(setting, rows))
+    steps = [signed]
+    for depth in range(1, levels):
+        nodes = rows << depth
+        steps += [
+            priced.bilinear(setting, "dot", nodes, nodes, rows, 1 << depth),
+            signed,
+            priced.bilinear(setting, "mul", nodes, rows, nodes, 1),
+        ]
+    return sequence(*steps)
+
+
+def walk(priced: Written, setting: FamilySetting, asked: Asked) -> Cost:
+    """Rows go down one tree."""
+    q, m, c, top = asked.rows, asked.attributes, asked.columns, asked.cut
+    nodes, below = (1 << top) - 1, asked.height - top
+    first = sequence(
+        priced.bilinear(setting, "matmul", q * m, m * nodes, q * nodes, m), down(priced, setting, q, top)
+    )
+    if not below:
+        leaves = priced.bilinear(setting, "matmul", q << top, c << top, q * c, 1 << top)
+        return sequence(first, leaves)
+    inner = (1 << below) - 1
+    width = inner * (m + 1) + (c << below)
+    return sequence(
+        first,
+        priced.bilinear(setting, "matmul", q << top, width << top, q * width, 1 << top),
+        priced.bilinear(setting, "dot", q * inner * m, q * m, q * inner, m),
+        down(priced, setting, q, below),
+        priced.bilinear(setting, "dot", q * c << below, q << below, q * c, 1 << below),
+    )
+
+
+def answers(priced: Written, setting: FamilySetting, asked: Asked) -> dict[str, Cost]:
+    """Return the cost of every span of the answers: all trees side by side; then a sign, or votes."""
+    found = {"walk": together(*[walk(priced, setting, asked)] * asked.trees)}
+    if asked.signed:
+        signed = priced.sign(setting, asked.rows, asked.signed)
+        found["classes"] = sequence(signed, priced.numbers(setting, asked.rows))
+    elif asked.columns > 1:
+        found["votes"] = priced.argmax(setting, asked.rows, asked.columns)
+    return found
