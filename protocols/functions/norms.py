@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import InputError
-from protocols.domains import Ring
+from protocols.domains import Ring, Words
 from protocols.family import Family, Value, composite
 from protocols.functions.curves import chebyshev
 from protocols.functions.normalise import inside, weighted
@@ -186,21 +186,24 @@ async def group_norm(
     images, *places, channels = x.shape
     if groups < 1 or channels % groups:
         raise InputError(f"groups = {groups}: accepted is what divides the {channels} channels")
-    places_first = np.arange(math.prod(x.shape)).reshape(images, math.prod(places), groups, -1)
-    order = places_first.transpose(0, 2, 1, 3).reshape(images * groups, -1)
-    columns = order.shape[1]
+    together, count = channels // groups, math.prod(places)
+    columns = count * together
 
-    def taken(value: Value, index: np.ndarray) -> Value:
-        flat = [int(one) for one in index.reshape(-1)]
-        return me.reshape(
-            me.local(lambda part: me.kernels.take(part.reshape(-1), flat, 0), value), index.shape
-        )
+    def rows(part: Words) -> Words:
+        parts = part.reshape((images, count, groups, together))
+        return parts.transpose((0, 2, 1, 3)).reshape((images * groups, columns))
+
+    def every(part: Words) -> Words:
+        wide = part.reshape((1, 1, channels))
+        return rows(np.broadcast_to(wide, (images, count, channels)))
+
+    def back(part: Words) -> Words:
+        parts = part.reshape((images, groups, count, together))
+        return parts.transpose((0, 2, 1, 3)).reshape(x.shape)
 
     plan = Norm.of(me.ring, columns, epsilon, True)
-    of_channel = [None if one is None else taken(one, order % channels) for one in (scale, shift)]
-    found = await normalised(me, taken(x, order), plan, *of_channel)
-    back = np.argsort(order.reshape(-1), kind="stable")
-    return me.reshape(taken(found, back), x.shape)
+    of_channel = [None if one is None else me.local(every, one) for one in (scale, shift)]
+    return me.local(back, await normalised(me, me.local(rows, x), plan, *of_channel))
 
 
 async def normalised(

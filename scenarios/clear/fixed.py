@@ -177,12 +177,13 @@ def layer(
         _refuse(x * plan.layer.factor, limit, str(plan), fraction_bits, value_bits)
         return scaled
     if plan.kind == "function" and plan.layer.function in CHOICES:
-        chosen: Integers = functions.chosen(plan, x, 1 << fraction_bits)
+        chosen: Integers = functions.chosen(plan, inputs, 1 << fraction_bits)
         return chosen
     if plan.kind == "function":
         names = (f"{plan.weights}/{part}" for part in ("kernel", "bias"))
         learned = {name: decode(weights[name], fraction_bits) for name in names if name in weights}
-        y = np.rint(functions.value(plan, learned, decode(x, fraction_bits)) * 2.0**fraction_bits)
+        read = (decode(one, fraction_bits) for one in inputs)
+        y = np.rint(functions.value(plan, learned, *read) * 2.0**fraction_bits)
         _refuse(y, limit, str(plan), fraction_bits, value_bits)
         return y.astype(np.int64)
     x, factor = products.factors(plan, inputs, weights)

@@ -197,9 +197,9 @@ def _layer(plan: LayerPlan, weights: Weights, inputs: list[Array], learns: bool 
     if plan.kind == "scaled":
         return Cache(x, x * x.dtype.type(plan.layer.factor))
     if plan.kind == "function" and plan.layer.function in CHOICES:
-        return Cache(x, functions.chosen(plan, x, 1.0))
+        return Cache(x, functions.chosen(plan, inputs, 1.0))
     if plan.kind == "function":
-        return Cache(x, functions.value(plan, weights, x))
+        return Cache(x, functions.value(plan, weights, *inputs))
     x, factor = products.factors(plan, inputs, weights)
     rows, y = products.product(plan, x, factor.astype(x.dtype, copy=False), np.matmul)
     if plan.bias is not None:

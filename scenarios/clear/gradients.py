@@ -157,6 +157,15 @@ def _rms_norm(plan: LayerPlan, weights: Mapping[str, Any], x: Any) -> Any:
     return x / anp.sqrt(square) * weights[f"{plan.weights}/kernel"]
 
 
+def _group_norm(plan: LayerPlan, weights: Mapping[str, Any], x: Any) -> Any:
+    groups, shape = int(dict(plan.arguments)["groups"]), x.shape
+    parts = anp.reshape(x, (shape[0], -1, groups, shape[-1] // groups))
+    centred = parts - anp.mean(parts, axis=(1, 3), keepdims=True)
+    square = anp.mean(centred * centred, axis=(1, 3), keepdims=True) + dict(plan.arguments)["epsilon"]
+    unit = anp.reshape(centred / anp.sqrt(square), shape)
+    return unit * weights[f"{plan.weights}/kernel"] + weights[f"{plan.weights}/bias"]
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "relu": _of_values(lambda x: anp.maximum(x, 0)),
     "sigmoid": _of_values(lambda x: 1 / (1 + anp.exp(-x))),
@@ -167,5 +176,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softmax": _softmax,
     "layer_norm": _layer_norm,
     "rms_norm": _rms_norm,
+    "group_norm": _group_norm,
 }
 """Functions with slopes."""

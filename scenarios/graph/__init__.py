@@ -8,6 +8,7 @@ from scenarios.graph import arrangements
 from scenarios.graph.arrangements import Arrangement, through
 from scenarios.graph.nodes import (
     CHOICES,
+    FREE,
     IMAGE,
     INPUT,
     MAPS,
@@ -15,6 +16,7 @@ from scenarios.graph.nodes import (
     NORMS,
     ROWS,
     STATISTICS,
+    TRUTHS,
     Block,
     Kind,
     LayerPlan,
@@ -38,6 +40,7 @@ from scenarios.graph.recurrent import GATES, Cell, Direction, Recurrent, Wanted,
 
 __all__ = [
     "CHOICES",
+    "FREE",
     "GATES",
     "IMAGE",
     "INPUT",
@@ -46,6 +49,7 @@ __all__ = [
     "NO_PADS",
     "ROWS",
     "STATISTICS",
+    "TRUTHS",
     "Arrangement",
     "Block",
     "Cell",

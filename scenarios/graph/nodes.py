@@ -37,12 +37,16 @@ public number times an output; pairs of each row turned by public angles; values
 public parts; a function of values or rows; channels normalised over a batch, in training alone."""
 MAPS = frozenset(("mean", "scaled", "turned", "blended"))
 """Linear maps of one output that all know: what they send is a truncation."""
-NORMS = frozenset(("layer_norm", "rms_norm"))
-"""Functions of rows with learned numbers."""
+NORMS = frozenset(("layer_norm", "rms_norm", "group_norm"))
+"""Functions of rows with learned numbers; a row of `group_norm` is a group of channels at all places."""
 ROWS = NORMS | {"softmax", "log_softmax", "one_hot"}
-"""Functions of rows of channels; the others are of every value."""
-CHOICES = frozenset(("argmax", "one_hot"))
-"""Functions that give or take the place of a row's largest, an integer."""
+"""Functions of rows, of channels mostly; the others are of every value."""
+TRUTHS = frozenset(("less_than", "equal", "both", "either", "unequal", "opposite"))
+"""Functions whose values are the integers 0 and 1."""
+FREE = frozenset(("opposite", "number"))
+"""Functions that send nothing."""
+CHOICES = TRUTHS | {"argmax", "one_hot", "number", "choose"}
+"""Functions that give or take integers: the place of a row's largest, and truth values."""
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -216,6 +220,14 @@ class LayerPlan:
         return self.output[-1]
 
     @property
+    def row(self) -> int:
+        """How many values its function takes together: a row, or one."""
+        name = self.layer.function
+        if name == "group_norm":
+            return math.prod(self.output) // int(dict(self.arguments)["groups"])
+        return self.output[-1] if name in ROWS else 1
+
+    @property
     def places(self) -> int:
         """How many rows of channels it gives an image: one of a vector, one a pixel of a map."""
         return math.prod(self.output[:-1])
@@ -321,7 +333,10 @@ class Block:
     @property
     def sends(self) -> bool:
         """Whether servers exchange anything in it: rearrangement and addition are local."""
-        local = self.head.kind in ("local", "offset", "weights")
+        head = self.head
+        local = head.kind in ("local", "offset", "weights") or (
+            head.kind == "function" and head.layer.function in FREE
+        )
         return bool(self.linear) or not (local or (self.head.kind == "add" and not self.head.relu))
 
     @property

@@ -17,7 +17,7 @@ from protocols.family import Family, Linear, Pooling, Value
 from protocols.functions import ACTIVATIONS, activate, activation, relu
 from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
-from scenarios.graph import NORMS, arrangements
+from scenarios.graph import NORMS, TRUTHS, arrangements
 from scenarios.networks import IMAGE, Arrangement, Block, LayerPlan, blocks, through
 
 
@@ -27,7 +27,9 @@ def needed(plan: LayerPlan) -> tuple[str, dict[str, Any]]:
     if name in ACTIVATIONS:
         return "activate", {"activation": activation(name, *more.get("parameters", ()))}
     if name in NORMS:
-        return name, {"columns": plan.output[-1], "epsilon": more["epsilon"]}
+        return name, {"columns": plan.row, "epsilon": more["epsilon"]}
+    if name in TRUTHS or name in ("number", "choose"):
+        return name if name in ("less_than", "equal") else "multiply", {}
     return name, {"classes": plan.output[-1]} if name == "softmax" else {}
 
 
@@ -45,14 +47,20 @@ def check_room(plan: LayerPlan, ring: Ring) -> None:
         )
 
 
-async def function(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x: Value) -> Value:
+async def function(
+    me: Family, plan: LayerPlan, weights: Mapping[str, Value], x: Value, *others: Value
+) -> Value:
     """Return a function's layer."""
     name, more = plan.layer.function, dict(plan.arguments)
+    if name in TRUTHS or name in ("number", "choose"):
+        return await truth(me, plan, x, *others)
     if name in ACTIVATIONS:
         return await activate(me, x, needed(plan)[1]["activation"])
     if name in NORMS:
-        learned = [weights[f"{plan.weights}/{part}"] for part in ("kernel", "bias") if getattr(plan, part)]
-        found: Value = await getattr(functions, name)(me, x, *learned, epsilon=more["epsilon"])
+        names = {"kernel": "scale"} if name == "rms_norm" else {"kernel": "scale", "bias": "shift"}
+        for part, said in names.items():
+            more[said] = weights[f"{plan.weights}/{part}"] if getattr(plan, part) else None
+        found: Value = await getattr(functions, name)(me, x, **more)
         return found
     if name == "argmax":
         return me.reshape(await functions.argmax(me, x, **more), (x.shape[0], *plan.output))
@@ -63,7 +71,36 @@ async def function(me: Family, plan: LayerPlan, weights: Mapping[str, Value], x:
         return await functions.power(me, x, int(more["parameters"][0]))
     if "mask" in more:
         more["mask"] = more["mask"].array
-    return await getattr(functions, name)(me, x, **more)
+    return await getattr(functions, name)(me, x, *others, **more)
+
+
+async def truth(me: Family, plan: LayerPlan, x: Value, *others: Value) -> Value:
+    """Return truth values, the integers 0 and 1, what is made of them, or what they choose."""
+    name, more = plan.layer.function, dict(plan.arguments)
+
+    def known(part: str) -> Value:
+        zeros = me.kernels.zeros(x.shape, me.ring.dtype)
+        return me.public(me.kernels.add(zeros, me.ring.encode(np.asarray(more[part]), "a number")))
+
+    if name == "number":
+        return me.scale(x, me.constant(1, me.ring.fraction_bits))
+    if name == "opposite":
+        return me.add_public(me.negate(x), me.constant(1, 0))
+    if name == "choose":
+        rest = iter(others)
+        first, second = (known(part) if part in more else next(rest) for part in ("then", "otherwise"))
+        return me.add(second, await functions.multiply(me, x, me.subtract(first, second)))
+    if name in ("less_than", "equal"):
+        y = others[0] if others else known("limit" if "limit" in more else "least")
+        x, y = (y, x) if "least" in more else (x, y)
+        found: Value = await getattr(functions, name)(me, x, y)
+        return found
+    (y,) = others
+    product = await functions.multiply(me, x, y)
+    if name == "both":
+        return product
+    less = me.subtract(me.add(x, y), product)
+    return less if name == "either" else me.subtract(less, product)
 
 
 async def forward(
@@ -164,7 +201,7 @@ async def _block(
         if plan.kind == "function" and getattr(plan.layer, "told", False):
             return await told(me, plan, x, client)
         if plan.kind == "function":
-            return await function(me, plan, weights, x)
+            return await function(me, plan, weights, x, *others)
         total = me.add(x, others[0])
     if not plan.relu:
         return total

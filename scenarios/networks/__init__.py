@@ -5,6 +5,7 @@ nothing.
 """
 
 from scenarios.graph import (
+    FREE,
     IMAGE,
     MAPS,
     NORMS,
@@ -40,6 +41,7 @@ from scenarios.networks.shapes import imported, located, shapes
 from scenarios.networks.weights import Weights
 
 __all__ = [
+    "FREE",
     "IMAGE",
     "MAPS",
     "NORMS",

@@ -231,6 +231,33 @@ class Normalisation(_Layer):
         return "layer_norm" if self.of == "deviations" else "rms_norm"
 
 
+class _OfGroups(_Layer):
+    kind: ClassVar[Kind] = "function"
+
+    epsilon: Fraction = Field(default=1e-5, description="added to the variance")
+
+    @property
+    def function(self) -> str:
+        """Its name."""
+        return "group_norm"
+
+
+class GroupNormalisation(_OfGroups):
+    """Groups of neighbouring channels of an image less their mean over all places, over their deviation.
+
+    Then every channel times a weight, plus a bias. Every image is normalised by itself.
+    """
+
+    type: Literal["group_norm"] = "group_norm"
+    groups: Positive = Field(description="of channels; they divide their number")
+
+
+class InstanceNormalisation(_OfGroups):
+    """Every channel of an image less its mean over all places, over its deviation; a weight and a bias."""
+
+    type: Literal["instance_norm"] = "instance_norm"
+
+
 class Row(_Layer):
     """One of the rows (the first axis)."""
 
@@ -338,6 +365,8 @@ Declared = (
     | Reshape
     | Token
     | Normalisation
+    | GroupNormalisation
+    | InstanceNormalisation
     | Row
     | Transformer
     | LSTM

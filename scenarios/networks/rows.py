@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scenarios.graph import LayerPlan, Operator, Product, Shape, arrangements, shape_text
-from scenarios.networks.layers import Dense, Normalisation, Positions, Reshape, Row
+from scenarios.networks.layers import (
+    Dense,
+    GroupNormalisation,
+    InstanceNormalisation,
+    Normalisation,
+    Positions,
+    Reshape,
+    Row,
+)
 
 
 def dense_of_rows(plan: LayerPlan, layer: Dense, shape: Shape) -> LayerPlan:
@@ -32,6 +40,18 @@ def normalisation(plan: LayerPlan, layer: Normalisation, shape: Shape) -> LayerP
     """Return the node of a normalisation of rows."""
     shift = shape[-1:] if layer.of == "deviations" else None
     return replace(plan, kernel=shape[-1:], bias=shift, arguments=(("epsilon", layer.epsilon),))
+
+
+def of_groups(
+    plan: LayerPlan, layer: GroupNormalisation | InstanceNormalisation, shape: Shape
+) -> LayerPlan:
+    """Return the node of a normalisation of channels; a ValueError where groups do not divide them."""
+    channels = shape[-1]
+    groups = layer.groups if isinstance(layer, GroupNormalisation) else channels
+    if channels % groups:
+        raise ValueError(f"groups = {groups} of {channels} channels; accepted: a number that divides them")
+    said = (("epsilon", layer.epsilon), ("groups", groups))
+    return replace(plan, kernel=(channels,), bias=(channels,), arguments=said)
 
 
 def reshape(plan: LayerPlan, layer: Reshape, shape: Shape) -> LayerPlan:

@@ -39,6 +39,8 @@ from scenarios.networks.layers import (
     Dense,
     Flatten,
     Function,
+    GroupNormalisation,
+    InstanceNormalisation,
     MaxPooling2D,
     ModelSettings,
     Multiply,
@@ -52,7 +54,7 @@ from scenarios.networks.layers import (
     UpSampling2D,
 )
 from scenarios.networks.recurrent import recurrent
-from scenarios.networks.rows import dense_of_rows, normalisation, positions, reshape, row, token
+from scenarios.networks.rows import dense_of_rows, normalisation, of_groups, positions, reshape, row, token
 from scenarios.networks.transformer import Past, transformer
 
 if TYPE_CHECKING:
@@ -374,6 +376,8 @@ _PLANS: dict[type, Callable[..., LayerPlan]] = {
     Flatten: _flatten,
     Positions: positions,
     Normalisation: normalisation,
+    GroupNormalisation: of_groups,
+    InstanceNormalisation: of_groups,
     Row: row,
     Reshape: reshape,
     Dense: _dense,

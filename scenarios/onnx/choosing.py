@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from scenarios.graph import Operator, arrangements
+from scenarios.onnx import truth
 from scenarios.onnx.context import Graph
 from scenarios.onnx.elementwise import FAR, added, function, negated, offset, rectified, scaled
 from scenarios.onnx.node import Node, handles
@@ -137,11 +138,14 @@ def never(graph: Graph, node: Node) -> Tensor:
 
 @handles("Where")
 def where(graph: Graph, node: Node) -> Tensor:
-    """Return one tensor where a known condition holds, and another elsewhere; local."""
-    condition = np.asarray(node.known(0).array, np.bool_)
+    """Return one tensor where a condition holds, and another elsewhere; local where it is known."""
     given = [one for one in (node.maybe(1), node.maybe(2)) if one is not None]
     if len(given) < 2:
         raise ValueError("an input is missing")
+    secret = node.maybe(0)
+    if isinstance(secret, Value):
+        return truth.chosen(graph, secret, given)
+    condition = np.asarray(node.known(0).array, np.bool_)
     shape = tuple(np.broadcast_shapes(condition.shape, *(_shape(one) for one in given)))
     holds = np.broadcast_to(condition, shape)
     parts: list[Value] = []

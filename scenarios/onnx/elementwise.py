@@ -55,6 +55,7 @@ FUNCTIONS = {
     "Softplus": "softplus",
     "HardSwish": "hard_swish",
     "Abs": "absolute",
+    "Reciprocal": "reciprocal",
 }
 
 
@@ -232,7 +233,7 @@ def multiply(graph: Graph, node: Node) -> Tensor:
     if isinstance(right, Known):
         return scaled(graph, left, right)
     for one, other in ((left, right), (right, left)):
-        known = _known_product(graph, one, other)
+        known = _gate(graph, one, other) or _known_product(graph, one, other)
         if known is not None:
             return known
     sources, axes, shape = graph.side_by_side(left, right)
@@ -240,6 +241,21 @@ def multiply(graph: Graph, node: Node) -> Tensor:
     output = tuple(np.broadcast_shapes(*shapes))
     found = graph.sums("multiply", sources[0], Product("mul", *shapes), output, other=sources[1])
     return graph.output(found, axes, shape)
+
+
+def _gate(graph: Graph, value: Value, gate: Value) -> Value | None:
+    """Return values where a truth value holds that was made a number: exactly, without a truncation."""
+    plan = None if gate.source == IMAGE else graph.plans[gate.source]
+    if plan is None or plan.kind != "function" or plan.layer.function != "number":
+        return None
+    if value.mask is not None:
+        raise ValueError("a mask of numbers far below zero that no softmax reads")
+    shape = tuple(np.broadcast_shapes(value.shape, gate.shape))
+    truth = replace(gate, source=plan.sources[0])
+    both = [graph.repeated(one, shape) for one in (truth, value)]
+    sources, axes, _ = graph.side_by_side(*both)
+    operator, said = Operator("choose", "function", function="choose"), (("otherwise", 0.0),)
+    return graph.output(graph.add(operator, sources, graph.shape(sources[0]), arguments=said), axes, shape)
 
 
 def _known_product(graph: Graph, x: Value, gate: Value) -> Value | None:
@@ -293,12 +309,30 @@ def by_number(graph: Graph, value: Value, factor: float) -> Value:
 
 @handles("Div")
 def divide(graph: Graph, node: Node) -> Tensor:
-    """Divide by known numbers."""
+    """Divide by known numbers, or by an output."""
+    if isinstance(node.maybe(1), Value):
+        return _quotient(graph, node.maybe(0), node.value(1))
     divisor = node.known(1)
     array = np.asarray(divisor.array, np.float64)
     if (array == 0).any():
         raise ValueError("a divisor of 0")
     return scaled(graph, node.value(), Known(1 / array, divisor.weight))
+
+
+def _quotient(graph: Graph, left: Tensor | None, right: Value) -> Value:
+    """Add a quotient; of one known number it is a reciprocal times that."""
+    if isinstance(left, Known) and left.scalar:
+        rank = max(left.array.ndim, len(right.shape))
+        return by_number(graph, graph.of_rank(function(graph, right, "reciprocal"), rank), left.number)
+    if left is None:
+        raise ValueError("an input is missing")
+    if isinstance(left, Known):
+        array = np.asarray(left.array, np.float64)
+        left = graph.output(graph.weight(array), range(array.ndim), array.shape)
+    shape = tuple(np.broadcast_shapes(left.shape, right.shape))
+    sources, axes, _ = graph.side_by_side(graph.repeated(left, shape), graph.repeated(right, shape))
+    found = graph.add(Operator("divide", "function", function="divide"), sources, graph.shape(sources[0]))
+    return graph.output(found, axes, shape)
 
 
 @handles("ReduceMean")

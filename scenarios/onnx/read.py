@@ -19,11 +19,13 @@ from scenarios.graph import IMAGE, INPUT, LayerPlan, arrangements
 from scenarios.onnx import (  # noqa: F401  # they add handlers
     choosing,
     elementwise,
+    norms,
     products,
     rearranging,
     recurrent,
     resizing,
     tokens,
+    truth,
     windows,
 )
 from scenarios.onnx.context import Graph
@@ -113,6 +115,7 @@ def _read(
         raise InputError(f"{path}: the output {name!r} does not depend on the input, or is the input")
     graph.name = "output"
     try:
+        result = truth.number(graph, result) if truth.is_truth(graph, result) else result
         last = graph.of_axes(result, (2, 3, 1) if len(result.shape) == 4 else range(1, len(result.shape)))
     except ValueError as error:
         raise InputError(f"{path}: the output {name!r}: {error}") from None
@@ -249,6 +252,7 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor | Tokens], plac
             secret = {place: one for place, one in enumerate(inputs) if isinstance(one, Tokens)}
             rest = [None if isinstance(one, Tokens) else one for one in inputs]
             node = Node(proto.op_type, attributes, rest, len(outputs), file.opset)
+            truth.refuse_as_numbers(graph, node)
             handler = HANDLERS[proto.op_type]
             found = tokens.of_tokens(graph, node, secret) if secret else handler(graph, node)
     except (ValueError, IndexError, KeyError, TypeError) as error:  # of attributes of a wrong kind, too

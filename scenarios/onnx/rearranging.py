@@ -18,7 +18,7 @@ TRUTH = 9
 """ONNX's number for truth values."""
 
 
-@handles("Identity", "Dropout", "Cast", "CastLike")
+@handles("Identity", "Dropout")
 def nothing(graph: Graph, node: Node) -> Tensor:
     """Return what is given: at inference these do nothing to numbers of fixed point."""
     if node.outputs > 1:

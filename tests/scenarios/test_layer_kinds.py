@@ -19,7 +19,7 @@ from scenarios.networks.layers import FunctionName
 
 FAMILIES = ["replicated3", "replicated4", "dealer2", "fss2", "shamir", "plain", "replicated3_malicious"]
 RELU = {"activation": "relu"}
-# Grouped, depthwise, dilated and transposed convolutions, scales, gates, joins, repeats, functions.
+# Grouped, depthwise, dilated and transposed convolutions, scales, norms, gates, joins, repeats, functions.
 LAYERS = [
     {"type": "conv2d", "filters": 6, "kernel": [3, 2], "groups": 3, "stride": 2, "padding": 1,
      "name": "grouped"},
@@ -32,6 +32,8 @@ LAYERS = [
      "name": "transposed", **RELU},
     {"type": "upsample2d", "size": [1, 2], "name": "wide", "from": "dilated"},
     {"type": "conv2d", "filters": 4, "kernel": [1, 1], "padding": 0, "name": "mixed", "from": "transposed"},
+    {"type": "group_norm", "groups": 2, "name": "groups"},
+    {"type": "instance_norm", "name": "instances"},
     {"type": "concat", "from": "transposed", "name": "both"},
     {"type": "avgpool2d", "size": "global", "name": "mean"},
     {"type": "activation", "function": "sigmoid", "name": "gate"},
@@ -94,6 +96,8 @@ def test_every_kind_of_layer_costs_what_its_formula_says(family, dry, tmp_path):
         "transposed",
         "gate",
         "gated",
+        "groups",
+        "instances",
         "shares",
     }
     assert [row.op for row in found if not row.equal] == []

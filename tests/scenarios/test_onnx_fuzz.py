@@ -165,7 +165,25 @@ def _moved(g):
         g.add(kind, [x, g.whole(1, 1, 2, 1)], (1, c, 2, w), x[2])
 
 
-STEPS = [_convolution, _pooled, _function, _limits, _two, _weighed, _reduced, _moved]
+def _chosen(g):
+    """Choose by comparisons what a tie does not change, so that either way is right."""
+    x = g.tensor()
+    y = g.tensor(lambda shape: shape == x[1])
+    kind = g.pick("Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Sign", "Cast")
+    if kind == "Sign":
+        g.add("Mul", [g.add("Sign", [x], x[1], 1), x], x[1], x[2])
+    elif kind == "Cast":
+        above = g.add("Greater", [x, g.known(np.float32(0))], x[1], 1)
+        g.add("Mul", [x, g.add("Cast", [above], x[1], 1, to=1)], x[1], x[2])
+        g.tensors.remove(above)
+    else:
+        held, truth = list(g.tensors), g.add(kind, [x, y], x[1], 1)
+        opposite = g.add("Not", [truth], x[1], 1) if g.pick(True, False) else truth
+        g.tensors = held  # others take numbers
+        g.add("Where", [opposite, *g.pick([x, y], [y, x])], x[1], max(x[2], y[2]))
+
+
+STEPS = [_convolution, _pooled, _function, _limits, _two, _chosen, _weighed, _reduced, _moved]
 
 
 @st.composite

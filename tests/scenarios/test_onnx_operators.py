@@ -234,3 +234,49 @@ def test_a_ring_without_room_for_a_resize_is_refused_by_node(varied):
     ring = {"bits": 32, "fraction_bits": 2, "value_bits": 28}
     with pytest.raises(InputError, match=r"\(resize\): values of 28 bits, times parts of 4 bits.*accepted"):
         workload.build_program(load_scenario(varied("replicated3", ring=ring), [], None, ()), WORKLOADS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_normalisation_of_channels_is_onnxruntimes(tmp_path_factory, data):
+    groups, each = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
+    places = [data.draw(st.integers(2, 5)) for _ in range(data.draw(st.integers(1, 2)))]
+    kind = data.draw(st.sampled_from(["InstanceNormalization", "GroupNormalization", "LpNormalization"]))
+    opset, more = data.draw(st.sampled_from([18, 21])), {"epsilon": data.draw(st.sampled_from([1e-5, 0.1]))}
+    channels, reads = groups * each, ["x", "s", "b"]
+    numbers_of = channels
+    if kind == "GroupNormalization":
+        more["num_groups"] = groups
+        numbers_of = channels if opset == 21 else groups
+    elif kind == "LpNormalization":
+        more, reads = {"axis": data.draw(st.integers(1, len(places) + 1)), "p": 2}, ["x"]
+    arrays = {"s": numbers(numbers_of), "b": numbers(numbers_of)}
+    if data.draw(st.booleans()):
+        arrays = {"s": np.ones(numbers_of, np.float32), "b": np.zeros(numbers_of, np.float32)}
+    size = (2, channels, *places)
+    path = written(
+        tmp_path_factory.mktemp("norm") / "n.onnx",
+        [node(kind, reads, ["y"], **more)],
+        {name: arrays[name] for name in reads[1:]},
+        size,
+        opset,
+    )
+    want, in_reals, in_fixed = both(path, size)
+    np.testing.assert_allclose(in_reals, want.reshape(in_reals.shape), atol=1e-3)
+    np.testing.assert_allclose(in_fixed, in_reals, atol=2.0**-8)
+    assert len(read(path)[1]) == (2 if reads[1:] and arrays["b"].any() else 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (node("GroupNormalization", ["x", "s", "s"], ["y"], num_groups=3), r"3 groups of a tensor"),
+        (node("InstanceNormalization", ["x", "l", "s"], ["y"]), r"3 scales and 4 shifts; accepted: 4 of"),
+        (node("LpNormalization", ["x"], ["y"], p=1), r"p = 1; accepted: 2"),
+    ],
+)  # fmt: skip
+def test_a_normalisation_that_does_not_fit_is_refused(given, message, tmp_path):
+    arrays = {"s": numbers(4), "l": numbers(3)}
+    arrays = {name: one for name, one in arrays.items() if name in given.input}
+    with pytest.raises(InputError, match=message):
+        read(written(tmp_path / "n.onnx", [given], arrays, (1, 4, 3, 3), 21))

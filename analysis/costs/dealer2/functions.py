@@ -67,10 +67,6 @@ class Dealt(Written):
         chosen = [self.select(setting, n)] * others + [self.select(setting, n, bits)] * own
         return sequence(self.sign(setting, n, bits), together(*chosen))
 
-    def compare(self, setting: FamilySetting, n: Number) -> Cost:
-        """Price the sign of a difference, as a number."""
-        return sequence(self.sign(setting, n, setting.V + 1), self.numbers(setting, n))
-
     def relu(self, setting: FamilySetting, n: Number) -> Cost:
         """Price a number where it is not negative."""
         return self.where_positive(setting, n, setting.V, 1, 0)

@@ -5,7 +5,7 @@ In flow a ring's sizes and a family's steps; out flow tables and costs. It may i
 
 from analysis.costs.pieces.channels import Channels
 from analysis.costs.pieces.evaluation import Steps, evaluated
-from analysis.costs.pieces.norms import Norm, Rows, inverse_root, norm, normalised, norms
+from analysis.costs.pieces.norms import Norm, Rows, inverse_root, learned, norm, normalised, norms
 from analysis.costs.pieces.one_hot import one_hot
 from analysis.costs.pieces.table import Sizes, Table, table
 
@@ -18,6 +18,7 @@ __all__ = [
     "Table",
     "evaluated",
     "inverse_root",
+    "learned",
     "norm",
     "normalised",
     "norms",

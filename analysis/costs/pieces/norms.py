@@ -10,6 +10,7 @@ from typing import Any
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.numbers import Number
 from analysis.costs.pieces.table import MARGIN, WORD, Sizes
+from scenarios.networks import LayerPlan
 
 SPARE, KEPT, LEAST, OCTAVE, LAST = 2, 46, 6, 8, 12
 """Further fraction bits of deviations; bits of squares; of the least of them; limits a doubling; fraction
@@ -108,6 +109,15 @@ def inverse_root(found: Norm, rows: Number, steps: Rows) -> Cost:
         steps.dot(rows, 1, found.near + LAST),
         steps.dot(rows, 1, found.near),
     )
+
+
+def learned(plan: LayerPlan, rows: Number) -> tuple[Number, Number]:
+    """Return how many learned scales and shifts a layer of normalised rows has, as they are multiplied.
+
+    One of each for a place of a row; rows that are groups of channels have their own, at every place.
+    """
+    each: Number = rows * plan.row if plan.layer.function == "group_norm" else plan.output[-1]
+    return each if plan.kernel else 0, each if plan.bias else 0
 
 
 EPSILON = 2.0**-16

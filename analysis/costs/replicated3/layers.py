@@ -30,7 +30,7 @@ from analysis.costs.replicated3.operations import (
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from scenarios.clear import windows
-from scenarios.networks import MAPS, ROWS, LayerPlan
+from scenarios.networks import MAPS, LayerPlan
 from scenarios.networks import Block as Joined
 from scenarios.networks import blocks as joined
 
@@ -202,7 +202,7 @@ def _function(plan: LayerPlan, images: int) -> Block:
     def build(setting: Setting, n: Number) -> list[Stages]:
         return [[(plan.name, priced(setting, n, plan))]]
 
-    rows = images * math.prod(plan.output) // (plan.output[-1] if plan.layer.function in ROWS else 1)
+    rows = images * math.prod(plan.output) // plan.row
     source = {plan.name: "constructions.md#accuracy"}
     return Block(build, rows, source, _shape(plan, images), general=False)
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from analysis.costs.algebra import LOCAL, Cost, messages, reshare, rotated, sequence, together
 from analysis.costs.families import LONG
 from analysis.costs.numbers import Number, packed
-from analysis.costs.pieces import one_hot
-from analysis.costs.replicated3 import functions, halves
+from analysis.costs.pieces import learned, one_hot
+from analysis.costs.replicated3 import conversions, functions, halves
 from analysis.costs.replicated3.setting import Setting
 from analysis.costs.replicated3.signs import sign
 from analysis.costs.replicated3.truncations import product
-from scenarios.networks import NORMS, LayerPlan
+from scenarios.networks import FREE, NORMS, LayerPlan
 
 KEY_BYTES = 16
 
@@ -153,8 +153,8 @@ def priced(setting: Setting, n: Number, plan: LayerPlan) -> Cost:
     name, width = plan.layer.function, plan.output[-1]
     more = {key: value for key, value in plan.arguments if key != "mask"}
     if name in NORMS:
-        learned = width, 0 if plan.bias is None else width
-        return functions.norm_of_rows(setting, n, width, more["epsilon"], *learned, name == "layer_norm")
+        epsilon, numbers = more["epsilon"], learned(plan, n)
+        return functions.norm_of_rows(setting, n, plan.row, epsilon, *numbers, name != "rms_norm")
     if name == "argmax":
         return argmax(setting.hastened() if more else setting, n, plan.input[-1])
     if name in FUNCTIONS:
@@ -164,7 +164,7 @@ def priced(setting: Setting, n: Number, plan: LayerPlan) -> Cost:
 
 def _of_values(cost: Callable[[Setting, Number], Cost]) -> Callable[..., Cost]:
     """Return the price of a function of every value, whatever the width of rows."""
-    return lambda setting, n, width: cost(setting, n)
+    return lambda setting, n, width, **said: cost(setting, n)
 
 
 def halved(exponent: int) -> list[int]:
@@ -214,4 +214,10 @@ FUNCTIONS: dict[str, Callable[..., Cost]] = {
     "softmax": functions.softmax,
     "log_softmax": _log_softmax,
     "one_hot": _one_hot,
+    "less_than": _of_values(less_than),
+    "equal": _of_values(conversions.equal),
+    "divide": _of_values(functions.divide),
+    "reciprocal": _of_values(functions.reciprocal),
+    **dict.fromkeys(("both", "either", "unequal", "choose"), _of_values(multiply)),
+    **dict.fromkeys(FREE, _of_values(lambda setting, n: LOCAL)),
 }

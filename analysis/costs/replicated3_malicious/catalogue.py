@@ -55,6 +55,10 @@ class Proven(Written):
         """Price a bit times a number."""
         return rotated(lambda part: steps.select(part, setting.l), n)
 
+    def compare(self, setting: FamilySetting, n: Number) -> Cost:
+        """Price a sign and the bit as a number, each third from end to end in its rotation."""
+        return compare(setting, n)
+
     def argmax(self, setting: FamilySetting, n: Number, entries: int) -> Cost:
         """Price pairs that compete, with their places."""
         return argmax(setting, n, entries)

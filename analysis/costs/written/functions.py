@@ -130,6 +130,10 @@ class Written(ABC):
         one, number = self.sign(setting, n, f + 3), self.numbers(setting, n)
         return sequence(self.truncation(setting, n, f), together(one, one), together(number, number))
 
+    def compare(self, setting: FamilySetting, n: Number) -> Cost:
+        """Price the sign of a difference, as a number."""
+        return sequence(self.sign(setting, n, setting.V + 1), self.numbers(setting, n))
+
     def equal(self, setting: FamilySetting, n: Number) -> Cost:
         """Neither is less."""
         one = self.sign(setting, n, setting.V + 1)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.costs import symbolic
-from analysis.costs.algebra import Cost, sequence, together
+from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
+from analysis.costs.pieces import learned
 from analysis.costs.replicated3 import Setting, layers, operations, precision
 from analysis.costs.written.functions import Written
 from scenarios.clear import windows
-from scenarios.networks import MAPS, NORMS, ROWS, Block, LayerPlan, blocks
+from scenarios.networks import FREE, MAPS, NORMS, ROWS, Block, LayerPlan, blocks
 
 Price = Callable[[FamilySetting, Number], Cost]
 Counted = Callable[[FamilySetting, Number, int], Cost]
@@ -80,7 +81,7 @@ class Prices:
 
 def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str) -> Span:
     """Return the span of a function of every value, or of every row of channels."""
-    name, width = plan.layer.function, plan.output[-1]
+    name, width = plan.layer.function, plan.row
     more = dict(plan.arguments)
 
     def price(setting: FamilySetting, n: Number) -> Cost:
@@ -90,11 +91,19 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
             return _of_rows(functions, plan, setting, n // width if isinstance(n, int) else n / width)
         if name in ("relu", "absolute"):
             return relu(setting, n)
+        if name in FREE:
+            return LOCAL
+        if name in ("both", "either", "unequal", "choose"):
+            return functions.fixed(setting, n, 0)
         if name == "power":
             one = functions.fixed(setting, n, setting.f)
             levels = operations.halved(int(more["parameters"][0]))
             return sequence(*(together(*[one] * count) for count in levels)) if levels else one
         priced: dict[str, Price] = {
+            "less_than": functions.compare,
+            "equal": functions.equal,
+            "divide": functions.divide,
+            "reciprocal": functions.reciprocal,
             "sigmoid": functions.sigmoid,
             "exponential": functions.exponential,
             "logarithm": functions.logarithm,
@@ -109,11 +118,10 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
 
 def _of_rows(functions: Written, plan: LayerPlan, setting: FamilySetting, rows: Number) -> Cost:
     """Price a function of so many rows; a mask costs nothing."""
-    name, width = plan.layer.function, plan.output[-1]
+    name, width = plan.layer.function, plan.row
     if name in NORMS:
-        learned = width, 0 if plan.bias is None else width
-        epsilon = dict(plan.arguments)["epsilon"]
-        return functions.normalised(setting, rows, width, epsilon, *learned, name == "layer_norm")
+        epsilon, numbers = dict(plan.arguments)["epsilon"], learned(plan, rows)
+        return functions.normalised(setting, rows, width, epsilon, *numbers, name != "rms_norm")
     if name == "softmax":
         return functions.softmax(setting, rows, width)
     if name == "one_hot":
