@@ -6,6 +6,7 @@ nothing, and imports nothing of the scenarios' rooms.
 
 from scenarios.graph import arrangements
 from scenarios.graph.arrangements import Arrangement, through
+from scenarios.graph.blocks import Block, blocks, joins, led, refuse_batches, trained_blocks
 from scenarios.graph.nodes import (
     CHOICES,
     FREE,
@@ -17,7 +18,6 @@ from scenarios.graph.nodes import (
     ROWS,
     STATISTICS,
     TRUTHS,
-    Block,
     Kind,
     LayerPlan,
     Mask,
@@ -26,14 +26,9 @@ from scenarios.graph.nodes import (
     Pair,
     Product,
     Shape,
-    blocks,
     given,
-    joins,
-    led,
     readers,
-    refuse_batches,
     shape_text,
-    trained_blocks,
     where,
 )
 from scenarios.graph.recurrent import GATES, Cell, Direction, Recurrent, Wanted, unrolled

@@ -6,7 +6,7 @@ at inference an affine map of each channel: `scale`, or folded into the convolut
 
 Images are (n, height, width, channels); convolution kernels are (kh, kw, Cin / groups, Cout); dense kernels
 are (inputs, units). Flattening is row-major over (height, width, channels) and happens by itself
-before a dense layer.
+before a dense layer. All kinds in one file: each is a few lines that a reader looks up.
 """
 
 from __future__ import annotations
