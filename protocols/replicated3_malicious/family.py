@@ -115,7 +115,6 @@ class ReplicatedMalicious(Family):
 
     views: ClassVar[dict[str, type[ReplicatedMalicious]]] = {}
     name = "replicated3_malicious"
-    lacks = frozenset(("batch_norm",))
     Choices = MaliciousChoices
     counts = (3, 3, 3)
 

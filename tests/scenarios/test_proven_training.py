@@ -13,10 +13,20 @@ from mpcsim.simulate import simulate
 from scenarios import WORKLOADS
 
 LONG = bool(os.environ.get("MPCSIM_LONG"))
-NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES}
 HONEST = ("protocol.comparison=table", "protocol.select=two_rounds")
 PROVEN = ("protocol.family=replicated3_malicious",)
 SHORT = ("training.epochs=1", "training.batch=4", "data.count=4", "training.max_steps=1")
+NORMED = """
+layers = [
+  { type = "conv2d", filters = 2, kernel = 3, stride = 2, bias = false },
+  { type = "batch_norm", name = "stem", activation = "relu" },
+  { type = "conv2d", name = "a", filters = 2, kernel = 3, padding = 1 },
+  { type = "batch_norm", name = "an", epsilon = 0.01 },
+  { type = "add", name = "joined", from = "stem", activation = "relu" },
+  { type = "dense", units = 3 },
+]
+"""
+NETWORKS = {"convolutions": CONVOLUTIONS, "poolings": POOLINGS, "strides": STRIDES, "normed": NORMED}
 TINY = """
 [[model.layers]]
 type = "conv2d"
@@ -51,6 +61,14 @@ def test_two_proven_steps_with_a_test_set_and_answers_are_near_those_of_honest_s
     assert len(proven["answers"]) == 4
     assert set(proven["history"][-1]) == set(honest["history"][-1])
     assert proven["max_weight_error"]["fixed"]["end"] <= 2.0**-7
+
+
+def test_proven_statistics_run_on_and_classify_what_comes_later(tmp_path):
+    file = write(tmp_path, NORMED, "test = 4", count=4)
+    _, output = run(file, *PROVEN, *SHORT, "hospitals.queries=2")
+    fixed = output["twins"]["fixed"][-1]
+    assert output["history"][-1]["test_loss"] == pytest.approx(fixed["test_loss"], abs=5e-3)
+    assert len(output["answers"]) == 2
 
 
 def test_a_proven_training_goes_on_from_its_checkpoint(tmp_path):
@@ -96,8 +114,9 @@ def _ran(file, *faults):
 WAYS = [{"how": "add", "value": 1}, {"how": "replace", "value": 0}, {"how": "withhold"}]
 
 
-def test_a_message_of_a_step_that_is_tampered_with_gives_the_right_answer_or_an_abort(tmp_path):
-    file = write(tmp_path, TINY, count=3)
+@pytest.mark.parametrize("layers", [TINY, NORMED] if LONG else [TINY], ids=["tiny", "normed"][: 1 + LONG])
+def test_a_message_of_a_step_that_is_tampered_with_gives_the_right_answer_or_an_abort(tmp_path, layers):
+    file = write(tmp_path, layers, count=3)
     honest = _ran(file)
     right = honest.outputs["hospital0"]["answers"]
     links = [(i, j) for i in range(3) for j in range(3) if i != j]

@@ -15,6 +15,7 @@ from typing import Any
 from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, packed
+from analysis.costs.pieces import Channels, Sizes
 from analysis.costs.replicated3 import (
     Block,
     Depths,
@@ -32,6 +33,7 @@ from analysis.costs.replicated3_malicious.catalogue import WRITTEN
 from analysis.costs.written import mean_shift
 from scenarios.networks import (
     AveragePooling2D,
+    BatchNormalisation,
     Conv2D,
     Dense,
     LayerPlan,
@@ -44,6 +46,7 @@ _RANDOM_BITS = 16
 _SUMS = "malicious.md#training"
 _SIGN = "malicious.md#comparison"
 _ALL = "malicious.md; docs/constructions.md#accuracy"
+_CHANNELS = "training.md#batch-normalisation"
 
 Price = Callable[[FamilySetting, Number], Cost]
 
@@ -61,6 +64,12 @@ def cut(setting: FamilySetting, n: Number, inner: int, shift: Number) -> Cost:
     """Price n sums of products, reshared and cut."""
     shared = steps.mapped(n, setting.l, [2 * inner])
     return sequence(shared, WRITTEN.truncation(setting, n, shift))
+
+
+def by_values(setting: FamilySetting, n: Number, products: int) -> Cost:
+    """Price n sums of so many elementwise products, reshared and cut by the weights' bits."""
+    shared = steps.product(n, setting.l, 2 * products)
+    return sequence(shared, WRITTEN.truncation(setting, n, weight_bits(setting)))
 
 
 def compete(setting: FamilySetting, n: Number, entries: int) -> Cost:
@@ -192,6 +201,8 @@ class ProvenPass(Pass):
             forward.append((last.name, lambda s, n: compete(s, n, entries), _SIGN))
         if plan.relu:
             forward.append((f"{plan.name}.relu", rectify, _SIGN))
+        if isinstance(plan.layer, BatchNormalisation):
+            return self._proven_norm(plan, n, entries, forward, back, shape)
         gradient = None
         if led(plan) or updated is not None:
 
@@ -200,6 +211,52 @@ class ProvenPass(Pass):
 
             gradient = self._spans([(f"{plan.name}.gradient", backward, _SUMS)], n, shape)
         return Stage(plan, self._spans(forward, n, shape) if forward else None, None, gradient, updated)
+
+    def _proven_norm(
+        self,
+        plan: LayerPlan,
+        n: int,
+        entries: int,
+        after: Sequence[tuple[str, Price, str]],
+        chosen: Sequence[Price],
+        shape: dict[str, Any],
+    ) -> Stage:
+        """Return a layer that normalises a batch: sums of a product a value, and what is done by channel.
+
+        Args:
+            n: values that leave the block.
+            after: pooling and ReLU.
+            chosen: what the gradient goes through before.
+        """
+        width, values = plan.output[-1], self.images * math.prod(plan.output)
+        count = values // width
+
+        def of(s: FamilySetting) -> Channels:
+            sizes = Sizes(s.l, s.f, s.V)
+            return Channels(WRITTEN.rows(s), sizes, int(weight_bits(s)), count, plan.layer.epsilon)
+
+        def sums(s: FamilySetting, n: Number) -> Cost:
+            return by_values(s, values if isinstance(n, int) else entries * n, 1)
+
+        def back(s: FamilySetting, n: Number) -> Cost:
+            further = [by_values(s, values, 2)] if led(plan) else []
+            return sequence(*(price(s, n) for price in chosen), of(s).slopes(width), *further)
+
+        def moved(s: FamilySetting, channels: Number) -> Cost:
+            step = WRITTEN.truncation(s, channels, update_bits(s))
+            return together(step, step, of(s).remembered(channels))
+
+        name = f"{plan.name}.statistics"
+        known = {"channels": width, "values": count}
+        return Stage(
+            plan,
+            self._spans([(plan.name, sums, _SUMS), *after], n, shape),
+            None,
+            self._spans([(f"{plan.name}.gradient", back, _CHANNELS)], n, shape),
+            self._spans([(f"{plan.name}.update", moved, _CHANNELS)], width, known),
+            self._spans([(name, lambda s, c: of(s).statistics(c), _CHANNELS)], width, known),
+            self._spans([(name, lambda s, c: of(s).recalled(c), _CHANNELS)], width, known),
+        )
 
 
 class ProvenTraining(Training):

@@ -266,15 +266,19 @@ class Written(ABC):
     ) -> Cost:  # fmt: skip
         """Price rows brought to mean 0 and square mean 1, with so many learned scales and shifts."""
         found = norm(Sizes(setting.l, setting.f, setting.V), columns, epsilon)
+        steps = self.rows(setting)
+        return normalised(found, int(setting.f), rows, columns, steps, factors, shifts, centred)
+
+    def rows(self, setting: FamilySetting) -> Rows:
+        """Return the steps of a normalisation."""
         wide = wider(setting, _WORD)
-        steps = Rows(
+        return Rows(
             lambda n: self.lift(setting, n, _WORD),
             lambda n, shift: self.truncation(wide, n, shift),
             lambda n, terms, shift: self.cut(wide, n, terms, shift),
             lambda n, others, shift: self.scaled(wide, n, others, shift),
             lambda n, limits, bits: self.inside(wide, n, limits, limits, bits),
         )
-        return normalised(found, int(setting.f), rows, columns, steps, factors, shifts, centred)
 
     def scaled(self, setting: FamilySetting, n: Number, others: Number, shift: Number) -> Cost:
         """Price n products with fewer numbers, each with several, rescaled."""

@@ -52,6 +52,8 @@ ROWS = [
     {"type": "token"},
     {"type": "positions"},
     {"type": "normalisation"},
+    {"type": "group_norm", "groups": 2},
+    {"type": "instance_norm"},
     {"type": "transformer", "heads": 2, "inner": 4},
     {"type": "row", "place": 0},
     {"type": "dense", "units": 2},
@@ -65,7 +67,7 @@ STEPS = [
 ]
 MODELS = {"images": ([4, 4, 1], IMAGES), "rows": ([4, 4, 1], ROWS), "steps": ([4, 4, 1], STEPS)}
 NOT_OFFERED = {"batch_norm"}
-"""Trained alone, and by replicated3: test_training.py."""
+"""Trained alone, and tampered with by tests/scenarios/test_proven_training.py."""
 
 
 def _program(overrides, name="microbench"):
