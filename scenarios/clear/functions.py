@@ -65,7 +65,7 @@ def _of_truth(plan: LayerPlan, inputs: Sequence[NDArray[Any]], one: float) -> ND
     if name == "choose":
         rest = iter(inputs[1:])
         first, second = (known(part) if part in more else next(rest) for part in ("then", "otherwise"))
-        return np.asarray(np.where(x != 0, first, second)).astype(x.dtype, copy=False)
+        return np.asarray(second + x * (first - second))  # of a sign, −1 too
     y = inputs[1] if len(inputs) > 1 else known("limit" if "limit" in more else "least")
     x, y = (y, x) if "least" in more else (x, y)
     compared = {"less_than": np.less, "equal": np.equal, "both": np.minimum, "either": np.maximum}

@@ -244,7 +244,7 @@ def multiply(graph: Graph, node: Node) -> Tensor:
 
 
 def _gate(graph: Graph, value: Value, gate: Value) -> Value | None:
-    """Return values where a truth value holds that was made a number: exactly, without a truncation."""
+    """Return values times a truth value, or a sign, that was made a number: exact, without a truncation."""
     plan = None if gate.source == IMAGE else graph.plans[gate.source]
     if plan is None or plan.kind != "function" or plan.layer.function != "number":
         return None

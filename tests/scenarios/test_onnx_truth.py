@@ -68,6 +68,7 @@ CASES = {
         node("Cast", ["g"], ["t"], to=1),
         node("Mul", ["x", "t"], ["y"]),
     ],
+    "size by sign": [node("Sign", ["x"], ["s"]), node("Mul", ["s", "x"], ["y"])],
     "counted": [node("Cast", ["q"], ["t"], to=1), node("ReduceSum", ["t", "i"], ["y"])],
     "turned": [
         node("Transpose", ["q"], ["t"], perm=[0, 1, 3, 2]),
