@@ -366,40 +366,55 @@ class Spread:
 
 @dataclass(frozen=True)
 class Blend:
-    """Each new place of an axis between two old ones: (1 − part) of the first, and part of the second.
+    """Each new place of an axis from a few old ones, by public parts whose sum is one.
 
-    It is called with whole numbers `times`, (first, second) for each place, as elements of the namespace.
+    It is called with whole numbers `times`, for each tap those of all places, as elements of the namespace.
+
+    Attributes:
+        places: for each tap, the old place of every new one.
+        parts: for each tap, how much of it every new place gets.
     """
 
     axis: int
-    first: tuple[int, ...]
-    second: tuple[int, ...]
-    parts: tuple[float, ...]
+    places: tuple[tuple[int, ...], ...]
+    parts: tuple[tuple[float, ...], ...]
 
     def __call__(self, k: Any, *parts: Any, times: Any = None) -> Any:
         """Return the sums; in the clear, without `times`, in real numbers."""
         part, axis = parts[0], self.axis + 1
         wide = (-1, *(1,) * (part.ndim - axis - 1))
         if times is None:
-            second = np.asarray(self.parts, part.dtype)
-            times = (1 - second, second)
-        one, other = (
+            times = np.asarray(self.parts, part.dtype)
+        one, *others = (
             _step(k, "mul", np.multiply)(k.take(part, np.asarray(places), axis), weights.reshape(wide))
-            for places, weights in zip((self.first, self.second), times, strict=True)
+            for places, weights in zip(self.places, times, strict=True)
         )
-        return _step(k, "add", np.add)(one, other)
+        for other in others:
+            one = _step(k, "add", np.add)(one, other)
+        return one
 
     def shape(self, *shapes: Shape) -> Shape:
         """Return the sizes with so many places."""
-        return (*shapes[0][: self.axis], len(self.parts), *shapes[0][self.axis + 1 :])
+        return (*shapes[0][: self.axis], len(self.parts[0]), *shapes[0][self.axis + 1 :])
+
+    @property
+    def growth(self) -> int:
+        """Bits by which sums may be larger than what they are of, before they are cut: parts below 0."""
+        return math.ceil(math.log2(max(np.abs(np.asarray(self.parts)).sum(0).max(), 1.0)) - 2.0**-20)
 
     def whole(self, fraction_bits: int) -> tuple[NDArray[np.int64], int]:
-        """Return (first, second) over 2^s, and s: the least with which parts are within 2^−f, f from 4."""
+        """Return each tap's parts over 2^s, and s: the least with which they are within 2^−f, f from 4.
+
+        One tap in the middle takes what the others leave of 2^s.
+        """
         parts, shift, near = np.asarray(self.parts), 0, 2.0 ** -max(fraction_bits, 4)
-        while (np.abs(np.rint(parts * 2.0**shift) / 2.0**shift - parts) > near).any():
+        rest = (len(parts) - 1) // 2
+        others = np.delete(parts, rest, 0)
+        while (np.abs(np.rint(others * 2.0**shift) / 2.0**shift - others) > near).any():
             shift += 1
-        second = np.rint(parts * 2.0**shift).astype(np.int64)
-        return np.stack([(1 << shift) - second, second]), shift
+        times = np.rint(parts * 2.0**shift).astype(np.int64)
+        times[rest] = (1 << shift) - (times.sum(0) - times[rest])
+        return times, shift
 
 
 def _step(k: Any, name: str, usual: Any) -> Any:

@@ -39,7 +39,7 @@ def check_room(plan: LayerPlan, ring: Ring) -> None:
     Raises:
         InputError: it is such a ring.
     """
-    bits = sum(blend.whole(ring.fraction_bits)[1] for blend in plan.blends)
+    bits = sum(blend.whole(ring.fraction_bits)[1] + blend.growth for blend in plan.blends)
     if ring.value_bits + bits > ring.bits - 1:
         raise InputError(
             f"{plan}: values of {ring.value_bits} bits, times parts of {bits} bits; accepted: a ring of at "

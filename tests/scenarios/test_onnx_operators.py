@@ -21,13 +21,11 @@ CORNERS = {"coordinate_transformation_mode": "align_corners"}
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_resize_of_any_kind_is_onnxruntimes(tmp_path_factory, data):
-    mode = data.draw(st.sampled_from(["nearest", "linear"]))
-    more = {
-        "mode": mode,
-        "coordinate_transformation_mode": data.draw(
-            st.sampled_from(["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
-        ),
-    }
+    mode = data.draw(st.sampled_from(["nearest", "linear", "cubic"]))
+    hows = ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "tf_crop_and_resize"]
+    hows += [] if mode == "nearest" else ["half_pixel_symmetric"]  # of ties in single precision
+    how = data.draw(st.sampled_from(hows))
+    more = {"mode": mode, "coordinate_transformation_mode": how}
     if mode == "nearest":
         more["nearest_mode"] = data.draw(
             st.sampled_from(["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
@@ -35,15 +33,32 @@ def test_a_resize_of_any_kind_is_onnxruntimes(tmp_path_factory, data):
     old, new = ([data.draw(st.integers(1, 9)) for _ in range(2)] for _ in range(2))
     if old == new:
         return
-    if data.draw(st.booleans()):
+    if mode == "cubic":
+        more["cubic_coeff_a"] = data.draw(st.sampled_from([-0.75, -0.5, -0.3]))
+        more["exclude_outside"] = data.draw(st.integers(0, 1))
+    if how == "tf_crop_and_resize":
+        ends = [(0, 1) if n == o else (data.draw(st.floats(-0.2, 0.4)), data.draw(st.floats(0.6, 1.2)))
+                for n, o in zip(new, old, strict=True)]  # fmt: skip
+        more["extrapolation_value"] = data.draw(st.sampled_from([0.0, 0.5]))
+        arrays = {"r": np.array([0, 0, *(a for a, _ in ends), 1, 1, *(b for _, b in ends)], np.float32)}
+        arrays, reads = arrays | {"z": np.array([1, 2, *new])}, ["x", "r", "", "z"]
+    elif data.draw(st.booleans()):
         arrays = {"s": np.array([1, 1, *(n / o for n, o in zip(new, old, strict=True))], np.float32)}
         reads = ["x", "", "s"]
+    elif data.draw(st.booleans()):
+        policy = data.draw(st.sampled_from(["not_larger", "not_smaller", "stretch"]))
+        ratios = [n / o for n, o in zip(new, old, strict=True)]
+        ratios = {"not_larger": [min(ratios)], "not_smaller": [max(ratios)]}.get(policy, ratios)
+        if any(one == 1 or one * min(old) < 0.5 for one in ratios):
+            return  # as it is, or nothing of it
+        more |= {"axes": [2, 3], "keep_aspect_ratio_policy": policy}
+        arrays, reads = {"z": np.array(new)}, ["x", "", "", "z"]
     else:
         arrays, reads = {"z": np.array([1, 2, *new])}, ["x", "", "", "z"]
     nodes = [node("Resize", reads, ["y"], **more)]
     size = (1, 2, *old)
     want, in_reals, in_fixed = both(
-        written(tmp_path_factory.mktemp("resize") / "n.onnx", nodes, arrays, size, 18), size
+        written(tmp_path_factory.mktemp("resize") / "n.onnx", nodes, arrays, size, 19), size
     )
     assert in_reals.shape == want.shape
     np.testing.assert_allclose(in_reals, want, atol=1e-5)
@@ -66,10 +81,11 @@ def test_axes_whose_parts_are_few_bits_are_cut_once_and_whole_places_are_not(tmp
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"mode": "cubic"}, "mode 'cubic'; accepted: nearest, linear"),
+        ({"mode": "area"}, "mode 'area'; accepted: nearest, linear, cubic"),
         ({"mode": "linear", "antialias": 1}, "antialias '1'; accepted: 0"),
-        ({"coordinate_transformation_mode": "tf_crop_and_resize"}, "accepted: half_pixel"),
-        ({"keep_aspect_ratio_policy": "not_larger"}, "accepted: stretch"),
+        ({"coordinate_transformation_mode": "tf_half_pixel_for_nn"}, "accepted: half_pixel"),
+        ({"coordinate_transformation_mode": "tf_crop_and_resize"}, "scales of what is cropped; accepted"),
+        ({"keep_aspect_ratio_policy": "fit"}, "accepted: stretch, not_larger"),
     ],
 )
 def test_a_resize_that_is_not_offered_is_refused_with_what_is(more, message, tmp_path):
@@ -181,7 +197,9 @@ def varied(tmp_path):
     nodes = [
         node("Conv", ["x", "w"], ["a"]),
         node("Resize", ["a", "", "s"], ["b"], mode="linear"),
-        node("Resize", ["b", "", "", "z"], ["c"], mode="linear", **CORNERS),
+        node("Resize", ["b", "", "", "z"], ["c0"], mode="linear", **CORNERS),
+        node("Resize", ["c0", "", "", "z3"], ["c1"], mode="cubic", exclude_outside=1),
+        node("Resize", ["c1", "", "", "z"], ["c"], mode="cubic"),
         node("PRelu", ["c", "p"], ["d"]),
         node("ReduceMin", ["d"], ["e"], keepdims=1),
         node("Max", ["d", "e", "a2"], ["f"]),
@@ -194,6 +212,7 @@ def varied(tmp_path):
         "w": numbers(3, 3, 2, 2),
         "s": np.array([1, 1, 2, 2], np.float32),
         "z": np.array([1, 3, 4, 5]),
+        "z3": np.array([1, 3, 8, 5]),
         "p": numbers(3, 1, 1),
         "a2": numbers(4, 5),
         "low": np.float32(-1),

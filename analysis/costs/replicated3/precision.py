@@ -289,7 +289,11 @@ def mapping(f: int, plan: LayerPlan) -> int:
         return f
     if plan.kind == "scaled":
         return scaling(f, plan.layer.factor)
-    return sum(blending(f, blend.parts) for blend in plan.blends)
+    found = 0
+    for blend in plan.blends:
+        rest = (len(blend.parts) - 1) // 2  # the tap that takes what the others leave
+        found += blending(f, [part for tap, each in enumerate(blend.parts) if tap != rest for part in each])
+    return found
 
 
 def blending(f: int, parts: Sequence[float]) -> int:
