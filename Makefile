@@ -16,7 +16,9 @@ setup: .venv/installed
 demo: setup
 	$(BIN)/mpcsim run pomic_inference
 
-# A file's tests stay in one process: several share what a fixture of the file made.
+# A file's tests stay in one process: several share what a fixture of the file made. Hundreds of processes are started:
+# each reads the bytecode that the first wrote, whatever the environment says about writing it.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 

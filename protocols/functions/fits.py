@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
 
 from mpcsim import InputError
 from protocols.functions.activations import Activation, Reals, Smooth
@@ -113,16 +114,20 @@ class Curve:
         found: Reals = self.form.core(x) / x if self.form.symmetry == "odd" else self.form.core(x)
         return found
 
-    def fit(self, low: float, high: float, degree: int) -> tuple[tuple[float, ...], float]:
-        """Return the interpolation at Chebyshev points of a ring, by powers of y, and its error."""
+    def fit(self, low: float, high: float, degree: int) -> tuple[Chebyshev, float]:
+        """Return the interpolation at Chebyshev points of a ring, and its error."""
         sign = -1.0 if self.form.symmetry == "left" else 1.0
         ends = sorted(float(one) for one in self.y_of(sign * np.array([low, high])))
-        found = np.polynomial.Chebyshev.interpolate(self.followed, degree, domain=ends)
+        found = Chebyshev.interpolate(self.followed, degree, domain=ends)
         x = sign * np.linspace(low, high, POINTS)
         got = found(self.y_of(x)) * (x if self.form.symmetry == "odd" else 1.0)
-        error = float(np.abs(got - self.form.core(x)).max())
-        powers = found.convert(kind=np.polynomial.Polynomial).coef
-        return (*(float(one) for one in powers), *[0.0] * (degree + 1 - len(powers))), error
+        return found, float(np.abs(got - self.form.core(x)).max())
+
+
+def _by_powers(found: Chebyshev, degree: int) -> tuple[float, ...]:
+    """Return the coefficients of an interpolation by powers of y: of those rings alone that are kept."""
+    powers = found.convert(kind=Polynomial).coef
+    return (*(float(one) for one in powers), *[0.0] * (degree + 1 - len(powers)))
 
 
 def _far(form: Smooth, error: float) -> float:
@@ -161,7 +166,7 @@ def _rings(curve: Curve, shape: Shape, error: float) -> Rings | None:
         if best is None:
             return None
         edges.insert(0, low / GRID)
-        found.insert(0, best[0])
+        found.insert(0, _by_powers(best[0], shape.degree))
         worst = max(worst, best[1])
     return Rings(tuple(edges), shape, tuple(found), worst) if edges[0] == 0 else None
 
@@ -179,7 +184,7 @@ def fitted(activation: Activation, error: float) -> tuple[Curve, tuple[Rings, ..
     if form.widest is not None:
         shape = Shape(1, 1)
         polynomial, _ = curve.fit(0.0, curve.far, 1)
-        return curve, (Rings((0.0, curve.far), shape, (polynomial,), 0.0),)
+        return curve, (Rings((0.0, curve.far), shape, (_by_powers(polynomial, 1),), 0.0),)
     fitting = [one for shape in SHAPES if (one := _rings(curve, shape, error)) is not None]
     if not fitting:
         raise InputError(f"activation {activation.name!r}: within = {2 * error:g}: accepted is more")

@@ -126,9 +126,12 @@ def pieces(ring: Ring, activation: Activation) -> Pieces:
         )
     if activation.within is not None:
         return _of_curve(ring, activation)
-    tables = [_of_curve(ring, replace(activation, within=within)) for within in FINEST]
     enough = FINEST[-1] * 2.0**ring.fraction_bits
-    return next((one for one in tables if one.bound.units <= enough), tables[-1])
+    for within in FINEST:
+        table = _of_curve(ring, replace(activation, within=within))
+        if table.bound.units <= enough:
+            break
+    return table
 
 
 # Lines

@@ -1,5 +1,6 @@
 """The house: folders with one purpose and a public face, arrows one way, nothing too large to read."""
 
+import functools
 import importlib
 import importlib.util
 import re
@@ -11,10 +12,15 @@ rooms = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(rooms)
 
 FILES = rooms.modules()
-EDGES = rooms.imports(FILES)
 MOST_MODULES = 16
 MOST_LINES = 400
 PAGE = ROOT / "docs" / "architecture.md"
+
+
+@functools.cache
+def edges():
+    """Return every import among modules: read once, and not where tests are only listed."""
+    return rooms.imports(FILES)
 
 
 def folder(module):
@@ -47,17 +53,17 @@ def test_a_circle_is_found():
 
 def test_no_modules_import_each_other_in_a_circle():
     # A package's face imports its modules, so that importing the face from inside would be a circle too.
-    faces = {(name, other) for name, other, _ in EDGES}
+    faces = {(name, other) for name, other, _ in edges()}
     assert circles(graph_of(faces)) == set()
 
 
 def test_no_folders_import_each_other_in_a_circle():
-    assert circles(graph_of({(folder(one), folder(other)) for one, other, _ in EDGES})) == set()
+    assert circles(graph_of({(folder(one), folder(other)) for one, other, _ in edges()})) == set()
 
 
 def test_a_folder_is_reached_through_its_face():
     wrong = []
-    for importer, imported, name in EDGES:
+    for importer, imported, name in edges():
         home = folder(imported)
         if home == imported and (name is not None or "." not in imported.partition(".")[2]):
             continue  # a name of a face, or a module at the top of a room
@@ -168,6 +174,6 @@ def test_every_module_that_a_text_names_is_there():
 
 def test_rooms_import_downwards():
     order = {room: height for height, room in enumerate(rooms.ROOMS)}
-    up = [(a, b) for a, b, _ in EDGES if order[a.partition(".")[0]] < order[b.partition(".")[0]]]
+    up = [(a, b) for a, b, _ in edges() if order[a.partition(".")[0]] < order[b.partition(".")[0]]]
     assert up == []
-    assert not any(a.startswith("analysis") and b.startswith("protocols") for a, b, _ in EDGES)
+    assert not any(a.startswith("analysis") and b.startswith("protocols") for a, b, _ in edges())

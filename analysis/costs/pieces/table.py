@@ -145,9 +145,12 @@ def table(
     """
     if name in LINES:
         return _lines(setting, *LINES[name](*parameters))
-    found = [_curved(setting, name, tuple(parameters), one) for one in ([within] if within else ERRORS)]
     enough = ERRORS[-1] * 2.0**setting.f
-    return next((one for units, one in found if units <= enough), found[-1][1])
+    for error in [within] if within else ERRORS:
+        units, found = _curved(setting, name, tuple(parameters), error)
+        if units <= enough:
+            break
+    return found
 
 
 def _compared(setting: Sizes, limits: Sequence[float]) -> int:
@@ -216,8 +219,24 @@ class Axis(NamedTuple):
         return found
 
 
-def _coefficients(curve: Curve, axis: Axis, low: float, high: float, degree: int) -> tuple[Reals, float]:
-    """Interpolate at Chebyshev's points of y; return coefficients by powers of y, and the error on x."""
+class Local(NamedTuple):
+    """A polynomial by powers of m = (y − middle) / half."""
+
+    polynomial: Reals
+    middle: float
+    half: float
+
+    def by_powers(self) -> Reals:
+        """Return its coefficients by powers of y: Horner's rule in m."""
+        shifted = np.zeros(1)
+        for one in self.polynomial[::-1]:
+            shifted = np.convolve(shifted, np.array([-self.middle, 1.0]) / self.half)
+            shifted[0] += one
+        return shifted[: self.polynomial.size]
+
+
+def _interpolated(curve: Curve, axis: Axis, low: float, high: float, degree: int) -> tuple[Local, float]:
+    """Interpolate at Chebyshev's points of y; return the polynomial, and the error on x."""
     start, end = sorted(axis.y(np.array([low, high])))
     middle, half = (start + end) / 2, (end - start) / 2
     points = chebyshev.chebpts1(degree + 1)
@@ -227,11 +246,7 @@ def _coefficients(curve: Curve, axis: Axis, low: float, high: float, degree: int
     x = np.linspace(low, high, 257)
     got = polyval((axis.y(x) - middle) / half, local)
     error = np.abs((got * x if curve.kind == "odd" else got) - curve.core(x)).max()
-    shifted = np.zeros(1)
-    for one in local[::-1]:  # Horner's rule in m = (y − middle) / half, by powers of y
-        shifted = np.convolve(shifted, np.array([-middle, 1.0]) / half)
-        shifted[0] += one
-    return shifted[: degree + 1], float(error)
+    return Local(local, middle, half), float(error)
 
 
 def _fit(curve: Curve, axis: Axis, height: int, blocks: int, error: float) -> Fit | None:
@@ -245,7 +260,7 @@ def _fit(curve: Curve, axis: Axis, height: int, blocks: int, error: float) -> Fi
         best = None
         while wide < narrow:
             tried = (wide + narrow) // 2
-            found, off = _coefficients(curve, axis, tried / EIGHTHS, edges[0], degree)
+            found, off = _interpolated(curve, axis, tried / EIGHTHS, edges[0], degree)
             if off <= error:
                 narrow, best = tried, found
             else:
@@ -253,8 +268,8 @@ def _fit(curve: Curve, axis: Axis, height: int, blocks: int, error: float) -> Fi
         if best is None:
             return None
         edges.insert(0, narrow / EIGHTHS)
-        rings.append(np.abs(best))
-    weight = max(float((2 * np.arange(degree + 1) * one).sum()) for one in rings)
+        rings.append(np.abs(best.by_powers()))
+    weight = max(float((2 * np.arange(one.size) * one).sum()) for one in rings)
     return Fit(tuple(edges), height, blocks, weight, max(float(one.sum()) for one in rings))
 
 
@@ -264,8 +279,7 @@ def _fits(name: str, parameters: tuple[float, ...], error: float) -> tuple[Curve
     square = curve.kind != "left"
     if curve.edge is not None:
         axis = Axis(square, curve.edge)
-        found, _ = _coefficients(curve, axis, 0.0, curve.edge, 1)
-        size = np.abs(found)
+        size = np.abs(_interpolated(curve, axis, 0.0, curve.edge, 1)[0].by_powers())
         return curve, axis, (Fit((0.0, curve.edge), 1, 1, float(2 * size[1]), float(size.sum())),)
     x = np.arange(1, FAR * EIGHTHS + 1) / EIGHTHS
     wrong = np.abs(curve.core(x) - curve.end(x)) > error
