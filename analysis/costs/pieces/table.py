@@ -242,7 +242,7 @@ def _interpolated(curve: Curve, axis: Axis, low: float, high: float, degree: int
     points = chebyshev.chebpts1(degree + 1)
     x = axis.x(middle + half * points)
     values = curve.core(x) / x if curve.kind == "odd" else curve.core(x)
-    local = chebyshev.cheb2poly(chebyshev.chebfit(points, values, degree))
+    local = np.asarray(chebyshev.cheb2poly(chebyshev.chebfit(points, values, degree)), np.float64)
     x = np.linspace(low, high, 257)
     got = polyval((axis.y(x) - middle) / half, local)
     error = np.abs((got * x if curve.kind == "odd" else got) - curve.core(x)).max()
