@@ -3,6 +3,7 @@
 In flow arrays of elements' words; out flow such arrays. It may import the compiler of `protocols.kernels`.
 """
 
+from protocols.kernels.galois.karatsuba import mixed, pair_sums, pairs
 from protocols.kernels.galois.loops import (
     bit_dot_products,
     bit_matrix_product,
@@ -13,4 +14,12 @@ from protocols.kernels.machine import ready
 
 ready()
 
-__all__ = ["bit_dot_products", "bit_matrix_product", "tower_product", "tower_remainder"]
+__all__ = [
+    "bit_dot_products",
+    "bit_matrix_product",
+    "mixed",
+    "pair_sums",
+    "pairs",
+    "tower_product",
+    "tower_remainder",
+]

@@ -17,7 +17,13 @@ from numba.np.numpy_support import from_dtype
 @functools.cache
 def built(name: str, built_for: tuple[Any, ...]) -> Any:
     """Return the step of this name for these types and sizes."""
-    steps: dict[str, Callable[..., Any]] = {"flat": flat, "scratch": scratch, "tile": tile, "upper": upper}
+    steps: dict[str, Callable[..., Any]] = {
+        "flat": flat,
+        "run": run,
+        "scratch": scratch,
+        "tile": tile,
+        "upper": upper,
+    }
     return steps[name](*built_for)
 
 
@@ -153,3 +159,105 @@ def tile(rows: int, columns: int) -> Any:
         return signature, emit
 
     return step
+
+
+def run(what: str, length: int) -> Any:
+    """Build a step over runs of `length` words in flat arrays, from places on: nothing is asked of aliasing.
+
+    Each array comes with its place, the one that is written first:
+
+    - "copy": ``step(out, o, a, i)``, out = a.
+    - "sum", "difference", "xor": ``step(out, o, a, i, b, j)``, out = a + b, a − b, a ⊕ b.
+    - "multiple": ``step(out, o, a, i, factor)``, out += factor · a.
+    - "masked": ``step(out, o, a, i, b, j)``, out += a ∧ b, as words; "met": the same with ⊕ for +.
+    - "products": ``step(out, o, a, i, b, j)``: four words of out += a · b, each over every fourth word.
+    - "products of sums": ``step(out, o, a, i, k, b, j, m)``: the same of a + a and b + b, at two places each.
+    """
+    arrays = {
+        "copy": "oa", "sum": "oab", "difference": "oab", "xor": "oab", "multiple": "oaf", "masked": "oab",
+        "met": "oab", "products": "oab", "products of sums": "oaabb",
+    }[what]  # fmt: skip
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        values = iter(zip(signature.args, arguments, strict=True))
+        given: list[Any] = []
+        held: Any = None
+        for letter in arrays:
+            kind, value = next(values)
+            if letter == "f":
+                given.append(value)
+                continue
+            if isinstance(kind, types.Array):
+                held = context.make_array(kind)(context, builder, value).data
+                _, value = next(values)
+            given.append(builder.gep(held, [value]))
+
+        def vector(count: int) -> Any:
+            return ir.VectorType(word, count)
+
+        def at(pointer: Any, start: int, count: int) -> Any:
+            moved = builder.gep(pointer, [word(start)]) if start else pointer
+            return builder.bitcast(moved, vector(count).as_pointer())
+
+        def load(pointer: Any, start: int = 0, count: int = length) -> Any:
+            loaded = builder.load(at(pointer, start, count))
+            loaded.align = 8
+            return loaded
+
+        def store(found: Any, count: int = length) -> None:
+            builder.store(found, at(given[0], 0, count)).align = 8
+
+        out = given[0]
+        if what == "copy":
+            store(load(given[1]))
+        elif what in ("sum", "difference", "xor"):
+            each = {"sum": builder.add, "difference": builder.sub, "xor": builder.xor}[what]
+            store(each(load(given[1]), load(given[2])))
+        elif what == "multiple":
+            undefined = ir.Constant(vector(length), ir.Undefined)
+            first = builder.insert_element(undefined, given[2], ir.IntType(32)(0))
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), length), None)
+            factor = builder.shuffle_vector(first, undefined, lanes)
+            store(builder.add(load(out), builder.mul(factor, load(given[1]))))
+        elif what in ("masked", "met"):
+            both = builder.and_(load(given[1]), load(given[2]))
+            store((builder.add if what == "masked" else builder.xor)(load(out), both))
+        else:
+            total = load(out, 0, 4)
+            for start in range(0, length, 4):
+                parts = [load(one, start, 4) for one in given[1:]]
+                if what == "products of sums":
+                    parts = [builder.add(*parts[:2]), builder.add(*parts[2:])]
+                total = builder.add(total, builder.mul(*parts))
+            store(total, 4)
+        return context.get_dummy_value()
+
+    i = types.intp
+    if what == "copy":
+
+        @intrinsic
+        def copy(_: Any, out: Any, o: Any, a: Any, at: Any) -> Any:
+            return types.void(out, i, a, i), emit
+
+        return copy
+    if what == "multiple":
+
+        @intrinsic
+        def multiple(_: Any, out: Any, o: Any, a: Any, at: Any, factor: Any) -> Any:
+            return types.void(out, i, a, i, types.uint64), emit
+
+        return multiple
+    if what == "products of sums":
+
+        @intrinsic
+        def of_sums(_: Any, out: Any, o: Any, a: Any, i1: Any, i2: Any, b: Any, j1: Any, j2: Any) -> Any:
+            return types.void(out, i, a, i, i, b, i, i), emit
+
+        return of_sums
+
+    @intrinsic
+    def of_two(_: Any, out: Any, o: Any, a: Any, at: Any, b: Any, to: Any) -> Any:
+        return types.void(out, i, a, i, b, i), emit
+
+    return of_two

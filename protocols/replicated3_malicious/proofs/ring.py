@@ -22,6 +22,9 @@ from protocols.domains import Words
 from protocols.kernels.galois import (
     bit_dot_products,
     bit_matrix_product,
+    mixed,
+    pair_sums,
+    pairs,
     tower_product,
     tower_remainder,
 )
@@ -136,6 +139,28 @@ class Galois:
             self.dots(*(np.ascontiguousarray(one).reshape(self.d, -1) for one in pair)) for pair in pairs
         ]
         return self.folded(np.stack(found, 2).reshape(*shape, *shape, -1))
+
+    def mixed(self, a: Words, parts: int, factors: Words) -> Words:
+        """Return Σ_b factors_b · a_b of a vector in parts, the factors' sum being 1. Not over GF(2)."""
+        return mixed(a, parts, factors, modulus(self.d1), modulus(self.d2))
+
+    def pair_sums(self, u: Words, v: Words, parts: int) -> Words:
+        """Return Σ u_b v_b of vectors in parts, and Σ (u_b + u_c)(v_b + v_c). Not over GF(2)."""
+        return pair_sums(u, v, parts, modulus(self.d1), modulus(self.d2))
+
+    def from_pairs(self, sums: Words, parts: int, extra: int) -> Words:
+        """Return Σ_a p_a q_a at `extra` points after those of the data, of the sums that `pair_sums` returns.
+
+        With ℓ_b the Lagrange polynomials it is Σ_{b<c} ℓ_b ℓ_c S_bc + Σ_b (2 ℓ_b² − ℓ_b) S_b, for the sum of
+        u_b v_c + u_c v_b is S_bc − S_b − S_c, and Σ_c ℓ_c = 1.
+        """
+        matrix = pair_extension(self.d1, parts, extra)  # (d_1, extra, pairs)
+        columns = np.ascontiguousarray(sums.reshape(self.d, -1).T)
+        whole = np.zeros((2 * self.d1 - 1, self.d2, extra), np.uint64)
+        for place, one in enumerate(matrix):
+            part = kernels.matmul(one, columns)
+            whole[place : place + self.d1] += part.T.reshape(self.d1, self.d2, extra)
+        return self.reduced(whole)
 
     def total(self, a: Words) -> Words:
         """Return the sum of elements that are a word each: (d_1, d_2, 1)."""
@@ -292,6 +317,20 @@ def extension(d1: int, count: int, extra: int) -> Words:
     small = Galois(d1, 1, False)
     found = [small.lagrange(count, small.element(count + e))[:, 0] for e in range(extra)]
     return np.stack(found) if found else np.zeros((0, d1, count), np.uint64)
+
+
+@cache
+def pair_extension(d1: int, count: int, extra: int) -> Words:
+    """Return (d_1, extra, pairs): by how much sums of pairs of `count` parts count at the next points."""
+    small, values = Galois(d1, 1, False), extension(d1, count, extra)
+    found = []
+    for each in values:
+        basis = np.ascontiguousarray(each).reshape(d1, 1, count)
+        first, second = (np.ascontiguousarray(basis[:, :, one]) for one in pairs(count).T)
+        product = small.mul(first, second)
+        product[:, :, :count] += product[:, :, :count] - basis
+        found.append(product[:, 0])
+    return np.ascontiguousarray(np.stack(found, 1)) if found else np.zeros((d1, 0, len(pairs(count))), np.uint64)
 
 
 def challenge(ring: Galois, draw: Callable[[int], bytes], excluded: int) -> Words:

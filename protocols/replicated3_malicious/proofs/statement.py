@@ -278,6 +278,10 @@ class Side:
         """Return G at points 1 … 2L − 2; with the last step's mask, 1 … 2L − 1. For the prover."""
         assert self.u is not None
         assert self.v is not None
+        if mask is None and not self.ring.bits:
+            sums = self.ring.pair_sums(self.u, self.v, parts)
+            later = self.ring.from_pairs(sums, parts, parts - 1)
+            return np.concatenate([sums[:, :, 1:parts], later], 2)
         u, v = self._split(self.u, parts), self._split(self.v, parts)
         some = [slice(start, start + STRIP) for start in range(0, u.shape[3], STRIP)]
         return reduce(self.ring.add, (self._values(u[..., one], v[..., one], mask) for one in some))
@@ -329,9 +333,12 @@ class Side:
     def fold(self, parts: int, r: Words) -> None:
         """Interpolate u, v and the target at r."""
         ring = self.ring
-        matrix = ring.times(ring.lagrange(parts, r))
+        basis = ring.lagrange(parts, r)
+        matrix = ring.times(basis) if ring.bits else None
 
         def at(vector: Words) -> Words:
+            if matrix is None:
+                return ring.mixed(vector, parts, basis)
             split = self._split(vector, parts)
             rows = np.ascontiguousarray(split.transpose(2, 0, 1, 3)).reshape(parts * ring.d, -1)
             return self._elements(ring.combined(matrix, rows))
