@@ -10,6 +10,7 @@ from protocols.kernels.galois.loops import (
     tower_product,
     tower_remainder,
 )
+from protocols.kernels.galois.weights import chosen_pair_sums, chosen_sums, chosen_windows, folded_words
 from protocols.kernels.machine import ready
 
 ready()
@@ -17,6 +18,10 @@ ready()
 __all__ = [
     "bit_dot_products",
     "bit_matrix_product",
+    "chosen_pair_sums",
+    "chosen_sums",
+    "chosen_windows",
+    "folded_words",
     "mixed",
     "pair_sums",
     "pairs",

@@ -182,8 +182,12 @@ def pair_sums(u: Words, v: Words, parts: int, first: Words, second: Words) -> Wo
 
 @cache
 def pairs(parts: int) -> Steps:
-    """Return the pairs (b, c) of parts, b ≤ c: all with b = c first."""
-    found = [(b, b) for b in range(parts)] + [(b, c) for c in range(parts) for b in range(c)]
+    """Return the pairs (b, c) of parts: those with b = c first, then neighbours, round the end, and so on."""
+    found = [
+        (b, (b + apart) % parts)
+        for apart in range(parts // 2 + 1)
+        for b in range(parts // 2 if 2 * apart == parts else parts)
+    ]
     return np.array(found, np.int64)
 
 

@@ -19,6 +19,7 @@ def built(name: str, built_for: tuple[Any, ...]) -> Any:
     """Return the step of this name for these types and sizes."""
     steps: dict[str, Callable[..., Any]] = {
         "flat": flat,
+        "masked": masked,
         "run": run,
         "scratch": scratch,
         "tile": tile,
@@ -169,13 +170,13 @@ def run(what: str, length: int) -> Any:
     - "copy": ``step(out, o, a, i)``, out = a.
     - "sum", "difference", "xor": ``step(out, o, a, i, b, j)``, out = a + b, a − b, a ⊕ b.
     - "multiple": ``step(out, o, a, i, factor)``, out += factor · a.
-    - "masked": ``step(out, o, a, i, b, j)``, out += a ∧ b, as words; "met": the same with ⊕ for +.
+    - "sum of two": ``step(out, o, a, i, b, j)``, out += a + b.
     - "products": ``step(out, o, a, i, b, j)``: four words of out += a · b, each over every fourth word.
     - "products of sums": ``step(out, o, a, i, k, b, j, m)``: the same of a + a and b + b, at two places each.
     """
     arrays = {
-        "copy": "oa", "sum": "oab", "difference": "oab", "xor": "oab", "multiple": "oaf", "masked": "oab",
-        "met": "oab", "products": "oab", "products of sums": "oaabb",
+        "copy": "oa", "sum": "oab", "difference": "oab", "xor": "oab", "multiple": "oaf", "sum of two": "oab",
+        "products": "oab", "products of sums": "oaabb",
     }[what]  # fmt: skip
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -220,9 +221,8 @@ def run(what: str, length: int) -> Any:
             lanes = ir.Constant(ir.VectorType(ir.IntType(32), length), None)
             factor = builder.shuffle_vector(first, undefined, lanes)
             store(builder.add(load(out), builder.mul(factor, load(given[1]))))
-        elif what in ("masked", "met"):
-            both = builder.and_(load(given[1]), load(given[2]))
-            store((builder.add if what == "masked" else builder.xor)(load(out), both))
+        elif what == "sum of two":
+            store(builder.add(load(out), builder.add(load(given[1]), load(given[2]))))
         else:
             total = load(out, 0, 4)
             for start in range(0, length, 4):
@@ -261,3 +261,47 @@ def run(what: str, length: int) -> Any:
         return types.void(out, i, a, i, b, i), emit
 
     return of_two
+
+
+def masked(length: int) -> Any:
+    """Build ``step(out, o, masks, i, a, j, terms)`` over runs of `length` words of flat arrays.
+
+    It adds to the run at o, for t < terms, the run of masks at i + t · length ∧ that of a at j − t · length;
+    terms ≥ 1.
+    """
+
+    @intrinsic
+    def step(_: Any, out: Any, o: Any, masks: Any, i: Any, a: Any, j: Any, terms: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            word = ir.IntType(64)
+            vector = ir.VectorType(word, length)
+            out, chosen, each = (
+                builder.gep(context.make_array(signature.args[n])(context, builder, arguments[n]).data, [at])
+                for n, at in ((0, arguments[1]), (2, arguments[3]), (4, arguments[5]))
+            )
+
+            def load(pointer: Any, run: Any) -> Any:
+                place = builder.gep(pointer, [builder.mul(run, word(length))])
+                loaded = builder.load(builder.bitcast(place, vector.as_pointer()))
+                loaded.align = 8
+                return loaded
+
+            before = load(out, word(0))
+            entry, loop, end = builder.block, builder.append_basic_block(), builder.append_basic_block()
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            term, total = builder.phi(word), builder.phi(vector)
+            after = builder.add(total, builder.and_(load(chosen, term), load(each, builder.neg(term))))
+            following = builder.add(term, word(1))
+            for phi, first, later in ((term, word(0), following), (total, before, after)):
+                phi.add_incoming(first, entry)
+                phi.add_incoming(later, loop)
+            builder.cbranch(builder.icmp_signed("<", following, arguments[6]), loop, end)
+            builder.position_at_end(end)
+            builder.store(after, builder.bitcast(out, vector.as_pointer())).align = 8
+            return context.get_dummy_value()
+
+        size = types.intp
+        return types.void(out, size, masks, size, a, size, size), emit
+
+    return step

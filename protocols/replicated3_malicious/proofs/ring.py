@@ -22,12 +22,16 @@ from protocols.domains import Words
 from protocols.kernels.galois import (
     bit_dot_products,
     bit_matrix_product,
+    chosen_pair_sums,
+    chosen_sums,
+    folded_words,
     mixed,
     pair_sums,
     pairs,
     tower_product,
     tower_remainder,
 )
+from protocols.kernels.machine import Bytes
 
 MASK = (1 << 64) - 1
 POINTS_DEGREE = 5
@@ -147,6 +151,18 @@ class Galois:
     def pair_sums(self, u: Words, v: Words, parts: int) -> Words:
         """Return Σ u_b v_b of vectors in parts, and Σ (u_b + u_c)(v_b + v_c). Not over GF(2)."""
         return pair_sums(u, v, parts, modulus(self.d1), modulus(self.d2))
+
+    def chosen_sums(self, weights: Bytes, words: Words) -> Words:
+        """Return Σ_a α_a · words_a: elements of (n, columns) words, by (d, n) bytes of weights of E."""
+        return chosen_sums(weights, words).reshape(self.d1, self.d2, -1)
+
+    def chosen_pair_sums(self, weights: Bytes, u: Words, v: Words) -> Words:
+        """Return what `pair_sums` does, of words (terms, parts, n), each column times its weight of E."""
+        return chosen_pair_sums(weights, u, v).reshape(self.d1, self.d2, -1)
+
+    def fold_words(self, words: Words, basis: Words, weights: Bytes | None, out: Words, at: int) -> None:
+        """Write α_a Σ_b basis_b · words_ba of (parts, n) words to out, from place `at` on; α = 1 without weights."""
+        folded_words(words, basis, weights, (modulus(self.d1), modulus(self.d2)), out, at)
 
     def from_pairs(self, sums: Words, parts: int, extra: int) -> Words:
         """Return Σ_a p_a q_a at `extra` points after those of the data, of the sums that `pair_sums` returns.

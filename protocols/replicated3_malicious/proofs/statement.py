@@ -16,11 +16,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
 from protocols import kernels
 from protocols.domains import Words
+from protocols.kernels.galois import chosen_windows
+from protocols.kernels.machine import Bytes
 from protocols.replicated3_malicious.proofs.ring import STRIP, Galois
 from protocols.replicated3_malicious.sharings import Bilinear, Claim, Map, Part, Rows
 
@@ -39,7 +42,7 @@ class Group:
     u: Words | None
     v: Words | None
     t: Words | None
-    alpha: Words | None = None
+    alpha: Any = None
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Side:
         u, v: vectors of ring elements (d_1, d_2, N), from the second step on.
         t: this verifier's part of the target, an element.
         values: this verifier's parts of G at the points, (d_1, d_2, points).
+        filled: elements of the vectors that are there already, while maps join.
     """
 
     ring: Galois
@@ -61,6 +65,7 @@ class Side:
     v: Words | None = None
     t: Words | None = None
     values: Words | None = None
+    filled: int = 0
 
     # The first step
 
@@ -98,17 +103,20 @@ class Side:
             out[place, : filled.size] = filled
         return out.view(np.uint64).reshape(len(out), parts, n)
 
-    def _weights(self, label: str, n: int, draw: Draw) -> Words:
-        """Return (d, n) coefficients of weights of E: 0 and 1, or of the field words of 64 lanes."""
+    def _weights(self, label: str, n: int, draw: Draw) -> Any:
+        """Return (d, n) coefficients of weights: of E bytes of 0 and 1, of the field words of 64 lanes."""
         d = self.ring.d
         if self.ring.bits:
             return draw(label, 8 * d * n).view(np.uint64).reshape(d, n)
         packed = draw(label, d * -(-n // 8)).reshape(d, -1)
-        return np.unpackbits(packed, axis=1, count=n).astype(np.uint64)
+        return np.unpackbits(packed, axis=1, count=n)
 
     def first_message(self, parts: int) -> Words:
         """Return G at the points after those of the data: (d_1, d_2, L − 1). For the prover."""
         ring, extra = self.ring, parts - 1
+        if not ring.bits:
+            sums = [ring.chosen_pair_sums(*_held(one.alpha, one.u, one.v)) for one in self.groups]
+            return ring.from_pairs(reduce(ring.add, sums), parts, extra)
         matrix = ring.extension(parts, extra).reshape(extra * ring.d1, parts)
         total = np.zeros((ring.d1, ring.d2, extra), np.uint64)
         for group in self.groups:
@@ -143,26 +151,50 @@ class Side:
         for group in self.groups:
             assert group.t is not None
             assert group.alpha is not None
-            found = ring.dots(group.alpha, group.t[0])
+            if ring.bits:
+                found = ring.dots(group.alpha, group.t[0])
+            else:
+                found = ring.chosen_sums(group.alpha, group.t[0].T)
             total = ring.add(total, found.reshape(ring.d1, ring.d2, parts))
         self.values = total
 
     def first_fold(self, parts: int, r: Words) -> None:
         """Interpolate u, v and the target at r; weights go to v."""
         ring = self.ring
-        basis = ring.lagrange(parts, r).reshape(ring.d, parts)
+        basis = ring.lagrange(parts, r)
+        if ring.bits:
+            self._fold_planes(basis.reshape(ring.d, parts))
+        else:
+            self._make_room()
+            for group in self.groups:
+                for k in range(group.terms):
+                    if group.u is not None and self.u is not None:
+                        ring.fold_words(group.u[k], basis, None, self.u, self.filled)
+                    if group.v is not None and self.v is not None:
+                        ring.fold_words(group.v[k], basis, group.alpha, self.v, self.filled)
+                    self.filled += group.n
+        self.groups = []
+        self.settle_target(r)
+
+    def _fold_planes(self, basis: Words) -> None:
         us, vs = [], []
         for group in self.groups:
-            if group.u is not None:
-                us += [self._elements(ring.combined(basis, one)) for one in group.u]
+            us += [self._elements(self.ring.combined(basis, one)) for one in _some(group.u)]
             if group.v is not None:
-                assert group.alpha is not None
                 weights = self._elements(group.alpha)
-                vs += [ring.mul(weights, self._elements(ring.combined(basis, one))) for one in group.v]
-        self.groups = []
+                vs += [
+                    self.ring.mul(weights, self._elements(self.ring.combined(basis, one))) for one in group.v
+                ]
         self.u = np.concatenate(us, 2) if us else None
         self.v = np.concatenate(vs, 2) if vs else None
-        self.settle_target(r)
+
+    def _make_room(self) -> None:
+        """Make vectors as long as the folded relations and all maps are together, to be filled."""
+        maps = (one for one in self.claims if isinstance(one, Bilinear))
+        length = sum(2 * term.inner for one in maps if all(one.shape) for term in one.terms)
+        shape = (*self._shape, length + sum(group.terms * group.n for group in self.groups))
+        self.u = None if self.part == "right" else np.empty(shape, np.uint64)
+        self.v = None if self.part == "left" else np.empty(shape, np.uint64)
 
     def _elements(self, a: Words) -> Words:
         return a.reshape(self.ring.d1, self.ring.d2, -1)
@@ -171,41 +203,33 @@ class Side:
 
     def join_maps(self, draw: Draw) -> None:
         """Add the vectors of all maps: a relation's weight is that of its row times that of its output."""
-        us, vs, ts = [], [], []
+        ring, ts = self.ring, []
+        if self.u is None and self.v is None:
+            self._make_room()
         for number, claim in enumerate(one for one in self.claims if isinstance(one, Bilinear)):
             rows, columns = int(np.prod(claim.shape[:-1])), claim.shape[-1]
             left = self._weights(f"rows of {number}", rows, draw)
             right = self._weights(f"outputs of {number}", columns, draw)
             scale = 64 - claim.bits
-            for term, own, others in zip(
-                claim.terms,
-                claim.left or [None] * len(claim.terms),
-                claim.right or [None] * len(claim.terms),
-                strict=True,
-            ):
-                mine = None if own is None else self._sides(term, own, left, right, claim.shape, claim.bits)
-                theirs = (
-                    None
-                    if others is None
-                    else self._sides(term, others, left, right, claim.shape, claim.bits)
-                )
-                if mine is not None:
-                    x, y = mine
-                    u = np.concatenate([x, y], 2)
-                    us.append(kernels.shift_left(u, scale))
+            for place, term in enumerate(claim.terms if all(claim.shape) else ()):
+                end, after = self.filled + term.inner, self.filled + 2 * term.inner
+                if claim.left is not None and self.u is not None:
+                    x, y = self._sides(term, claim.left[place], left, right, claim.shape, claim.bits)
+                    _shifted(x, scale, self.u[:, :, self.filled : end])
+                    _shifted(y, scale, self.u[:, :, end:after])
                     if self.part == "left":
-                        known = kernels.shift_left(self.ring.inner([(x, y)]), scale)
+                        known = kernels.shift_left(ring.pair_sums(x, y, 1), scale)
                         ts.append(kernels.neg(known))
-                if theirs is not None:
-                    x, y = theirs
-                    vs.append(np.concatenate([y, x], 2))
+                if claim.right is not None and self.v is not None:
+                    x, y = self._sides(term, claim.right[place], left, right, claim.shape, claim.bits)
+                    _shifted(y, 0, self.v[:, :, self.filled : end])
+                    _shifted(x, 0, self.v[:, :, end:after])
+                self.filled = after
             if claim.t is not None:
                 t = _scaled(claim.t, claim.bits, True).reshape(rows, columns)
-                by_rows = kernels.matmul(left, t)
-                found = self.ring.dots(by_rows, right).reshape(*self._shape, *self._shape, 1)
-                ts.append(self.ring.folded(found))
-        self.u = self._joined(self.u, us)
-        self.v = self._joined(self.v, vs)
+                by_rows = ring.chosen_sums(left, t).reshape(ring.d, -1)
+                whole = ring.dots(by_rows, right.astype(np.uint64))
+                ts.append(ring.folded(whole.reshape(*self._shape, *self._shape, 1)))
         if self.part != "prover":
             start = np.zeros((*self._shape, 1), np.uint64) if self.t is None else self.t
             self.t = reduce(self.ring.add, ts, start)
@@ -214,17 +238,12 @@ class Side:
     def _shape(self) -> tuple[int, int]:
         return self.ring.d1, self.ring.d2
 
-    @staticmethod
-    def _joined(vector: Words | None, more: list[Words]) -> Words | None:
-        parts = ([] if vector is None else [vector]) + more
-        return np.concatenate(parts, 2) if parts else None
-
     def _sides(
         self,
         term: Map,
         factors: tuple[Words, Words],
-        rows: Words,
-        columns: Words,
+        rows: Bytes,
+        columns: Bytes,
         shape: Sequence[int],
         bits: int,
     ) -> tuple[Words, Words]:
@@ -237,10 +256,10 @@ class Side:
         groups = term.groups
         if groups == 1:
             inner = y.reshape(-1, y.shape[-1])
-            second = np.ascontiguousarray(kernels.matmul(inner, np.ascontiguousarray(columns.T)).T)
+            second = self.ring.chosen_sums(columns, inner.T)
         else:
             apart = y.reshape(-1, y.shape[2], groups, y.shape[3] // groups)
-            weights = columns.reshape(len(columns), groups, -1)
+            weights = columns.reshape(len(columns), groups, -1).astype(np.uint64)
             each = kernels.matmul(
                 np.ascontiguousarray(apart.transpose(2, 0, 1, 3)).reshape(groups, -1, apart.shape[3]),
                 np.ascontiguousarray(weights.transpose(1, 2, 0)),
@@ -249,10 +268,10 @@ class Side:
         if term.kind != "matmul":
             first = _correlated(x, rows, term, shape)
         elif len(term.y) == 2:
-            first = kernels.matmul(rows, x.reshape(-1, x.shape[-1]))
+            first = self.ring.chosen_sums(rows, x.reshape(-1, x.shape[-1]))
         else:
             batches = x.reshape(-1, *x.shape[-2:])
-            weights = rows.reshape(len(rows), *batches.shape[:2]).transpose(1, 0, 2)
+            weights = rows.astype(np.uint64).reshape(len(rows), *batches.shape[:2]).transpose(1, 0, 2)
             each = kernels.matmul(np.ascontiguousarray(weights), batches)
             first = np.ascontiguousarray(each.transpose(1, 0, 2))
         return self._elements(first), self._elements(second)
@@ -363,19 +382,23 @@ def _scaled(words: Words, bits: int, up: bool) -> Words:
     return found
 
 
-def _correlated(x: Words, rows: Words, term: Map, shape: Sequence[int]) -> Words:
+def _correlated(x: Words, rows: Bytes, term: Map, shape: Sequence[int]) -> Words:
     """Return Xᵀρ for X the windows of images: x correlated with ρ laid out as an output map; (d, inner)."""
-    (top, bottom), (before, after) = term.padding
-    wide = np.pad(x, ((0, 0), (top, bottom), (before, after), (0, 0)))
-    kh, kw = term.y[:2]
-    n, height, width = shape[:3]
-    found = []
-    for i in range(kh):
-        for j in range(kw):
-            view = wide[
-                :,
-                i : i + term.stride[0] * (height - 1) + 1 : term.stride[0],
-                j : j + term.stride[1] * (width - 1) + 1 : term.stride[1],
-            ]
-            found.append(kernels.matmul(rows, np.ascontiguousarray(view).reshape(n * height * width, -1)))
-    return np.ascontiguousarray(np.concatenate(found, 1))
+    wide = np.pad(x, ((0, 0), *term.padding, (0, 0)))
+    return chosen_windows(rows, wide, (term.y[0], term.y[1]), term.stride, (shape[1], shape[2]))
+
+
+def _shifted(elements: Words, by: int, out: Words) -> None:
+    """Write elements times 2^by."""
+    np.left_shift(elements, np.uint64(by), out=out)
+
+
+def _held(*words: Any) -> Any:
+    """Return what this server must hold."""
+    assert all(one is not None for one in words)
+    return words
+
+
+def _some(words: Words | None) -> Sequence[Words]:
+    """Return what there is."""
+    return () if words is None else list(words)
