@@ -10,6 +10,7 @@ from protocols.kernels.galois.loops import (
     tower_product,
     tower_remainder,
 )
+from protocols.kernels.galois.planes import folded_planes, mixed_planes, plane_products
 from protocols.kernels.galois.weights import chosen_pair_sums, chosen_sums, chosen_windows, folded_words
 from protocols.kernels.machine import ready
 
@@ -21,10 +22,13 @@ __all__ = [
     "chosen_pair_sums",
     "chosen_sums",
     "chosen_windows",
+    "folded_planes",
     "folded_words",
     "mixed",
+    "mixed_planes",
     "pair_sums",
     "pairs",
+    "plane_products",
     "tower_product",
     "tower_remainder",
 ]

@@ -1,4 +1,4 @@
-"""Products of elements of an extension of Z/2^64 by Karatsuba's formulas, many of them summed before they are formed.
+"""Products of elements of an extension of Z/2^64 by Karatsuba's formulas, many summed before they are formed.
 
 A product of two polynomials is linear in products of sums of their coefficients, fewer of them than of
 pairs of coefficients: 14 for 5 by 5 and 49 for 11 by 11 (Karatsuba, Ofman 1962; three terms and pairs:
@@ -147,7 +147,8 @@ def formula(modulus: tuple[int, ...]) -> Formula:
     )
 
 
-def _formulas(first: Words, second: Words) -> tuple[Formula, Formula]:
+def formulas(first: Words, second: Words) -> tuple[Formula, Formula]:
+    """Return how to multiply in X and in Y, modulo polynomials of these lower coefficients."""
     in_x, in_y = (formula(tuple(map(int, one))) for one in (first, second))
     return in_x, in_y
 
@@ -169,7 +170,7 @@ def pair_sums(u: Words, v: Words, parts: int, first: Words, second: Words) -> Wo
     """
     expect("elements", v.shape, u.shape)
     d1, d2, count = u.shape
-    in_x, in_y = _formulas(first, second)
+    in_x, in_y = formulas(first, second)
     which, rows = pairs(parts), in_x.rows * in_y.rows
     out = np.zeros((len(which), in_y.rows, in_x.rows, _LANES), np.uint64)
     _add_pairs(
@@ -182,7 +183,7 @@ def pair_sums(u: Words, v: Words, parts: int, first: Words, second: Words) -> Wo
 
 @cache
 def pairs(parts: int) -> Steps:
-    """Return the pairs (b, c) of parts: those with b = c first, then neighbours, round the end, and so on."""
+    """Return the pairs (b, c) of parts: b = c first, then neighbours, round the end, and so on."""
     found = [
         (b, (b + apart) % parts)
         for apart in range(parts // 2 + 1)
@@ -204,7 +205,7 @@ def mixed(a: Words, parts: int, factors: Words, first: Words, second: Words) -> 
     """
     d1, d2, count = a.shape
     expect("factors", factors.shape, (d1, d2, parts))
-    in_x, in_y = _formulas(first, second)
+    in_x, in_y = formulas(first, second)
     by_y = in_y.of(factors.transpose(1, 0, 2))  # (rows in Y, d_1, parts)
     rows = in_x.of(by_y.transpose(1, 0, 2)).transpose(2, 1, 0)  # (parts, rows in Y, rows in X)
     out = np.empty((d1, d2, -(-count // parts)), np.uint64)
@@ -213,12 +214,18 @@ def mixed(a: Words, parts: int, factors: Words, first: Words, second: Words) -> 
         contiguous(a).reshape(-1), contiguous(rows).reshape(-1), d1, d2, count, parts,
         in_x.sums, in_y.sums, in_x.recover, in_y.recover, in_x.places, in_y.places,
         _scratch(in_x.rows * d2), _scratch(many), _scratch(many),
-        _scratch(in_x.rows * d2), _scratch(max(one.rows + len(one.recover) for one in (in_x, in_y))), out.reshape(-1),
+        _scratch(in_x.rows * d2),
+        _scratch(max(one.rows + len(one.recover) for one in (in_x, in_y))),
+        out.reshape(-1),
     )  # fmt: skip
     return out
 
 
-_copy, _sum, _difference = step("run", "copy", _STRIP), step("run", "sum", _STRIP), step("run", "difference", _STRIP)
+_copy, _sum, _difference = (
+    step("run", "copy", _STRIP),
+    step("run", "sum", _STRIP),
+    step("run", "difference", _STRIP),
+)
 _multiple, _products = step("run", "multiple", _STRIP), step("run", "products", _STRIP)
 _products_of_sums = step("run", "products of sums", _STRIP)
 
@@ -227,7 +234,9 @@ _LANES = 4
 
 
 @inside(void(reads(uint64), *[intp] * 6, array(uint64), intp))
-def _take(a: Words, d1: int, d2: int, count: int, in_a_row: int, at: int, width: int, rows: Words, to: int) -> None:
+def _take(
+    a: Words, d1: int, d2: int, count: int, in_a_row: int, at: int, width: int, rows: Words, to: int
+) -> None:
     """Write coefficients of so many elements, and zeros after them, to rows in Y and X."""
     for j in range(d2):
         for i in range(d1):
@@ -297,7 +306,11 @@ def _step_back(line: Words, count: int, steps: Steps) -> None:
             _difference(line, o, line, x, line, y)
 
 
-@compiled(void(*[reads(uint64)] * 2, *[intp] * 4, *[reads(int64, 2)] * 4, *[reads(int64)] * 2, *[array(uint64)] * 6))
+@compiled(
+    void(
+        *[reads(uint64)] * 2, *[intp] * 4, *[reads(int64, 2)] * 4, *[reads(int64)] * 2, *[array(uint64)] * 6
+    )
+)
 def _mix(
     a: Words, factors: Words, d1: int, d2: int, count: int, parts: int,
     in_x: Steps, in_y: Steps, back_x: Steps, back_y: Steps, places_x: Steps, places_y: Steps,

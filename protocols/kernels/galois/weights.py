@@ -1,8 +1,8 @@
 """Loops of a proof's first step over words: sums that weights choose, products of parts, and the fold.
 
 A weight is an element of the exceptional set: its coefficients are 0 and 1, so a weighted sum is, for each
-coefficient, the sum of what it chooses. Rows are added by fours: all sixteen sums of four are made once, and
-each coefficient takes one of them (the method of Arlazarov, Dinic, Kronrod, Faradžev 1970).
+coefficient, the sum of what it chooses. Rows are added by fours: all sixteen sums of four are made once,
+and each coefficient takes one of them (the method of Arlazarov, Dinic, Kronrod, Faradžev 1970).
 """
 
 import numpy as np
@@ -10,7 +10,18 @@ import numpy.typing as npt
 from numpy import int64, intp, uint8, uint64
 
 from protocols.kernels.galois.karatsuba import pairs
-from protocols.kernels.machine import Bytes, Words, array, compiled, contiguous, expect, inside, reads, step, void
+from protocols.kernels.machine import (
+    Bytes,
+    Words,
+    array,
+    compiled,
+    contiguous,
+    expect,
+    inside,
+    reads,
+    step,
+    void,
+)
 
 Places = npt.NDArray[np.int64]
 
@@ -76,7 +87,7 @@ def chosen_pair_sums(bits: Bytes, u: Words, v: Words) -> Words:
         (r, pairs), in the order of `pairs`.
     """
     expect("words", v.shape, u.shape)
-    terms, parts, n = u.shape
+    _, parts, n = u.shape
     many = len(pairs(parts))
     out = np.zeros((len(bits), many), np.uint64)
     room, twice = _chosen(len(bits)), np.empty((2, 2 * parts), np.uint64)
@@ -144,7 +155,16 @@ def _read(words: Words, at: int, width: int, runs: int, table: Words, to: int) -
 
 
 @compiled(
-    void(reads(uint8, 2), reads(uint64), reads(int64), intp, intp, *[array(uint64)] * 2, array(uint64, 2), intp)
+    void(
+        reads(uint8, 2),
+        reads(uint64),
+        reads(int64),
+        intp,
+        intp,
+        *[array(uint64)] * 2,
+        array(uint64, 2),
+        intp,
+    )
 )
 def _choose(
     packed: Bytes, words: Words, places: Places, base: int, width: int,
@@ -205,7 +225,16 @@ def _multiply(u: Words, v: Words, start: int, end: int, x: Words, y: Words, out:
 
 
 @compiled(
-    void(*[reads(uint64)] * 2, reads(uint8, 2), *[reads(uint64)] * 2, intp, intp, *[array(uint64)] * 5, intp, intp)
+    void(
+        *[reads(uint64)] * 2,
+        reads(uint8, 2),
+        *[reads(uint64)] * 2,
+        intp,
+        intp,
+        *[array(uint64)] * 5,
+        intp,
+        intp,
+    )
 )
 def _fold(
     words: Words, factors: Words, packed: Bytes, first: Words, second: Words, parts: int, count: int,
@@ -221,7 +250,9 @@ def _fold(
         folded[:] = 0
         for row in range(0, folded.size // _STRIP, _TILE):
             for half in range(0, _STRIP, 8):
-                _tile(factors, row * parts, parts, 1, some, half, folded, row * _STRIP + half, parts, _STRIP)
+                _tile(
+                    factors, row * parts, parts, 1, some, half, folded, row * _STRIP + half, parts, _STRIP
+                )
         if packed.shape[0] == 0:
             for c in range(d1 * d2):
                 for n in range(own):

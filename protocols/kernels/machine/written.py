@@ -163,7 +163,7 @@ def tile(rows: int, columns: int) -> Any:
 
 
 def run(what: str, length: int) -> Any:
-    """Build a step over runs of `length` words in flat arrays, from places on: nothing is asked of aliasing.
+    """Build a step over runs of `length` words in flat arrays, from places on; they may be one array.
 
     Each array comes with its place, the one that is written first:
 
@@ -172,11 +172,12 @@ def run(what: str, length: int) -> Any:
     - "multiple": ``step(out, o, a, i, factor)``, out += factor · a.
     - "sum of two": ``step(out, o, a, i, b, j)``, out += a + b.
     - "products": ``step(out, o, a, i, b, j)``: four words of out += a · b, each over every fourth word.
-    - "products of sums": ``step(out, o, a, i, k, b, j, m)``: the same of a + a and b + b, at two places each.
+    - "common": the same of ⊕ of a ∧ b.
+    - "products of sums": ``step(out, o, a, i, k, b, j, m)``: the same of a + a and b + b, two places each.
     """
     arrays = {
-        "copy": "oa", "sum": "oab", "difference": "oab", "xor": "oab", "multiple": "oaf", "sum of two": "oab",
-        "products": "oab", "products of sums": "oaabb",
+        "copy": "oa", "sum": "oab", "difference": "oab", "xor": "oab", "multiple": "oaf",
+        "sum of two": "oab",        "products": "oab", "common": "oab", "products of sums": "oaabb",
     }[what]  # fmt: skip
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -229,7 +230,10 @@ def run(what: str, length: int) -> Any:
                 parts = [load(one, start, 4) for one in given[1:]]
                 if what == "products of sums":
                     parts = [builder.add(*parts[:2]), builder.add(*parts[2:])]
-                total = builder.add(total, builder.mul(*parts))
+                if what == "common":
+                    total = builder.xor(total, builder.and_(*parts))
+                else:
+                    total = builder.add(total, builder.mul(*parts))
             store(total, 4)
         return context.get_dummy_value()
 
@@ -263,11 +267,11 @@ def run(what: str, length: int) -> Any:
     return of_two
 
 
-def masked(length: int) -> Any:
+def masked(length: int, added: str = "add") -> Any:
     """Build ``step(out, o, masks, i, a, j, terms)`` over runs of `length` words of flat arrays.
 
-    It adds to the run at o, for t < terms, the run of masks at i + t · length ∧ that of a at j − t · length;
-    terms ≥ 1.
+    It adds (with "xor": ⊕) to the run at o, for t < terms, the run of masks at i + t · length ∧ that of a at
+    j − t · length; terms ≥ 1.
     """
 
     @intrinsic
@@ -276,7 +280,9 @@ def masked(length: int) -> Any:
             word = ir.IntType(64)
             vector = ir.VectorType(word, length)
             out, chosen, each = (
-                builder.gep(context.make_array(signature.args[n])(context, builder, arguments[n]).data, [at])
+                builder.gep(
+                    context.make_array(signature.args[n])(context, builder, arguments[n]).data, [at]
+                )
                 for n, at in ((0, arguments[1]), (2, arguments[3]), (4, arguments[5]))
             )
 
@@ -291,7 +297,8 @@ def masked(length: int) -> Any:
             builder.branch(loop)
             builder.position_at_end(loop)
             term, total = builder.phi(word), builder.phi(vector)
-            after = builder.add(total, builder.and_(load(chosen, term), load(each, builder.neg(term))))
+            both = builder.and_(load(chosen, term), load(each, builder.neg(term)))
+            after = (builder.add if added == "add" else builder.xor)(total, both)
             following = builder.add(term, word(1))
             for phi, first, later in ((term, word(0), following), (total, before, after)):
                 phi.add_incoming(first, entry)

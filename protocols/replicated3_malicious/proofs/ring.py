@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +25,13 @@ from protocols.kernels.galois import (
     bit_matrix_product,
     chosen_pair_sums,
     chosen_sums,
+    folded_planes,
     folded_words,
     mixed,
+    mixed_planes,
     pair_sums,
     pairs,
+    plane_products,
     tower_product,
     tower_remainder,
 )
@@ -145,12 +149,26 @@ class Galois:
         return self.folded(np.stack(found, 2).reshape(*shape, *shape, -1))
 
     def mixed(self, a: Words, parts: int, factors: Words) -> Words:
-        """Return Σ_b factors_b · a_b of a vector in parts, the factors' sum being 1. Not over GF(2)."""
-        return mixed(a, parts, factors, modulus(self.d1), modulus(self.d2))
+        """Return Σ_b factors_b · a_b of a vector in parts, the factors' sum being 1."""
+        if self.bits:
+            return mixed_planes(a, parts, self.times(factors))
+        return mixed(a, parts, factors, *self.moduli)
+
+    @property
+    def moduli(self) -> tuple[Words, Words]:
+        """Lower coefficients of f and g."""
+        return modulus(self.d1), modulus(self.d2)
+
+    def next_products(self, u: Words, v: Words, parts: int, extra: int) -> Words:
+        """Return G = Σ_a p_a q_a of vectors in parts at points 1 … parts − 1 + extra."""
+        if self.bits:
+            return plane_products(u, v, parts, extension_map(self.d1, parts, extra), self.moduli)
+        sums = self.pair_sums(u, v, parts)
+        return np.concatenate([sums[:, :, 1:parts], self.from_pairs(sums, parts, extra)], 2)
 
     def pair_sums(self, u: Words, v: Words, parts: int) -> Words:
         """Return Σ u_b v_b of vectors in parts, and Σ (u_b + u_c)(v_b + v_c). Not over GF(2)."""
-        return pair_sums(u, v, parts, modulus(self.d1), modulus(self.d2))
+        return pair_sums(u, v, parts, *self.moduli)
 
     def chosen_sums(self, weights: Bytes, words: Words) -> Words:
         """Return Σ_a α_a · words_a: elements of (n, columns) words, by (d, n) bytes of weights of E."""
@@ -160,15 +178,18 @@ class Galois:
         """Return what `pair_sums` does, of words (terms, parts, n), each column times its weight of E."""
         return chosen_pair_sums(weights, u, v).reshape(self.d1, self.d2, -1)
 
-    def fold_words(self, words: Words, basis: Words, weights: Bytes | None, out: Words, at: int) -> None:
-        """Write α_a Σ_b basis_b · words_ba of (parts, n) words to out, from place `at` on; α = 1 without weights."""
-        folded_words(words, basis, weights, (modulus(self.d1), modulus(self.d2)), out, at)
+    def fold_words(self, words: Words, basis: Words, weights: Any, out: Words, at: int) -> None:
+        """Write α_a Σ_b basis_b · words_ba of (parts, n) words to out, from place `at` on.
+
+        Without weights α = 1. Over GF(2) words are lanes, and weights words too; else bytes of 0 and 1.
+        """
+        (folded_planes if self.bits else folded_words)(words, basis, weights, self.moduli, out, at)
 
     def from_pairs(self, sums: Words, parts: int, extra: int) -> Words:
-        """Return Σ_a p_a q_a at `extra` points after those of the data, of the sums that `pair_sums` returns.
+        """Return Σ_a p_a q_a at `extra` points after those of the data, of what `pair_sums` returns.
 
-        With ℓ_b the Lagrange polynomials it is Σ_{b<c} ℓ_b ℓ_c S_bc + Σ_b (2 ℓ_b² − ℓ_b) S_b, for the sum of
-        u_b v_c + u_c v_b is S_bc − S_b − S_c, and Σ_c ℓ_c = 1.
+        With ℓ_b the Lagrange polynomials it is Σ_{b<c} ℓ_b ℓ_c S_bc + Σ_b (2 ℓ_b² − ℓ_b) S_b, for the sum
+        of u_b v_c + u_c v_b is S_bc − S_b − S_c, and Σ_c ℓ_c = 1.
         """
         matrix = pair_extension(self.d1, parts, extra)  # (d_1, extra, pairs)
         columns = np.ascontiguousarray(sums.reshape(self.d, -1).T)
@@ -336,6 +357,17 @@ def extension(d1: int, count: int, extra: int) -> Words:
 
 
 @cache
+def extension_map(d1: int, count: int, extra: int) -> Words:
+    """Return (extra · d_1, count · d_1): `extension` as a map of coefficients in X, by points."""
+    small, unit = Galois(d1, 1, False), np.eye(d1, dtype=np.uint64).reshape(d1, 1, d1)
+    found = np.zeros((extra, d1, count, d1), np.uint64)
+    for e, row in enumerate(extension(d1, count, extra)):
+        for b in range(count):
+            found[e, :, b] = small.mul(np.repeat(row[:, b].reshape(d1, 1, 1), d1, 2), unit)[:, 0]
+    return found.reshape(extra * d1, count * d1)
+
+
+@cache
 def pair_extension(d1: int, count: int, extra: int) -> Words:
     """Return (d_1, extra, pairs): by how much sums of pairs of `count` parts count at the next points."""
     small, values = Galois(d1, 1, False), extension(d1, count, extra)
@@ -346,7 +378,11 @@ def pair_extension(d1: int, count: int, extra: int) -> Words:
         product = small.mul(first, second)
         product[:, :, :count] += product[:, :, :count] - basis
         found.append(product[:, 0])
-    return np.ascontiguousarray(np.stack(found, 1)) if found else np.zeros((d1, 0, len(pairs(count))), np.uint64)
+    return (
+        np.ascontiguousarray(np.stack(found, 1))
+        if found
+        else np.zeros((d1, 0, len(pairs(count))), np.uint64)
+    )
 
 
 def challenge(ring: Galois, draw: Callable[[int], bytes], excluded: int) -> Words:

@@ -162,31 +162,16 @@ class Side:
         """Interpolate u, v and the target at r; weights go to v."""
         ring = self.ring
         basis = ring.lagrange(parts, r)
-        if ring.bits:
-            self._fold_planes(basis.reshape(ring.d, parts))
-        else:
-            self._make_room()
-            for group in self.groups:
-                for k in range(group.terms):
-                    if group.u is not None and self.u is not None:
-                        ring.fold_words(group.u[k], basis, None, self.u, self.filled)
-                    if group.v is not None and self.v is not None:
-                        ring.fold_words(group.v[k], basis, group.alpha, self.v, self.filled)
-                    self.filled += group.n
+        self._make_room()
+        for group in self.groups:
+            for k in range(group.terms):
+                if group.u is not None and self.u is not None:
+                    ring.fold_words(group.u[k], basis, None, self.u, self.filled)
+                if group.v is not None and self.v is not None:
+                    ring.fold_words(group.v[k], basis, group.alpha, self.v, self.filled)
+                self.filled += group.n
         self.groups = []
         self.settle_target(r)
-
-    def _fold_planes(self, basis: Words) -> None:
-        us, vs = [], []
-        for group in self.groups:
-            us += [self._elements(self.ring.combined(basis, one)) for one in _some(group.u)]
-            if group.v is not None:
-                weights = self._elements(group.alpha)
-                vs += [
-                    self.ring.mul(weights, self._elements(self.ring.combined(basis, one))) for one in group.v
-                ]
-        self.u = np.concatenate(us, 2) if us else None
-        self.v = np.concatenate(vs, 2) if vs else None
 
     def _make_room(self) -> None:
         """Make vectors as long as the folded relations and all maps are together, to be filled."""
@@ -297,10 +282,8 @@ class Side:
         """Return G at points 1 … 2L − 2; with the last step's mask, 1 … 2L − 1. For the prover."""
         assert self.u is not None
         assert self.v is not None
-        if mask is None and not self.ring.bits:
-            sums = self.ring.pair_sums(self.u, self.v, parts)
-            later = self.ring.from_pairs(sums, parts, parts - 1)
-            return np.concatenate([sums[:, :, 1:parts], later], 2)
+        if mask is None:
+            return self.ring.next_products(self.u, self.v, parts, parts - 1)
         u, v = self._split(self.u, parts), self._split(self.v, parts)
         some = [slice(start, start + STRIP) for start in range(0, u.shape[3], STRIP)]
         return reduce(self.ring.add, (self._values(u[..., one], v[..., one], mask) for one in some))
@@ -351,19 +334,9 @@ class Side:
 
     def fold(self, parts: int, r: Words) -> None:
         """Interpolate u, v and the target at r."""
-        ring = self.ring
-        basis = ring.lagrange(parts, r)
-        matrix = ring.times(basis) if ring.bits else None
-
-        def at(vector: Words) -> Words:
-            if matrix is None:
-                return ring.mixed(vector, parts, basis)
-            split = self._split(vector, parts)
-            rows = np.ascontiguousarray(split.transpose(2, 0, 1, 3)).reshape(parts * ring.d, -1)
-            return self._elements(ring.combined(matrix, rows))
-
-        self.u = None if self.u is None else at(self.u)
-        self.v = None if self.v is None else at(self.v)
+        basis = self.ring.lagrange(parts, r)
+        self.u = None if self.u is None else self.ring.mixed(self.u, parts, basis)
+        self.v = None if self.v is None else self.ring.mixed(self.v, parts, basis)
         self.settle_target(r)
 
     def masked(self, parts: int, r: Words, mask: Words) -> Words:
@@ -397,8 +370,3 @@ def _held(*words: Any) -> Any:
     """Return what this server must hold."""
     assert all(one is not None for one in words)
     return words
-
-
-def _some(words: Words | None) -> Sequence[Words]:
-    """Return what there is."""
-    return () if words is None else list(words)
