@@ -1,4 +1,4 @@
-"""Products of elements of an extension of Z/2^64 by Karatsuba's formulas, many summed before they are formed.
+"""Products of elements of an extension of Z/2^64 by Karatsuba's formulas, summed before they are formed.
 
 A product of two polynomials is linear in products of sums of their coefficients, fewer of them than of
 pairs of coefficients: 14 for 5 by 5 and 49 for 11 by 11 (Karatsuba, Ofman 1962; three terms and pairs:

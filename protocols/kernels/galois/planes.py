@@ -1,4 +1,4 @@
-"""Loops of proofs over GF(2), where a word has one coefficient of 64 elements: public maps, folds, messages.
+"""Loops of proofs over GF(2), where a word has a coefficient of 64 elements: public maps, folds, messages.
 
 A public linear map of coefficients is a matrix of bits: rows are added by fours, all sixteen sums of four
 made once. Products of elements are made of products of sums, as in `karatsuba`, with + and − both ⊕.
@@ -126,9 +126,10 @@ def _scratch(rows: int) -> Words:
 def _nibbles(matrix: Words) -> Bytes:
     """Return (⌈k / 4⌉, r) numbers below 16: the lowest bits of four columns, the first the lowest."""
     rows, columns = matrix.shape
-    bits = np.zeros((rows, -(-columns // 4), 4), np.uint8)
-    bits.reshape(rows, -1)[:, :columns] = matrix & np.uint64(1)
-    packed: Bytes = np.packbits(bits, axis=2, bitorder="little")[:, :, 0]
+    groups = -(-columns // 4)
+    bits = np.zeros((rows, 4 * groups), np.uint8)
+    bits[:, :columns] = matrix & np.uint64(1)
+    packed: Bytes = np.packbits(bits.reshape(rows, groups, 4), axis=2, bitorder="little")[:, :, 0]
     return np.ascontiguousarray(packed.T)
 
 

@@ -270,7 +270,7 @@ def run(what: str, length: int) -> Any:
 def masked(length: int, added: str = "add") -> Any:
     """Build ``step(out, o, masks, i, a, j, terms)`` over runs of `length` words of flat arrays.
 
-    It adds (with "xor": ⊕) to the run at o, for t < terms, the run of masks at i + t · length ∧ that of a at
+    It adds (with "xor": ⊕) to the run at o, for t < terms, the masks at i + t · length ∧ the run of a at
     j − t · length; terms ≥ 1.
     """
 
