@@ -102,6 +102,7 @@ def _passes(
 
 
 _PHASES = {
+    "model": (Formula("1", "3·⌈l·n/8⌉ of n weights"), "masked components"),
     "setup": (
         Formula(
             "1; where servers draw first weights, those of a carry of 16 bits and bit → share more",
@@ -126,6 +127,7 @@ _PHASES = {
 }
 
 _PROVEN = _PHASES | {
+    "model": (Formula("1", "3·(⌈l·n/8⌉ + 32) of n weights"), "malicious.md#edges"),
     "setup": (
         Formula(
             "1; where servers draw first weights, 2 of 16 bits as numbers more",

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from mpcsim.errors import InputError, MpcsimError
+from mpcsim.errors import MpcsimError
 from scenarios.networks import weights
-from scenarios.networks.layers import ModelSettings
+from scenarios.networks.export import model_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,23 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("scenario", type=Path, help="the scenario whose [model] it belongs to")
     options = parser.parse_args(arguments)
     try:
-        weights.refingerprint(options.file, _model(options.scenario))
+        weights.refingerprint(options.file, model_of(options.scenario))
     except MpcsimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
     return 0
-
-
-def _model(scenario: Path) -> ModelSettings:
-    try:
-        document = tomllib.loads(scenario.read_text(encoding="utf-8"))
-        return ModelSettings.model_validate(document.get("model", {}))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{scenario}: not a readable TOML file ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, ("model", *first["loc"])))
-        raise InputError(f"{scenario}: {where}: {first['msg']} (found {first['input']!r})") from error
 
 
 if __name__ == "__main__":

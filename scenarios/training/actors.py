@@ -6,8 +6,10 @@ from keys and seeds of its own (`Start.begin`): what masked a message once masks
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,7 @@ class Job:
         test: examples of the first hospital, evaluated on shares after every epoch.
         queries: images that the asker asks about after training.
         weights: an owner's first weights at the weights' scale; None where servers draw them.
+        keep: what the asker does with the trained weights, in real numbers; None where nobody learns them.
         reveal: when the first hospital learns loss and accuracy.
         stop_after: halt after so many steps of the whole training; 0: never.
     """
@@ -57,6 +60,7 @@ class Job:
     queries: Later[Words] | None
     asker: str
     weights: Later[dict[str, Words]] | None
+    keep: Callable[[dict[str, NDArray[np.float64]]], None] | None
     reveal: str
     follow: int
     start: Start
@@ -136,7 +140,22 @@ class Job:
                 with party.channel("answers"):
                     words = await self.family.learn(party, self.terms, (len(self.queries),))
             answers = self.ring.signed(words).tolist()
+        if party.role == self.asker and self.keep is not None:
+            await self._learn_model(party)
         return {"history": history, "answers": answers}
+
+    async def _learn_model(self, party: Party) -> None:
+        """Learn the trained weights, in one array, and keep them."""
+        shapes = {name: shape for name, (shape, _) in self.shapes().items()}
+        sizes = [math.prod(shape) for shape in shapes.values()]
+        with party.span("model"), party.channel("model"):
+            words = await self.family.learn(party, self.terms, (sum(sizes),))
+        if self.terms.dry:
+            return
+        parts = np.split(self.ring.signed(words) / 2.0**self.scales.weight, np.cumsum(sizes)[:-1])
+        found = {name: part.reshape(shapes[name]) for name, part in zip(shapes, parts, strict=True)}
+        assert self.keep is not None
+        aside(party, partial(self.keep, found))
 
     def _share(self, party: Party, name: str, examples: Examples) -> None:
         for part, words in (("images", examples.images), ("targets", examples.targets)):
@@ -169,6 +188,11 @@ class Job:
     def _reveals(self, batch: Batch) -> bool:
         return self.reveal == "batch" or (self.reveal == "epoch" and batch.ends_epoch)
 
+    def _shows(self, batch: Batch) -> bool:
+        """Return whether something is shown after a batch, before the servers compute again."""
+        last = batch.step + 1 == len(self.batches) and self.queries is None
+        return self._reveals(batch) or (last and self.keep is not None)
+
     def _row(self, batch: Batch, words: Words, seen: int) -> dict[str, Any]:
         numbers = self.ring.signed(words).tolist()
         one = 2.0**self.ring.fraction_bits
@@ -196,13 +220,15 @@ class Job:
                 with party.channel(f"step/{batch.step}"):
                     images, wanted = (_rows(me, each, batch.indices) for each in (x, targets))
                     done = await self._pass(me, model, batch).train(images, wanted)
-                await me.settle(shows=self._reveals(batch) and not (batch.ends_epoch and test))
+                await me.settle(shows=self._shows(batch) and not (batch.ends_epoch and test))
             model, metrics = done[0], self._accumulated(me, batch, metrics, done[1])
             await self._after(me, batch, model, metrics, test)
             progress.report(batch)
         party.observe("final", model)
         if self.queries is not None:
             await self._answer(me, model)
+        if self.keep is not None:
+            await self._give_model(me, model)
 
     async def _receive_examples(self, me: Family) -> tuple[Value, Value]:
         """Return all training images and targets, hospital after hospital."""
@@ -322,6 +348,14 @@ class Job:
             await me.settle()
             with me.party.channel("answers"):
                 me.show(found, self.asker)
+
+    async def _give_model(self, me: Family, model: Model) -> None:
+        """Show the asker all weights, in one array."""
+        with me.party.span("model"):
+            await me.settle()  # of a run that goes on from its last step, what clients shared
+            flat = [me.reshape(model.weights[name], (-1,)) for name in self.shapes()]
+            with me.party.channel("model"):
+                me.show(me.concatenate(flat), self.asker)
 
     # State
 

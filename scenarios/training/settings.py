@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from scenarios.data import DataSettings
 from scenarios.networks import ModelSettings
@@ -73,6 +73,9 @@ class TrainingSettings(BaseModel):
         return self.rate
 
 
+_FOLDER = "from the scenario's folder, of a shipped scenario from the working directory; none: no files"
+
+
 class HospitalSettings(BaseModel):
     """The `[hospitals]` table: who shares training images, and who asks afterwards (POMIC figure 5)."""
 
@@ -81,9 +84,16 @@ class HospitalSettings(BaseModel):
     count: Annotated[_Whole, Field(ge=1, description="the training images are dealt out to so many")] = 1
     asker: _Count = Field(default=0, description="which hospital asks for inference after training")
     queries: _Count = Field(default=0, description="how many test images it asks about")
+    model: str | None = Field(
+        default=None, description=f"the file, .onnx or .npz, in which it keeps the trained model, {_FOLDER}"
+    )
 
-
-_FOLDER = "from the scenario's folder, of a shipped scenario from the working directory; none: no files"
+    @field_validator("model")
+    @classmethod
+    def _named(cls, value: str | None) -> str | None:
+        if value is not None and not value.endswith((".onnx", ".npz")):
+            raise ValueError("accepted: a name that ends in .onnx or .npz")
+        return value
 
 
 class CheckpointSettings(BaseModel):

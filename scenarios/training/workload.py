@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpcsim import InputError, Party
 from mpcsim.plugins import place
@@ -25,6 +26,7 @@ from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
 from scenarios.networks import LayerPlan, shapes
 from scenarios.networks import weights as weight_files
+from scenarios.networks.export import to_file
 from scenarios.settings import Secured
 from scenarios.table3 import with_items
 from scenarios.training.actors import OWNER, Job
@@ -140,6 +142,7 @@ def _job(
         else None,
         asker=f"hospital{hospitals.asker}",
         weights=None if start.step else _owners_weights(settings, scenario, scales),
+        keep=_keep(settings, scenario),
         reveal=training.reveal,
         follow=training.follow,
         start=start,
@@ -240,6 +243,17 @@ def _owners_weights(
     return Later(len(weight_files.expected(settings.model)), read)
 
 
+def _keep(
+    settings: PrivateTrainingSettings, scenario: Scenario
+) -> Callable[[dict[str, NDArray[np.float64]]], None] | None:
+    """Return what writes the trained model into the asker's file."""
+    name = settings.hospitals.model
+    if name is None:
+        return None
+    path = place(scenario.folder, name)
+    return lambda weights: to_file(path, settings.model, weights)
+
+
 def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) -> Start:
     """Return where to begin: at a checkpoint, where there is one of this very scenario."""
     table = settings.checkpoint
@@ -249,7 +263,7 @@ def _start(settings: PrivateTrainingSettings, scenario: Scenario, sets: Sets) ->
         "checkpoint": True,
         "dry_run": True,
         "training": {"twin", "follow", "check_range"},
-        "hospitals": {"asker", "queries"},
+        "hospitals": {"asker", "queries", "model"},
     }
     what = settings.model_dump(mode="json", exclude=beside)
     kept = {"velocity": "scaled"}  # what an earlier edition kept were other numbers

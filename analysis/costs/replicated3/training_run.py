@@ -70,10 +70,12 @@ class Training:
         servers = self._setup(owned)
         tables = self.settings.training
         steps = batches(self.settings.data.count, tables.batch, tables.epochs, tables.max_steps)
-        for batch in steps[self.resumed :]:
-            servers = self._step(batch, servers)
+        for place, batch in enumerate(steps[self.resumed :], self.resumed + 1):
+            servers = self._step(batch, servers, place == len(steps))
         if self.settings.hospitals.queries:
             servers = self._answer(servers)
+        if self.settings.hospitals.model is not None:
+            servers = self._give(servers, bool(steps[self.resumed :]))
         top = [span.sent for (outer, _), span in self.meter.spans.items() if not outer]
         sent = [sum(row[i] for row in top if i < len(row)) for i in range(SERVERS + len(self.clients))]
         self.whole = Span(max(*servers, *self._hospitals), sent)
@@ -147,14 +149,16 @@ class Training:
         self.meter.add("", "setup", max(servers), [*sent, *clients])
         return servers
 
-    def _step(self, batch: Batch, servers: Depths) -> Depths:
+    def _step(self, batch: Batch, servers: Depths, last: bool) -> Depths:
         tables = self.settings.training
         before = max(servers)
         inside = self.meter.inside("step")
         servers = self._pass(batch.images).train(self.meter, "step", servers, tables.reveal != "never")
         reveals = tables.reveal == "batch" or (tables.reveal == "epoch" and batch.ends_epoch)
         tested = reveals and batch.ends_epoch and tables.test > 0
-        servers = self._settled("step", self.meter, servers, shows=reveals and not tested)
+        hospitals = self.settings.hospitals
+        given = last and hospitals.model is not None and not hospitals.queries
+        servers = self._settled("step", self.meter, servers, shows=(reveals or given) and not tested)
         self.meter.add("", "step", max(servers) - before, _less(self.meter.inside("step"), inside))
         if reveals:
             if tested:
@@ -191,6 +195,19 @@ class Training:
         clients = [0] * len(self.clients)
         clients[asker] = asked
         self.meter.add("", "inference", max(servers) + 1 - entered, [*sent, *clients])
+        return servers
+
+    def _give(self, servers: Depths, ran: bool) -> Depths:
+        """Follow all weights to the asker, in one array; what is not verified is before."""
+        asker, hospitals = self.settings.hospitals.asker, self._hospitals
+        entered = max(*servers, hospitals[asker])
+        if not ran and not self.settings.hospitals.queries:
+            servers = self._settled("model", self.meter, servers, shows=True)
+        count = sum(math.prod(shape) for plan in self.plans for shape in plan.parts.values())
+        hospitals[asker] = max(*servers, hospitals[asker] - 1) + 1
+        rows = (self.meter.inside("model"), self._shown(count))
+        sent = [sum(each) for each in zip(*rows, strict=True)]
+        self.meter.add("", "model", hospitals[asker] - entered, sent)
         return servers
 
 

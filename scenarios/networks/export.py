@@ -1,0 +1,83 @@
+"""Write a scenario's network with its weights as an ONNX file.
+
+`python -m scenarios.networks.export SCENARIO --out FILE.onnx` takes the weights that `[model]` names, or
+those of `--weights`: of a training in the clear, or what a hospital was given after one on shares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mpcsim.errors import InputError, MpcsimError
+from scenarios.networks import weights
+from scenarios.networks.layers import ModelSettings
+from scenarios.networks.shapes import shapes
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 good, 2 unusable input."""
+    parser = argparse.ArgumentParser(prog="scenarios.networks.export", description=__doc__)
+    parser.add_argument("scenario", type=Path, help="the scenario whose [model] it is")
+    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--weights", help="an .npz file, or a shipped one's name, instead of model.weights")
+    options = parser.parse_args(arguments)
+    try:
+        _export(options.scenario, options.weights, options.out)
+    except MpcsimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _export(scenario: Path, given: str | None, out: Path) -> None:
+    model = model_of(scenario)
+    if model.onnx is not None:
+        raise InputError(f"{scenario}: model.onnx is such a file already; accepted: declared layers")
+    reference = given or model.weights
+    if reference is None:
+        raise InputError(f"{scenario}: no weights; accepted: model.weights, or --weights FILE")
+    found = weights.load(weights.find(reference, Path() if given else scenario.parent), model)
+    to_file(out, model, found)
+
+
+def to_file(path: Path, model: ModelSettings, found: weights.Weights) -> None:
+    """Write a model as its file's name says: `.onnx`, or `.npz` with a fingerprint of its layers.
+
+    Raises:
+        InputError: another name, or a layer that has no form in such a file.
+    """
+    if path.suffix == ".npz":
+        weights.save(path, model, found)
+        return
+    if path.suffix != ".onnx":
+        raise InputError(f"{path}: accepted is a name that ends in .onnx or .npz")
+    from scenarios.onnx.write import write  # of a package that declared layers do without
+
+    write(path, shapes(model), found)
+
+
+def model_of(scenario: Path) -> ModelSettings:
+    """Return the `[model]` of a scenario's file.
+
+    Raises:
+        InputError: it is not readable, or says no model.
+    """
+    try:
+        document = tomllib.loads(scenario.read_text(encoding="utf-8"))
+        return ModelSettings.model_validate(document.get("model", {}))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{scenario}: not a readable TOML file ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("model", *first["loc"])))
+        raise InputError(f"{scenario}: {where}: {first['msg']} (found {first['input']!r})") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
