@@ -27,6 +27,7 @@ from scenarios.graph import (
 )
 from scenarios.networks import weights
 from scenarios.networks.generation import generation
+from scenarios.networks.keeping import to_file
 from scenarios.networks.layers import (
     Add,
     AveragePooling2D,
@@ -72,6 +73,7 @@ __all__ = [
     "shape_text",
     "shapes",
     "through",
+    "to_file",
     "trained_blocks",
     "weights",
 ]

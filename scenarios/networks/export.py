@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from mpcsim.errors import InputError, MpcsimError
 from scenarios.networks import weights
+from scenarios.networks.keeping import to_file
 from scenarios.networks.layers import ModelSettings
-from scenarios.networks.shapes import shapes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,22 +44,6 @@ def _export(scenario: Path, given: str | None, out: Path) -> None:
         raise InputError(f"{scenario}: no weights; accepted: model.weights, or --weights FILE")
     found = weights.load(weights.find(reference, Path() if given else scenario.parent), model)
     to_file(out, model, found)
-
-
-def to_file(path: Path, model: ModelSettings, found: weights.Weights) -> None:
-    """Write a model as its file's name says: `.onnx`, or `.npz` with a fingerprint of its layers.
-
-    Raises:
-        InputError: another name, or a layer that has no form in such a file.
-    """
-    if path.suffix == ".npz":
-        weights.save(path, model, found)
-        return
-    if path.suffix != ".onnx":
-        raise InputError(f"{path}: accepted is a name that ends in .onnx or .npz")
-    from scenarios.onnx.write import write  # of a package that declared layers do without
-
-    write(path, shapes(model), found)
 
 
 def model_of(scenario: Path) -> ModelSettings:

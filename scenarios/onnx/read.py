@@ -19,7 +19,6 @@ from scenarios.graph import IMAGE, INPUT, LayerPlan, arrangements
 from scenarios.onnx import (  # noqa: F401  # they add handlers
     choosing,
     elementwise,
-    norms,
     products,
     rearranging,
     recurrent,

@@ -1,7 +1,8 @@
 """The actors of private training (POMIC figure 5): servers that train, hospitals that share and ask.
 
 Every step runs on a channel of its own, `step/N`. A run that goes on from a checkpoint draws its randomness
-from keys and seeds of its own (`Start.begin`): what masked a message once masks no other.
+from keys and seeds of its own (`Start.begin`): what masked a message once masks no other. Clients and
+servers stand in one file: what one sends the other awaits.
 """
 
 from __future__ import annotations

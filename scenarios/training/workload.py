@@ -24,9 +24,8 @@ from protocols.training import Descent, Scales, descents
 from scenarios.checkpoints import Store, fingerprint
 from scenarios.clear import floating, windows
 from scenarios.data import Dataset, DataSettings, check_classes, load_data
-from scenarios.networks import LayerPlan, shapes
+from scenarios.networks import LayerPlan, shapes, to_file
 from scenarios.networks import weights as weight_files
-from scenarios.networks.export import to_file
 from scenarios.settings import Secured
 from scenarios.table3 import with_items
 from scenarios.training.actors import OWNER, Job

@@ -37,11 +37,20 @@ def _check(rows):
     return {row.op: row for row in rows}
 
 
+NETWORKS = NETWORKS | {
+    "normed": """
+    {type = "conv2d", filters = 2, kernel = 3, stride = 2, bias = false},
+    {type = "batch_norm", name = "stem", activation = "relu"},
+    {type = "maxpool2d", name = "pool", size = 2},
+    {type = "batch_norm", name = "again", epsilon = 0.01},
+    {type = "dense", units = 3},
+"""
+}
 CELLS = [("every", CHOICES[1]), ("pooling_first", CHOICES[0])]
-CELLS += [("normalised", ["training.reveal=never", "training.max_steps=1", "hospitals.model=net.npz"])]
+CELLS += [("normed", ["training.reveal=never", "training.max_steps=1", "hospitals.model=net.npz"])]
 CELLS += [("without_relu", ["training.loss=sigmoid", "training.max_steps=1"])]  # one output
 if LONG:
-    CELLS += [("residual", CHOICES[1])]
+    CELLS += [("residual", CHOICES[1]), ("normalised", CHOICES[0])]
     CELLS += [("every", choice) for choice in CHOICES]
 
 

@@ -14,8 +14,7 @@ from analysis.predict import run as predict
 from mpcsim.errors import InputError
 from mpcsim.scenario import load_scenario
 from scenarios.clear import floating
-from scenarios.networks import ModelSettings, imported, located, weights
-from scenarios.networks.export import to_file
+from scenarios.networks import ModelSettings, imported, located, to_file, weights
 
 PROVEN = "protocol.family=replicated3_malicious"
 ONE_STEP = ("training.epochs=1", "training.batch=4", "data.count=4", "training.max_steps=1")
