@@ -84,17 +84,19 @@ class Measured:
             raise InputError(f"the output of the workload {self.scenario.workload!r} has no {name!r}")
         return self.output[name]
 
-    def span(self, name: str, parties: int | None = None) -> dict[str, Any]:
+    def span(self, name: str, parties: int | None = None, *, last: bool = False) -> dict[str, Any]:
         """Return rounds and payload bytes of the first span of a name.
 
         Args:
+            name: of the span.
             parties: how many are shown at least: the servers (all, where no role is called so). Whoever
                 else sends in the span is shown whatever is asked for: no byte goes uncounted.
+            last: the last span of the name in its stead.
 
         Raises:
             InputError: the run has none.
         """
-        for row in self.rows:
+        for row in reversed(self.rows) if last else self.rows:
             if row["name"] == name:
                 return self._cost(row, self._servers if parties is None else parties)
         raise InputError(f"the run has no span {name!r}")

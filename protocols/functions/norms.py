@@ -110,7 +110,7 @@ class Norm:
         raised = WIDEST - 4
         factors = tuple(math.floor(2.0**raised / end) for end in ends[:-1])
         ratio = 2.0 ** (1 / PLACES)
-        near = min(f + 6, 28)
+        near = min(f + 6, (WIDEST - 2 - FINE) // 2)
         coefficients = chebyshev(lambda m: m**-0.5, 1.0, ratio, 2)
         half = (ratio - 1) / 2
         scaled = tuple(one / half**power for power, one in enumerate(coefficients))

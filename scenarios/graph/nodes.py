@@ -214,6 +214,11 @@ class LayerPlan:
         return getattr(self.layer, "activation", "none") == "relu"
 
     @property
+    def told(self) -> bool:
+        """Whether a client, who is shown what it reads, gives its output."""
+        return getattr(self.layer, "told", False)
+
+    @property
     def channels(self) -> int:
         """How long the last axis of its output is: classes, where it ends a classifier."""
         return self.output[-1]

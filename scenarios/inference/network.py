@@ -145,7 +145,8 @@ async def forward(
 
 
 async def told(me: Family, plan: LayerPlan, x: Value, client: str) -> Value:
-    """Return what a client gives once it is shown a value."""
+    """Return what a client gives once it is shown a value, all of which it depends on is verified."""
+    await me.settle()
     with me.party.channel(f"{plan.name}/shown"):
         me.show(x, client)
     with me.party.channel(f"{plan.name}/given"):
@@ -198,7 +199,7 @@ async def _block(
             factor, shift = plan.scaling(me.ring.fraction_bits)
             scaled = me.scale(x, me.ring.encode_integers(np.asarray(factor)))
             return await me.close(me.as_sum(scaled), shift) if shift else scaled
-        if plan.kind == "function" and getattr(plan.layer, "told", False):
+        if plan.kind == "function" and plan.told:
             return await told(me, plan, x, client)
         if plan.kind == "function":
             return await function(me, plan, weights, x, *others)

@@ -24,7 +24,6 @@ from protocols.family import Family, Terms, Value
 from protocols.functions import argmax
 from scenarios.clear import windows
 from scenarios.data import DataSettings
-from scenarios.families import DEFAULT
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.calibration import calibrate, lines
 from scenarios.inference.generation import GenerationSettings
@@ -67,11 +66,6 @@ def private_inference(settings: InferenceSettings, scenario: Scenario) -> Progra
     if settings.output.few_rounds and settings.output.reveal != "class":
         raise InputError("output.few_rounds = true: accepted with reveal = 'class', which takes an argmax")
 
-    if settings.generation.told and secured.family.name != DEFAULT:
-        raise InputError(
-            f"generation.reveal = 'client': not offered by {secured.family.name}; accepted: 'no', or the "
-            f"family {DEFAULT!r}"
-        )
     in_class = settings.output.reveal == "class" and not settings.generation.several
 
     def check(terms: Terms) -> None:
@@ -192,7 +186,7 @@ class _Job:
     async def _continue(self, party: Party) -> None:
         """Give the one-hot row of every token that is shown; the hospital's."""
         ring, k = self.terms.ring, self.terms.kernels
-        told = [plan for plan in self.plans if getattr(plan.layer, "told", False)]
+        told = [plan for plan in self.plans if plan.told]
         with party.span("inference") if told else nullcontext():
             for plan in told:
                 with party.span(plan.within, "token"), party.span(plan.name, plan.layer.type):

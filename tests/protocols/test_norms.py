@@ -13,7 +13,7 @@ from protocols.domains import Ring
 from protocols.functions import Norm, group_norm, layer_norm, rms_norm
 from scenarios.families import families
 
-RINGS = [Ring(64, 16, 31), Ring(64, 10, 43), Ring(64, 13, 30), Ring(32, 8, 20), Ring(40, 12, 24)]
+RINGS = [Ring(64, 16, 31), Ring(64, 10, 43), Ring(64, 21, 30), Ring(32, 8, 20), Ring(40, 12, 24)]
 OPS = ["layer_norm", "rms_norm", "group_norm"]
 
 

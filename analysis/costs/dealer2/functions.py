@@ -5,16 +5,24 @@ The functions are those written for every family (`analysis.costs.written`).
 
 from __future__ import annotations
 
-from analysis.costs.algebra import Cost, sequence, together
+from analysis.costs.algebra import Cost, messages, sequence, together
 from analysis.costs.dealer2 import steps
 from analysis.costs.dealer2.steps import opening
 from analysis.costs.families import FamilySetting
 from analysis.costs.numbers import Number, packed, planes, staircase
 from analysis.costs.written import Written
 
+_CLIENT, _KEY = 3, 16
+
 
 class Dealt(Written):
     """The functions over the steps of this family; comparisons with limits share an opening."""
+
+    def told(self, setting: FamilySetting, rows: Number, width: int) -> Cost:
+        """Price both parts, then a key and the other part; the dealer goes on."""
+        shown, given = packed(rows, setting.l), packed(rows * width, setting.l)
+        there = messages((0, _CLIENT, shown), (1, _CLIENT, shown))
+        return sequence(there, messages((_CLIENT, 0, _KEY), (_CLIENT, 1, given)))
 
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price a triple."""

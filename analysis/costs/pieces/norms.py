@@ -68,7 +68,7 @@ def norm(sizes: Sizes, columns: int, epsilon: float, spare: int = SPARE) -> Norm
     offset = max(1, round(columns * epsilon * 4.0 ** (f + spare)))
     lowest = max(LEAST, math.log2(offset) - squares)
     places = max(1, math.ceil(OCTAVE * (highest - squares - lowest)))
-    near = min(f + 6, 28)
+    near = min(f + 6, 25)
     inverse = min(f + 6, WORD - MARGIN - top - spare)
     mean = WORD - MARGIN - 1 - top - spare
     return Norm(places - 1, highest - squares + 2, mean, squares, near, WORD - 4 - near, inverse)

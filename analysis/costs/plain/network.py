@@ -47,14 +47,23 @@ def network(
     arrays = "Σ over arrays of n numbers: ⌈l·n/8⌉"
     found = {"sharing": SpanCost(1, (0, hospital, owner, *others), "1", arrays, _SOURCE)}
     nothing = SpanCost(0, (0,), "0", "0", "by definition")
+    sums = {"inference": SpanCost(0, (0, 0), "0", "0", "by definition")}
     for plan in plans:
-        if plan.kind not in ("local", "offset", "weights"):
+        if plan.told:
+            places = sum(batches) * math.prod(plan.output[:-1])
+            told = (packed(places, setting.l), packed(places * plan.output[-1], setting.l))
+            one = SpanCost(2, told, "2", "⌈l·n/8⌉ + ⌈l·n·words/8⌉", _SOURCE)
+            found |= {plan.name: one, plan.within: one}
+            whole = sums["inference"]
+            every = tuple(a + b for a, b in zip(whole.sent, told, strict=True))
+            sums["inference"] = SpanCost(whole.rounds + 2, every, "2 a token", "sum of the tokens", _SOURCE)
+        elif plan.kind not in ("local", "offset", "weights"):
             found[plan.name] = nothing
         if plan.relu:
             found[f"{plan.name}.relu"] = nothing
-    found |= {plan.within: nothing for plan in plans if plan.within}
+    found |= {plan.within: nothing for plan in plans if plan.within and plan.within not in found}
     found |= {"argmax": nothing} if in_classes else {}
     found |= {"waiting": nothing} if len(batches) > 1 else {}
-    found["inference"] = nothing
+    found |= sums
     found["reveal"] = SpanCost(1, (packed(shown, setting.l),), "1", "⌈l·n/8⌉", _SOURCE)
     return found

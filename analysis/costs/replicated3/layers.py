@@ -163,7 +163,7 @@ def _other(setting: Setting, plan: LayerPlan, images: int) -> list[Block]:
     if plan.kind in MAPS:
         return [_scaled(setting, plan, images)]
     if plan.kind == "function":
-        return [_told(plan, images) if getattr(plan.layer, "told", False) else _function(plan, images)]
+        return [_told(plan, images) if plan.told else _function(plan, images)]
     return []
 
 
@@ -193,7 +193,7 @@ def _told(plan: LayerPlan, images: int) -> Block:
 
 def parties(plans: Sequence[LayerPlan]) -> int:
     """Return how many take part between the first layer and the last: servers, and who is told tokens."""
-    return SERVERS + int(any(getattr(plan.layer, "told", False) for plan in plans))
+    return SERVERS + int(any(plan.told for plan in plans))
 
 
 def _function(plan: LayerPlan, images: int) -> Block:

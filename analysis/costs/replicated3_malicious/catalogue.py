@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.costs.algebra import LOCAL, Cost, rotated, sequence, together
+from analysis.costs.algebra import LOCAL, Cost, messages, rotated, sequence, together
 from analysis.costs.families import FamilySetting, Formula, composed
-from analysis.costs.numbers import Number
+from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
+from analysis.costs.replicated3 import Setting
+from analysis.costs.replicated3.operations import client_input
 from analysis.costs.replicated3_malicious import baselines, proof, steps
 from analysis.costs.written import Written, activations
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
+_CLIENT = 3
 
 
 class Proven(Written):
     """The functions over the steps of this family, whose roles rotate over thirds of a vector."""
+
+    def told(self, setting: FamilySetting, rows: Number, width: int) -> Cost:
+        """Price what is shown, all that it depends on being verified, and what the client shares."""
+        shown = packed(rows, setting.l) + steps.DIGEST
+        given = client_input(Setting(l=setting.l), (int(rows), 1, 1, width))
+        there = messages(*((server, _CLIENT, shown) for server in range(_CLIENT)))
+        return sequence(there, messages(*((_CLIENT, server, size) for server, size in enumerate(given))))
 
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price products of two."""

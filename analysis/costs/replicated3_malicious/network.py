@@ -20,6 +20,9 @@ from scenarios.networks import blocks as joined
 
 _SUMS = "malicious.md#sums-of-layers"
 _SIGN = "malicious.md#comparison"
+_PROVEN = "malicious.md#what-a-proof-sends"
+_TOLD = "told"
+"""What marks the block of a client that is told something."""
 
 
 def blocks(plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
@@ -27,8 +30,33 @@ def blocks(plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
     found: list[layers.Block] = []
     for one in joined(plans):
         found += [_block(plan, images, lambda setting, n: LOCAL, "local") for plan in one.added]
-        found += [_sums(one, images)] if one.linear else _other(one.head, images)
+        if one.head.told:
+            found.append(_told(one.head, images, found))
+        else:
+            found += [_sums(one, images)] if one.linear else _other(one.head, images)
     return found
+
+
+def _told(plan: LayerPlan, images: int, before: Sequence[layers.Block]) -> layers.Block:
+    """Return the block of a client that is told places, once what was sent since the last is verified."""
+    since = _since_told(before)
+
+    def build(setting: Any, n: Number) -> list[layers.Stages]:
+        checked = _settled(setting, _costs(setting, since))
+        return [[(plan.name, sequence(checked, WRITTEN.told(setting, images, plan.output[-1])))]]
+
+    return layers.Block(build, images * plan.output[-1], {plan.name: _PROVEN}, {_TOLD: True})
+
+
+def _since_told(chain: Sequence[layers.Block]) -> Sequence[layers.Block]:
+    """Return the blocks after the last that tells a client something."""
+    last = max((place for place, block in enumerate(chain) if _TOLD in block.shape), default=-1)
+    return list(chain[last + 1 :])
+
+
+def _costs(setting: Any, chain: Sequence[layers.Block]) -> list[Cost]:
+    """Return the costs of all spans of blocks."""
+    return [cost for block in chain for stages in block.build(setting, block.outputs) for _, cost in stages]
 
 
 def _other(plan: LayerPlan, images: int) -> list[layers.Block]:
@@ -157,16 +185,10 @@ def network(
         "sharing": SpanCost(1, (*steps.joining().sent, hospital, owner, *others), "1", _ARRAYS, _ARAKI)
     }
     found |= followed(setting, chains, batches, 3, plans)
-    costs = [
-        cost
-        for size in batches
-        for block in chains[size]
-        for stages in block.build(setting, block.outputs)
-        for _, cost in stages
-    ]
+    costs = [cost for size in batches for cost in _costs(setting, _since_told(chains[size]))]
     checked = _settled(setting, costs)
     said = (str(checked.rounds), str(checked.bytes))
-    found["verification"] = SpanCost(checked.rounds, checked.sent, *said, "malicious.md#what-a-proof-sends")
+    found["verification"] = SpanCost(checked.rounds, checked.sent, *said, _PROVEN)
     shown = _shown(setting, sum(batches) * plans[-1].revealed(in_classes))
     found["reveal"] = SpanCost(1, shown, "1", "3·(⌈l·n/8⌉ + 32)", "malicious.md#edges")
     return found

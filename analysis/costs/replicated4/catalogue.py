@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.costs.algebra import Cost, sequence, together
+from analysis.costs.algebra import Cost, messages, sequence, together
 from analysis.costs.families import FamilySetting, Formula, composed
-from analysis.costs.numbers import Number
+from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
 from analysis.costs.replicated4 import steps
 from analysis.costs.written import Written, activations
@@ -21,6 +21,16 @@ _PLACES = "constructions.md#four-servers; constructions.md#accuracy"
 
 class Joint(Written):
     """The functions over the steps of this family."""
+
+    def told(self, setting: FamilySetting, rows: Number, width: int) -> Cost:
+        """Price digests, what is shown, and three components as seeds, the last as numbers."""
+        client = steps.SERVERS
+        size = 2 * packed(rows, setting.l) + steps.DIGEST
+        words = 2 * steps.KEY + packed(rows * width, setting.l)
+        there = messages(*((server, client, size) for server in range(client)))
+        given = [words] * (client - 1) + [3 * steps.KEY]
+        back = messages(*((client, server, size) for server, size in enumerate(given)))
+        return sequence(steps.settled(), there, back)
 
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price halves of products, which are cut next."""

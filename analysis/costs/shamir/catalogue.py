@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from analysis.costs.algebra import Cost, sequence, together
+from analysis.costs.algebra import Cost, messages, sequence, together
 from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number
 from analysis.costs.pieces import norms
@@ -22,11 +22,20 @@ _MULTIPLIED = "Gennaro et al. 1998; Damgård, Nielsen 2007; Cramer et al. 2005"
 _COMPARED = f"Brent, Kung 1982; {_HERE}"
 _PLACES = f"Catrina, Saxena 2010, §5; {_HERE}"
 
+_KEY = 16
+
 
 class _Shared(Written):
     """The functions over the steps of this family; values are of one width, so that nothing is lifted."""
 
     void = False
+
+    def told(self, setting: FamilySetting, rows: Number, width: int) -> Cost:
+        """Price terms of t + 1 servers, then keys to t and elements to the others."""
+        client, t, size = setting.parties, setting.threshold, steps.of_numbers(setting)
+        there = messages(*((server, client, size(rows)) for server in range(t + 1)), parties=client + 1)
+        given = [_KEY if server < t else size(rows * width) for server in range(client)]
+        return sequence(there, messages(*((client, server, one) for server, one in enumerate(given))))
 
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price a multiplication."""

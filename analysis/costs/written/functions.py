@@ -43,6 +43,10 @@ class Written(ABC):
     # Steps of the family
 
     @abstractmethod
+    def told(self, setting: FamilySetting, rows: Number, width: int) -> Cost:
+        """Price places that a client, the party after all, is shown, and the one-hot rows it shares."""
+
+    @abstractmethod
     def product(self, setting: FamilySetting, n: Number) -> Cost:
         """Price n products, not yet rescaled; with what makes values of them where nothing is cut."""
 

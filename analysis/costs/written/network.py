@@ -87,6 +87,8 @@ def function_span(functions: Written, relu: Price, plan: LayerPlan, source: str)
     def price(setting: FamilySetting, n: Number) -> Cost:
         if name == "argmax":
             return functions.argmax(setting, n, plan.input[-1])
+        if plan.told:
+            return functions.told(setting, n // width if isinstance(n, int) else n / width, width)
         if name in ROWS:
             return _of_rows(functions, plan, setting, n // width if isinstance(n, int) else n / width)
         if name in ("relu", "absolute"):
@@ -211,6 +213,7 @@ def followed(
         parties: who send.
         plans: the layers, of which some find a token.
     """
+    parties += any(plan.told for plan in plans)
     spans, whole = layers.follow_batches(setting, [chains[size] for size in batches], parties)
     found = {}
     if len(batches) > 1:
