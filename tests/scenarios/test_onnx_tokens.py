@@ -225,7 +225,7 @@ def test_texts_that_are_none_of_the_models_are_refused(arrays, data, message, tm
         ({"attention_mask": (1, 0)}, r"attention_mask: 2 numbers for \(1, 6\); accepted: one, or as many"),
         ({"attention_mask": 0.5}, r"the file says whole numbers \(int64\)"),
         (MASK | {"input_ids": 3}, "does not depend on an input that is not public"),
-        ({}, r"\(Cast\): to = 9; accepted: .* or what depends on model.public_inputs alone"),
+        ({}, "operator not offered; accepted: .*; any where what it reads depends on model.public_inputs"),
     ],
 )
 def test_public_inputs_that_do_not_fit_are_refused(public, message):
