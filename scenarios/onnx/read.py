@@ -248,8 +248,8 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor | Tokens], plac
         else:
             if proto.domain not in ("", "ai.onnx") or proto.op_type not in HANDLERS:
                 raise ValueError(
-                    f"operator not offered; accepted: {', '.join(sorted(HANDLERS))}; any where what it reads "
-                    "depends on model.public_inputs alone"
+                    f"operator not offered; accepted: {', '.join(sorted(HANDLERS))}; any where what it "
+                    "reads depends on model.public_inputs alone"
                 )
             secret = {place: one for place, one in enumerate(inputs) if isinstance(one, Tokens)}
             rest = [None if isinstance(one, Tokens) else one for one in inputs]
