@@ -8,8 +8,7 @@ from analysis.costs.algebra import LOCAL, Cost, messages, rotated, sequence, tog
 from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
-from analysis.costs.replicated3 import Setting
-from analysis.costs.replicated3.operations import client_input
+from analysis.costs.replicated3 import Setting, operations
 from analysis.costs.replicated3_malicious import baselines, proof, steps
 from analysis.costs.written import Written, activations
 
@@ -23,7 +22,7 @@ class Proven(Written):
     def told(self, setting: FamilySetting, rows: Number, width: int) -> Cost:
         """Price what is shown, all that it depends on being verified, and what the client shares."""
         shown = packed(rows, setting.l) + steps.DIGEST
-        given = client_input(Setting(l=setting.l), (int(rows), 1, 1, width))
+        given = operations.client_input(Setting(l=setting.l), (int(rows), 1, 1, width))
         there = messages(*((server, _CLIENT, shown) for server in range(_CLIENT)))
         return sequence(there, messages(*((_CLIENT, server, size) for server, size in enumerate(given))))
 
