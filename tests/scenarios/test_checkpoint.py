@@ -1,5 +1,6 @@
 """A training that was stopped anywhere goes on, and ends where one that was not ends, within truncation."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +28,28 @@ def whole(tmp_path_factory):
     """What a run gives that is never stopped and keeps nothing."""
     _, output = run(scenario(tmp_path_factory.mktemp("whole")), "training.twin=none")
     return output
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The scenario in a folder that a training went through and kept its checkpoints in."""
+    file = scenario(tmp_path_factory.mktemp("trained"))
+    run(file, "training.twin=none", "checkpoint.folder=kept")
+    return file
+
+
+@pytest.fixture(scope="module")
+def halted(tmp_path_factory):
+    """The scenario in a folder whose training was stopped after three steps."""
+    file = scenario(tmp_path_factory.mktemp("halted"))
+    with pytest.raises(Halted, match="after step 3"):
+        run(file, "training.twin=none", "checkpoint.folder=kept", EVERY, "checkpoint.halt_after=3")
+    return file
+
+
+def copied(file, folder):
+    """Return the scenario in a copy of its folder, checkpoints and all."""
+    return shutil.copytree(file.parent, folder / "copy") / file.name
 
 
 def assert_same_training(output, whole):
@@ -59,10 +82,10 @@ def test_a_scenario_of_ones_own_keeps_them_beside_its_file(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("stops", [[3], [5], [6], [3, 5]])
-def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, whole, stops):
-    file = scenario(tmp_path)
+def test_a_stopped_run_goes_on_to_the_same_results(tmp_path, whole, halted, stops):
+    file = copied(halted, tmp_path) if stops[0] == 3 else scenario(tmp_path)
     options = ("training.twin=none", "checkpoint.folder=kept", EVERY)
-    for stop in stops:
+    for stop in stops[stops[0] == 3 :]:
         with pytest.raises(Halted, match=f"after step {stop}"):
             run(file, *options, f"checkpoint.halt_after={stop}")
     _, output = run(file, *options)
@@ -84,20 +107,16 @@ def test_a_run_that_is_stopped_before_its_first_checkpoint_begins_anew(tmp_path,
     assert output["result_digest"] != whole["result_digest"]
 
 
-def test_a_finished_training_answers_again_without_training_again(tmp_path, whole):
-    file = scenario(tmp_path)
-    run(file, "training.twin=none", "checkpoint.folder=kept")
-    finished, output = run(file, "training.twin=none", "checkpoint.folder=kept")
+def test_a_finished_training_answers_again_without_training_again(tmp_path, whole, trained):
+    finished, output = run(copied(trained, tmp_path), "training.twin=none", "checkpoint.folder=kept")
     assert output["resumed_from"] == 6
     assert output["result_digest"] == whole["result_digest"]
     assert "step" not in {span.name for span in finished.spans}
 
 
-def test_another_hospital_asks_the_trained_model_later(tmp_path):
-    file = scenario(tmp_path)
+def test_another_hospital_asks_the_trained_model_later(tmp_path, trained):
     options = ("training.twin=none", "checkpoint.folder=kept")
-    run(file, *options)
-    finished, output = run(file, *options, "hospitals.asker=0", "hospitals.queries=5")
+    finished, output = run(copied(trained, tmp_path), *options, "hospitals.asker=0", "hospitals.queries=5")
     assert "step" not in {span.name for span in finished.spans}
     assert len(finished.outputs["hospital0"]["answers"]) == 5
     assert finished.outputs["hospital1"]["answers"] is None
@@ -124,11 +143,8 @@ def test_a_resumed_run_is_compared_with_twins_from_there_on(tmp_path):
 
 
 @pytest.fixture
-def stopped(tmp_path):
-    file = scenario(tmp_path)
-    with pytest.raises(Halted):
-        run(file, "checkpoint.folder=kept", EVERY, "checkpoint.halt_after=3")
-    return file
+def stopped(tmp_path, halted):
+    return copied(halted, tmp_path)
 
 
 @pytest.mark.parametrize(

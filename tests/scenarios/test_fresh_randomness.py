@@ -51,6 +51,12 @@ class Record:
         self.draws.append(Counter())
         return run(file, *OPTIONS, *options)
 
+    def after(self, *earlier):
+        """Count what was drawn by runs that other tests start from as well."""
+        for one in earlier:
+            self.runs += one.runs
+            self.draws += one.draws
+
     def halted(self, file, *options):
         with pytest.raises(Halted):
             self.run(file, *options)
@@ -73,42 +79,72 @@ def scenario(folder):
     return write(folder, CONVOLUTIONS, "test = 3\n", further=QUERIES)
 
 
-def everything(record, file):
-    """Train with an interruption, go on, and ask two different questions and one of them again."""
-    record.halted(file, "checkpoint.halt_after=3")
-    record.run(file)
+@pytest.fixture(scope="module")
+def halted(tmp_path_factory):
+    """A folder whose training was stopped after three steps, and what was drawn until then."""
+    folder = tmp_path_factory.mktemp("halted") / "one"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        record = Record(patch)
+        record.halted(scenario(folder), "checkpoint.halt_after=3")
+    return folder, record
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, halted):
+    """The folder after the training went on to its end, and what was drawn on the way."""
+    folder = shutil.copytree(halted[0], tmp_path_factory.mktemp("finished") / "one")
+    with pytest.MonkeyPatch.context() as patch:
+        record = Record(patch)
+        record.run(folder / "scenario.toml")
+    return folder, record
+
+
+def copied(one, folder):
+    """Return the scenario in a copy of what a fixture left, for runs of the test's own."""
+    return shutil.copytree(one[0], folder / "copy") / "scenario.toml"
+
+
+def questions(record, file):
+    """Ask two different questions, and one of them again."""
     record.run(file, "hospitals.queries=5")
     record.run(file, "hospitals.asker=0")
     record.run(file, "hospitals.asker=0")
 
 
-def test_nothing_is_drawn_twice_over_a_training_its_resumption_and_questions(tmp_path, record):
-    everything(record, scenario(tmp_path))
+def test_nothing_is_drawn_twice_over_a_training_its_resumption_and_questions(
+    tmp_path, record, halted, finished
+):
+    record.after(halted[1], finished[1])
+    questions(record, copied(finished, tmp_path))
+    assert len(record.runs) == 5
     assert all(sum(each.values()) > 100 for each in record.runs)
     assert record.used_twice() == set()
 
 
 def test_what_runs_with_one_seed_share_without_a_number_is_found(tmp_path, record, monkeypatch):
     monkeypatch.setattr(Start, "begin", lambda start: start.store.begin(start.step) and "")
-    everything(record, scenario(tmp_path))
+    file = scenario(tmp_path)
+    record.halted(file, "checkpoint.halt_after=3")
+    record.run(file)
     assert len(record.used_twice()) > 100
 
 
-def test_two_runs_that_go_on_from_one_checkpoint_draw_apart(tmp_path, record):
+def test_two_runs_that_go_on_from_one_checkpoint_draw_apart(tmp_path, record, halted):
     """Killed after the first's checkpoint, and killed between the files of a checkpoint and its end."""
-    file = scenario(tmp_path)
-    for stop in (3, 4, 5):
+    record.after(halted[1])
+    file = copied(halted, tmp_path)
+    for stop in (4, 5):
         record.halted(file, f"checkpoint.halt_after={stop}")
-    for late in (tmp_path / "kept").glob("server[02]-00000004.npz"):
+    for late in (file.parent / "kept").glob("server[02]-00000004.npz"):
         late.unlink()
     record.run(file)
     assert record.used_twice() == set()
 
 
-def test_a_training_that_starts_anew_in_a_folder_draws_apart_from_the_one_before(tmp_path, record):
-    file = scenario(tmp_path)
-    record.halted(file, "checkpoint.halt_after=3")
-    record.run(file, "checkpoint.resume=false", "training.rate=0.0625")
+def test_a_training_that_starts_anew_in_a_folder_draws_apart_from_the_one_before(tmp_path, record, halted):
+    record.after(halted[1])
+    record.run(copied(halted, tmp_path), "checkpoint.resume=false", "training.rate=0.0625")
     assert record.used_twice() == set()
 
 
@@ -122,15 +158,11 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_copies_of_a_folder_that_are_asked_different_things_draw_apart(tmp_path, record, change):
+def test_copies_of_a_folder_that_are_asked_different_things_draw_apart(tmp_path, record, halted, finished, change):
     """Each copy counts its runs by itself; what is asked tells them apart."""
-    (tmp_path / "one").mkdir()
-    file = scenario(tmp_path / "one")
-    record.halted(file, "checkpoint.halt_after=3")
-    shutil.copytree(tmp_path / "one", tmp_path / "two")
-    record.run(file)
+    record.after(halted[1], finished[1])
     anew = () if change.startswith("hospitals") else ("checkpoint.resume=false",)
-    record.run(tmp_path / "two" / "scenario.toml", change, *anew)
+    record.run(copied(halted, tmp_path), change, *anew)
     assert record.used_twice() == set()
 
 
