@@ -11,6 +11,7 @@ from odd_names import ODD, costs, flat, tree
 from analysis import frames, report
 from analysis.compare import records as compare
 from analysis.figures.plot import plot
+from analysis.report import networks
 from analysis.report.content import bars, gather
 from analysis.retime.messages import find_span, messages_of
 from analysis.retime.retiming import load
@@ -129,20 +130,34 @@ def test_costs_of_a_tree_of_odd_names_are_the_same_in_every_reader(made, seed):
 
 
 @pytest.fixture
-def all_names(made, tmp_path):
+def coarse_sliders(monkeypatch):
+    """Two steps for each slider, one of them the run's own: nearly all of a report's time is theirs."""
+    monkeypatch.setattr(networks, "LATENCIES", ("20 ms",))
+    monkeypatch.setattr(networks, "BANDWIDTHS", ("50 Mbit/s",))
+
+
+@pytest.fixture
+def all_names(made, tmp_path, coarse_sliders):
     (tmp_path / "outside").touch()
     return made(flat(ODD))
 
 
 def test_every_odd_name_goes_through_every_command(all_names, made, tmp_path, capsys):
     made(flat(ODD[1::2]), "other")
+    if LONG:
+        drawn = ["run", "other"]
+    else:  # figures of every name once, where a run has it inside a span and around one too
+        drawn = ["once", "some"]
+        once = [[name, 10 + place, []] for place, name in enumerate(ODD)]
+        made(once, "once")
+        made(once[1::2], "some")
     capsys.readouterr()
     for words in (
         ["compare", "run", "other"], ["compare", "run", "other", "--json"], ["trace", "run"],
         ["report", "run"],
         ["retime", "run", "--set", "network.latency=1ms"], ["retime", "run", "--json"],
         ["retime", "run", "--set", "network.latency=1ms,2ms", "--csv", "grid.csv"],
-        ["plot", "run", "other", "--format", "svg,pdf,png" if LONG else "svg", "--span", '["[relu]"]'],
+        ["plot", *drawn, "--format", "svg,pdf,png" if LONG else "svg", "--span", '["[relu]"]'],
     ):  # fmt: skip
         with pytest.raises(SystemExit) as caught:
             main(words)

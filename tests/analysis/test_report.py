@@ -1,6 +1,7 @@
 """The report: one page that holds all it needs, says what `mpcsim retime` says, and anyone can read."""
 
 import json
+import os
 import re
 
 import browser
@@ -17,6 +18,7 @@ from mpcsim import InputError
 from mpcsim.__main__ import main
 from mpcsim.record import read_record
 
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 needs_browser = [
     pytest.mark.browser,
     pytest.mark.skipif(
@@ -71,10 +73,14 @@ def record(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def flagship(tmp_path_factory):
-    """Return (record, page) of the flagship on one image."""
+    """Return (record, page) of the flagship on one image; sliders of 4 × 4 steps, LONG of all."""
     folder = tmp_path_factory.mktemp("flagship") / "run"
     assert run(["run", "pomic_inference", "--out", folder]) == 0
-    return folder, report.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        if not LONG:
+            patch.setattr(networks, "LATENCIES", ("10 ms", "20 ms", "50 ms", "100 ms"))
+            patch.setattr(networks, "BANDWIDTHS", ("200 Mbit/s", "500 Mbit/s", "1 Gbit/s", "10 Gbit/s"))
+        return folder, report.write(folder)
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,9 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_copies_of_a_folder_that_are_asked_different_things_draw_apart(tmp_path, record, halted, finished, change):
+def test_copies_of_a_folder_that_are_asked_different_things_draw_apart(
+    tmp_path, record, halted, finished, change
+):
     """Each copy counts its runs by itself; what is asked tells them apart."""
     record.after(halted[1], finished[1])
     anew = () if change.startswith("hospitals") else ("checkpoint.resume=false",)

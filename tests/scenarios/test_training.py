@@ -23,6 +23,8 @@ NETWORKS = {
     "normalised": NORMALISED,
 }
 PROBE = Path(__file__).parents[2] / "scenarios" / "training_step.toml"
+LONG = bool(os.environ.get("MPCSIM_LONG"))
+SOME = 24  # of each array's weights
 FEW = ("training.epochs=1", "training.batch=3", "data.count=3", "training.max_steps=1")
 
 
@@ -75,13 +77,19 @@ def _windowed(plan, kind, weights, x):
 
 
 def finite_differences(plans, weights, images, targets, loss):
-    """Return (central differences, whether both sides agree that nothing bends there) of every weight."""
+    """Return (central differences, whether both sides agree that nothing bends there) of every weight.
+
+    Unless LONG of SOME weights of an array at most, from its first to its last; of the others both are NaN.
+    """
     step = 2.0**-20
     found, smooth = {}, {}
     middle = plain_loss(plans, weights, images, targets, loss)
     for name, values in weights.items():
-        found[name], smooth[name] = np.empty(values.shape), np.empty(values.shape, bool)
-        for place in np.ndindex(values.shape):
+        found[name], smooth[name] = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+        places = list(np.ndindex(values.shape))
+        if not LONG and len(places) > SOME:
+            places = [places[at] for at in np.linspace(0, len(places) - 1, SOME).round().astype(int)]
+        for place in places:
             sides = []
             for sign in (1, -1):
                 moved = {key: each.copy() for key, each in weights.items()}
@@ -100,7 +108,6 @@ def opened(finished, step, kind, bits):
     }
 
 
-LONG = bool(os.environ.get("MPCSIM_LONG"))
 GRAPHS = ("residual", "normalised")  # a loss more, or a few steps more, take what they take
 
 
@@ -124,12 +131,12 @@ def test_gradients_agree_with_finite_differences(tmp_path, network, loss):
     for name in want:
         if name.endswith(("/mean", "/variance")):
             continue  # they follow the batch, no slope
-        good = smooth[name]
+        good = smooth[name] == 1
         compared += int(good.sum())
         assert np.abs(got[name] - want[name] / 3)[good].max(initial=0.0) < 5e-4, name
-        assert good.mean() > 0.8, name
+        assert np.nanmean(smooth[name]) > 0.8, name
         if name.endswith("kernel"):
-            assert np.abs(want[name]).max() > 0.01  # there is something to compare
+            assert np.nanmax(np.abs(want[name])) > 0.01  # there is something to compare
     assert compared > 50
 
 
@@ -141,7 +148,7 @@ def test_a_wrong_route_would_be_seen(tmp_path):
     got = opened(finished, 1, "velocities", 18)["conv1/kernel"]
     images, targets = _data(file)
     want, _ = finite_differences(_plans(file), weights, images[:, ::-1], targets, "softmax")
-    assert np.abs(got - want["conv1/kernel"] / 3).max() > 2e-2
+    assert np.nanmax(np.abs(got - want["conv1/kernel"] / 3)) > 2e-2
 
 
 def _plans(file):
