@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,6 +14,19 @@ from numpy.typing import NDArray
 
 from scenarios.graph import IMAGE, Arrangement, LayerPlan, Operator, Product, arrangements
 from scenarios.onnx.tensors import Known, Shape, Value
+
+MOST_VALUES = 2**31
+"""Values that a tensor of an image has at most: what says more is a mistake, or a trap."""
+
+
+def check_size(shape: Sequence[int]) -> None:
+    """Refuse a tensor that no machine would hold, before anything is as long.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if math.prod(shape) > MOST_VALUES:
+        raise ValueError(f"a tensor of {tuple(shape)}; accepted: at most 2^31 values")
 
 
 @dataclass
@@ -43,6 +57,7 @@ class Graph:
 
     def add(self, operator: Operator, sources: Sequence[int], output: Shape, **more: Any) -> int:
         """Add a node, and return its place."""
+        check_size(output)
         index, read = len(self.plans), self.shape(sources[0])
         said = f"{self.name}_{operator.type}" if operator.kind == "local" else self.name
         name = self._free(said, operator)
@@ -79,6 +94,8 @@ class Graph:
         **more: Any,
     ) -> int:
         """Add a layer of sums, with weights or with another output."""
+        check_size(product.x)
+        check_size(product.y)
         sources = [x] if other is None else [x, other]
         found = self.add(Operator(kind, "sums"), sources, output, product=product, **more)
         name = self.plans[-1].name

@@ -115,7 +115,7 @@ def normalisation(graph: Graph, node: Node) -> Tensor:
     name = "layer_norm" if node.type == "LayerNormalization" else "rms_norm"
     if name == "layer_norm" and not shift:
         shift = [np.zeros(width)]
-    found = of_rows(graph, value, name, last, epsilon=float(node.get("epsilon", 1e-5)))
+    found = of_rows(graph, value, name, last, epsilon=node.epsilon)
     plan = graph.plans[found.source]
     graph.weights[f"{plan.name}/kernel"] = scale
     if shift:

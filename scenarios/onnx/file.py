@@ -55,6 +55,8 @@ class Initialiser:
             found: NDArray[Any] = numpy_helper.to_array(proto)
         except (ValueError, TypeError, KeyError, OSError) as error:  # of damaged numbers
             raise InputError(f"{what}: not the {self.shape} numbers that it says ({error})") from None
+        if found.dtype.kind in "OSU":
+            raise InputError(f"{what}: holds words; accepted: numbers, or truth values")
         if found.dtype.kind not in "fiub":
             found = found.astype(np.float32)
         if found.dtype.kind == "f" and not np.isfinite(found).all():

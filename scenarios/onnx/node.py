@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,8 +24,19 @@ class Node:
     opset: int
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an attribute."""
-        return self.attributes.get(name, default)
+        """Return an attribute; a ValueError where it is no finite number."""
+        found = self.attributes.get(name, default)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError(f"{name} = {found}; accepted: a finite number")
+        return found
+
+    @property
+    def epsilon(self) -> float:
+        """What is added to a variance; a ValueError where that is not above 0."""
+        found = float(self.get("epsilon", 1e-5))
+        if not found > 0:
+            raise ValueError(f"epsilon = {found:g}; accepted: a number above 0")
+        return found
 
     def values(self, name: str, place: int) -> list[int] | None:
         """Return whole numbers that older opsets have in an attribute and newer ones in an input."""
@@ -92,6 +104,6 @@ def axis_of(axis: int, rank: int) -> int:
 def pairs(numbers: Sequence[int] | None, default: int, rank: int) -> tuple[int, int]:
     """Return numbers for two axes; of one axis, it is the second."""
     found = list(numbers) if numbers else [default] * rank
-    if len(found) != rank or rank not in (1, 2):
-        raise ValueError(f"{found} for {rank} axes; accepted: one or two axes")
+    if len(found) != rank or rank not in (1, 2) or min(found) < default:
+        raise ValueError(f"{found} for {rank} axes; accepted: one or two axes, each at least {default}")
     return cast("tuple[int, int]", (default, found[0]) if rank == 1 else tuple(found))

@@ -33,6 +33,8 @@ from scenarios.onnx.node import HANDLERS, Node
 from scenarios.onnx.tensors import Known, Shape, Tensor, Tokens, Value
 
 Sizes = tuple[tuple[str, int], ...]
+MOST_FOLDED = 2**28
+"""Numbers that a node gives at most which no input reaches."""
 Public = tuple[tuple[str, tuple[float, ...]], ...]
 
 
@@ -239,10 +241,10 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor | Tokens], plac
             one = file.initialisers[name]
             tensors[name] = Known(one.array(), not one.whole)
         inputs.append(tensors[name] if name else None)
-    attributes = {one.name: helper.get_attribute_value(one) for one in proto.attribute}
     outputs = [name for name in proto.output if name]
     graph.name = proto.name or outputs[0]
     try:
+        attributes = {one.name: helper.get_attribute_value(one) for one in proto.attribute}
         if all(one is None or isinstance(one, Known) for one in inputs):
             found: Any = _computed(proto, inputs, attributes)
         else:
@@ -257,11 +259,13 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor | Tokens], plac
             truth.refuse_as_numbers(graph, node)
             handler = HANDLERS[proto.op_type]
             found = tokens.of_tokens(graph, node, secret) if secret else handler(graph, node)
-    except (ValueError, IndexError, KeyError, TypeError) as error:  # of attributes of a wrong kind, too
-        raise InputError(f"{what}: {error}") from None
-    several = found if isinstance(found, list | tuple) else [found]
-    if len(several) > len(outputs):  # some of them have no name
-        several = [one for name, one in zip(proto.output, several, strict=False) if name]
+        several = found if isinstance(found, list | tuple) else [found]
+        if len(several) > len(outputs):  # some of them have no name
+            several = [one for name, one in zip(proto.output, several, strict=False) if name]
+        if len(several) != len(outputs):
+            raise ValueError(f"{len(outputs)} outputs; accepted: {len(several)}")
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, MemoryError) as error:
+        raise InputError(f"{what}: {error or type(error).__name__}") from None  # of attributes, too
     for name, one in zip(outputs, several, strict=True):
         tensors[name] = one
         if not isinstance(one, Known):
@@ -293,11 +297,27 @@ def _computed(
         if isinstance(one, Known) and name
     }
     weight = any(isinstance(one, Known) and one.weight for one in inputs)
+    if _said(proto.op_type, list(given.values())) > MOST_FOLDED:
+        raise ValueError("gives more than 2^28 known numbers; accepted: at most as many")
     try:
         found = ReferenceEvaluator(proto).run(None, given)
     except Exception as error:  # the operator's own, whatever it is
         raise ValueError(f"cannot be computed from known numbers ({error})") from None
     return [Known(np.asarray(one), weight) for one in found]
+
+
+def _said(kind: str, given: Sequence[NDArray[Any]]) -> float:
+    """Return how many numbers an operator gives that is told so by its inputs; 0 of others."""
+    if kind == "ConstantOfShape":
+        return math.prod(map(float, given[0].reshape(-1)))
+    if kind == "Expand":
+        return given[0].size * math.prod(map(float, given[1].reshape(-1)))
+    if kind == "Tile":
+        return given[0].size * math.prod(map(float, given[1].reshape(-1)))
+    if kind == "Range":
+        start, end, step = (float(one) for one in given)
+        return abs((end - start) / (step or math.nan))
+    return 0
 
 
 def _needed(graph: Graph, last: int) -> tuple[tuple[LayerPlan, ...], Mapping[str, NDArray[np.float64]]]:

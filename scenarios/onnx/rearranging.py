@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scenarios.graph import arrangements
-from scenarios.onnx.context import Graph
+from scenarios.onnx.context import Graph, check_size
 from scenarios.onnx.node import Node, axis_of, handles, text
 from scenarios.onnx.tensors import Known, Shape, Tensor, Value
 
@@ -253,6 +253,7 @@ def tile(graph: Graph, node: Node) -> Tensor:
     value, times = node.value(), node.whole(1)
     if len(times) != len(value.shape) or min(times) < 1:
         raise ValueError(f"repeats {times} of a tensor of {value.shape}")
+    check_size([size * count for size, count in zip(value.shape, times, strict=True)])
     for axis, count in enumerate(times):
         value = take(graph, value, axis, [*range(value.shape[axis])] * count)
     return value

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scenarios.graph import Operator, arrangements
-from scenarios.onnx.context import Graph
+from scenarios.onnx.context import Graph, check_size
 from scenarios.onnx.elementwise import offset
 from scenarios.onnx.node import Node, axis_of, handles, text
 from scenarios.onnx.rearranging import take
@@ -246,4 +246,5 @@ def _axes(node: Node, shape: Sequence[int], policy: str, how: str) -> list[Axis]
     if any(axis.new < 1 or axis.scale <= 0 for axis in found):
         shown, scaled = ([getattr(axis, name) for axis in found] for name in ("new", "scale"))
         raise ValueError(f"sizes {shown}, scales {scaled}; accepted: at least one place")
+    check_size([axis.new for axis in found])
     return found

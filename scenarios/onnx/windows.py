@@ -245,7 +245,7 @@ def _grouped(graph: Graph, node: Node, value: Value, groups: int, of_group: int 
     if of_group:
         scale, shift = (np.repeat(one, channels // groups) for one in (scale, shift))
     source, rank = images(graph, value)
-    said = {"epsilon": float(node.get("epsilon", 1e-5)), "groups": groups}
+    said = {"epsilon": node.epsilon, "groups": groups}
     found = function(graph, back(graph, source, rank), "group_norm", **said)
     plan = graph.plans[found.source]
     kept: dict[str, Reals] = {}

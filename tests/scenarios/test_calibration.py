@@ -11,7 +11,7 @@ from mpcsim.cli.app import build
 from mpcsim.errors import InputError
 from protocols.domains import Ring
 from scenarios.clear import fixed, floating
-from scenarios.inference.calibration import calibrate
+from scenarios.inference.calibration import CHANGED, calibrate
 from scenarios.networks import ModelSettings, weights
 
 LAYERS = [
@@ -53,7 +53,26 @@ def test_fewer_fraction_bits_than_proposed_were_not_enough():
     found = _calibrated(*_given())
     assert [one["fraction_bits"] for one in found["tried"]] == list(range(4, 5 + len(found["tried"]) - 1))
     for one in found["tried"][:-1]:
-        assert one["agreement"] < 1 or one["error"] >= found["least_margin"] / 2
+        assert one["agreement"] < 1 or one["changed"] > CHANGED
+
+
+@pytest.mark.parametrize("few", [2, 4, 8])
+def test_what_few_samples_propose_keeps_the_class_of_images_that_they_are_not(few):
+    """Of 2 000 other images at most a hundredth changes class, and none leaves the range."""
+    rng = np.random.default_rng(9)
+    values, _ = _given()
+    others = rng.normal(size=(2000, 8, 8, 1))
+    clear = floating.forward(MODEL, values, others).argmax(1)
+    shares = []
+    for _ in range(6):
+        best = _calibrated(values, rng.normal(size=(few, 8, 8, 1)))["proposed"]
+        sizes = best["fraction_bits"], best["value_bits"]
+        found = np.concatenate(
+            [fixed.forward(MODEL, values, one, *sizes) for one in np.array_split(others, 20)]
+        )
+        shares.append((found.argmax(1) != clear).mean())
+    assert np.median(shares) <= CHANGED
+    assert max(shares) <= 5 * CHANGED
 
 
 def test_a_ring_that_the_family_refuses_is_not_proposed():

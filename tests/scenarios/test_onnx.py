@@ -466,8 +466,8 @@ def test_what_others_read_stays_as_it_is(name, tmp_path):
         ([node("Pow", ["x", "half"], ["y"])], "exponent 0.5; accepted: a whole number from 1 to 64"),
         ([node("Div", ["x", "none"], ["y"])], "a divisor of 0"),
         (
-            [node("Resize", ["x", "", "s"], ["y"], mode="cubic")],
-            "mode 'cubic'.*accepted: nearest, linear",
+            [node("Resize", ["x", "", "s"], ["y"], mode="area")],
+            "mode 'area'.*accepted: nearest, linear, cubic",
         ),
         ([node("Reshape", ["x", "s"], ["y"])], "accepted: one of as many numbers"),
         ([node("Concat", ["x", "s"], ["y"], axis=1)], "along axis 1"),
@@ -559,6 +559,48 @@ def _outside(location):
 def test_a_file_that_lies_is_refused_by_name(change, message, tmp_path):
     path = _changed(_dense(tmp_path), change)
     with pytest.raises(InputError, match=message):
+        read(path)
+
+
+FAR = 10**9
+TRAPS = {
+    "Range": ([node("Range", ["zero", "far", "one"], ["d"]), node("Gather", ["x", "d"], ["y"], axis=2)],
+              "more than 2\\^28 known numbers"),
+    "ConstantOfShape": ([node("ConstantOfShape", ["sides"], ["c"]), node("Add", ["x", "c"], ["y"])],
+                        "more than 2\\^28 known numbers"),
+    "Expand": ([node("Expand", ["x", "wide"], ["y"])], "at most 2\\^31 values"),
+    "Tile": ([node("Tile", ["x", "sizes"], ["y"])], "at most 2\\^31 values"),
+    "Resize": ([node("Resize", ["x", "", "", "sizes"], ["y"], mode="linear")], "at most 2\\^31 values"),
+    "Pad": ([node("Pad", ["x", "pads"], ["y"])], "at most 2\\^31 values"),
+    "strides": ([node("Conv", ["x", "w"], ["y"], strides=[0, 1])], "each at least 1"),
+    "dilations": ([node("Conv", ["x", "w"], ["y"], dilations=[FAR, FAR], pads=[FAR] * 4)],
+                  "at most 2\\^31 values"),
+    "epsilon": ([node("InstanceNormalization", ["x", "s", "s"], ["y"], epsilon=-1.0)], "a number above 0"),
+    "alpha": ([node("Elu", ["x"], ["y"], alpha=float("nan"))], "alpha = nan; accepted: a finite number"),
+    "outputs": ([node("Relu", ["x"], ["y", "z"])], "2 outputs; accepted: 1"),
+}  # fmt: skip
+KNOWN = {
+    "zero": np.int64(0), "one": np.int64(1), "far": np.int64(FAR**2), "sides": np.array([FAR, FAR]),
+    "wide": np.array([FAR, 1, 1, 1, 1]), "sizes": np.array([1, 2, FAR, FAR]), "s": numbers(2),
+    "pads": np.array([0, 0, FAR, FAR, 0, 0, FAR, FAR]), "w": numbers(2, 2, 3, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_file_that_is_a_trap_is_refused_by_node_before_it_takes_memory(name, tmp_path):
+    nodes, message = TRAPS[name]
+    read_here = {one for each in nodes for one in each.input}
+    arrays = {key: value for key, value in KNOWN.items() if key in read_here}
+    with pytest.raises(InputError, match=rf"node 'number \d' \(.*{message}"):
+        read(written(tmp_path / "n.onnx", nodes, arrays, (1, 2, 4, 4), 18))
+
+
+def test_words_are_no_weights(tmp_path):
+    path = written(tmp_path / "n.onnx", [node("Add", ["x", "q"], ["y"])], {"q": numbers(1)}, (1, 2, 4, 4))
+    model = onnx.load(path)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array(["a"], dtype=object), "q"))
+    onnx.save(model, path)
+    with pytest.raises(InputError, match="initialiser 'q': holds words; accepted: numbers"):
         read(path)
 
 
