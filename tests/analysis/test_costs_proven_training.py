@@ -46,11 +46,12 @@ NETWORKS = NETWORKS | {
     {type = "dense", units = 3},
 """
 }
-CELLS = [("every", CHOICES[1]), ("pooling_first", CHOICES[0])]
-CELLS += [("normed", ["training.reveal=never", "training.max_steps=1", "hospitals.model=net.npz"])]
+CELLS = [("every", CHOICES[1])]
+CELLS += [("normed", ["training.test=5", "training.max_steps=1", "hospitals.model=net.npz"])]
 CELLS += [("without_relu", ["training.loss=sigmoid", "training.max_steps=1"])]  # one output
 if LONG:
-    CELLS += [("residual", CHOICES[1]), ("normalised", CHOICES[0])]
+    CELLS += [(network, CHOICES[0]) for network in ("pooling_first", "normalised")]
+    CELLS += [("residual", CHOICES[1])]
     CELLS += [("every", choice) for choice in CHOICES]
 
 

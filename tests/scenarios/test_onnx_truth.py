@@ -180,7 +180,6 @@ def test_secrets_choose_on_shares_at_their_formulas(family, varied):
     output = program.summarize(workload.run_program(program, loaded))
     assert max(output["max_layer_error"].values()) < 2.0**-9
     assert output["max_logit_error_float"] < 2.0**-8
-    for dry in (True, False):
-        found = predict.rows(measure(varied(family, dry_run=dry), []))
-        assert len(found) > 10
-        assert [row.op for row in found if not row.equal] == []
+    found = predict.rows(measure(varied(family, dry_run=True), []))
+    assert len(found) > 10
+    assert [row.op for row in found if not row.equal] == []
