@@ -126,11 +126,10 @@ def _scratch(rows: int) -> Words:
 def _nibbles(matrix: Words) -> Bytes:
     """Return (⌈k / 4⌉, r) numbers below 16: the lowest bits of four columns, the first the lowest."""
     rows, columns = matrix.shape
-    groups = -(-columns // 4)
-    bits = np.zeros((rows, 4 * groups), np.uint8)
-    bits[:, :columns] = matrix & np.uint64(1)
-    packed: Bytes = np.packbits(bits.reshape(rows, groups, 4), axis=2, bitorder="little")[:, :, 0]
-    return np.ascontiguousarray(packed.T)
+    bits = np.zeros((-(-columns // 4) * 4, rows), np.uint8)
+    bits[:columns] = matrix.astype(np.uint8).T & np.uint8(1)
+    found: Bytes = bits[0::4] | bits[1::4] << 1 | bits[2::4] << 2 | bits[3::4] << 3
+    return found
 
 
 def _parts(d: int, count: int, parts: int, every: int = 1) -> tuple[Places, Places]:

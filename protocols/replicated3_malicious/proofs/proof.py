@@ -21,7 +21,7 @@ import numpy as np
 from protocols.correlated import prf
 from protocols.domains import Words
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least, challenge
-from protocols.replicated3_malicious.proofs.schedule import Step, steps
+from protocols.replicated3_malicious.proofs.schedule import Step, first_parts, steps
 from protocols.replicated3_malicious.proofs.statement import Side
 from protocols.replicated3_malicious.sharings import BYTE, Checked, Claim
 
@@ -63,7 +63,7 @@ class _Proof:
         for bits, some in zip((True, False), kinds, strict=True):
             plan = steps(some, bits)
             if plan:
-                self.sides.append(Side(at_least(security, bits), part, some))
+                self.sides.append(Side(at_least(security, bits, first_parts(some, bits)), part, some))
                 self.plans.append(plan)
         self.length = max(map(len, self.plans), default=0)
         self.dry = not hasattr(server.kernels, "contiguous") and server.kernels.__name__.endswith("shapes")

@@ -38,8 +38,8 @@ from protocols.kernels.galois import (
 from protocols.kernels.machine import Bytes
 
 MASK = (1 << 64) - 1
-POINTS_DEGREE = 5
-"""d_1: 32 points, enough for polynomials through 16 of them and their products."""
+DEGREES = {16: 5, 32: 7}
+"""d_1 by the most parts: there are points enough for polynomials through so many and their products."""
 STRIP = 1 << 10
 """Elements treated at a time, so that their products stay in cache."""
 SPARE = 9
@@ -104,22 +104,20 @@ class Galois:
 
     def reduced(self, a: Words) -> Words:
         """Return polynomials in X and Y of any degrees as elements; the array may be used up."""
-        return tower_remainder(a, modulus(self.d1), modulus(self.d2), self.bits)
-
-    def unreduced(self, a: Words, b: Words) -> Words:
-        """Return products as polynomials, element by element."""
-        return tower_product(a, b, self.bits)
+        return tower_remainder(a, *self.moduli, self.bits)
 
     def mul(self, a: Words, b: Words) -> Words:
         """Return products, element by element."""
         count = a.shape[2]
-        if count <= STRIP:
-            return self.reduced(self.unreduced(a, b))
         out = np.empty((self.d1, self.d2, count), np.uint64)
         for start in range(0, count, STRIP):
             some = slice(start, start + STRIP)
             out[:, :, some] = self.reduced(self.unreduced(a[:, :, some], b[:, :, some]))
         return out
+
+    def unreduced(self, a: Words, b: Words) -> Words:
+        """Return products as polynomials, element by element."""
+        return tower_product(a, b, self.bits)
 
     def combined(self, matrix: Words, rows: Words) -> Words:
         """Return integer combinations of rows: (r, k) times (k, n)."""
@@ -150,9 +148,9 @@ class Galois:
 
     def mixed(self, a: Words, parts: int, factors: Words) -> Words:
         """Return Σ_b factors_b · a_b of a vector in parts, the factors' sum being 1."""
-        if self.bits:
-            return mixed_planes(a, parts, self.times(factors))
-        return mixed(a, parts, factors, *self.moduli)
+        if not self.bits:
+            return mixed(a, parts, factors, *self.moduli)
+        return mixed_planes(a, parts, self.times(factors))
 
     @property
     def moduli(self) -> tuple[Words, Words]:
@@ -259,12 +257,13 @@ class Galois:
         return many.reshape(self.d, count * self.d)
 
 
-def at_least(security: int, bits: bool) -> Galois:
-    """Return the ring in which a proof's error is at most 2^−security."""
-    d2 = -(-(security + SPARE) // POINTS_DEGREE)
-    while gcd(d2, POINTS_DEGREE) != 1:
+def at_least(security: int, bits: bool, parts: int = 16) -> Galois:
+    """Return the ring in which the error of a proof in up to so many parts is at most 2^−security."""
+    d1 = DEGREES[parts]
+    d2 = -(-(security + SPARE) // d1)
+    while gcd(d2, d1) != 1:
         d2 += 1
-    return Galois(POINTS_DEGREE, d2, bits)
+    return Galois(d1, d2, bits)
 
 
 # Constants in X alone, in plain integers

@@ -12,6 +12,10 @@ FIRST = 16
 """Parts of the first step, where words of the ring become elements."""
 LATER = (4, 8, 16)
 """Parts of the steps after it, mod 2^64, whose elements are d words; the last again and again."""
+MANY, WIDE = 1 << 20, 32
+"""Of so many products of words the first step has more parts: half as many elements are left."""
+LATER_WIDE = (4, 8, 8, 16)
+"""Parts of the steps after such a one: altogether as many steps, and elements sent."""
 LATER_BITS = (16,)
 """The same over GF(2), where an element is d bits."""
 LAST = 16
@@ -34,6 +38,12 @@ class Step:
         return {"first": self.parts - 1, "later": 2 * self.parts - 2, "last": 2 * self.parts - 1}[self.kind]
 
 
+def first_parts(claims: Sequence[Claim], bits: bool) -> int:
+    """Return how many parts relations lie in."""
+    products = sum(claim.terms * claim.count for claim in claims if isinstance(claim, Rows))
+    return WIDE if products >= MANY and not bits else FIRST
+
+
 def steps(claims: Sequence[Claim], bits: bool) -> list[Step]:
     """Return the steps of a proof; none where there is nothing to prove."""
     counts: dict[int, int] = defaultdict(int)
@@ -43,14 +53,13 @@ def steps(claims: Sequence[Claim], bits: bool) -> list[Step]:
             counts[claim.terms] += claim.count
         elif isinstance(claim, Bilinear):
             length += sum(2 * term.inner for term in claim.terms) if all(claim.shape) else 0
-    lanes = bits
-    columns = {terms: -(-count // ((8 if bits else 1) * FIRST)) for terms, count in counts.items()}
-    found = [Step(FIRST, "first")] if any(columns.values()) else []
+    lanes, parts = bits, first_parts(claims, bits)
+    columns = {terms: -(-count // ((8 if bits else 1) * parts)) for terms, count in counts.items()}
+    found = [Step(parts, "first")] if any(columns.values()) else []
     length += sum(terms * n for terms, n in columns.items())
     if length == 0:
         return []
-    later = iter(LATER_BITS if bits else LATER)
-    parts = FIRST
+    later = iter(LATER_BITS if bits else LATER_WIDE if parts == WIDE else LATER)
     while True:
         spread = lanes and length <= SPREAD
         if spread:

@@ -14,8 +14,12 @@ from typing import Any
 import numpy as np
 
 Element = list[list[int]]
-IRREDUCIBLE = {1: (0,), 2: (1, 1), 3: (1, 1, 0), 5: (1, 0, 1, 0, 0), 11: (1, 0, 1) + (0,) * 8}
-"""X, X² + X + 1, X³ + X + 1, X⁵ + X² + 1 and X¹¹ + X² + 1 less their leading terms."""
+IRREDUCIBLE = {
+    1: (0,), 2: (1, 1), 3: (1, 1, 0), 5: (1, 0, 1, 0, 0), 7: (1, 1) + (0,) * 5,
+    8: (1, 1, 0, 1, 1, 0, 0, 0), 11: (1, 0, 1) + (0,) * 8,
+}  # fmt: skip
+"""X, X² + X + 1, X³ + X + 1, X⁵ + X² + 1, X⁷ + X + 1, X⁸ + X⁴ + X³ + X + 1 and X¹¹ + X² + 1 less their
+leading terms."""
 
 
 @dataclass(frozen=True)

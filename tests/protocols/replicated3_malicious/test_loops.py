@@ -7,8 +7,14 @@ from protocols import kernels
 from protocols.kernels.galois import chosen_sums, chosen_windows, pairs
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least
 
-RINGS = (at_least(40, False), at_least(40, True), Galois(2, 3, False), Galois(5, 4, True))
-COUNTS = ((1, 1), (2, 5), (3, 34), (4, 64), (16, 37), (16, 300))
+RINGS = (
+    at_least(40, False),
+    at_least(40, True),
+    at_least(40, False, 32),
+    Galois(2, 3, False),
+    Galois(5, 4, True),
+)
+COUNTS = ((1, 1), (2, 5), (3, 34), (4, 64), (16, 37), (16, 300), (32, 70))
 ONE = np.uint64(1)
 
 

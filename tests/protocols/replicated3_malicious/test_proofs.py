@@ -6,6 +6,7 @@ from oracle import Plain, element
 from staged import MAPS, Proof, joined, mapped, relations, sample
 
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least, challenge
+from protocols.replicated3_malicious.proofs.schedule import first_parts
 
 SMALL = [Galois(3, 2, False), Galois(3, 2, True), Galois(2, 1, False), Galois(2, 3, True)]
 
@@ -100,3 +101,12 @@ def test_a_statement_that_takes_several_strips_is_proven_and_refuted(bits, count
     for alter in (0, 1):
         claims = relations(np.random.default_rng(2), bits, [(2, count, 64)], alter)
         assert Proof(at_least(40, bits), claims, 1).play() == (alter == 0)
+
+
+def test_of_many_products_the_first_step_has_more_parts_and_is_proven_and_refuted():
+    few = relations(np.random.default_rng(2), False, [(16, (1 << 16) - 1, 64)])
+    assert first_parts(few[0], False) == 16
+    for alter in (0, 1):
+        claims = relations(np.random.default_rng(2), False, [(16, (1 << 16) + 3, 64)], alter)
+        assert first_parts(claims[0], False) == 32
+        assert Proof(at_least(40, False, 32), claims, 1).play() == (alter == 0)

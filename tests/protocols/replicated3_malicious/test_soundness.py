@@ -10,6 +10,7 @@ from staged import MAPS, Proof, joined, mapped, relations
 
 from mpcsim.faults import Tamper
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
+from protocols.replicated3_malicious.proofs import schedule
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least
 
 LONG = bool(os.environ.get("MPCSIM_LONG"))
@@ -30,9 +31,14 @@ def _claims(bits, alter=0):
 @pytest.mark.parametrize(
     "security", [1, pytest.param(40, marks=pytest.mark.skipif(not LONG, reason="long"))]
 )
-@pytest.mark.parametrize("bits", [False, True])
-def test_every_message_and_every_target_are_those_of_plain_integers(bits, security, alter):
-    ring = at_least(security, bits)
+@pytest.mark.parametrize("kind", ["words", "many words", "bits"])
+def test_every_message_and_every_target_are_those_of_plain_integers(kind, security, alter, monkeypatch):
+    bits = kind == "bits"
+    if kind == "many words":
+        if alter and not LONG:
+            pytest.skip("true ones by default: of 63 points each")
+        monkeypatch.setattr(schedule, "MANY", 1)
+    ring = at_least(security, bits, 32 if kind == "many words" else 16)
     plain = Plain(ring.d1, ring.d2, bits)
     proof = Proof(ring, _claims(bits, alter), 3)
     statement = Statement(plain, proof.claims, proof.draw)
@@ -64,6 +70,7 @@ def test_every_message_and_every_target_are_those_of_plain_integers(bits, securi
     proof.after = after
     accepted = proof.play()
     assert {step.kind for step in proof.plan} == {"first", "later", "last"}
+    assert proof.plan[0].parts == (32 if kind == "many words" else 16)
     last = proof.plan[-1].parts, element(proof.points[-1]), element(proof.mask)
     assert accepted == statement.accepts(*last) == (alter == 0)
 
@@ -96,10 +103,19 @@ def _rate(ring, plan, roots_of_last):
 
 
 @pytest.mark.parametrize("liar", ["honest after one lie", "with as many roots as can be"])
-@pytest.mark.parametrize("bits", [False, True])
-def test_a_lie_passes_as_often_as_the_bound_says_and_no_more(bits, liar):
-    """At d = 10 that is one in 16 mod 2^64: the check can fail, and its failures are counted."""
-    ring, tries = Galois(5, 2, bits), 1500 if LONG else 400
+@pytest.mark.parametrize("kind", ["words", "many words", "bits"])
+def test_a_lie_passes_as_often_as_the_bound_says_and_no_more(kind, liar, monkeypatch):
+    """At d = 10 that is one in 16 mod 2^64: the check can fail, and its failures are counted.
+
+    In 32 parts at d = 7 it is more than every second.
+    """
+    bits, many = kind == "bits", kind == "many words"
+    if many:
+        monkeypatch.setattr(schedule, "MANY", 1)
+    ring, tries = (
+        Galois(7, 1, False) if many else Galois(5, 2, bits),
+        1500 if LONG else 100 if many else 400,
+    )
     sizes = [(1, 8, 0)] if bits else [(1, 16 * 16, 64)]
     error = 16 if bits else 1 << 63  # what most multiples forgive
     claims = relations(np.random.default_rng(2), bits, sizes, error)
@@ -122,9 +138,11 @@ def test_a_lie_passes_as_often_as_the_bound_says_and_no_more(bits, liar):
 
 @pytest.mark.parametrize("security", [1, 4, 40, 80])
 def test_the_bound_is_below_2_to_the_minus_s_for_statements_of_any_size(security):
-    for bits in (False, True):
-        ring = at_least(security, bits)
-        steps = 3 + 15 * 30 + 31 * 2**ring.d / (2**ring.d - 16)
+    for bits, first in ((False, 16), (True, 16), (False, 32)):
+        ring = at_least(security, bits, first)
+        smaller = {16: [4, 8], 32: [4, 8, 8]}[first]
+        parts = [first, *smaller, *[16] * (14 - len(smaller))]  # and the last: 15 steps
+        steps = 2 + sum(2 * one - 2 for one in parts) + 31 * 2**ring.d / (2**ring.d - 16)
         assert steps / 2**ring.d <= 2.0**-security
 
 
