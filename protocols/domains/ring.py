@@ -66,7 +66,7 @@ class Ring:
         return replace(self, bits=bits)
 
     def encode(self, values: Any, what: str = "value") -> Words:
-        """Return round(x · 2^f) mod 2^l, halves to even, for real values of any shape.
+        """Return round(x · 2^f) as elements, halves to even, for real values of any shape.
 
         Raises:
             EncodingError: not finite, or outside the range; names the first offending position.
@@ -77,7 +77,7 @@ class Ring:
         limit = 2.0 ** (self.value_bits - 1)
         fits = (scaled >= -limit) & (scaled < limit)
         self._check(array, fits, what, f"is outside ±{self.bound:g} (value_bits = {self.value_bits})")
-        return scaled.astype(np.int64).astype(self.dtype)
+        return self.encode_integers(scaled)
 
     def encode_integers(self, values: Any) -> Words:
         """Return integers mod 2^l, unscaled."""

@@ -68,6 +68,7 @@ from protocols.functions.reals import (
     square_root,
 )
 from protocols.functions.room import check_room, working_bits
+from protocols.functions.rotary import rotary
 
 __all__ = [
     "ACTIVATIONS",
@@ -135,6 +136,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "rms_norm",
+    "rotary",
     "sigmoid",
     "smaller",
     "softmax",

@@ -14,10 +14,10 @@ from mpcsim import InputError
 from protocols import functions
 from protocols.domains import Ring
 from protocols.family import Family, Linear, Pooling, Value
-from protocols.functions import ACTIVATIONS, activate, activation, relu
+from protocols.functions import ACTIVATIONS, activate, activation, relu, rotary
 from protocols.layers import average_pool, block, max_pool
 from scenarios.clear import windows
-from scenarios.graph import NORMS, TRUTHS, arrangements
+from scenarios.graph import NORMS, TRUTHS
 from scenarios.networks import IMAGE, Arrangement, Block, LayerPlan, blocks, through
 
 
@@ -190,9 +190,7 @@ async def _block(
             return await average_pool(me, x, plan.window, plan.stride, plan.pads, counts)
         if plan.kind == "turned":
             cosines, sines = (me.ring.encode(part, "an angle") for part in plan.angles())
-            quarter = _arranged(me, [arrangements.Turned()], x)
-            z = me.add(me.scale(x, cosines), me.scale(quarter, sines))
-            return await me.close(me.as_sum(z))
+            return await rotary(me, x, cosines, sines)
         if plan.kind == "blended":
             return await _blended(me, plan, x)
         if plan.kind == "scaled":

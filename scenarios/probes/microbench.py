@@ -43,6 +43,7 @@ class MicrobenchWorkload(BaseModel):
         "group_sums", "group_max", "join", "gelu", "gelu_tanh", "silu", "tanh", "erf", "softplus",
         "logistic", "elu", "relu6", "clip", "hard_sigmoid", "hard_swish", "leaky_relu",
         "layer_norm", "rms_norm", "group_norm", "abs", "min", "power", "log_softmax",
+        "one_hot", "rotary",
     ] = Field(description="the operation")  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = Field(
         default=1000,

@@ -50,6 +50,7 @@ class Operation:
         view: whether the protocol takes the family's view, and so runs on every family.
         columns: how many of the last inputs have a number for each column of the first.
         rows: whether it takes rows, whose length `[workload] row` may say.
+        of_row: the operation for rows of so many values, where more than their shape follows from it.
         tournament: whether `[workload] few_rounds` may ask for the constructions of fewest rounds.
         asked: what `[workload]` said of these two, as formulas name it.
         further: arguments of the protocol that it asked for.
@@ -77,11 +78,14 @@ class Operation:
     columns: int = 0
     rows: bool = False
     tournament: bool = False
+    of_row: Callable[[int], Operation] | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     further: Mapping[str, Any] = field(default_factory=dict)
 
     def of_rows(self, row: int) -> Operation:
         """Return the operation, which takes rows, on rows of so many values."""
+        if self.of_row is not None:
+            return replace(self.of_row(row), view=self.view, asked={**self.asked, "row": row})
         told = {key: row for key in ("classes", "columns") if key in self.arguments}
         arguments = {**self.arguments, **told}
         asked = {**self.asked, "row": row}

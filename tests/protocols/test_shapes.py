@@ -521,7 +521,8 @@ def _strict():
 def _operation(op):
     async def protocol(server, x):
         operation = OPERATIONS[op]
-        fitting = (size for size in range(N, 0, -1) if max(map(prod, operation.shapes(size))) <= N)
+        most = N // 4 if op == "rotary" else N  # whose public angles are as many as its values
+        fitting = (size for size in range(N, 0, -1) if max(map(prod, operation.shapes(size))) <= most)
         inputs = [x[: prod(shape)].reshape(*shape) for shape in operation.shapes(next(fitting))]
         result = await operation.protocol(Replicated3.around(server), *inputs)
         return result if isinstance(result, Share) else Share(result.words, result.words)

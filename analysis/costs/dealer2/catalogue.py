@@ -11,7 +11,7 @@ from analysis.costs.dealer2.steps import opening, select, triple, truncation
 from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
-from analysis.costs.written import activations
+from analysis.costs.written import activations, of_rows
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
 _DEALT = ("l", "dealing")
@@ -93,6 +93,7 @@ def comparing(
             name: Formula(cost, reals, every, general=False)
             for name, cost in norms(lambda s, *sizes: priced(s).normalised(s, *sizes)).items()
         },
+        **{name: Formula(cost, reals, every, general=False) for name, cost in of_rows(priced).items()},
     }
 
 

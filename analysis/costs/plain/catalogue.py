@@ -11,7 +11,7 @@ _NAMES = (
     "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare", "equal",
     "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal", "exp", "log",
     "sqrt", "rsqrt", "sigmoid", "softmax", *ACTIVATIONS, "layer_norm", "rms_norm", "group_norm",
-    "abs", "min", "power", "log_softmax",
+    "abs", "min", "power", "log_softmax", "one_hot", "rotary",
 )  # fmt: skip
 
 

@@ -149,6 +149,17 @@ OPERATIONS: dict[str, Formula] = {
         )
         for name, cost in norms(functions.norm_of_rows).items()
     },
+    "one_hot": Formula(
+        lambda setting, n: operations.FUNCTIONS["one_hot"](setting, n, setting.row),
+        "two digits, each told by comparisons: constructions.md#one-hot-vectors",
+        ("l", *_SIGN, "rotate"),
+        general=False,
+    ),
+    "rotary": Formula(
+        lambda setting, n: operations.truncate(setting, setting.row * n),
+        f"public angles, then a cut: {_TRUNCATION}",
+        _PRODUCT,
+    ),
     "shuffle": Formula(
         lambda setting, n: tables.shuffle(n, [setting.l]),
         "Araki et al., CCS 2021; constructions.md#shuffles",

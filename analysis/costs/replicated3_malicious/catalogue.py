@@ -10,7 +10,7 @@ from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
 from analysis.costs.replicated3 import Setting, operations
 from analysis.costs.replicated3_malicious import baselines, proof, steps
-from analysis.costs.written import Written, activations
+from analysis.costs.written import Written, activations, of_rows
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
 _CLIENT = 3
@@ -215,6 +215,7 @@ OPERATIONS = {
     "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _ALL, _WHOLE),
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in norms(WRITTEN.normalised).items()},
+    **{name: _specific(cost, _ALL, _WHOLE) for name, cost in of_rows(lambda _: WRITTEN).items()},
 }  # fmt: skip
 OPERATIONS |= composed(OPERATIONS)
 

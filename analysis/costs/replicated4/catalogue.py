@@ -9,7 +9,7 @@ from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number, packed
 from analysis.costs.pieces import norms
 from analysis.costs.replicated4 import steps
-from analysis.costs.written import Written, activations
+from analysis.costs.written import Written, activations, of_rows
 
 _FILTERS = 8
 
@@ -140,5 +140,6 @@ OPERATIONS = {
     "softmax": _specific(lambda s, n: WRITTEN.softmax(s, n, s.row), _PLACES, _ALL),
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
+    **{name: _specific(cost, _PLACES, _ALL) for name, cost in of_rows(lambda _: WRITTEN).items()},
 }  # fmt: skip
 OPERATIONS |= composed(OPERATIONS)

@@ -10,7 +10,7 @@ from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number
 from analysis.costs.pieces import norms
 from analysis.costs.shamir import steps
-from analysis.costs.written import Written, activations
+from analysis.costs.written import Written, activations, of_rows
 
 _FILTERS = 8
 _PRODUCTS = ("multiplication", "doubles")
@@ -143,5 +143,6 @@ OPERATIONS = {
     "softmax": _of(_in_field(lambda s, n: WRITTEN.softmax(s, n, s.row)), _PLACES, _ALL),
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
+    **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in of_rows(lambda _: WRITTEN).items()},
 }  # fmt: skip
 OPERATIONS |= composed(OPERATIONS)

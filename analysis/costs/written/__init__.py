@@ -4,7 +4,7 @@ In flow a family's steps; out flow costs. It may import `analysis.costs.replicat
 functions and the order of layers.
 """
 
-from analysis.costs.written.activations import activations
+from analysis.costs.written.activations import activations, of_rows
 from analysis.costs.written.asking import Asked, answers
 from analysis.costs.written.functions import Written
 from analysis.costs.written.network import Prices, Span, followed, function_span, layer_spans, mean_shift
@@ -20,4 +20,5 @@ __all__ = [
     "function_span",
     "layer_spans",
     "mean_shift",
+    "of_rows",
 ]

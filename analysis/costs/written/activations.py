@@ -1,4 +1,4 @@
-"""Formulas of activations by the names of the microbench, for families that compute them as written."""
+"""Formulas of activations and rows by the names of the microbench, of families that run them as written."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def activations(
         return priced(setting).activate(setting, n, name, parameters)
 
     return {name: partial(cost, name=name, parameters=usual) for name, usual in ACTIVATIONS.items()}
+
+
+def of_rows(
+    priced: Callable[[FamilySetting], Written],
+) -> dict[str, Callable[[FamilySetting, Number], Cost]]:
+    """Return what one-hot rows of so many places cost, and rows turned by public angles."""
+    return {
+        "one_hot": lambda s, n: priced(s).one_hot(s, n, s.row),
+        "rotary": lambda s, n: priced(s).truncation(s, s.row * n, s.f),
+    }
