@@ -53,7 +53,7 @@ from protocols.functions.precision import (
     Window,
     accept,
 )
-from protocols.functions.products import multiply, multiply_fixed
+from protocols.functions.products import multiply, multiply_fixed, rotary
 from protocols.functions.reals import (
     counting,
     divide,
@@ -68,7 +68,6 @@ from protocols.functions.reals import (
     square_root,
 )
 from protocols.functions.room import check_room, working_bits
-from protocols.functions.rotary import rotary
 
 __all__ = [
     "ACTIVATIONS",
