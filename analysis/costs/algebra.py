@@ -36,7 +36,7 @@ class Claim(NamedTuple):
 
     Attributes:
         prover: the server, or its role.
-        kind: "words", "bits" (count in bytes of planes) or "map".
+        kind: "words", "bits" (count in bytes of planes), "map", or "lanes": a map over bits.
         count: relations; of a map, the length that a random combination of its relations leaves.
         terms: products in each.
     """

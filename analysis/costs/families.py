@@ -28,12 +28,14 @@ class Formula:
         source: where it comes from.
         depends: the parts of the setting that it looks at.
         general: whether it is written with symbols for the ring; else it holds for a ring in numbers.
+        in_size: whether it is written with a symbol for the size; what proofs cost has steps, not a form.
     """
 
     cost: Callable[[Any, Number], Cost]
     source: str
     depends: tuple[str, ...] = ()
     general: bool = True
+    in_size: bool = True
 
     def symbols(self, setting: Any) -> Any:
         """Return the setting with symbols for what the formula is general in."""
@@ -53,6 +55,8 @@ class FamilySetting:
         choices: the keys of `[protocol]`, defaults filled in.
         row: values of a row, where an operation takes rows.
         few_rounds: whether an operation takes the constructions of fewest rounds.
+        sort_digit: bits of a digit of a sort.
+        payload: whether a sort's columns move after it, or are carried through its passes.
     """
 
     l: Number = 64  # noqa: E741  # the literature's name
@@ -65,6 +69,8 @@ class FamilySetting:
     digit: Number = 0
     row: int = 10
     few_rounds: bool = False
+    sort_digit: int = 4
+    payload: str = "after"
 
     @classmethod
     def read(

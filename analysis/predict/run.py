@@ -119,7 +119,11 @@ def microbench_row(measured: Measured, label: str, formulas: Formulas | None = N
         symbols = known.cost(setting, n)
         return symbols.rounds, symbols.bytes
 
-    written = formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
+    written = (
+        formula(build, setting, size, predicted, _general(known, known.symbols(setting)))
+        if known.in_size
+        else Formula(str(priced.rounds), str(priced.bytes))
+    )
     row = Row(label + op, params, written, predicted, found, known.source, **of)
     return [row, *_verification(measured, setting, label, of)]
 

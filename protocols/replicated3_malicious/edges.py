@@ -67,22 +67,22 @@ async def compare(server: Checked, mine: bytes, theirs: bytes) -> None:
         await server.refuse("what a client shared with two servers")
 
 
-async def reveal(server: Checked, x: Share) -> Words:
-    """Return the shared values, to all three servers.
+async def reveal(server: Checked, x: Share, bits: int | None = None) -> Words:
+    """Return the shared values mod 2^bits (by default those of the ring), to all three servers.
 
-    Rounds: 1. Bits: 3l a value, and three digests: server i sends x_i to server i + 1, and the digest of
-    x_{i+1} to server i − 1.
+    Rounds: 1. Bits: 3 · bits a value, and three digests: server i sends x_i to server i + 1, and the digest
+    of x_{i+1} to server i − 1.
     """
-    k, ring = server.kernels, server.ring
-    own = [k.pack(part, ring.bits) for part in (x.a, x.b)]
+    k, width, dtype = server.kernels, bits or server.ring.bits, x.a.dtype
+    own = [k.pack(part, width) for part in (x.a, x.b)]
     server.send((server.role + 1) % 3, own[0])
     server.send((server.role + 2) % 3, digest(own[1]))
     before, after = (server.servers[server._place(server.role + step)] for step in (2, 1))
     (packed,) = await server.bytes_from(before, [own[0].shape])
     if not is_digest(await server.heard(after), digest(packed)):
         await server.refuse("an opened component")
-    missing = k.unpack(packed, ring.bits, x.shape, ring.dtype)
-    return k.low_bits(k.add(k.add(x.a, x.b), missing), ring.bits)  # type: ignore[no-any-return]
+    missing = k.unpack(packed, width, x.shape, dtype)
+    return k.low_bits(k.add(k.add(x.a, x.b), missing), width)  # type: ignore[no-any-return]
 
 
 def show(server: Checked, x: Share, client: str) -> None:

@@ -184,7 +184,7 @@ class ReplicatedMalicious(Family):
         self.noted.append((self.party.call("taken"), digests))
         return share
 
-    async def settle(self, shows: bool = True) -> None:
+    async def settle(self, shows: bool = True, name: str = "verification") -> None:
         """Have all that was sent verified, and what clients shared; abort where anything is wrong.
 
         Before something is shown both honest servers know that both go on; see `verdicts.release`.
@@ -192,7 +192,7 @@ class ReplicatedMalicious(Family):
         checks = self.unverified
         if not checks and not (shows and self.withheld):
             return
-        with self.party.span("verification", "verification"):
+        with self.party.span(name, "verification"):
             if checks:
                 mine, theirs = self._given()
                 await self.party.gather(edges.compare(self.server, mine, theirs), self.verify())
@@ -235,6 +235,15 @@ class ReplicatedMalicious(Family):
         """Return the numbers to all servers, once all is settled."""
         await self.settle()
         return await edges.reveal(self.server, value)
+
+    async def disclose(self, value: Share, bits: int) -> Words:
+        """Return numbers mod 2^bits to all servers: of those that are uniform, whatever was shared.
+
+        What they depend on is verified before. That is heard in plain words, for nothing of value is shown:
+        a server that is left alone has learned what it could have drawn (docs/malicious.md#shuffles).
+        """
+        await self.settle(False, "verified before")
+        return await edges.reveal(self.server, value, bits)
 
     def _must_be_settled(self) -> None:
         if self.unverified or self.withheld:

@@ -6,7 +6,7 @@ revealed but orders under a fresh shuffle, which are uniform. It may import what
 
 from protocols.tables.groups import group_sums
 from protocols.tables.joins import group_maxima, join, spread_first
-from protocols.tables.neighbours import as_before, opposite, order_of_zeros
+from protocols.tables.neighbours import alike, as_before, differences, nothing, opposite, order_of_zeros
 from protocols.tables.orders import (
     Opening,
     apply_inverse,
@@ -14,6 +14,7 @@ from protocols.tables.orders import (
     compose,
     gathered,
     invert,
+    numbers,
     opened,
     rank_bits,
     scattered,
@@ -30,10 +31,12 @@ __all__ = [
     "Opening",
     "Seat",
     "Shuffle",
+    "alike",
     "apply_inverse",
     "apply_order",
     "as_before",
     "compose",
+    "differences",
     "draw_shuffle",
     "gathered",
     "group_maxima",
@@ -42,6 +45,8 @@ __all__ = [
     "join",
     "key_of",
     "move",
+    "nothing",
+    "numbers",
     "opened",
     "opposite",
     "order_by",

@@ -119,7 +119,8 @@ def measured(
         operation.plan(ring, settings.of_replicated3(op).accuracy)
     only = operation.offered_by
     if only is not None and not issubclass(secured.family, only):
-        raise NotOffered(op, secured.family.name, f"{only.name} has it")
+        names = " and ".join(one.name for one in only)
+        raise NotOffered(op, secured.family.name, f"{names} {'has' if len(only) == 1 else 'have'} it")
     if operation.view:
         asked = operation.function or _FUNCTIONS.get(op, op)
         secured.family.check(secured.terms, asked, **operation.arguments)

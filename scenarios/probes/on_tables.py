@@ -7,47 +7,63 @@ from typing import Any
 
 import numpy as np
 
+from protocols import proven_tables, tables
 from protocols.family import Family, Value
-from protocols.tables import DIGIT, Column, group_maxima, group_sums, join, shuffle, sort, top, unshuffle
+from protocols.replicated3 import Replicated3
+from protocols.replicated3_malicious import ReplicatedMalicious
+from protocols.tables import DIGIT
 from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
+
+FAMILIES: tuple[type[Family], ...] = (Replicated3, ReplicatedMalicious)
+"""Those that have tables."""
+
+
+def _tables(me: Family) -> tuple[Any, Any]:
+    """Return a family's tables, and what their functions take first."""
+    return (proven_tables, me) if isinstance(me, ReplicatedMalicious) else (tables, me.native)
 
 
 async def shuffle_rows(me: Family, x: Value) -> Value:
     """Shuffle; outside the span, un-shuffle, so that the client can check the rows."""
-    bits = me.ring.bits
+    (of, server), bits = _tables(me), me.ring.bits
     with me.party.span(SPAN, SPAN):
-        [moved], by = await shuffle(me.native, [Column(x, bits)])
+        [moved], by = await of.shuffle(server, [of.Column(x, bits)])
     await me.meet()
-    [back] = await unshuffle(me.native, by, [Column(moved, bits)])
+    [back] = await of.unshuffle(server, by, [of.Column(moved, bits)])
     return back
 
 
 async def sort_rows(me: Family, x: Value, digit: int = DIGIT, payload: str = "after") -> Value:
     """Sort values, ascending."""
-    return await sort(me.native, x, None, digit, payload == "carried")
+    of, server = _tables(me)
+    return await of.sort(server, x, None, digit, payload == "carried")
 
 
 async def top_rows(me: Family, x: Value, digit: int = DIGIT) -> Value:
     """Take the greatest values."""
-    values, _ = await top(me.native, x, best(x.shape[-1])[0], digit=digit)
+    of, server = _tables(me)
+    values, _ = await of.top(server, x, best(x.shape[-1])[0], digit=digit)
     return values
 
 
 async def sum_groups(me: Family, keys: Value, x: Value, digit: int = DIGIT) -> Value:
     """Sum by key; zeros after the last group."""
-    _, [sums], _ = await group_sums(me.native, keys, [x], digit=digit)
+    of, server = _tables(me)
+    _, [sums], _ = await of.group_sums(server, keys, [x], digit=digit)
     return sums
 
 
 async def greatest_of_groups(me: Family, keys: Value, x: Value, digit: int = DIGIT) -> Value:
     """Take the maximum of each key; zeros after the last group."""
-    _, found, _, _ = await group_maxima(me.native, keys, x, digit=digit)
+    of, server = _tables(me)
+    _, found, _, _ = await of.group_maxima(server, keys, x, digit=digit)
     return found
 
 
 async def join_tables(me: Family, left: Value, right: Value, x: Value, digit: int = DIGIT) -> Value:
     """Take x of the right table under the left one's keys."""
-    _, [found] = await join(me.native, left, right, [x], digit=digit)
+    of, server = _tables(me)
+    _, [found] = await of.join(server, left, right, [x], digit=digit)
     return found
 
 

@@ -55,7 +55,7 @@ class Operation:
         asked: what `[workload]` said of these two, as formulas name it.
         further: arguments of the protocol that it asked for.
         sorting: how it sorts, as further arguments of the protocol: `digit`, and `payload` where it has it.
-        offered_by: the one family (with those made from it) that it runs on; all by default.
+        offered_by: the families (with those made from them) that it runs on; all by default.
     """
 
     protocol: Callable[..., Awaitable[Any]]
@@ -71,7 +71,7 @@ class Operation:
     spans: bool = False
     plan: Callable[[Ring, str], object] | None = None
     view: bool = False
-    offered_by: type[Family] | None = None
+    offered_by: tuple[type[Family], ...] | None = None
     function: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     sorting: Mapping[str, Any] = field(default_factory=dict)

@@ -31,7 +31,6 @@ from protocols.functions import (
     truncate_exact,
 )
 from protocols.layers import average_pool, max_pool
-from protocols.replicated3 import Replicated3
 from protocols.tables import DIGIT
 from scenarios.probes.drawn import (
     divisors,
@@ -48,6 +47,7 @@ from scenarios.probes.drawn import (
 from scenarios.probes.on_activations import ON_ACTIVATIONS
 from scenarios.probes.on_rows import ON_ROWS
 from scenarios.probes.on_tables import (
+    FAMILIES,
     best,
     by_group,
     greatest,
@@ -267,24 +267,24 @@ _OPERATIONS = {
     ),
     "shuffle": Operation(
         shuffle_rows, spread, lambda x: x, "all values; un-shuffled for the client", spans=True,
-        offered_by=Replicated3,
+        offered_by=FAMILIES,
     ),
     "sort": Operation(
-        sort_rows, spread, np.sort, _ALL, offered_by=Replicated3, sorting={**_DIGIT, "payload": "after"}
+        sort_rows, spread, np.sort, _ALL, offered_by=FAMILIES, sorting={**_DIGIT, "payload": "after"}
     ),
     "topk": Operation(
         top_rows, spread, greatest, f"all values; the {CLASSES} largest", result=best,
-        offered_by=Replicated3, sorting=_DIGIT,
+        offered_by=FAMILIES, sorting=_DIGIT,
     ),
     "group_sums": Operation(
-        sum_groups, keyed(1), by_group(np.sum), _KEYS, arity=2, offered_by=Replicated3, sorting=_DIGIT
+        sum_groups, keyed(1), by_group(np.sum), _KEYS, arity=2, offered_by=FAMILIES, sorting=_DIGIT
     ),
     "group_max": Operation(
-        greatest_of_groups, keyed(1), by_group(np.max), _KEYS, arity=2, offered_by=Replicated3,
+        greatest_of_groups, keyed(1), by_group(np.max), _KEYS, arity=2, offered_by=FAMILIES,
         sorting=_DIGIT,
     ),
     "join": Operation(
-        join_tables, keyed(2), joined, _KEYS, arity=3, offered_by=Replicated3, sorting=_DIGIT
+        join_tables, keyed(2), joined, _KEYS, arity=3, offered_by=FAMILIES, sorting=_DIGIT
     ),
 }  # fmt: skip
 OPERATIONS = {

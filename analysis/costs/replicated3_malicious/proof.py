@@ -42,6 +42,8 @@ def elements(claims: Iterable[Claim], bits: bool) -> list[int]:
     for claim in claims:
         if claim.kind == "map":
             length += claim.count
+        elif claim.kind == "lanes":
+            length += -(-claim.count // _WORD)
         else:
             counts[claim.terms] += claim.count
     held = 8 * first if bits else first  # bytes of planes make words of 64 bits
@@ -69,7 +71,7 @@ def proof(claims: Iterable[Claim], prover: int, security: int) -> Cost | None:
     own = [claim for claim in claims if claim.prover == prover]
     sides = []
     for bits in (True, False):
-        some = [one for one in own if (one.kind == "bits") == bits]
+        some = [one for one in own if (one.kind in ("bits", "lanes")) == bits]
         d, sent = degree(security, many_words(some, bits)), elements(some, bits)
         if sent:
             sides.append([-(-d * n // 8) if bits else 8 * d * n for n in sent])

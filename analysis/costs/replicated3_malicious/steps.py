@@ -78,6 +78,17 @@ def sign(n: Number, bits: int) -> Cost:
     return sequence(*steps, *([last_and(n)] if digits == 2 else []))
 
 
+def zero(n: Number, bits: int) -> Cost:
+    """Price whether v + w = 0 mod 2^bits: the bits of v, and a tree that joins pairs of as many planes."""
+    if bits == 1:
+        return LOCAL
+    steps, digits = [bits_of_v(n, bits)], bits
+    while digits > 1:
+        steps.append(ands(n, digits // 2))
+        digits -= digits // 2
+    return sequence(*steps)
+
+
 def all_bits(n: Number, bits: int) -> Cost:
     """Price all bits of v + w, by Sklansky's network over the lower bits − 1."""
     steps, digits, step = [generated(n, bits)], bits - 1, 1

@@ -3,12 +3,15 @@
 In flow shares; out flow shares, and claims in the ledger. It may import the sharings.
 """
 
-from protocols.replicated3_malicious.constructions.comparison import all_bits, lowest, sign
+from protocols.replicated3_malicious.constructions.comparison import all_bits, lowest, sign, zero
+from protocols.replicated3_malicious.constructions.digits import one_hot, with_first
+from protocols.replicated3_malicious.constructions.moving import Column, Order, drawn_order, moved_by
 from protocols.replicated3_malicious.constructions.products import (
     Product,
     Sum,
     conjunction,
     last_conjunction,
+    multiply,
     reshare,
     shared,
 )
@@ -16,20 +19,28 @@ from protocols.replicated3_malicious.constructions.selection import compose, num
 from protocols.replicated3_malicious.constructions.wraps import lift, lift_third, rounded, truncate
 
 __all__ = [
+    "Column",
+    "Order",
     "Product",
     "Sum",
     "all_bits",
     "compose",
     "conjunction",
+    "drawn_order",
     "last_conjunction",
     "lift",
     "lift_third",
     "lowest",
+    "moved_by",
+    "multiply",
     "number",
+    "one_hot",
     "reshare",
     "rounded",
     "select",
     "shared",
     "sign",
     "truncate",
+    "with_first",
+    "zero",
 ]

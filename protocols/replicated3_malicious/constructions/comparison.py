@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from protocols.domains import Words
 from protocols.replicated3.constructions import join_neighbours, plus_others_bits, prefix_carries
-from protocols.replicated3.sharings import Bits, Share, join, xor
+from protocols.replicated3.sharings import Bits, Share, join, opposite, xor
 from protocols.replicated3_malicious.constructions.products import conjunction, last_conjunction
 from protocols.replicated3_malicious.sharings import BYTE, Checked, cross_planes, deal_planes
 
@@ -48,6 +48,29 @@ async def all_bits(server: Checked, x: Share, bits: int) -> Bits:
         generate = await cross_planes(server, v[:-1], w[:-1])
         carries = await prefix_carries(server, generate, propagate[:-1], conjunction)
     return join(server, [propagate[:1], xor(server, propagate[1:], carries)])
+
+
+async def zero(server: Checked, x: Share, bits: int) -> Bits:
+    """Return a plane of shared bits, 1 where a vector's values are 0 mod 2^bits.
+
+    v + w = 0 where every bit of v is that of −w, which roles 1 and 2 know. Rounds: 1 + ⌈log2 bits⌉. Bits:
+    bits − 1 dealt, 3 an AND of bits − 1.
+    """
+    k = server.kernels
+    if bits == 1:
+        return opposite(server, lowest(server, x))
+    v, _ = await _dealt_bits(server, x, bits)
+    parts = [v.a, v.b]
+    if server.role != 0:
+        own = 2 - server.role  # which of both is component 2
+        differs = k.bit_planes(k.neg(server.component(x, 2)), 0, bits)
+        parts[own] = k.xor(parts[own], k.invert(differs))
+    alike = Bits(*parts)
+    while len(alike.a) > 1:
+        paired = len(alike.a) - len(alike.a) % 2
+        both = await conjunction(server, alike[0:paired:2], alike[1:paired:2])
+        alike = join(server, [both, alike[paired:]])
+    return alike
 
 
 def lowest(server: Checked, x: Share) -> Bits:

@@ -14,7 +14,7 @@ from functools import reduce
 import numpy as np
 
 from protocols.domains import Words
-from protocols.family import Kind, Padding, bilinear, by_image
+from protocols.family import NO_PADDING, Kind, Padding, bilinear, by_image
 from protocols.replicated3.sharings import Bits, Share
 from protocols.replicated3_malicious.sharings import BYTE, Bilinear, Checked, Map, Shape
 
@@ -78,6 +78,12 @@ async def reshare(server: Checked, z: Sum, bits: int) -> Share:
     for prover in range(3):
         _claim(server, prover, z, bits, got, masks)
     return Share(sent, got)
+
+
+async def multiply(server: Checked, x: Share, y: Share, bits: int) -> Share:
+    """Return shares mod 2^bits of x · y, elementwise. Rounds: 1. Bits: 3 · bits a value."""
+    shape = tuple(np.broadcast_shapes(x.shape, y.shape))
+    return await reshare(server, Sum(shape, (Product("mul", x, y, (1, 1), NO_PADDING),)), bits)
 
 
 async def shared(server: Checked, z: Sum, bits: int) -> Share:

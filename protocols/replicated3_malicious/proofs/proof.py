@@ -137,8 +137,7 @@ class _Proof:
         r = self._point(number, step, link)
         if step.kind == "first":
             side.first_fold(step.parts, r)
-            if not side.ring.bits:
-                side.join_maps(lambda label, size: self._weights(number, label, size))
+            side.join_maps(lambda label, size: self._weights(number, label, size))
         else:
             side.fold(step.parts, r)
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from protocols.replicated3_malicious.sharings import Bilinear, Claim, Rows
+from protocols.replicated3_malicious.sharings import Bilinear, Claim, Moved, Rows
 
 FIRST = 16
 """Parts of the first step, where words of the ring become elements."""
@@ -53,6 +53,8 @@ def steps(claims: Sequence[Claim], bits: bool) -> list[Step]:
             counts[claim.terms] += claim.count
         elif isinstance(claim, Bilinear):
             length += sum(2 * term.inner for term in claim.terms) if all(claim.shape) else 0
+        elif isinstance(claim, Moved):
+            length += claim.length
     lanes, parts = bits, first_parts(claims, bits)
     columns = {terms: -(-count // ((8 if bits else 1) * parts)) for terms, count in counts.items()}
     found = [Step(parts, "first")] if any(columns.values()) else []

@@ -6,8 +6,8 @@ is local; `proof` sends.
 In the first step relations are cut in L parts. With a weight α_a of E for column a, G(X) = Σ_a α_a Σ_k
 p_ka q_ka, where p_ka, q_ka interpolate u_k, v_k over the parts, has values at points 0 … L − 1 of which
 the verifiers know their parts, and the prover gives those at the next L − 1. At a random r, u becomes
-p(r) and v becomes α q(r). Maps join here, each as vectors twice as long as its inner side. In later
-steps G at point 0 follows from the target.
+p(r) and v becomes α q(r). Maps join here, each as vectors twice as long as its inner side, and columns that
+were moved, as vectors as long as they (`moves`). In later steps G at point 0 follows from the target.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from protocols import kernels
 from protocols.domains import Words
 from protocols.kernels.galois import chosen_windows
 from protocols.kernels.machine import Bytes
+from protocols.replicated3_malicious.proofs.moves import vectors
 from protocols.replicated3_malicious.proofs.ring import STRIP, Galois
-from protocols.replicated3_malicious.sharings import Bilinear, Claim, Map, Part, Rows
+from protocols.replicated3_malicious.sharings import Bilinear, Claim, Map, Moved, Part, Rows
 
 CHUNK = 1 << 13
 """Columns treated at a time in the first step."""
@@ -177,6 +178,7 @@ class Side:
         """Make vectors as long as the folded relations and all maps are together, to be filled."""
         maps = (one for one in self.claims if isinstance(one, Bilinear))
         length = sum(2 * term.inner for one in maps if all(one.shape) for term in one.terms)
+        length += sum(one.length for one in self.claims if isinstance(one, Moved))
         shape = (*self._shape, length + sum(group.terms * group.n for group in self.groups))
         self.u = None if self.part == "right" else np.empty(shape, np.uint64)
         self.v = None if self.part == "left" else np.empty(shape, np.uint64)
@@ -215,6 +217,15 @@ class Side:
                 by_rows = ring.chosen_sums(left, t).reshape(ring.d, -1)
                 whole = ring.dots(by_rows, right.astype(np.uint64))
                 ts.append(ring.folded(whole.reshape(*self._shape, *self._shape, 1)))
+        for number, moved in enumerate(one for one in self.claims if isinstance(one, Moved)):
+            of_moved = vectors(ring, moved, self.part, number, draw)
+            after = self.filled + moved.length
+            for vector, added in zip((self.u, self.v), of_moved, strict=False):
+                if vector is not None and added is not None:
+                    vector[:, :, self.filled : after] = added
+            self.filled = after
+            if of_moved[2] is not None:
+                ts.append(of_moved[2])
         if self.part != "prover":
             start = np.zeros((*self._shape, 1), np.uint64) if self.t is None else self.t
             self.t = reduce(self.ring.add, ts, start)

@@ -6,7 +6,7 @@ and claims. It may import `protocols.replicated3`.
 
 from protocols.replicated3_malicious.sharings.dealing import cross, cross_planes, deal, deal_planes
 from protocols.replicated3_malicious.sharings.digests import DIGEST, digest, is_digest
-from protocols.replicated3_malicious.sharings.ledger import Bilinear, Claim, Ledger, Map, Part, Rows
+from protocols.replicated3_malicious.sharings.ledger import Bilinear, Claim, Ledger, Map, Moved, Part, Rows
 from protocols.replicated3_malicious.sharings.server import BYTE, Checked, Shape, heard, seconds
 from protocols.replicated3_malicious.sharings.tokens import TOKEN, Tokens, is_image
 
@@ -19,6 +19,7 @@ __all__ = [
     "Claim",
     "Ledger",
     "Map",
+    "Moved",
     "Part",
     "Rows",
     "Shape",

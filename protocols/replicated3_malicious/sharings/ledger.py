@@ -13,9 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from protocols.domains import Words
 from protocols.family import NO_PADDING, Kind, Padding
 
+_WORD = 64
 Part = Literal["prover", "left", "right"]
 Address = tuple[int, int]
 """Channel and number of a claim: the same at all three servers, in whatever order they get there."""
@@ -83,7 +87,43 @@ class Map:
         return math.prod(self.y[:-1]) * self.groups
 
 
-Claim = Rows | Bilinear
+@dataclass(frozen=True)
+class Moved:
+    """Columns that were moved by an order which one verifier knows, and the other not: y[i] = x[order[i]].
+
+    y = t_L + t_R, each column mod 2^width, or all of them by ⊕. Everything is flat.
+
+    Attributes:
+        xor: whether columns add by ⊕.
+        widths: the bits of each column.
+        rows, count: of x, and of y, which has no row of x twice.
+        by: the verifier that knows the order; the other one knows x, and the prover both.
+        order: None where this server lacks it.
+        x: the columns; None where this server lacks them.
+        t: this verifier's part of the columns of y; None at the prover.
+    """
+
+    xor: bool
+    widths: tuple[int, ...]
+    rows: int
+    count: int
+    by: Part
+    order: NDArray[np.intp] | None
+    x: tuple[Words, ...] | None
+    t: tuple[Words, ...] | None
+
+    @property
+    def bits(self) -> int:
+        """0 where it is of bits, as of rows."""
+        return 0 if self.xor else _WORD
+
+    @property
+    def length(self) -> int:
+        """The length of the vectors that it leaves: a word of elements, or over the field of 64 lanes."""
+        return -(-self.rows // _WORD) if self.xor else self.rows
+
+
+Claim = Rows | Bilinear | Moved
 
 
 @dataclass

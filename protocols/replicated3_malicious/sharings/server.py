@@ -15,7 +15,7 @@ from mpcsim.units import NANOSECONDS, parse_time
 from protocols.correlated import prf
 from protocols.domains import Ring, Words
 from protocols.replicated3.sharings import Choices, Server, Share
-from protocols.replicated3_malicious.sharings.ledger import Bilinear, Ledger, rows
+from protocols.replicated3_malicious.sharings.ledger import Bilinear, Claim, Ledger, Moved, Part, rows
 from protocols.replicated3_malicious.sharings.tokens import TOKEN, Tokens
 
 Shape = tuple[int, ...]
@@ -147,13 +147,43 @@ class Checked(Server):
         Each is a function, called where this server knows it: u and `left` at role prover − 1, v and
         `right` at role prover + 1, u and v at the prover.
         """
-        place = self._place(prover)
-        part = self.ledger.part(place)
-        address = self.party.call(f"claim/{place}")
-        self.ledger.note(place, address, rows(part, bits, shape, u, v, left, right))
+        self._note(prover, lambda part: rows(part, bits, shape, u, v, left, right))
 
     def claim_maps(self, prover: int, claim: Callable[[str], Bilinear]) -> None:
         """Note a sum of bilinear maps that the server in a role proves."""
+        self._note(prover, claim)
+
+    def claim_moved(
+        self,
+        prover: int,
+        by: Part,
+        widths: Sequence[int],
+        rows: tuple[int, int],
+        *,
+        order: Callable[[], Words],
+        x: Callable[[], Sequence[Words]],
+        left: Callable[[], Sequence[Words]],
+        right: Callable[[], Sequence[Words]],
+        xor: bool = False,
+    ) -> None:
+        """Note that columns moved by an order are left + right, which the server in a role proves.
+
+        Each is a function, called where this server knows it: the order at the verifier `by`, x at the
+        other one, `left` at role prover − 1, `right` at role prover + 1, order and x at the prover.
+        """
+
+        def flat(columns: Sequence[Words]) -> tuple[Words, ...]:
+            return tuple(one.reshape(-1) for one in columns)
+
+        def of(part: Part) -> Moved:
+            known = order().reshape(-1) if part in ("prover", by) else None
+            columns = flat(x()) if part != by else None
+            t = None if part == "prover" else flat(left() if part == "left" else right())
+            return Moved(xor, tuple(widths), *rows, by, known, columns, t)
+
+        self._note(prover, of)
+
+    def _note(self, prover: int, claim: Callable[[Part], Claim]) -> None:
         place = self._place(prover)
         address = self.party.call(f"claim/{place}")
         self.ledger.note(place, address, claim(self.ledger.part(place)))

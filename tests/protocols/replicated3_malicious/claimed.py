@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from mpcsim import Run, simulate
-from protocols import kernels
+from protocols import kernels, proven_tables
 from protocols.domains import Ring
 from protocols.family import Terms, bilinear
 from protocols.functions import equal, less_than, multiply, multiply_fixed, relu, truncate_exact
 from protocols.layers import max_pool
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
-from protocols.replicated3_malicious.sharings import Bilinear, Rows
+from protocols.replicated3_malicious.sharings import Bilinear, Moved, Rows
 
 RING, CHOICES = Ring(), MaliciousChoices()
 RINGS = [RING, Ring(32, 8, 20), Ring(37, 5, 24), Ring(12, 2, 7)]
@@ -24,7 +24,7 @@ class Kept(ReplicatedMalicious):
 
     name = "kept"
 
-    async def settle(self, shows: bool = True) -> None:
+    async def settle(self, shows: bool = True, name: str = "") -> None:
         self.party.observe("claims", self.server.ledger.take())
         self.noted.clear()
 
@@ -65,7 +65,8 @@ def run(
 
     def observe(name: str, party: int, value: Any) -> None:
         if name == "claims":
-            seen[party] = value
+            for prover, claims in value.items():
+                seen.setdefault(party, {0: [], 1: [], 2: []})[prover].extend(claims)
 
     found = simulate(
         roles={**dict.fromkeys(roster.actors, server), "client": client},
@@ -84,9 +85,8 @@ def check(seen: dict[int, dict[int, list[Any]]]) -> int:
         assert len(own) == len(left) == len(right)
         for mine, theirs, others in zip(own, left, right, strict=True):
             assert type(mine) is type(theirs) is type(others)
-            relations += (
-                _rows(mine, theirs, others) if isinstance(mine, Rows) else _maps(mine, theirs, others)
-            )
+            of = {Rows: _rows, Bilinear: _maps, Moved: _moved}[type(mine)]
+            relations += of(mine, theirs, others)
     return relations
 
 
@@ -129,6 +129,24 @@ def _maps(own: Bilinear, left: Bilinear, right: Bilinear) -> int:
     rest = total - left.t - right.t
     assert not np.any(rest << np.uint64(64 - own.bits))
     return int(np.prod(own.shape))
+
+
+def _moved(own: Moved, left: Moved, right: Moved) -> int:
+    assert own.xor == left.xor == right.xor
+    assert own.widths == left.widths == right.widths
+    assert (own.rows, own.count) == (left.rows, left.count) == (right.rows, right.count)
+    knows, holds = (left, right) if own.by == "left" else (right, left)
+    assert np.array_equal(own.order, knows.order)
+    assert holds.order is None
+    assert knows.x is None
+    assert len(set(own.order.tolist())) == own.count
+    for column, width in enumerate(own.widths):
+        x = _ints(own.x[column], width)
+        assert x == _ints(holds.x[column], width)
+        parts = zip(_ints(left.t[column], width), _ints(right.t[column], width), strict=True)
+        for place, (a, b) in zip(own.order, parts, strict=True):
+            assert (x[place] ^ a ^ b if own.xor else x[place] - a - b) % 2**width == 0
+    return own.count * len(own.widths)
 
 
 def places(run: Run) -> Iterator[tuple[int, int, int]]:
@@ -207,6 +225,18 @@ async def _pool(me: Any, x: Any, y: Any) -> Any:
     return me.reshape(await max_pool(me, me.reshape(me.stack([x, y]), (1, 2, -1, 1)), (2, 1)), (-1,))
 
 
+async def _shuffled(me: Any, x: Any) -> Any:
+    bits = me.ring.bits
+    columns = [proven_tables.Column(x, bits), proven_tables.Column(x, bits, xor=True)]
+    (one, two), by = await proven_tables.shuffle(me, columns)
+    [back] = await proven_tables.unshuffle(me, by, [proven_tables.Column(one, bits)])
+    return me.add(back, me.subtract(two, two))
+
+
+async def _sorted(me: Any, x: Any) -> Any:
+    return await proven_tables.sort(me, x, 4, 2)
+
+
 PROGRAMS = {
     "multiply": Program(multiply, _vectors(2), lambda ring, x, y: x * y),
     "multiply_fixed": Program(multiply_fixed, _vectors(2), lambda ring, x, y: _scaled(ring, x * y), 1.5),
@@ -231,6 +261,8 @@ PROGRAMS = {
         lambda ring, x, y: (((x < 0) & (y >= 0)) ^ (y < 0)) + np.where((x < 0) & (y >= 0), y, 0),
     ),
     "widened": Program(_widened, _vectors(1), lambda ring, x: x),
+    "shuffle": Program(_shuffled, _vectors(1), lambda ring, x: x),
+    "sort": Program(_sorted, _vectors(1), lambda ring, x: np.sort(x)),
     "max_pool": Program(_pool, _vectors(2), lambda ring, x, y: np.maximum(x, y)),
 }
 """What every message of is tampered with."""

@@ -12,7 +12,7 @@ from protocols.family import bilinear
 from protocols.replicated3_malicious.proofs.ring import Galois, challenge
 from protocols.replicated3_malicious.proofs.schedule import Step, steps
 from protocols.replicated3_malicious.proofs.statement import Side
-from protocols.replicated3_malicious.sharings import Bilinear, Map, Rows
+from protocols.replicated3_malicious.sharings import Bilinear, Map, Moved, Rows
 
 Claims = tuple[list[Any], list[Any], list[Any]]
 """Of the prover, left and right."""
@@ -71,6 +71,28 @@ MAPS = (
     Map("conv2d", (1, 4, 4, 6), (2, 2, 2, 6), (1, 2), ((0, 1), (1, 0))),
     Map("matmul", (2, 3, 4), (2, 4, 5)),
 )
+
+
+def moved(
+    rng: np.random.Generator, bits: bool, by: Any, rows: int, widths: Sequence[int], alter: int = 0
+) -> Claims:
+    """Return one claim of moved columns, of all rows but one; an entry of left's t is off by `alter`."""
+    count = max(1, rows - 1)
+    order = rng.permutation(rows)[:count]
+    x = [rng.integers(0, 2**64, rows, np.uint64) for _ in widths]
+    masks = [rng.integers(0, 2**64, count, np.uint64) for _ in widths]
+    left = [one[order] ^ mask if bits else one[order] - mask for one, mask in zip(x, masks, strict=True)]
+    left[-1][count // 2] ^= np.uint64(alter)
+
+    def part(t: Any, known: bool, held: bool) -> list[Any]:
+        columns = tuple(x) if held else None
+        return [Moved(bits, tuple(widths), rows, count, by, order if known else None, columns, t)]
+
+    return (
+        part(None, True, True),
+        part(tuple(left), by == "left", by == "right"),
+        part(tuple(masks), by == "right", by == "left"),
+    )
 
 
 def joined(*some: Claims) -> Claims:
@@ -152,8 +174,7 @@ class Proof:
             for one in three:
                 if step.kind == "first":
                     one.first_fold(step.parts, r)
-                    if not ring.bits:
-                        one.join_maps(self.draw)
+                    one.join_maps(self.draw)
                 else:
                     one.fold(step.parts, r)
             self.after(self, step, r)

@@ -51,6 +51,8 @@ def test_no_message_goes_without_a_claim(name, how):
             check(seen)
         except (AssertionError, MpcsimError):
             continue  # a claim fails, or the receiver refused the form of the message
+        if "aborted" in found.outcomes.values():  # what was opened is not what another says of it
+            continue
         bits_that_fill_a_byte = how["value"] == 128
         assert bits_that_fill_a_byte
         assert np.array_equal(found.outputs["client"], honest.outputs["client"])

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mpcsim import Puppet, simulate
-from protocols import kernels
+from protocols import kernels, proven_tables
 from protocols.domains import Ring
 from protocols.family import Terms
 from protocols.functions import equal, less_than, multiply, multiply_fixed, relu
-from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
+from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious, constructions
 from protocols.replicated3_malicious.sharings import Checked
 
 N = 49_152  # a plane of a third is 2048 bytes
@@ -29,9 +29,23 @@ async def _checked(me, x, y):
     await me.settle()
 
 
+async def _moved(me, x):
+    columns = [proven_tables.Column(x, 16), proven_tables.Column(x, 16, xor=True)]
+    (one, _), by = await proven_tables.shuffle(me, columns)
+    await proven_tables.unshuffle(me, by, [proven_tables.Column(one, 16)])
+
+
+async def _placed(me, x):
+    for turns in range(3):
+        server = me.server.rotated(turns)
+        hot = await constructions.one_hot(server, me.reshape(x, (1, N)), 1, 16)
+        await constructions.multiply(server, hot, hot, 16)
+
+
 PROGRAMS = {
     "multiply": (multiply_fixed, 2), "relu": (relu, 1), "less than": (less_than, 2), "equal": (equal, 2),
-    "bits": (_bits, 1), "cut": (_checked, 2), "sacrifice": (_checked, 2), "mac": (_checked, 2),
+    "bits": (_bits, 1), "moved rows": (_moved, 1), "digits": (_placed, 1), "cut": (_checked, 2),
+    "sacrifice": (_checked, 2), "mac": (_checked, 2),
 }  # fmt: skip
 BASELINES = ("cut", "sacrifice", "mac")
 """Whose check opens what is hidden by random numbers, before it knows of a lie."""
