@@ -47,7 +47,7 @@ LACKS = {
     "dealer2": ON_TABLES,
     "fss2": ON_TABLES,
     "replicated3": (),
-    "replicated3_malicious": ON_TABLES,
+    "replicated3_malicious": (),
     "replicated4": ON_TABLES,
     "shamir": ON_TABLES,
 }
@@ -205,5 +205,7 @@ def test_a_dry_run_costs_what_a_run_does(family):
 
 @pytest.mark.parametrize("op", ON_TABLES)
 def test_tables_are_refused_by_name_where_a_family_has_none(op):
-    with pytest.raises(InputError, match=rf"{op}: not offered by plain \(replicated3 has it\)"):
+    with pytest.raises(
+        InputError, match=rf"{op}: not offered by plain \(replicated3 and replicated3_malicious have it\)"
+    ):
         _measured(op, 5, "plain", 64)
