@@ -73,6 +73,11 @@ async def product(party: Party, honest: Honest) -> Any:
     return await _lying(party, honest, "operation", 0, _flip)
 
 
+async def row(party: Party, honest: Honest) -> Any:
+    """Change a row in the first pass of a shuffle that it takes part in."""
+    return await _lying(party, honest, "operation", 0, _flip)
+
+
 async def dealing(party: Party, honest: Honest) -> Any:
     """Lie about a bit that it deals: role 0 of a third, to its role 2."""
     return await _lying(party, honest, "operation", 0, _flip, "server2")
