@@ -28,6 +28,13 @@ _ELSEWHERE = {
 }
 _CELL = re.compile(r"<td.*?</td>", re.DOTALL)
 _WITHIN = re.compile(r"(?<=\d) (?=(?:s|ms|µs|ns|B|kB|MB|GB|%)\b|%)|(?<=\d) (?=/ [\d.])|(?<=\d /) (?=[\d.])")
+_FROM_THE_TOP = re.compile(r'(?<=\s)((?:href|src)=)"/(?!/)')
+_TOP = """<script>
+if (location.protocol !== "file:")
+  document.head.append(Object.assign(document.createElement("base"), {href: "/"}))
+</script>"""
+"""A server answers with 404.html at any depth; from a folder it opens where it lies."""
+
 _made: Pages = {}
 
 
@@ -57,6 +64,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_content(html: str, **_: Any) -> str:
     """Keep numbers of tables beside their units, and pairs on one line, on a narrow page as well."""
     return _CELL.sub(lambda cell: _WITHIN.sub("\u00a0", cell[0]), html)
+
+
+def on_post_template(output: str, template_name: str, **_: Any) -> str:
+    """Have 404.html find its styles and pages from a folder as well as on a server."""
+    if template_name != "404.html":
+        return output
+    return _FROM_THE_TOP.sub(r'\1"', output).replace("<head>", f"<head>{_TOP}", 1)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
