@@ -348,7 +348,7 @@ def _timeline(content: Content) -> str:
     if "messages" in found:
         about = (
             f"All {found['count']:,} messages, from when the last bit leaves the uplink to the arrival; "
-            "dark ones are on the critical path. Drag to zoom, double-click to see all."
+            "those of the critical path stand out. Drag to zoom, double-click to see all."
         )
     else:
         about = (
