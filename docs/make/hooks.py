@@ -27,7 +27,10 @@ _ELSEWHERE = {
     "examples.md": ROOT / "examples" / "README.md",
 }
 _CELL = re.compile(r"<td.*?</td>", re.DOTALL)
-_WITHIN = re.compile(r"(?<=\d) (?=(?:s|ms|µs|ns|B|kB|MB|GB|%)\b|%)|(?<=\d) (?=/ [\d.])|(?<=\d /) (?=[\d.])")
+_WITHIN = re.compile(
+    r"(?<=\d) (?=(?:s|ms|µs|ns|B|kB|MB|GB|%)\b|%)|(?<=\d) (?=/ [\d.])|(?<=\d /) (?=[\d.])"
+    r"|(?<=\d) (?=\d{3}(?!\d))"  # thousands
+)
 _FROM_THE_TOP = re.compile(r'(?<=\s)((?:href|src)=)"/(?!/)')
 _TOP = """<script>
 if (location.protocol !== "file:")
@@ -62,7 +65,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Keep numbers of tables beside their units, and pairs on one line, on a narrow page as well."""
+    """Keep numbers of tables whole, beside their units, and pairs on one line, on a narrow page too."""
     return _CELL.sub(lambda cell: _WITHIN.sub("\u00a0", cell[0]), html)
 
 
