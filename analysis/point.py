@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from contextlib import redirect_stdout
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.scratch import scratch
-from mpcsim import MpcsimError
+from mpcsim import MpcsimError, log
 from mpcsim.scenario import Scenario
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -54,14 +53,11 @@ def solve(scenario: Scenario) -> Outcome:
 
 
 def _run(scenario: Scenario, folder: Path) -> None:
-    import structlog
-
     from mpcsim import plugins
     from mpcsim.scenario import execute
 
-    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
-    structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    execute(scenario, plugins.workloads(), folder)
+    with log.warnings_alone():
+        execute(scenario, plugins.workloads(), folder)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ _TRACEBACK = "MPCSIM_DEBUG"
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit, with a status of `mpcsim.cli.exits`."""
-    gc.set_threshold(50_000, 20, 500)  # starting up makes many objects, and no garbage
+    gc.set_threshold(200_000, 20, 500)  # starting up makes many objects, and no garbage
     # NumPy's threads would spin through small products in the clear, longer than those take.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a screen that cannot show a letter gets its escape

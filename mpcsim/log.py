@@ -1,31 +1,45 @@
 """What is said on standard error while something goes on: notes, progress, logs; and who wants to hear it.
 
 `--quiet` silences all of it, errors aside. A pipe gets no progress on kernels and runs, and of logs the
-warnings alone, unless `--log` or `MPCSIM_LOG` asks for more. structlog is imported where a log is written.
+warnings alone, unless `--log` or `MPCSIM_LOG` asks for more. structlog, which brings half a terminal with
+it, is imported where a line is written.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mpcsim.errors import InputError
 from mpcsim.paths import in_text
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterator, MutableMapping
 
 LOG = "MPCSIM_LOG"
 FORMS = ("text", "json", "off")
+_DEBUG, _INFO, _WARNING = 10, 20, 30  # as in the module logging
 
 
 @dataclass
 class _Manner:
     quiet: bool = False
     form: str | None = None
+    configured: bool = False
+    warnings_alone: bool = False
+
+    @property
+    def log_form(self) -> str | None:
+        return "off" if self.quiet else self.form
+
+    @property
+    def least(self) -> int:
+        """The level from which lines are written."""
+        few = self.warnings_alone or (self.log_form is None and not live())
+        return _WARNING if few else _DEBUG
 
 
 _manner = _Manner()
@@ -65,7 +79,7 @@ def quiet() -> bool:
 
 def log_form() -> str | None:
     """Return the form of logs that was asked for, or None."""
-    return "off" if _manner.quiet else _manner.form
+    return _manner.log_form
 
 
 def live() -> bool:
@@ -95,11 +109,72 @@ def note(text: str) -> None:
 
 def configure() -> None:
     """Send the logs of this process to standard error, in the form that was chosen."""
+    _manner.configured = True
+    follow()
+
+
+def follow() -> None:
+    """Have structlog do so, where somebody has imported it; else it will when a line is written."""
+    if "structlog" in sys.modules and _manner.configured:
+        _configure()
+
+
+@contextmanager
+def warnings_alone() -> Iterator[None]:
+    """Log nothing below warnings inside, and leave the logs as they were set."""
+    before = replace(_manner)
+    _manner.warnings_alone = True
+    configure()
+    try:
+        yield
+    finally:
+        _manner.warnings_alone, _manner.configured = before.warnings_alone, before.configured
+        if _manner.configured:
+            follow()
+        elif "structlog" in sys.modules:
+            import structlog
+
+            structlog.reset_defaults()
+
+
+def debug(event: str, **fields: Any) -> None:
+    """Write a line of detail to the log."""
+    _write(_DEBUG, event, fields)
+
+
+def info(event: str, **fields: Any) -> None:
+    """Write a line to the log."""
+    _write(_INFO, event, fields)
+
+
+def warning(event: str, **fields: Any) -> None:
+    """Write a line to the log that somebody should see."""
+    _write(_WARNING, event, fields)
+
+
+def party_log(party: Any) -> Any:
+    """Return a logger whose lines say which party speaks, in which span, at what time of its own."""
+    return _logger().bind(party=party)
+
+
+def _write(level: int, event: str, fields: dict[str, Any]) -> None:
+    if not _manner.configured or (_manner.log_form != "off" and level >= _manner.least):
+        _logger().log(level, event, **fields)
+
+
+def _logger() -> Any:
+    import structlog
+
+    if not structlog.is_configured():
+        follow()
+    return structlog.get_logger()
+
+
+def _configure() -> None:
     import structlog
 
     asked = log_form()
     people = asked != "json"
-    least = logging.WARNING if asked is None and not live() else logging.DEBUG
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -110,7 +185,7 @@ def configure() -> None:
             if people
             else structlog.processors.JSONRenderer(sort_keys=True),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
+        wrapper_class=structlog.make_filtering_bound_logger(_manner.least),
         logger_factory=_nobody if asked == "off" else _standard_error,
     )
 
@@ -125,13 +200,6 @@ def _nobody(*_: Any) -> Any:
     import structlog
 
     return structlog.ReturnLogger()
-
-
-def party_log(party: Any) -> Any:
-    """Return a logger whose lines say which party speaks, in which span, at what time of its own."""
-    import structlog
-
-    return structlog.get_logger().bind(party=party)
 
 
 def _place(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

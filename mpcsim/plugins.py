@@ -4,10 +4,10 @@
 - `mpcsim.scenarios`: a package with `WORKLOADS` (name: "module:function") and scenario files in its folder.
 - `mpcsim.families`: a family of protocols; whoever runs workloads on shares finds it by its name.
 - `mpcsim.lists`: what `mpcsim list NAME` lists, a command like those.
-- `mpcsim.columns`: a column of a run's table of spans: a function that takes the record's folder and gives
-  a cell for each span (or None, for no column) and a note for below the table.
-- `mpcsim.makespans`: a function that takes the record's folder and gives the makespan by transport, or None
-  where that costs much; with `always=True` in any case.
+- `mpcsim.columns`: a column of a run's table of spans: a function that takes its `mpcsim.record.Record` and
+  gives a cell for each span (or None, for no column) and a note for below the table.
+- `mpcsim.makespans`: a function that takes a `mpcsim.record.Record` and gives the makespan by transport, or
+  None where that costs much; with `always=True` in any case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
-from importlib.metadata import Distribution, EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ _HERE = Path(__file__).resolve().parent.parent
 def entries(group: str) -> list[EntryPoint]:
     """Return the entries of a group, mpcsim's own first; of two with one name the first counts."""
     found: dict[str, EntryPoint] = {}
-    registered = _registered(group, tuple(sys.path))
+    registered: EntryPoints = _registered(tuple(sys.path)).select(group=group)
     for entry in sorted(registered, key=lambda entry: (not _is_ours(entry), entry.name)):
         found.setdefault(entry.name, entry)
     return list(found.values())
@@ -95,19 +95,22 @@ def stale() -> str | None:
 
 
 @functools.cache
-def _registered(group: str, _path: tuple[str, ...]) -> EntryPoints:
-    """Return what all packages on this path register in a group: finding that takes 15 ms."""
-    return entry_points(group=group)
+def _registered(_path: tuple[str, ...]) -> Any:
+    """Return what all packages on this path register, to select from: each is looked at once."""
+    return entry_points()
 
 
 def _is_ours(entry: EntryPoint) -> bool:
-    return entry.dist is not None and _name(entry.dist) == _OURS
+    return entry in _ours(tuple(sys.path))
 
 
 @functools.cache
-def _name(package: Distribution) -> str:
-    """Return a package's name, for which its whole description is parsed."""
-    return package.name
+def _ours(_path: tuple[str, ...]) -> frozenset[EntryPoint]:
+    """Return what mpcsim registers; a package's name would take its whole description to be parsed."""
+    try:
+        return frozenset(distribution(_OURS).entry_points)
+    except PackageNotFoundError:
+        return frozenset()
 
 
 def _check_shadow(name: str) -> None:

@@ -7,47 +7,73 @@ still too wide goes on below, with the first column said again.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from textwrap import wrap
-from typing import Any, Literal
-
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
-from rich.text import Text
+from typing import Any, TextIO
 
 from mpcsim.texts import shown
 
 _PIPE = 100_000  # columns: more than a table has
 _GAP = 2  # columns between two cells
 _NARROW = 12  # a text is not broken into lines shorter than that, where there is another way
+_STYLES = {"bold": "1", "dim": "2", "italic": "3", "bad": "1;31"}  # as a terminal takes them (ECMA-48)
+
+Line = tuple[str, str]
+"""A line of a table, and its style or ""."""
 
 
-class Screen(Console):
-    """Standard output, which reads no markup and no emoji codes in what it prints."""
+class Screen:
+    """A terminal or a pipe.
 
-    def __init__(self) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False)
-        if not self.is_terminal:
-            self.width = _PIPE
+    Args:
+        file: where it is; None: standard output.
+        width: in columns; None: the terminal's own, and a pipe's has no end.
+
+    Attributes:
+        is_terminal: whether somebody looks at it; `FORCE_COLOR` says so of a pipe.
+    """
+
+    def __init__(self, file: TextIO | None = None, width: int | None = None) -> None:
+        self.file = sys.stdout if file is None else file
+        self.is_terminal = self.file.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        self.width = width or (shutil.get_terminal_size().columns if self.is_terminal else _PIPE)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in ("dumb", "unknown")
+        self._styled = self.is_terminal and not plain
+        self._rule = "─" if (self.file.encoding or "utf").lower().startswith("utf") else "-"
 
     def say(self, text: str) -> None:
         """Print text; on a terminal its lines break between words, and words (paths) stay whole."""
         for one in text.split("\n"):
-            self.print("\n".join(broken(one, self.width)), soft_wrap=True)
+            for part in broken(one, self.width):
+                self._print(part)
 
     def show(self, part: Any) -> None:
-        """Print a line, or what rich can render."""
+        """Print a line, a table, or what rich can render."""
         if isinstance(part, str):
             self.say(part)
-        elif self.is_terminal:
-            self.print(part)
+        elif isinstance(part, Sheet):
+            for text, style in part.lines(self.width, self._rule):
+                self._print(text.rstrip(), style)
         else:
-            with self.capture() as captured:
-                self.print(part)
-            self.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+            from rich.console import Console
+
+            console = Console(file=self.file, width=self.width, highlight=False, markup=False, emoji=False)
+            with console.capture() as captured:
+                console.print(part)
+            for line in captured.get().splitlines():
+                self._print(line.rstrip())
+
+    def _print(self, text: str, style: str = "") -> None:
+        if style and text and self._styled:
+            text = f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+        print(text, file=self.file)
 
 
 def console() -> Screen:
@@ -64,6 +90,33 @@ def broken(text: str, width: int) -> list[str]:
     return wrap(text, width, subsequent_indent=more, break_long_words=False, break_on_hyphens=False)
 
 
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes: letters of East Asian scripts take two."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Return a cell's text as lines of at most so many columns: broken between words, and longer words."""
+    lines = [""]
+    for word in re.findall(r"\s*\S+|\s+$", text):
+        if columns_of(lines[-1] + word) <= width:
+            lines[-1] += word
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word.lstrip() if lines[:-1] else word:
+            if columns_of(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
@@ -78,6 +131,11 @@ class Column:
     number: bool = False
     leaves: int = 0
 
+    def placed(self, text: str, width: int) -> str:
+        """Return a line of a cell, so many columns wide."""
+        spaces = " " * (width - columns_of(text))
+        return spaces + text if self.number else text + spaces
+
 
 @dataclass
 class Sheet:
@@ -87,26 +145,25 @@ class Sheet:
         columns: its columns; the first says what a row is.
         title: a line above.
         notes: lines below.
-        rows: cells, with a style or None.
+        rows: cells, and whether the row is bad news.
     """
 
     columns: Sequence[Column]
     title: str = ""
     notes: list[str] = field(default_factory=list)
-    rows: list[tuple[Sequence[str], str | None]] = field(default_factory=list)
+    rows: list[tuple[Sequence[str], bool]] = field(default_factory=list)
 
-    def add(self, *cells: str, style: str | None = None) -> None:
+    def add(self, *cells: str, bad: bool = False) -> None:
         """Add a row."""
-        self.rows.append((cells, style))
+        self.rows.append((cells, bad))
 
-    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield title, the table or its pieces, and notes, for a screen's width."""
-        width = options.max_width
+    def lines(self, width: int, rule: str = "─") -> Iterator[Line]:
+        """Yield title, the table or its pieces with a rule below heads, and notes, for a screen's width."""
         if self.title:
             yield from _lines(["", self.title], width, "italic")
         kept, gone = self.kept(width)
         for piece in self._pieces(kept, width):
-            yield self._table(piece, width)
+            yield from self._table(piece, width, rule)
         left_out = [self.columns[place].title for place in gone]
         more = [f"left out at {width} columns: {', '.join(left_out)}"] if left_out else []
         yield from _lines([*self.notes, *more], width, "dim")
@@ -126,9 +183,9 @@ class Sheet:
     def _bounds(self, place: int) -> tuple[int, int]:
         """Return how narrow a column may be, and how wide it is of itself."""
         column = self.columns[place]
-        cells = max((cell_len(cells[place]) for cells, _ in self.rows), default=0)
-        words = max(map(cell_len, column.title.split()), default=0)
-        whole = max(cells, cell_len(column.title))
+        cells = max((columns_of(cells[place]) for cells, _ in self.rows), default=0)
+        words = max(map(columns_of, column.title.split()), default=0)
+        whole = max(cells, columns_of(column.title))
         if column.number:
             return max(cells, words), whole
         return max(min(whole, _NARROW), words), whole
@@ -143,19 +200,27 @@ class Sheet:
             piece.append(place)
         yield piece
 
-    def _table(self, places: list[int], width: int) -> Table:
-        table = Table(
-            box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), collapse_padding=True
-        )
+    def _table(self, places: list[int], width: int, rule: str) -> Iterator[Line]:
         room = width - _GAP * (len(places) - 1)
         sizes = _shared(room, [self._bounds(place) for place in places])
-        for place, size in zip(places, sizes, strict=True):
-            column = self.columns[place]
-            side: Literal["left", "right"] = "right" if column.number else "left"
-            table.add_column(Text(column.title), justify=side, overflow="fold", width=size)
-        for cells, style in self.rows:
-            table.add_row(*(Text(cells[place]) for place in places), style=style)
-        return table
+        columns = [self.columns[place] for place in places]
+
+        def row(cells: Sequence[str], *, low: bool = False) -> Iterator[str]:
+            """Yield a row's lines; short cells stand at its top, or low."""
+            folded = [_folded(cell, size) for cell, size in zip(cells, sizes, strict=True)]
+            height = max(map(len, folded))
+            if low:
+                folded = [[""] * (height - len(cell)) + cell for cell in folded]
+            for texts in zip_longest(*folded, fillvalue=""):
+                parts = zip(columns, texts, sizes, strict=True)
+                yield (" " * _GAP).join(column.placed(text, size) for column, text, size in parts)
+
+        for line in row([column.title for column in columns], low=True):
+            yield line, "bold"
+        yield rule * (sum(sizes) + _GAP * (len(sizes) - 1)), ""
+        for cells, bad in self.rows:
+            for line in row([cells[place] for place in places]):
+                yield line, "bad" if bad else ""
 
 
 def _shared(room: int, bounds: Sequence[tuple[int, int]]) -> list[int]:
@@ -174,11 +239,11 @@ def _shared(room: int, bounds: Sequence[tuple[int, int]]) -> list[int]:
     return [max(1, min(size, room)) for size in sizes]
 
 
-def _lines(texts: Sequence[str], width: int, style: str) -> Iterator[Text]:
+def _lines(texts: Sequence[str], width: int, style: str) -> Iterator[Line]:
     for text in texts:
         for one in text.split("\n"):
-            for part in broken(one, width) if one else [""]:
-                yield Text(part, style=style, no_wrap=True, overflow="ignore")
+            for part in broken(one, width):
+                yield part, style
 
 
 def span_name(path: Sequence[str], count: int) -> str:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-import structlog
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from mpcsim import InputError
+from mpcsim import InputError, log
 from mpcsim.scenario import Scenario
 from mpcsim.units import BITS
 from protocols import kernels
@@ -77,7 +76,7 @@ def _without_others(table: Any) -> Any:
 
 def _say_dropped(family: str, keys: list[str]) -> None:
     if keys:
-        structlog.get_logger().warning("keys of another family are dropped", family=family, protocol=keys)
+        log.warning("keys of another family are dropped", family=family, protocol=keys)
 
 
 class PartiesSettings(BaseModel):

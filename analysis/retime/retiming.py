@@ -23,7 +23,7 @@ from mpcsim.record import Record, read_record
 from mpcsim.scenario import Scenario
 from mpcsim.units import NANOSECONDS
 
-__all__ = ["NotRetimable", "Retiming", "load", "retime_point"]
+__all__ = ["NotRetimable", "Retiming", "load", "load_once", "retime_point"]
 
 _SPAN_KEYS = ("name", "parent", "op", "count", "rounds", "makespan_s")
 
@@ -199,7 +199,7 @@ def load(source: Path | Record) -> Retiming:
 # Sweeps
 
 _loaded: tuple[Path, float, Retiming] | None = None
-"""The record that this process retimed last: a sweep asks for many points of one."""
+"""The record that this process retimed last: a sweep asks for many points of one, a run's screen twice."""
 
 
 def retime_point(record: Record, scenario: Scenario) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def retime_point(record: Record, scenario: Scenario) -> dict[str, Any]:
         InputError: the record has no events, or they are damaged.
     """
     started = time.perf_counter()
-    retiming = _load_again(record)
+    retiming = load_once(record)
     summary = record.summary
     if _tells_time(summary["output"], _times(summary)):
         raise NotRetimable(
@@ -241,7 +241,8 @@ def retime_point(record: Record, scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _load_again(record: Record) -> Retiming:
+def load_once(record: Record) -> Retiming:
+    """Return what `load` does; of the record that this process loaded last, without reading it again."""
     global _loaded
     changed = (record.folder / "summary.json").stat().st_mtime
     if _loaded is None or _loaded[:2] != (record.folder, changed):

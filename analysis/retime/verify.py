@@ -6,12 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
-from analysis.point import Outcome, solve
+from analysis.point import solve
 from analysis.retime.retiming import Retiming
 from mpcsim import CheckFailed, InputError, RunError
-from mpcsim.scenario import Scenario, load_scenario
+from mpcsim.scenario import load_scenario
 
 _TOTALS = ("makespan_ns", "rounds", "messages", "wire_bytes")
 
@@ -29,18 +27,6 @@ def check_possible(retiming: Retiming) -> None:
         )
 
 
-def _quietly(scenario: Scenario) -> Outcome:
-    """Run a point of a sweep here, and leave the logs as they were set."""
-    configured, settings = structlog.is_configured(), structlog.get_config()
-    try:
-        return solve(scenario)
-    finally:
-        if configured:
-            structlog.configure(**settings)
-        else:
-            structlog.reset_defaults()
-
-
 def verify(retiming: Retiming, values: Mapping[str, str], makespan_ns: int) -> None:
     """Run a record's scenario over another network and compare.
 
@@ -56,7 +42,7 @@ def verify(retiming: Retiming, values: Mapping[str, str], makespan_ns: int) -> N
     record = retiming.record
     overrides = [f"{key}={value}" for key, value in values.items()]
     scenario = load_scenario(record.folder / "scenario.toml", overrides)
-    outcome = _quietly(scenario)
+    outcome = solve(scenario)
     where = f"{record.folder}, {', '.join(overrides) or 'its own network'}"
     if outcome.error is not None:
         raise RunError(f"--verify: {where}: the run did not finish: {outcome.error}")

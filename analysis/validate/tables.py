@@ -155,7 +155,7 @@ def _rows_screen(rows: Sequence[Row], title: str) -> Iterator[Sheet]:
     numbered = _Numbered(rows)
     table = Sheet(_ROWS, title, [_UNIT])
     for row, cells in zip(rows, _cells(rows, numbered), strict=True):
-        table.add(*cells, style="bold red" if row.equal is False else None)
+        table.add(*cells, bad=row.equal is False)
     yield table
     formulas = Sheet(_FORMULAS, "Formulas", [f"{name}: {what}" for name, what in LEGEND.items()])
     for formula, number in numbered.formulas.items():

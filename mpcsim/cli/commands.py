@@ -78,11 +78,10 @@ def run(
 ) -> None:
     """Run a scenario, print what it cost and what came out, and keep the run record."""
     from mpcsim import log, plugins, record
-    from mpcsim.cli import profiling
     from mpcsim.cli.printed import print_run
     from mpcsim.cli.progress import Progress
     from mpcsim.cli.socket_commands import socket_runner
-    from mpcsim.scenario import calibrated, determinism, execute
+    from mpcsim.scenario import calibrated, execute
     from mpcsim.scenario_file import load_scenario
 
     log.configure()
@@ -95,6 +94,8 @@ def run(
         typer.echo(record.to_json(found) if as_json else "\n".join(said), nl=not as_json)
         return
     if check_determinism:
+        from mpcsim.scenario import determinism
+
         determinism.check_possible(loaded)
     runner = socket_runner(
         loaded,
@@ -110,11 +111,14 @@ def run(
         Progress() as progress,
         ExitStack() as more,
     ):
-        profiler = more.enter_context(profiling.Profiler()) if profile else None
+        if profile:
+            from mpcsim.cli.profiling import Profiler
+
+            profiler = more.enter_context(Profiler())
         done = execute(
             loaded, plugins.workloads(), out, audit=check_determinism, watch=progress.watch, runner=runner
         )
-    if profiler is not None:
+    if profile:
         done.summary["profile"] = profiler.describe()
     if check_determinism:
         others = determinism.rows_of_another_process(loaded)
@@ -122,13 +126,13 @@ def run(
         done.summary["determinism"] = determinism.compare(done.run.audit or [], others, roles)
     if makespans:
         for entry in plugins.entries(plugins.MAKESPANS):
-            done.summary["makespans"] = plugins.load(entry)(done.folder, always=True)
+            done.summary["makespans"] = plugins.load(entry)(done.record, always=True)
     if as_json:
         typer.echo(record.to_json(done.summary), nl=False)
     elif log.quiet():
         typer.echo(done.folder)
     else:
-        print_run(done.summary, done.program.render, done.folder)
+        print_run(done.record, done.program.render)
 
 
 def trace(

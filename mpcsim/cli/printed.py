@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from mpcsim import plugins
 from mpcsim.causes import guarded
-from mpcsim.cli.profiling import tables
 from mpcsim.cli.tables import party_table, phase_table, span_table
 from mpcsim.errors import InputError
-from mpcsim.record import unfinished
+from mpcsim.record import Record, unfinished
 from mpcsim.terminal import console
-from mpcsim.texts import plural, shown
+from mpcsim.texts import plural, shown, to_json
 from mpcsim.units import format_bytes, format_time
 
 Render = Callable[[dict[str, Any]], Iterable[Any]]
@@ -46,14 +44,14 @@ def _on_sockets(found: dict[str, Any]) -> str:
     )
 
 
-def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> None:
+def print_run(record: Record, render: Render | None) -> None:
     """Print a run.
 
     Args:
-        summary: the record's `summary.json`.
+        record: of the run.
         render: what the workload makes of its output: lines, or renderables of rich; None: as JSON.
-        folder: the record.
     """
+    summary, folder = record.summary, record.folder
     out = console()
     line = out.say
     measured = summary["compute"] == "measured"
@@ -79,7 +77,7 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
         f"{format_bytes(summary['wire_bytes'])} on the wire"
     )
     for entry in plugins.entries(plugins.MAKESPANS):
-        other = _other(network, summary.get("makespans") or plugins.load(entry)(folder) or {})
+        other = _other(network, summary.get("makespans") or plugins.load(entry)(record) or {})
         if other:
             line(other)
     out.show(party_table(parties, measured=measured))
@@ -102,16 +100,18 @@ def print_run(summary: dict[str, Any], render: Render | None, folder: Path) -> N
     if "determinism" in summary:
         line(f"deterministic: {plural(summary['determinism']['events'], 'event')} equal in two processes")
     if summary["spans"]:
-        more = {entry.name: plugins.load(entry)(folder) for entry in plugins.entries(plugins.COLUMNS)}
+        more = {entry.name: plugins.load(entry)(record) for entry in plugins.entries(plugins.COLUMNS)}
         out.show(span_table(summary["spans"], measured=measured, more=more))
     line("")
     if render is None or (summary.get("aborts") and not summary["output"]):
-        out.print_json(data=summary["output"])
+        line(to_json(summary["output"]))
     else:
         with guarded(f"the workload cannot print what came out; record: {folder}", InputError):
             for part in render(summary["output"]):
                 out.show(part)
     if "profile" in summary:
+        from mpcsim.cli.profiling import tables
+
         for table in tables(summary["profile"]):
             out.show(table)
     line(

@@ -23,7 +23,7 @@ _Number = Annotated[int, Field(ge=0)]
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class _Window(_Rule):
@@ -153,7 +153,7 @@ RULES = (Crash, Slow, *MESSAGE_RULES)
 
 
 class _Faults(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     faults: list[Fault] = []
 
@@ -164,6 +164,8 @@ def read_faults(tables: Sequence[Mapping[str, Any] | BaseModel]) -> tuple[Any, .
     Raises:
         InputError: a table that is no rule, or rules that contradict each other.
     """
+    if not tables:
+        return ()
     plain = [
         table.model_dump(exclude_none=True) if isinstance(table, BaseModel) else table for table in tables
     ]

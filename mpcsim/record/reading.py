@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mpcsim.errors import InputError
-from mpcsim.record.event_checks import EventCheck, Unfit
 from mpcsim.record.files import EVENTS, SUMMARY, TABLE, arrow_schema
 from mpcsim.record.files import SCENARIO as SCENARIO_FILE
-from mpcsim.record.summary_checks import check_summary
 from mpcsim.scenario_file import Scenario, load_scenario
 
 _LINES = 4096  # read as one JSON document: faster than one by one
@@ -23,11 +21,19 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Record:
-    """A run record that was read back and checked: keys are there, of their types, and fit together."""
+    """A run record that was read back and checked: keys are there, of their types, and fit together.
+
+    Attributes:
+        folder: where it is.
+        scenario: what was run.
+        summary: its `summary.json`.
+        run_events: of a run of this process, which need not be read back.
+    """
 
     folder: Path
     scenario: Scenario
     summary: dict[str, Any]
+    run_events: Sequence[Event] | None = field(default=None, repr=False, compare=False)
 
     @property
     def finished(self) -> bool:
@@ -41,7 +47,9 @@ class Record:
             InputError: the run kept none, or one is damaged or does not fit those before it.
         """
         lines, table = self.folder / EVENTS, self.folder / TABLE
-        if table.is_file():
+        if self.run_events is not None:
+            yield from self.run_events
+        elif table.is_file():
             yield from self._checked(_read_table(table), table, "row")
         elif lines.is_file():
             yield from self._checked(_read_lines(lines), lines, "line")
@@ -50,6 +58,8 @@ class Record:
             raise InputError(f"{self.folder}: no {EVENTS}: the run {why}")
 
     def _checked(self, batches: Iterator[list[Event]], path: Path, what: str) -> Iterator[Event]:
+        from mpcsim.record.event_checks import EventCheck, Unfit  # likewise
+
         check = EventCheck(self.summary, self.scenario.faults)
         try:
             for batch in batches:
@@ -121,5 +131,7 @@ def read_record(folder: Path) -> Record:
         raise InputError(f"{path}: damaged: not UTF-8 text (byte {error.start})") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: damaged: no JSON: {error}") from None
+    from mpcsim.record.summary_checks import check_summary  # models that a run does without
+
     scenario = load_scenario(folder / SCENARIO_FILE)
     return Record(folder, scenario, check_summary(found, scenario, path))

@@ -1,10 +1,9 @@
 """Scenarios: files read and checked, workloads found, programs run, runs recorded.
 
-In flows a scenario file; out flows a `Run` and its record. It may import the engine, the network, the
-record and `simulate`.
+In flows a scenario file; out flows a `Run` and its record. Who needs its modules `keys`, `determinism` or
+`workload` as a whole imports them. It may import the engine, the network, the record and `simulate`.
 """
 
-from mpcsim.scenario import determinism, keys, workload
 from mpcsim.scenario.running import execute, run_scenario
 from mpcsim.scenario.workload import Program, build_program, calibrated, import_file, run_program
 from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
@@ -15,14 +14,11 @@ __all__ = [
     "Scenario",
     "build_program",
     "calibrated",
-    "determinism",
     "execute",
     "import_file",
-    "keys",
     "load_scenario",
     "run_program",
     "run_scenario",
     "unknown",
     "validate",
-    "workload",
 ]

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
-from mpcsim import plugins, record
+from mpcsim import log, plugins, record
 from mpcsim.errors import CheckFailed, InputError, Interrupted, MpcsimError, RunError
-from mpcsim.record import Run
+from mpcsim.record import Record, Run
 from mpcsim.scenario import workload
 from mpcsim.scenario.workload import Program
 from mpcsim.scenario_file import Scenario, load_scenario
@@ -24,10 +22,16 @@ if TYPE_CHECKING:
 class Finished:
     """A run that finished, with its summary and the folder of its record."""
 
+    scenario: Scenario
     program: Program
     run: Run
     summary: dict[str, Any]
     folder: Path
+
+    @property
+    def record(self) -> Record:
+        """Its record, as the files hold it."""
+        return Record(self.folder, self.scenario, self.summary, self.run.events)
 
 
 def run_scenario(
@@ -74,7 +78,6 @@ def execute(
             record is written all the same. What the workload raises of ours goes on as it is.
     """
     program = workload.build_program(scenario, registry, None if runner is None else ())
-    log = structlog.get_logger()
     log.info("run starts", scenario=scenario.name, parties=len(program.roles))
     try:
         if runner is None:
@@ -99,7 +102,7 @@ def execute(
     if scenario.expect == "abort" and not run.aborts.keys() - set(run.adversaries):
         outcomes = ", ".join(f"{role} {outcome}" for role, outcome in run.outcomes.items())
         raise CheckFailed(f'expect = "abort": no honest party aborted: {outcomes}; record: {folder}')
-    return Finished(program, run, summary, folder)
+    return Finished(scenario, program, run, summary, folder)
 
 
 def _keep_unfinished(out: Path | None, run: Run, scenario: Scenario, program: Program) -> str:
@@ -144,7 +147,7 @@ def _output(program: Program, run: Run) -> tuple[Mapping[str, Any], BaseExceptio
 
 def _nothing(run: Run, error: BaseException) -> tuple[Mapping[str, Any], None]:
     """Return the result of a run whose parties aborted and whose workload cannot make anything of it."""
-    structlog.get_logger().info("no result", aborted=list(run.aborts), error=str(error))
+    log.info("no result", aborted=list(run.aborts), error=str(error))
     return {}, None
 
 

@@ -28,6 +28,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mpcsim import log
 from mpcsim.arguments import party_count
 from mpcsim.causes import described, guarded
 from mpcsim.engine import Party, Scheduler
@@ -130,6 +131,7 @@ def import_file(path: Path, what: str) -> Any:
                  if frame.filename == str(path)]  # fmt: skip
         where = f" (line {lines[-1]})" if lines else ""
         raise InputError(f"{what}: {path} cannot be imported{where}: {described(error)}") from error
+    log.follow()
     return module
 
 

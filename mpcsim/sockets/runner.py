@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
+from mpcsim import log
 from mpcsim.arguments import coroutines
 from mpcsim.engine import Party, Scheduler, Stopwatch, Trace, Transport
 from mpcsim.errors import InputError, Interrupted, MpcsimError
@@ -202,7 +201,7 @@ def _hand_over(
         try:
             one = beside.get(timeout=max(until - time.monotonic(), 0))
         except queue.Empty:
-            structlog.get_logger().info("nobody collected the record")
+            log.info("nobody collected the record")
             return
         collector = one if isinstance(one, Link) and one.peer < 0 else None
     try:

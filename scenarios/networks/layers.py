@@ -36,7 +36,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 
 
 class _Layer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # built inside the model's
     kind: ClassVar[Kind]
 
     name: Name | None = Field(default=None, description="of its spans; kind and number if absent")

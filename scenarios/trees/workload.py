@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-import structlog
-
-from mpcsim import InputError, Party
+from mpcsim import InputError, Party, log
 from mpcsim.scenario import Program, Scenario
 from protocols.boosting import Ground, Grown, boost
 from protocols.boosting import check as check_boosting
@@ -362,4 +360,4 @@ class Job:
 
 
 def _progress(**steps: int) -> None:
-    structlog.get_logger().info("progress", **steps)
+    log.info("progress", **steps)

@@ -7,6 +7,7 @@ import pytest
 from analysis.retime import makespans as module
 from analysis.retime.makespans import makespans
 from mpcsim.__main__ import main
+from mpcsim.record import read_record
 
 
 def run(capsys, folder, *more):
@@ -38,13 +39,13 @@ def test_the_other_makespan_is_printed(tmp_path, capsys):
 def test_a_run_of_many_events_is_not_retimed_unless_asked(tmp_path, capsys, monkeypatch):
     run(capsys, tmp_path / "one")
     monkeypatch.setattr(module, "MOST_EVENTS", 10)
-    assert makespans(tmp_path / "one") is None
-    assert makespans(tmp_path / "one", always=True)["tcp"] is not None
+    assert makespans(read_record(tmp_path / "one")) is None
+    assert makespans(read_record(tmp_path / "one"), always=True)["tcp"] is not None
 
 
 def test_a_run_that_cannot_be_retimed_says_why(tmp_path, capsys):
     run(capsys, tmp_path / "one", "--set", "engine.trace=false")
-    assert makespans(tmp_path / "one") is None
-    found = makespans(tmp_path / "one", always=True)
+    assert makespans(read_record(tmp_path / "one")) is None
+    found = makespans(read_record(tmp_path / "one"), always=True)
     assert found["tcp"] is None
     assert "trace" in found["note"]

@@ -7,7 +7,6 @@ import os
 
 import pytest
 from odd_names import ODD
-from rich.console import Console
 
 from analysis.costs.algebra import Cost
 from analysis.costs.replicated3 import catalogue, signs
@@ -20,6 +19,7 @@ from analysis.validate import judge as validate
 from analysis.validate import tables as validation_tables
 from mpcsim import CheckFailed, InputError
 from mpcsim.__main__ import main
+from mpcsim.terminal import Screen
 from mpcsim.texts import storable, whole
 from protocols.domains import Ring
 from protocols.functions import ACTIVATIONS, activation, pieces
@@ -315,9 +315,9 @@ def test_an_operation_may_have_any_name(tmp_path):
     rows = [Row(name, {"n": name}, None, cost, cost, "x") for name in names]
     found = validate.Validation(rows)
     validation_tables.write(found, tmp_path)
-    screen = Console(file=io.StringIO(), width=4000, markup=False, emoji=False)
+    screen = Screen(io.StringIO(), 4000)
     for part in validation_tables.screen(found, every=True):
-        screen.print(part)
+        screen.show(part)
     (table,) = sources.read([tmp_path]).validations
     assert list(table["op"]) == [storable(name) for name in names]
     assert len((tmp_path / "validation.md").read_text(encoding="utf-8").split("\n")) > len(rows)

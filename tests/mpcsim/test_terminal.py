@@ -5,7 +5,6 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from mpcsim.terminal import Column, Screen, Sheet, broken, repeated, span_name
 from mpcsim.texts import plural
@@ -28,7 +27,7 @@ def _sheets(draw):
 
 def _printed(sheet, width):
     out = io.StringIO()
-    Console(file=out, width=width, highlight=False, markup=False).print(sheet)
+    Screen(out, width).show(sheet)
     return out.getvalue()
 
 

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import structlog
-
+from mpcsim import log
 from mpcsim.errors import InputError, RunError
 from mpcsim.sockets.wire import certificates
 from mpcsim.sockets.wire.certificates import COLLECTOR
@@ -260,7 +259,7 @@ def connect(
                 raise Refused(f"{one} connected twice")
             else:
                 links[one.peer] = one
-                structlog.get_logger().debug("connected", role=one.role)
+                log.debug("connected", role=one.role)
     except BaseException as error:  # raised on, once all know
         acceptor.close()
         over.set()
