@@ -13,7 +13,13 @@ setup: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[all]'
 	touch $@
 
-demo: setup
+# What the first commands of README need, and nothing of tests and pages.
+.venv/begun: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[report]'
+	touch $@
+
+demo: .venv/begun
 	$(BIN)/mpcsim run pomic_inference
 
 # A file's tests stay in one process: several share what a fixture of the file made. Hundreds of processes are started:

@@ -195,7 +195,8 @@ class Network:
         if self.transport == "tcp" or self.tcp:
             found["tcp"] = effective(self.tcp_table)
         if set(more) - {"tcp"}:
-            names = ["TCP" if name == "transport" else name.replace("_", " ") for name in more]
+            words = {"transport": "TCP", "profile": f"profile {self.profile}"}
+            names = [words.get(name, name.replace("_", " ")) for name in more]
             found["note"] += f"; with {', '.join(name for name in names if name != 'tcp')}"
         if self.profile is not None:
             found["source"] = PROFILES[self.profile].source

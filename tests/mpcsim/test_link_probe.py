@@ -1,6 +1,7 @@
 """The link probe equals the link law to the nanosecond, whatever the sizes and rates."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -49,6 +50,15 @@ def test_a_run_that_takes_real_time_is_said_to_differ():
     _, output = _probe(10, 1, Network("1 ms"), clock="wall")
     assert output["equal"] is False
     assert output["makespan_ns"] > output["predicted_ns"]
+
+
+def test_a_run_on_sockets_is_not_held_to_the_link_law():
+    program = link_probe(LinkProbe(workload=Probe(message_bytes=10, repeats=1)))
+    run = replace(simulate(roles=program.roles, network=Network("1 ms"), seed=1), sockets={})
+    output = program.summarize(run)
+    assert output["equal"] is None
+    assert output["predicted_ns"] == run.makespan_ns
+    assert "not held to" in program.render(output)[1]
 
 
 @pytest.mark.parametrize("table", [{"repeats": 0}, {"message_bytes": -1}, {"hops": 3}])

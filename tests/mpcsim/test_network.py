@@ -124,5 +124,8 @@ def test_the_record_says_what_the_network_was_and_where_its_numbers_come_from():
     assert found["loss"] == 0.1
     assert found["regions"] == regions
     assert "IBM Cloud" in found["source"]
-    assert found["note"] == "latencies are one way; with profile, regions, loss, retransmission timeout"
+    assert (
+        found["note"]
+        == "latencies are one way; with profile ibm-cloud, regions, loss, retransmission timeout"
+    )
     assert Network("5 ms").describe().keys() == {"latency", "bandwidth", "sharing", "note"}
