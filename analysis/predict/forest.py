@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analysis.costs import Cost, boosting, sequence, together
+from analysis.costs import Cost, boosting, sequence, together, written
 from analysis.costs.replicated3 import Setting, layers, operations, tables, trees
 
 SERVERS = 3
+_UNCUT = 5
+"""Levels of trees that rows go down in one piece."""
 KEY_BITS = 31
 """Of the keys by which rows meet."""
 Path = tuple[str, ...]
@@ -154,8 +156,12 @@ class Forest:
         """
         setting, shape, queries = self.setting, self.shape, self.queries
         steps: dict[Path, Cost] = {}
+        asked = written.Asked(queries, shape.m, 1, shape.height, self.count)
+        cut = shape.height > _UNCUT and asked.cut < shape.height
+        walked = written.walk(written.Thirds(), setting, asked) if cut else None
         if self.boosted is not None:
-            steps["scores",] = boosting.raw_scores(setting, queries, self.boosted)
+            raw = boosting.raw_scores(setting, queries, self.boosted)
+            steps["scores",] = raw if walked is None else self._each(walked)
             if self.boosted.classes:
                 steps["classes",] = trees.negative(setting, queries, self.boosted.raw)
             return steps
@@ -164,8 +170,11 @@ class Forest:
             steps["classes",] = self._each(leaves)
         elif self.grown:
             steps["means",] = self._each(trees.means(setting, shape))
-        steps["walk",] = self._each(trees.walk(setting, queries, shape.height, shape.value_bits))
-        steps["read",] = self._each(trees.leaves_of(setting, queries, 1))
+        if walked is not None:
+            steps["walk",] = self._each(walked)
+        else:
+            steps["walk",] = self._each(trees.walk(setting, queries, shape.height, shape.value_bits))
+            steps["read",] = self._each(trees.leaves_of(setting, queries, 1))
         if self.count > 1 and shape.classes:
             bits = max(1, (shape.columns - 1).bit_length())
             voted = trees.equality(setting, self.count * queries * shape.columns, bits)

@@ -12,7 +12,7 @@ from protocols.boosting.splits import split
 from protocols.boosting.steps import steps
 from protocols.replicated3.constructions import matmul_locally, multiply
 from protocols.replicated3.sharings import Server, Share, add, concatenate, reshare, subtract
-from protocols.trees import Tree, at_root, leaves_of, turned, walk
+from protocols.trees import Tree, asked, at_root, is_cut, leaves_of, turned, walk
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,8 @@ async def raw_scores(server: Server, base: Share, trees: Sequence[Tree], values:
     """Return the raw scores of the rows of a table (m, n), (n,): they walk all trees side by side."""
 
     async def one(tree: Tree) -> Share:
+        if is_cut(len(tree.levels), values.shape[0]):
+            return await asked(server, tree.levels, tree.leaves[:, 0], values)
         leaves = await walk(server, tree.levels, values, bits)
         return (await leaves_of(server, tree.leaves, leaves))[0]
 

@@ -12,7 +12,7 @@ from protocols.trees.quotients import DIGIT as QUOTIENT_DIGIT
 from protocols.trees.quotients import MEAN, means, quotients
 from protocols.trees.shape import GAIN_BITS, HIGHEST, Shape, Statistics, check, within
 from protocols.trees.tree import Level, Tree, at_root
-from protocols.trees.walk import descend, leaves_of, walk
+from protocols.trees.walk import asked, descend, is_cut, leaves_of, walk
 
 __all__ = [
     "GAIN_BITS",
@@ -24,10 +24,12 @@ __all__ = [
     "Stand",
     "Statistics",
     "Tree",
+    "asked",
     "at_root",
     "check",
     "descend",
     "grow",
+    "is_cut",
     "leaves_of",
     "means",
     "quotients",

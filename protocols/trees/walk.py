@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protocols.paths import Planted, answers, top_of
+from protocols.replicated3 import Replicated3
 from protocols.replicated3.constructions import dot_locally, is_negative, matmul_locally, multiply
-from protocols.replicated3.sharings import Server, Share, multiply_public, negate, reshare, subtract
+from protocols.replicated3.sharings import (
+    Server,
+    Share,
+    concatenate,
+    multiply_public,
+    negate,
+    reshare,
+    subtract,
+)
 from protocols.trees.local import turned
 from protocols.trees.tree import Level, at_root
+
+UNCUT = 5
+"""Levels of trees that rows go down in one piece: these are few, and runs of them stay what they were."""
 
 
 async def goes_right(server: Server, level: Level, slots: Share, values: Share, bits: int) -> Share:
@@ -56,3 +69,20 @@ async def walk(server: Server, levels: Sequence[Level], values: Share, bits: int
 async def leaves_of(server: Server, leaves: Share, slots: Share) -> Share:
     """Return numbers of leaves (leaves, columns) for the rows in their slots, (columns, n). Rounds: 1."""
     return await reshare(server, matmul_locally(server, turned(leaves), slots))
+
+
+def is_cut(height: int, attributes: int) -> bool:
+    """Return whether rows go down a tree in two pieces, by `asked`."""
+    return height > UNCUT and top_of(height, attributes, 1) < height
+
+
+async def asked(server: Server, levels: Sequence[Level], leaves: Share, values: Share) -> Share:
+    """Return one number a leaf (2^height,) for each row of a table (m, n), (n,).
+
+    The tree is cut in two: see `protocols.paths`. Source: constructions.md#asking-trees.
+    """
+    tests = concatenate(server, [level.attributes for level in levels])
+    twice = concatenate(server, [level.twice for level in levels])
+    tree = Planted(tests, twice, leaves.reshape(-1, 1))
+    found: Share = await answers(Replicated3.around(server), tree, turned(values))
+    return found.reshape(-1)

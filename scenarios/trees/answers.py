@@ -9,7 +9,7 @@ from protocols.boosting import raw_scores
 from protocols.replicated3.constructions import argmax, is_negative, is_zero
 from protocols.replicated3.sharings import Server, Share, concatenate, public, subtract
 from protocols.tables import opposite
-from protocols.trees import Tree, leaves_of, means, walk
+from protocols.trees import Tree, asked, is_cut, leaves_of, means, walk
 from scenarios.trees.inputs import TARGET_BITS, Inputs
 
 
@@ -60,6 +60,9 @@ async def _answer(server: Server, tree: Tree, values: Share, number: int, inputs
     elif tree.sizes is not None:
         with server.party.span("means", "means"):
             leaves = await means(server, leaves, tree.sizes, TARGET_BITS, inputs.rows)
+    if is_cut(len(tree.levels), values.shape[0]):
+        with server.party.span("walk", "walk"):
+            return await asked(server, tree.levels, leaves, values)
     with server.party.span("walk", "walk"):
         slots = await walk(server, tree.levels, values, inputs.value_bits)
     with server.party.span("read", "read"):

@@ -14,6 +14,7 @@ RUNS = {
     "a tree and answers": ["trees.height=3", "output.queries=9", "hospitals.count=3"],
     "answers alone": ["trees.height=2", "output.tree=nobody", "output.queries=5", "data.classes=3"],
     "a tree grown in the clear": ["trees.height=2", "trees.grown=clear", "output.queries=7"],
+    "a high tree, cut in two": ["trees.height=6", "trees.grown=clear", "output.queries=7"],
     "large leaves and gains": [
         "trees.height=2", "trees.least_rows=6", "trees.least_gain=0.01", "trees.digit=5",
         "output.queries=3",
@@ -44,6 +45,7 @@ TARGETS = ["data.source=diabetes", "data.train=60", "trees.height=2", "dry_run=t
         ["output.queries=7", "trees.grown=clear"],
         ["output.queries=7", "trees.model=boosted", "trees.count=2"],
         ["output.queries=7", "trees.model=boosted", "trees.count=2", "trees.grown=clear"],
+        ["output.queries=7", "trees.model=boosted", "trees.grown=clear", "trees.height=6"],
     ],
     ids=" ".join,
 )

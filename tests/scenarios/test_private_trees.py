@@ -107,6 +107,19 @@ def test_what_a_family_does_not_do_for_trees_is_said_before_the_run(tmp_path, ov
         run(tmp_path, "data.source=iris", *overrides)
 
 
+@pytest.mark.parametrize("kind", [["trees.height=6"], ["trees.height=7", "trees.model=boosted"]])
+def test_high_trees_of_the_default_family_answer_as_in_the_clear_too(tmp_path, kind):
+    _, output = run(
+        tmp_path,
+        "data.source=breast_cancer",
+        "trees.grown=clear",
+        "output.tree=nobody",
+        "output.queries=9",
+        *kind,
+    )
+    assert output["answers_equal_to_clear"]
+
+
 def test_a_forest_votes_as_the_one_of_the_clear(tmp_path):
     _, output = run(
         tmp_path, "data.source=wine", "trees.height=2", "trees.count=3", "trees.bootstrap=true",

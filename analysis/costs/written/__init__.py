@@ -5,7 +5,7 @@ functions and the order of layers.
 """
 
 from analysis.costs.written.activations import activations, of_rows
-from analysis.costs.written.asking import Asked, answers
+from analysis.costs.written.asking import Asked, Thirds, answers, walk
 from analysis.costs.written.functions import Written
 from analysis.costs.written.network import Prices, Span, followed, function_span, layer_spans, mean_shift
 
@@ -13,6 +13,7 @@ __all__ = [
     "Asked",
     "Prices",
     "Span",
+    "Thirds",
     "Written",
     "activations",
     "answers",
@@ -21,4 +22,5 @@ __all__ = [
     "layer_spans",
     "mean_shift",
     "of_rows",
+    "walk",
 ]

@@ -7,9 +7,12 @@ the row's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from analysis.costs.algebra import Cost, sequence, together
+from analysis.costs.algebra import Cost, rotated, sequence, together
 from analysis.costs.families import FamilySetting
+from analysis.costs.numbers import Number
+from analysis.costs.replicated3 import Setting, halves, operations, signs
 from analysis.costs.written.functions import Written
 
 _GAP = 3
@@ -61,7 +64,36 @@ class Asked:
         return inside(top) + held + inside(below) + self.columns
 
 
-def down(priced: Written, setting: FamilySetting, rows: int, levels: int) -> Cost:
+class Steps(Protocol):
+    """What is priced of a family: see `Written`."""
+
+    def bilinear(self, setting: Any, kind: str, x: Number, y: Number, out: Number, inner: int) -> Cost:
+        """Price a product of integers."""
+
+    def sign(self, setting: Any, n: Number, bits: Number) -> Cost:
+        """Price signs."""
+
+    def numbers(self, setting: Any, n: Number) -> Cost:
+        """Price bits as numbers."""
+
+
+class Thirds:
+    """The steps of `replicated3`, whose roles rotate over thirds of a vector."""
+
+    def bilinear(self, setting: Setting, kind: str, x: Number, y: Number, out: Number, inner: int) -> Cost:
+        """Price a reshare of each sum."""
+        return operations.multiply(setting, out)
+
+    def sign(self, setting: Setting, n: Number, bits: Number) -> Cost:
+        """Price comparisons by halves."""
+        return rotated(lambda part: signs.sign(setting, part, bits), n, setting.rotate)
+
+    def numbers(self, setting: Setting, n: Number) -> Cost:
+        """Price bits of halves as numbers."""
+        return rotated(lambda part: halves.bit_to_share(setting, part), n, setting.rotate)
+
+
+def down(priced: Steps, setting: Any, rows: int, levels: int) -> Cost:
     """Signs level by level as numbers; from the second on products: one gap of 2^d, and 2^d places."""
     signed = sequence(priced.sign(setting, rows, setting.V + _GAP), priced.numbers(setting, rows))
     steps = [signed]
@@ -75,7 +107,7 @@ def down(priced: Written, setting: FamilySetting, rows: int, levels: int) -> Cos
     return sequence(*steps)
 
 
-def walk(priced: Written, setting: FamilySetting, asked: Asked) -> Cost:
+def walk(priced: Steps, setting: Any, asked: Asked) -> Cost:
     """Rows go down one tree."""
     q, m, c, top = asked.rows, asked.attributes, asked.columns, asked.cut
     nodes, below = (1 << top) - 1, asked.height - top
