@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analysis.costs import Cost, boosting, sequence, together, written
+from analysis.costs import Cost, boosting, sequence, together
 from analysis.costs.replicated3 import Setting, layers, operations, tables, trees
+from analysis.costs.written import Asked, Thirds
+from analysis.costs.written import walk as in_two
 
 SERVERS = 3
 _UNCUT = 5
@@ -156,9 +158,9 @@ class Forest:
         """
         setting, shape, queries = self.setting, self.shape, self.queries
         steps: dict[Path, Cost] = {}
-        asked = written.Asked(queries, shape.m, 1, shape.height, self.count)
+        asked = Asked(queries, shape.m, 1, shape.height, self.count)
         cut = shape.height > _UNCUT and asked.cut < shape.height
-        walked = written.walk(written.Thirds(), setting, asked) if cut else None
+        walked = in_two(Thirds(), setting, asked) if cut else None
         if self.boosted is not None:
             raw = boosting.raw_scores(setting, queries, self.boosted)
             steps["scores",] = raw if walked is None else self._each(walked)
