@@ -76,10 +76,14 @@ class Shape:
     def score_bits(self) -> int:
         """The bits in which candidates at one position are compared: differences are below n³/4.
 
-        Slot numbers, places and headers of slots fit them too.
+        Slot numbers, and where places and headers go among each other, fit them too.
         """
-        scores = 3 * self.count_bits + 2 * self.statistics.bits
-        return max(scores, rank_bits(self.rows + (1 << (self.height - 1))))
+        return max(3 * self.count_bits + 2 * self.statistics.bits, self.list_bits)
+
+    @property
+    def list_bits(self) -> int:
+        """The bits of a row number in the longest list of places and headers: the last level's."""
+        return rank_bits(self.rows + (1 << (self.height - 1)))
 
     @property
     def sum_bits(self) -> int:
@@ -88,8 +92,8 @@ class Shape:
 
     @property
     def cut_bits(self) -> int:
-        """The bits of a difference of places, with the room that lifting takes."""
-        return self.count_bits + 2
+        """The bits of a difference of places, with room for lifting; headers are ordered in them too."""
+        return max(self.count_bits + 2, self.list_bits)
 
     @property
     def slot_bits(self) -> int:

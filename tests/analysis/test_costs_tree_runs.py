@@ -22,6 +22,7 @@ RUNS = {
     "the fewest rounds": [
         "trees.height=2", "protocol.comparison=masked", "protocol.select=one_round", "output.queries=4",
     ],
+    "more slots than rows": ["data.rows=12", "data.train=9", "trees.height=7", "output.queries=2"],
     "fixed roles": ["trees.height=2", "protocol.rotate=false", "output.queries=4"],
 }  # fmt: skip
 

@@ -61,6 +61,13 @@ def test_a_tree_of_classes_is_the_one_of_the_clear(rows, attributes, columns, he
         same(found, clear.grow(values, statistics, height))
 
 
+@pytest.mark.parametrize(("rows", "height"), [(1, 5), (2, 6), (5, 6), (20, 8)])
+def test_a_tree_may_have_many_more_slots_than_rows(rows, height):
+    values, statistics = table(np.random.default_rng(rows), rows, 2, 2)
+    shape = Shape(rows, 2, Statistics(2), height, 8)
+    same(grown(values, statistics, shape)[0], clear.grow(values, statistics, height))
+
+
 def test_a_tree_of_targets_is_the_one_of_the_clear():
     for seed, rows in enumerate([1, 2, 9, 30]):
         values, statistics = table(np.random.default_rng(seed), rows, 3, 1, bits=6)

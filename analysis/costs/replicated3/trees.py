@@ -84,9 +84,12 @@ class Growth:
     @property
     def score(self) -> int:
         """Bits of a score: n³, times the square of a target; a place in the longest list of places too."""
-        return max(
-            3 * self.count + 2 * self.target_bits, int(tables.rank_bits(self.n + (1 << self.height - 1)))
-        )
+        return max(3 * self.count + 2 * self.target_bits, self.listed)
+
+    @property
+    def listed(self) -> int:
+        """Bits of a place in the last level's list of rows and of a header for each of its slots."""
+        return int(tables.rank_bits(self.n + (1 << self.height - 1)))
 
     @property
     def cross(self) -> int:
@@ -111,8 +114,8 @@ class Growth:
 
     @property
     def cut(self) -> int:
-        """Bits of a difference of places, with two to spare."""
-        return self.count + 2
+        """Bits of a difference of places, with two to spare; of a header's place in its list at least."""
+        return max(self.count + 2, self.listed)
 
     @property
     def candidate(self) -> list[tuple[int, int]]:
