@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint, EntryPoints, PackageNotFoundError, di
 from pathlib import Path
 from typing import Any
 
+from mpcsim import log
 from mpcsim.causes import guarded
 from mpcsim.errors import InputError
 
@@ -50,7 +51,9 @@ def load(entry: EntryPoint) -> Any:
         _check_shadow(entry.module.partition(".")[0])
     what = f"{entry.group}: {entry.name!r} of {package} ({entry.value}) cannot be loaded"
     with guarded(what, InputError):  # another's package may fail in any way
-        return entry.load()
+        found = entry.load()
+    log.follow()
+    return found
 
 
 def workloads() -> dict[str, str]:

@@ -88,6 +88,7 @@ def load_workload(
     if reference in registry:
         module_name, _, name = registry[reference].partition(":")
         function: Function = getattr(importlib.import_module(module_name), name)
+        log.follow()
         return function
     file, _, name = reference.rpartition(":")
     if not file.endswith(".py"):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 
 import pytest
@@ -89,3 +90,23 @@ def test_on_a_terminal_lines_are_for_people(capsys, monkeypatch):
     assert "look" in err
     with pytest.raises(json.JSONDecodeError):
         json.loads(err)
+
+
+def test_what_a_workload_logs_is_held_to_the_manner_though_it_imports_structlog_first(tmp_path):
+    (tmp_path / "loud.py").write_text(
+        "import structlog\n"
+        "def build(scenario): structlog.get_logger().info('hum'); structlog.get_logger().warning('look')\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; from mpcsim import log; log.configure()\n"
+        "from mpcsim.scenario.workload import load_workload\n"
+        "assert 'structlog' not in sys.modules\n"
+        "load_workload(sys.argv[1], Path(), {'shipped': 'loud:build'})(None)"
+    )
+    for name in ("shipped", "loud.py:build"):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert ran.stdout == ""
+        assert "look" in ran.stderr
+        assert "hum" not in ran.stderr
