@@ -164,7 +164,7 @@ def test_every_odd_name_goes_through_every_command(all_names, made, tmp_path, ca
         out, err = capsys.readouterr()
         assert (caught.value.code, err) == (0, ""), words
         out.encode()
-    print_run(all_names, None)
+    print_run(all_names.record, None)
     out = capsys.readouterr().out
     for said in ("[relu]", "[/]", ":smile:", r"\x1b[31m", "$x_1^{$", r"a\nb", "שלום עולם", r"\u202eabc"):
         assert said in out
