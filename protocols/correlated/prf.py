@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from hashlib import blake2b
 from typing import Any
@@ -52,5 +53,5 @@ def expand(key: bytes, address: bytes, size: int) -> NDArray[np.uint8]:
 
 def expand_words(key: bytes, address: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return pseudorandom words of that shape."""
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     return expand(key, address, count * dtype.itemsize).view(dtype).reshape(shape)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from mpcsim import InputError, plugins
 from mpcsim.__main__ import main
 from mpcsim.record import read_record
 
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 _OWN = """
 import os, signal, time
 
@@ -51,10 +53,40 @@ def _call(*arguments, **more):
     return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, **more)
 
 
+class Here:
+    """An engine of this process, for sweeps of which no worker is to die: it starts none."""
+
+    width = 2
+
+    def submit(self, function, *arguments):
+        future = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def blame(self, error):
+        return None
+
+    def check(self):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
 def _sweep(*overrides, engine=None, scenario="own.toml", **more):
-    """Sweep from this process, without figures."""
+    """Sweep without figures, in this process unless an engine is given; LONG starts workers."""
     planned = sweeps.plan(scenario, overrides, Path(), out=Path("s"))
-    return sweeps.run(planned, engine or (lambda: LocalEngine(2)), jobs=2, **more)
+    return sweeps.run(planned, engine or (workers if LONG else Here), jobs=2, **more)
+
+
+def workers():
+    return LocalEngine(2)
 
 
 def _ran(folder):
@@ -261,7 +293,7 @@ def test_a_shipped_workload_that_accepts_no_point_is_asked_before_anything_runs(
 
 def test_a_sweep_of_which_some_points_are_accepted_runs(tmp_path):
     planned = sweeps.plan("link_probe", ["workload.repeats=0,2"], plugins.scenario_folders(), out=Path("s"))
-    done = sweeps.run(planned, lambda: LocalEngine(2), jobs=2)
+    done = sweeps.run(planned, workers if LONG else Here, jobs=2)
     assert list(done.results.table["status"]) == ["failed", "ok"]
 
 
@@ -280,13 +312,13 @@ def test_workers_that_die_and_sweeps_that_are_gone_leave_no_folders_behind(tmp_p
 
 
 def test_a_worker_that_dies_costs_its_point_alone(tmp_path):
-    done = _sweep("size=1..8", "dies=3")
+    done = _sweep("size=1..8", "dies=3", engine=workers)
     assert done.exit_status() == 3
     table = pd.read_csv(tmp_path / "s" / "results.csv")
     assert list(table["status"]) == ["ok", "ok", "failed", *["ok"] * 5]
     assert "the worker process died" in table["error"][2]
     before = len(_ran(tmp_path))
-    _sweep("size=1..8", "dies=3")
+    _sweep("size=1..8", "dies=3", engine=workers)
     assert set(_ran(tmp_path)[before:]) == {3}  # tried again, and nothing else
 
 

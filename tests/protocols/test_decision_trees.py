@@ -1,10 +1,11 @@
 """Trees on shares are the exact tree of a recursion in the clear, node by node."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from harness import WIDE, opened, over, run
+from harness import WIDE, opened, run
 
 from mpcsim import InputError
 from protocols.domains import Ring
@@ -12,7 +13,14 @@ from protocols.replicated3.sharings import Choices
 from protocols.trees import GAIN_BITS, Shape, Statistics, check, grow
 from scenarios.clear import trees as clear
 
-FEWEST = Choices("masked", radix=2, select="one_round")
+LONG = bool(os.environ.get("MPCSIM_LONG"))
+CHOICES = [Choices(), Choices("masked", radix=2, select="one_round")]
+
+
+def in_turns(cases):
+    """Return cases with choices: all with MPCSIM_LONG=1, else each case with one of them, in turns."""
+    turns = [CHOICES if LONG else [CHOICES[place % len(CHOICES)]] for place in range(len(cases))]
+    return [(*case, one) for case, chosen in zip(cases, turns, strict=True) for one in chosen]
 
 
 def table(rng, rows, attributes, columns, spread=20, bits=0):
@@ -49,10 +57,11 @@ def same(found, wanted):
 
 
 @pytest.mark.parametrize(
-    ("rows", "attributes", "columns", "height"),
-    [(1, 1, 1, 1), (1, 2, 2, 2), (2, 1, 2, 1), (3, 2, 2, 3), (7, 3, 3, 2), (16, 1, 2, 4), (33, 5, 4, 3)],
+    ("rows", "attributes", "columns", "height", "choices"),
+    in_turns(
+        [(1, 1, 1, 1), (1, 2, 2, 2), (2, 1, 2, 1), (3, 2, 2, 3), (7, 3, 3, 2), (16, 1, 2, 4), (33, 5, 4, 3)]
+    ),
 )
-@over("choices", [Choices(), FEWEST])
 def test_a_tree_of_classes_is_the_one_of_the_clear(rows, attributes, columns, height, choices):
     for seed in range(2):
         values, statistics = table(np.random.default_rng(seed), rows, attributes, columns, 4 + 20 * seed)
@@ -76,8 +85,10 @@ def test_a_tree_of_targets_is_the_one_of_the_clear():
         same(found, clear.grow(values, statistics, 3, classes=False))
 
 
-@over("choices", [Choices(), FEWEST])
-@pytest.mark.parametrize(("rows", "bits", "gain"), [(40, 20, 0), (200, 20, 0), (61, 21, Fraction(1, 40))])
+@pytest.mark.parametrize(
+    ("rows", "bits", "gain", "choices"),
+    in_turns([(40, 20, 0), (200, 20, 0), (61, 21, Fraction(1, 40))]),
+)
 def test_scores_that_64_bits_do_not_hold_are_compared_exactly(rows, bits, gain, choices):
     values, statistics = table(np.random.default_rng(rows), rows, 3, 1, bits=bits)
     statistics = np.where(values[0] > 0, np.abs(statistics), -np.abs(statistics))

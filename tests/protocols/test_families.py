@@ -1,5 +1,6 @@
 """Every family through every operation: values against the clear, costs against formulas, edges."""
 
+import functools
 import json
 import os
 
@@ -36,6 +37,7 @@ RINGS = {
 }
 FAMILIES = list(families())
 LONG = bool(os.environ.get("MPCSIM_LONG"))
+SIZES_RUN = (1, 7)
 EXACT = {
     "reveal", "mul", "compare", "equal", "a2b", "b2a", "inject", "select", "relu", "maxpool", "max",
     "argmax", "trunc_exact", "shuffle", "sort", "topk",
@@ -62,8 +64,16 @@ def _measured(op, size, family, ring):
 
 def _rings(family, op):
     """Return the rings of a case: all with MPCSIM_LONG=1, else one, in turns."""
-    turn = (FAMILIES.index(family) + list(OPERATIONS).index(op)) % len(RINGS)
-    return list(RINGS) if LONG else [list(RINGS)[turn]]
+    return list(RINGS) if LONG else [list(RINGS)[_turn(family, op) % len(RINGS)]]
+
+
+def _sizes(family, op):
+    """Return the sizes of a case: both with MPCSIM_LONG=1, else one, in turns: each ring has both."""
+    return SIZES_RUN if LONG else [SIZES_RUN[_turn(family, op) // len(RINGS) % len(SIZES_RUN)]]
+
+
+def _turn(family, op):
+    return FAMILIES.index(family) + list(OPERATIONS).index(op)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +81,7 @@ def _rings(family, op):
     [(family, op, ring) for family in FAMILIES for op in OPERATIONS for ring in _rings(family, op)],
 )
 def test_an_operation_gives_what_the_clear_does_at_the_cost_of_its_formula(family, op, ring):
-    for size in (1, 7):
+    for size in _sizes(family, op):
         try:
             found = _measured(op, size, family, ring)
         except (InputError, NotOffered) as error:
@@ -172,21 +182,27 @@ def test_bits_are_a_boolean_algebra(family):
     _check(family, program, np.stack([np.asarray(one, float) for one in want]), x, y, scaled=False)
 
 
+@functools.cache
+def _shipped(name, family, *overrides):
+    """Return output, description and costs of a shipped scenario on a family; each is run once."""
+    chosen = [f"protocol.family={family}", "engine.trace=false", *overrides]
+    loaded = load_scenario(name, chosen, None, SHIPPED)
+    program = workload.build_program(loaded, scenarios.WORKLOADS)
+    run = workload.run_program(program, loaded)
+    costs = [run.rounds, run.makespan_ns, run.payload_bytes, run.messages]
+    return program.summarize(run), program.describe, costs
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     "name",
     ["pomic_inference", "lenet", "microbench", *(["pomic_paper"] if LONG else [])],
 )
 def test_a_shipped_scenario_runs_on_any_family_with_no_other_flag(name, family):
-    if not LONG and (name, family) == ("pomic_inference", "replicated3_malicious"):
-        pytest.skip("MPCSIM_LONG=1 runs it: ten seconds; its dry run and its costs are tested below")
-    loaded = load_scenario(name, [f"protocol.family={family}", "engine.trace=false"], None, SHIPPED)
-    program = workload.build_program(loaded, scenarios.WORKLOADS)
-    run = workload.run_program(program, loaded)
-    output = program.summarize(run)
-    json.dumps(program.describe)
-    assert program.describe["family"] == family
-    assert program.describe["security"]["apart"]
+    output, describe, _ = _shipped(name, family)
+    json.dumps(describe)
+    assert describe["family"] == family
+    assert describe["security"]["apart"]
     if output.get("logits"):
         assert output["max_logit_error"] <= 2.0**-8
         assert output["predictions"] == output["clear_predictions"]
@@ -194,13 +210,9 @@ def test_a_shipped_scenario_runs_on_any_family_with_no_other_flag(name, family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_dry_run_costs_what_a_run_does(family):
-    costs = []
-    for dry in ("true", "false"):
-        chosen = [f"protocol.family={family}", f"dry_run={dry}", "engine.trace=false"]
-        loaded = load_scenario("pomic_inference", chosen, None, SHIPPED)
-        run = workload.run_program(workload.build_program(loaded, scenarios.WORKLOADS), loaded)
-        costs.append([run.rounds, run.makespan_ns, run.payload_bytes, run.messages])
-    assert costs[0] == costs[1]
+    _, _, dry = _shipped("pomic_inference", family, "dry_run=true")
+    _, _, real = _shipped("pomic_inference", family)
+    assert dry == real
 
 
 @pytest.mark.parametrize("op", ON_TABLES)
