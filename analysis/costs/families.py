@@ -128,6 +128,7 @@ class Edges:
         shown: bytes that each actor sends for a client to learn n numbers.
         priced: what prices the functions that are written once (`analysis.costs.written.Written`).
         settled: what is verified of so many costs before something is shown; None where nothing is.
+        chained: what layers cost so many images, as one step; None where that is not known.
     """
 
     joining: Callable[[FamilySetting], tuple[int, ...]]
@@ -135,6 +136,7 @@ class Edges:
     shown: Callable[[FamilySetting, int], tuple[int, ...]]
     priced: Callable[[FamilySetting], Any]
     settled: Callable[[FamilySetting, Sequence[Cost]], Cost] | None = None
+    chained: Callable[[FamilySetting, Sequence[Any], Number], Cost] | None = None
 
 
 Network = Callable[[Any, Sequence[Any], Sequence[int], bool], Mapping[str, SpanCost]]
@@ -157,6 +159,18 @@ def edges_of(family: str) -> Edges | None:
         return None
     found: Edges | None = getattr(importlib.import_module(name), "EDGES", None)
     return found
+
+
+def chained_by(family: str) -> Callable[[FamilySetting, Sequence[Any], Number], Cost]:
+    """Return what layers cost in a family, which is looked up when it is asked."""
+
+    def cost(setting: FamilySetting, plans: Sequence[Any], images: Number) -> Cost:
+        edges = edges_of(family)
+        assert edges is not None
+        assert edges.chained is not None
+        return edges.chained(setting, plans, images)
+
+    return cost
 
 
 def training_of(family: str) -> Callable[..., Any] | None:

@@ -26,6 +26,7 @@ from scenarios.graph import (
     trained_blocks,
 )
 from scenarios.networks import weights
+from scenarios.networks.alone import ALONE
 from scenarios.networks.generation import generation
 from scenarios.networks.keeping import to_file
 from scenarios.networks.layers import (
@@ -42,6 +43,7 @@ from scenarios.networks.shapes import imported, located, shapes
 from scenarios.networks.weights import Weights
 
 __all__ = [
+    "ALONE",
     "FREE",
     "IMAGE",
     "MAPS",

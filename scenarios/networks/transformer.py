@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scenarios.graph import Arrangement, LayerPlan, Mask, Operator, Product, Shape, arrangements, shape_text
+from scenarios.graph import (
+    IMAGE,
+    Arrangement,
+    LayerPlan,
+    Mask,
+    Operator,
+    Product,
+    Shape,
+    arrangements,
+    shape_text,
+)
 from scenarios.networks.layers import Transformer
 
 Past = dict[str, tuple[int, int]]
@@ -142,6 +152,17 @@ def _attended(nodes: _Nodes, layer: Transformer, source: int, past: Past) -> int
     if nodes.name in past:
         keys, values = nodes.joined(past[nodes.name], (keys, values))
     past[nodes.name] = keys, values
+    context = _weighed(nodes, queries, keys, values, layer.causal)
+    together = nodes.arrange(
+        "together", context, arrangements.Transpose((1, 0, 2)), arrangements.Reshape((rows, width))
+    )
+    found = nodes.added("residual1", nodes.dense("out", together, width, layer.bias), source)
+    return nodes.normalised("norm1", layer, found) if layer.norm == "after" else found
+
+
+def _weighed(nodes: _Nodes, queries: int, keys: int, values: int, causal: bool) -> int:
+    """Add softmax(Q Kᵀ / √d) V of nodes (heads, rows, d), (heads, d, every) and (heads, every, d)."""
+    heads, rows, each = nodes.shapes[queries]
     every = nodes.shapes[values][1]
     shift = math.log2(each) / 2
     exact = shift.is_integer()
@@ -153,20 +174,32 @@ def _attended(nodes: _Nodes, layer: Transformer, source: int, past: Past) -> int
     if not exact:
         factor = Operator("scaled", "scaled", factor=each**-0.5)
         scores = nodes.add("scaled", factor, (scores,), (heads, rows, every))
-    mask: tuple[tuple[str, Any], ...] = (("mask", Mask.causal(rows)),) if layer.causal and rows > 1 else ()
+    mask: tuple[tuple[str, Any], ...] = (("mask", Mask.causal(rows)),) if causal and rows > 1 else ()
     weighed = nodes.add(
         "softmax", Operator("softmax", "function", function="softmax"), (scores,), (heads, rows, every),
         arguments=mask,
     )  # fmt: skip
-    context = nodes.add(
+    return nodes.add(
         "context", Operator("matmul", "sums"), (weighed, values), (heads, rows, each),
         product=Product("matmul", (heads, rows, every), (heads, every, each)),
     )  # fmt: skip
-    together = nodes.arrange(
-        "together", context, arrangements.Transpose((1, 0, 2)), arrangements.Reshape((rows, width))
-    )
-    found = nodes.added("residual1", nodes.dense("out", together, width, layer.bias), source)
-    return nodes.normalised("norm1", layer, found) if layer.norm == "after" else found
+
+
+def attention(rows: int, each: int) -> list[LayerPlan]:
+    """Return the nodes of one head of so many columns, softmax(Q Kᵀ / √d) V, (1, rows, each).
+
+    An image is its queries, keys and values, (3, rows, each).
+    """
+    nodes = _Nodes(0, {IMAGE: (3, rows, each)}, "attention")
+    queries, keys, values = (
+        nodes.arrange(
+            part, IMAGE, arrangements.Take(0, (place,)),
+            *([arrangements.Transpose((0, 2, 1))] if part == "keys" else []),
+        )
+        for place, part in enumerate(("queries", "keys", "values"))
+    )  # fmt: skip
+    _weighed(nodes, queries, keys, values, causal=False)
+    return nodes.found
 
 
 def _thought(nodes: _Nodes, layer: Transformer, source: int) -> int:

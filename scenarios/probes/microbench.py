@@ -43,18 +43,21 @@ class MicrobenchWorkload(BaseModel):
         "group_sums", "group_max", "join", "gelu", "gelu_tanh", "silu", "tanh", "erf", "softplus",
         "logistic", "elu", "relu6", "clip", "hard_sigmoid", "hard_swish", "leaky_relu",
         "layer_norm", "rms_norm", "group_norm", "abs", "min", "power", "log_softmax",
-        "one_hot", "rotary",
+        "one_hot", "rotary", "attention", "embedding", "lstm", "gru",
     ] = Field(description="the operation")  # fmt: skip
     size: Annotated[int, Field(strict=True, ge=1, le=10**8)] = Field(
         default=1000,
         description="values; side of a square matmul or image; windows of 2×2 of maxpool; "
-        "rows of ten of argmax, max, softmax and dot",
+        "rows of ten of argmax, max, softmax and dot; heads of attention; tokens of embedding; "
+        "sequences of two steps of lstm and gru",
     )
     digit: Annotated[int, Field(strict=True, ge=1, le=WIDEST), BITS] | None = Field(
         default=None, description=f"a digit of a sort; {DIGIT} if absent"
     )
     row: Annotated[int, Field(strict=True, ge=1, le=1 << 20)] | None = Field(
-        default=None, description=f"values of a row, where an operation takes rows; {CLASSES} if absent"
+        default=None,
+        description="values of a row, where an operation takes rows; rows of a head of attention, words of an "
+        f"embedding, values that a step of lstm and gru reads; {CLASSES} if absent",
     )
     few_rounds: bool = Field(
         default=False,

@@ -42,7 +42,7 @@ class Operation:
         integer_inputs, integer_output: these are integers, not fixed-point numbers.
         arity: how many inputs there are.
         shape: of each input, for a size.
-        weights: shape of the last input, where it is another.
+        weights: shapes of the last inputs, where these are others, whatever the size.
         result: shape of the result, for a size; that of an input by default.
         plan: refuses a ring, and an accuracy, in which the operation of `replicated3` will not run.
         function: what the family is asked beforehand whether it will run, with further `arguments`.
@@ -55,6 +55,8 @@ class Operation:
         asked: what `[workload]` said of these two, as formulas name it.
         further: arguments of the protocol that it asked for.
         sorting: how it sorts, as further arguments of the protocol: `digit`, and `payload` where it has it.
+        units: what a result may be off by, in 2^−f and relative to max(1, |result|), where that is no
+            function's alone.
         offered_by: the families (with those made from them) that it runs on; all by default.
     """
 
@@ -66,13 +68,14 @@ class Operation:
     integer_output: bool = False
     arity: int = 1
     shape: Callable[[int], Shape] = vector
-    weights: Shape | None = None
+    weights: tuple[Shape, ...] = ()
     result: Callable[[int], Shape] | None = None
     spans: bool = False
     plan: Callable[[Ring, str], object] | None = None
     view: bool = False
     offered_by: tuple[type[Family], ...] | None = None
     function: str | None = None
+    units: Callable[[Ring], float] | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     sorting: Mapping[str, Any] = field(default_factory=dict)
     columns: int = 0
@@ -101,4 +104,4 @@ class Operation:
         shapes = [self.shape(size)] * self.arity
         if self.columns:
             shapes[-self.columns :] = [shapes[0][-1:]] * self.columns
-        return tuple(shapes if self.weights is None else [*shapes[:-1], self.weights])
+        return (*shapes[: len(shapes) - len(self.weights)], *self.weights)

@@ -45,6 +45,7 @@ from scenarios.probes.drawn import (
     spread,
 )
 from scenarios.probes.on_activations import ON_ACTIVATIONS
+from scenarios.probes.on_layers import ON_LAYERS
 from scenarios.probes.on_rows import ON_ROWS
 from scenarios.probes.on_tables import (
     FAMILIES,
@@ -193,7 +194,7 @@ _OPERATIONS = {
     "conv2d": Operation(
         _fixed("conv2d"), factors(9 * CHANNELS), _convolution,
         f"sums in range; 3×3, same padding, from {CHANNELS} to {FILTERS} channels",
-        arity=2, shape=lambda size: (1, size, size, CHANNELS), weights=(3, 3, CHANNELS, FILTERS),
+        arity=2, shape=lambda size: (1, size, size, CHANNELS), weights=((3, 3, CHANNELS, FILTERS),),
         result=lambda size: (1, size, size, FILTERS),
     ),
     "avgpool": Operation(
@@ -287,7 +288,6 @@ _OPERATIONS = {
         join_tables, keyed(2), joined, _KEYS, arity=3, offered_by=FAMILIES, sorting=_DIGIT
     ),
 }  # fmt: skip
-OPERATIONS = {
-    name: replace(one, view=True) for name, one in (_OPERATIONS | ON_ACTIVATIONS | ON_ROWS).items()
-}
-"""Size is elements; the side for matmul and conv2d; 2×2 windows for pooling; rows of 10."""
+_ALL_OF_THEM = _OPERATIONS | ON_ACTIVATIONS | ON_ROWS | ON_LAYERS
+OPERATIONS = {name: replace(one, view=True) for name, one in _ALL_OF_THEM.items()}
+"""Size is elements; the side for matmul and conv2d; 2×2 windows; rows of 10; heads; sequences of steps."""

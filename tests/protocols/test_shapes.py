@@ -520,7 +520,7 @@ def _strict():
 
 def _operation(op):
     async def protocol(server, x):
-        operation = OPERATIONS[op]
+        operation = OPERATIONS[op].of_rows(4) if op == "attention" else OPERATIONS[op]
         most = N // 4 if op == "rotary" else N  # whose public angles are as many as its values
         fitting = (size for size in range(N, 0, -1) if max(map(prod, operation.shapes(size))) <= most)
         inputs = [x[: prod(shape)].reshape(*shape) for shape in operation.shapes(next(fitting))]

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from analysis.costs.algebra import Cost, sequence
 from analysis.costs.dealer2 import functions
 from analysis.costs.dealer2.functions import DIGITS, Dealt
+from analysis.costs.dealer2.network import chained
 from analysis.costs.dealer2.steps import opening, select, triple, truncation
 from analysis.costs.families import FamilySetting, Formula, composed
 from analysis.costs.numbers import Number, packed
-from analysis.costs.pieces import norms
+from analysis.costs.pieces import norms, of_layers
 from analysis.costs.written import activations, of_rows
 
 _CLASSES, _TAPS, _CHANNELS, _FILTERS = 10, 9, 4, 8
@@ -94,6 +95,10 @@ def comparing(
             for name, cost in norms(lambda s, *sizes: priced(s).normalised(s, *sizes)).items()
         },
         **{name: Formula(cost, reals, every, general=False) for name, cost in of_rows(priced).items()},
+        **{
+            name: Formula(cost, reals, every, general=False)
+            for name, cost in of_layers(chained(priced)).items()
+        },
     }
 
 

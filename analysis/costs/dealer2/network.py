@@ -14,6 +14,7 @@ from analysis.costs.dealer2 import steps
 from analysis.costs.dealer2.functions import Dealt
 from analysis.costs.families import Edges, FamilySetting, Network, SpanCost
 from analysis.costs.numbers import Number, packed
+from analysis.costs.pieces import Chained
 from analysis.costs.replicated3 import layers
 from analysis.costs.written import followed, function_span, mean_shift
 from scenarios.networks import Block, LayerPlan, given
@@ -25,7 +26,7 @@ _PAGE = "constructions.md#two-servers-and-a-dealer"
 _SUMS = f"Beaver 1991; Dalskov et al. 2020; {_PAGE}"
 
 
-def blocks(priced: Priced, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:
+def blocks(priced: Priced, plans: Sequence[LayerPlan], images: Number) -> list[layers.Block]:
     """Return the blocks of a network: sums are cut once, after they are added, and pooled before ReLU."""
     return [
         _block(priced, one, images)
@@ -134,7 +135,12 @@ def _shown(setting: FamilySetting, n: int) -> tuple[int, ...]:
 
 def edges(priced: Priced) -> Edges:
     """Return what goes into runs of such a family and comes out of them."""
-    return Edges(_keys, _shared, _shown, priced)
+    return Edges(_keys, _shared, _shown, priced, chained=chained(priced))
+
+
+def chained(priced: Priced) -> Chained:
+    """Return what prices layers as one step."""
+    return lambda setting, plans, images: layers.whole(blocks(priced, plans, images), setting)
 
 
 _ARRAYS = "2·16 (kept: 0) + Σ over arrays of n numbers: 16 + ⌈l·n/8⌉"

@@ -6,12 +6,14 @@ from analysis.costs.algebra import Cost
 from analysis.costs.families import FamilySetting, Formula
 from analysis.costs.numbers import Number
 from analysis.costs.replicated3 import ACTIVATIONS
+from scenarios.networks import ALONE
 
 _NAMES = (
     "reveal", "mul", "mul_fixed", "dot", "matmul", "conv2d", "avgpool", "trunc_exact", "compare", "equal",
     "a2b", "b2a", "inject", "select", "relu", "maxpool", "max", "argmax", "div", "reciprocal", "exp", "log",
     "sqrt", "rsqrt", "sigmoid", "softmax", *ACTIVATIONS, "layer_norm", "rms_norm", "group_norm",
     "abs", "min", "power", "log_softmax", "one_hot", "rotary",
+    *ALONE,
 )  # fmt: skip
 
 

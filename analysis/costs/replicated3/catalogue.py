@@ -9,7 +9,7 @@ from analysis.costs.algebra import Cost
 from analysis.costs.families import Formula as AnyFormula
 from analysis.costs.families import composed
 from analysis.costs.numbers import Number
-from analysis.costs.pieces import norms
+from analysis.costs.pieces import norms, of_layers
 from analysis.costs.replicated3 import conversions, functions, layers, operations, tables
 from analysis.costs.replicated3.setting import Setting
 
@@ -58,6 +58,16 @@ ACTIVATIONS: dict[str, tuple[float, ...]] = {
     "elu": (), "relu6": (), "clip": (-1.0, 1.0), "hard_sigmoid": (), "hard_swish": (), "leaky_relu": (),
 }  # fmt: skip
 """With the parameters that the microbench gives them."""
+
+
+_RECURRENT = "products with weights, logistic gates: constructions.md#recurrent-layers"
+_LAYERS = {
+    "attention": "scores, softmax, products; constructions.md#sigmoid-and-softmax",
+    "embedding": f"one-hot rows times a table: {_SUMS}",
+    "lstm": _RECURRENT,
+    "gru": _RECURRENT,
+}
+"""Where what layers alone cost comes from."""
 
 
 def _activation(setting: Setting, n: Number, name: str, parameters: tuple[float, ...]) -> Cost:
@@ -160,6 +170,12 @@ OPERATIONS: dict[str, Formula] = {
         f"public angles, then a cut: {_TRUNCATION}",
         _PRODUCT,
     ),
+    **{
+        name: Formula(cost, _LAYERS[name], general=False)
+        for name, cost in of_layers(
+            lambda setting, plans, n: layers.whole(layers.blocks(setting, plans, n), setting)
+        ).items()
+    },
     "shuffle": Formula(
         lambda setting, n: tables.shuffle(n, [setting.l]),
         "Araki et al., CCS 2021; constructions.md#shuffles",

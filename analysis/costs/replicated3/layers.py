@@ -291,6 +291,15 @@ def classification(rows: int, classes: int, few_rounds: bool = False) -> Block:
 # Whole networks
 
 
+def whole(chain: Sequence[Block], setting: Any) -> Cost:
+    """Return blocks one after the other as one step; the strands of each run side by side."""
+    found = []
+    for block in chain:
+        strands = block.build(setting, block.outputs)
+        found.append(together(*(sequence(*(cost for _, cost in strand)) for strand in strands)))
+    return sequence(*found)
+
+
 def follow(
     setting: Any, chain: Sequence[Block], start: Sequence[int] = (0, 0, 0)
 ) -> tuple[dict[str, Span], Span]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.costs.algebra import LOCAL, Cost, messages, rotated, sequence, together
-from analysis.costs.families import FamilySetting, Formula, composed
+from analysis.costs.families import FamilySetting, Formula, chained_by, composed
 from analysis.costs.numbers import Number, packed
-from analysis.costs.pieces import norms
+from analysis.costs.pieces import norms, of_layers
 from analysis.costs.replicated3 import Setting, operations
 from analysis.costs.replicated3_malicious import baselines, proof, steps, tables
 from analysis.costs.written import Written, activations, of_rows
@@ -219,6 +219,10 @@ OPERATIONS = {
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in norms(WRITTEN.normalised).items()},
     **{name: _specific(cost, _ALL, _WHOLE) for name, cost in of_rows(lambda _: WRITTEN).items()},
+    **{
+        name: _specific(cost, _ALL, _WHOLE)
+        for name, cost in of_layers(chained_by("replicated3_malicious")).items()
+    },
 }  # fmt: skip
 
 

@@ -211,6 +211,13 @@ def _settled(setting: FamilySetting, costs: Sequence[Cost]) -> Cost:
     )
 
 
-EDGES = Edges(lambda setting: steps.joining().sent, _shared, _shown, lambda setting: WRITTEN, _settled)
+EDGES = Edges(
+    lambda setting: steps.joining().sent,
+    _shared,
+    _shown,
+    lambda setting: WRITTEN,
+    _settled,
+    lambda setting, plans, images: layers.whole(blocks(plans, images), setting),
+)
 _ARAKI = "Araki et al. 2016; PRF seeds"
 _ARRAYS = "3·(16 + 2·32) + Σ over arrays of n numbers, shape packed in h bytes: 4·16 + 3·h + 2·⌈l·n/8⌉"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.costs.algebra import Cost, messages, sequence, together
-from analysis.costs.families import FamilySetting, Formula, composed
+from analysis.costs.families import FamilySetting, Formula, chained_by, composed
 from analysis.costs.numbers import Number, packed
-from analysis.costs.pieces import norms
+from analysis.costs.pieces import norms, of_layers
 from analysis.costs.replicated4 import steps
 from analysis.costs.written import Written, activations, of_rows
 
@@ -141,5 +141,6 @@ OPERATIONS = {
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
     **{name: _specific(cost, _PLACES, _ALL) for name, cost in of_rows(lambda _: WRITTEN).items()},
+    **{name: _specific(cost, _PLACES, _ALL) for name, cost in of_layers(chained_by("replicated4")).items()},
 }  # fmt: skip
 OPERATIONS |= composed(OPERATIONS)

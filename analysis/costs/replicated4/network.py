@@ -10,7 +10,7 @@ from analysis.costs.families import Edges, FamilySetting, SpanCost
 from analysis.costs.numbers import Number, packed
 from analysis.costs.replicated4 import catalogue, steps
 from analysis.costs.replicated4.catalogue import WRITTEN
-from analysis.costs.written import Span, function_span, layer_spans, mean_shift
+from analysis.costs.written import Span, chained, function_span, layer_spans, mean_shift
 from scenarios.networks import MAPS, Block, LayerPlan, given
 
 _SUMS = "Dalskov et al. 2021; constructions.md#four-servers"
@@ -100,5 +100,6 @@ EDGES = Edges(
     _shown,
     lambda setting: WRITTEN,
     lambda setting, costs: steps.settled(),
+    chained(_spans),
 )
 _ARRAYS = "11·16 + Σ over arrays of n numbers: 9·16 + 3·⌈l·n/8⌉"

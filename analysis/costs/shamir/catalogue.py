@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from analysis.costs.algebra import Cost, messages, sequence, together
-from analysis.costs.families import FamilySetting, Formula, composed
+from analysis.costs.families import FamilySetting, Formula, chained_by, composed
 from analysis.costs.numbers import Number
-from analysis.costs.pieces import norms
+from analysis.costs.pieces import norms, of_layers
 from analysis.costs.shamir import steps
 from analysis.costs.written import Written, activations, of_rows
 
@@ -144,5 +144,6 @@ OPERATIONS = {
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in activations(lambda _: WRITTEN).items()},
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in norms(WRITTEN.normalised).items()},
     **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in of_rows(lambda _: WRITTEN).items()},
+    **{name: _of(_in_field(cost), _PLACES, _ALL) for name, cost in of_layers(chained_by("shamir")).items()},
 }  # fmt: skip
 OPERATIONS |= composed(OPERATIONS)

@@ -12,7 +12,7 @@ from analysis.costs.families import Edges, FamilySetting, SpanCost
 from analysis.costs.numbers import Number
 from analysis.costs.shamir import steps
 from analysis.costs.shamir.catalogue import WRITTEN, relu
-from analysis.costs.written import Prices, layer_spans
+from analysis.costs.written import Prices, chained, layer_spans
 from scenarios.networks import LayerPlan, given
 
 _KEY = 16
@@ -76,4 +76,4 @@ def _keys(s: FamilySetting) -> tuple[int, ...]:
     return tuple(_KEY * (n - 1 - i + first.count(i) * (n - t - 1)) for i in range(n))
 
 
-EDGES = Edges(_keys, _shared, _shown, lambda setting: WRITTEN)
+EDGES = Edges(_keys, _shared, _shown, lambda setting: WRITTEN, chained=chained(_PRICES.spans))

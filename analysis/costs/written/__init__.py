@@ -7,7 +7,15 @@ functions and the order of layers.
 from analysis.costs.written.activations import activations, of_rows
 from analysis.costs.written.asking import Asked, Thirds, answers, walk
 from analysis.costs.written.functions import Written
-from analysis.costs.written.network import Prices, Span, followed, function_span, layer_spans, mean_shift
+from analysis.costs.written.network import (
+    Prices,
+    Span,
+    chained,
+    followed,
+    function_span,
+    layer_spans,
+    mean_shift,
+)
 
 __all__ = [
     "Asked",
@@ -17,6 +25,7 @@ __all__ = [
     "Written",
     "activations",
     "answers",
+    "chained",
     "followed",
     "function_span",
     "layer_spans",

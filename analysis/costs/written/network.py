@@ -14,7 +14,7 @@ from analysis.costs import symbolic
 from analysis.costs.algebra import LOCAL, Cost, sequence, together
 from analysis.costs.families import FamilySetting, SpanCost
 from analysis.costs.numbers import Number
-from analysis.costs.pieces import learned
+from analysis.costs.pieces import Chained, learned
 from analysis.costs.replicated3 import Setting, layers, operations, precision
 from analysis.costs.written.functions import Written
 from scenarios.clear import windows
@@ -130,6 +130,11 @@ def _of_rows(functions: Written, plan: LayerPlan, setting: FamilySetting, rows: 
         return functions.one_hot(setting, rows, width)
     powers = functions.exponential(setting, rows * width)
     return sequence(functions.largest(setting, rows, width), powers, functions.logarithm(setting, rows))
+
+
+def chained(spans: Spans) -> Chained:
+    """Return what prices layers as one step, by the spans of each."""
+    return lambda setting, plans, images: layers.whole(_blocks(spans, plans, images), setting)
 
 
 def _blocks(spans: Spans, plans: Sequence[LayerPlan], images: int) -> list[layers.Block]:

@@ -8,6 +8,7 @@ import tomli_w
 
 from analysis.predict import SHIPPED, measure
 from analysis.predict import run as predict
+from protocols.domains import Ring
 from scenarios.probes.microbench import OPERATIONS
 
 LONG = os.environ.get("MPCSIM_LONG") == "1"
@@ -52,6 +53,8 @@ def _checked(op, size, overrides, units):
     chosen = [f"workload.op={op}", f"workload.size={size}", "protocol.family=shamir", *overrides]
     found = measure("microbench", chosen)
     fraction = next((int(one.split("=")[1]) for one in overrides if "fraction_bits" in one), 16)
+    if OPERATIONS[op].units is not None:
+        units = OPERATIONS[op].units(Ring(64, 16, 31))
     assert found.output["max_error"] * 2**fraction <= (0.0 if op in EXACT else units)
     (row,) = predict.rows(found)
     assert row.equal, row.difference()
