@@ -56,8 +56,8 @@ class MicrobenchWorkload(BaseModel):
     )
     row: Annotated[int, Field(strict=True, ge=1, le=1 << 20)] | None = Field(
         default=None,
-        description="values of a row, where an operation takes rows; rows of a head of attention, words of an "
-        f"embedding, values that a step of lstm and gru reads; {CLASSES} if absent",
+        description="values of a row, where an operation takes rows; rows of a head of attention, words "
+        f"of an embedding, values that a step of lstm and gru reads; {CLASSES} if absent",
     )
     few_rounds: bool = Field(
         default=False,
