@@ -65,10 +65,12 @@ def _rows(family: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
         priced = known.cost(setting, size)
         each = priced.bytes / growth.outputs(op, size)
         shown = f"{each:,.0f}" if each >= 1000 else f"{each:.4g}"
-        yield op, (str(priced.rounds), shown, _written(known, setting))
+        yield op, (str(priced.rounds), shown, _written(known, setting, size))
 
 
-def _written(known: Formula, setting: Any) -> str:
+def _written(known: Formula, setting: Any, size: int) -> str:
+    if not known.in_size:
+        return f"{known.cost(setting, size).bytes:,} for {size}: steps, not a form"
     symbols = known.cost(known.symbols(setting), symbolic.n)
     text = symbolic.total_text(symbols.bytes)
     if len(text) <= _LONG:

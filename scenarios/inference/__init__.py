@@ -5,10 +5,12 @@ In flows a scenario with `[model]` and `[data]`; out flow predictions beside tho
 
 from scenarios.inference.batches import BatchSettings
 from scenarios.inference.generation import GenerationSettings
+from scenarios.inference.network import forward
 from scenarios.inference.output import OutputSettings
 
 __all__ = [
     "BatchSettings",
     "GenerationSettings",
     "OutputSettings",
+    "forward",
 ]

@@ -15,7 +15,7 @@ from protocols.domains import Ring
 from protocols.family import Family, Value
 from protocols.functions import Softmax, activation, pieces
 from scenarios.clear import floating
-from scenarios.inference import network
+from scenarios.inference import forward
 from scenarios.networks import ALONE
 from scenarios.probes.operation import Draw, Operation
 from scenarios.probes.sizes import CLASSES, Shape, Values
@@ -55,7 +55,7 @@ def _of_row(row: int, name: str, draw: Draw, inputs: str, function: str | None) 
     image = (3, row, plans[-1].output[-1]) if name == "attention" else plans[0].input
 
     async def protocol(me: Family, x: Value, *weights: Value) -> Value:
-        return await network.forward(me, plans, dict(zip(held, weights, strict=True)), x)
+        return await forward(me, plans, dict(zip(held, weights, strict=True)), x)
 
     def want(x: Values, *weights: Values) -> Values:
         *_, (_, found) = floating.walked(plans, dict(zip(held, weights, strict=True)), x)
