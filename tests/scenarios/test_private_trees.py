@@ -176,7 +176,7 @@ def test_the_shipped_tree_meets_its_bars(tmp_path):
     assert output["equal_to_clear"]
     fewest, _ = run(
         tmp_path, "protocol.comparison=masked", "protocol.select=one_round", "trees.digit=4",
-        "output.queries=0", name="tree_training",
+        "output.queries=0", "dry_run=true", name="tree_training",
     )  # fmt: skip
     assert fewest.span("growth").rounds <= 400
 

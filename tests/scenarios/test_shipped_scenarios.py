@@ -79,13 +79,15 @@ HEAVY = {
     "efficientnet_b0",
     "unet",
     "squeezenet",
+    "alexnet",
+    "resnet18",
     "mobilenet_v2",
     "vgg16",
     "resnet50",
     "resnet18_training",
     "pomic_paper_training",
 }
-"""Networks of hundreds of nodes, of which others stand for the kind unless MPCSIM_LONG=1."""
+"""Networks of tens and hundreds of nodes, of which others stand for the kind unless MPCSIM_LONG=1."""
 NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
 NO_FIGURE = {"link_probe": "which feeds no figure"}
 

@@ -1,6 +1,7 @@
 """Transformers: published ones costed, each at a small width on shares as in the clear, at its formulas."""
 
 import math
+import os
 import tomllib
 
 import numpy as np
@@ -16,6 +17,7 @@ from scenarios import WORKLOADS
 from scenarios.clear import fixed, floating
 from scenarios.networks import ModelSettings, shapes, weights
 
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 # Of each published network: what makes it small, and how many numbers it learns at its own size.
 SMALL = {
     "bert_base": {"input": [1, 6, 3], "width": 8, "heads": 2, "inner": 12, "repeat": 2},
@@ -104,8 +106,13 @@ def test_a_small_one_runs_as_in_the_clear_and_at_the_cost_of_its_dry_run(name, t
     assert output["max_logit_error_float"] < 2.0**-6
 
 
-@pytest.mark.parametrize("family", ["replicated3", "replicated4", "dealer2", "shamir"])
-@pytest.mark.parametrize("name", ["gpt2", "llama_block"])
+NAMES, FAMILIES = ("gpt2", "llama_block"), ("replicated3", "replicated4", "dealer2", "shamir")
+TURNS = [(family, NAMES[place % 2]) for place, family in enumerate(FAMILIES)]  # LONG: every pair
+
+
+@pytest.mark.parametrize(
+    ("family", "name"), [(family, name) for family in FAMILIES for name in NAMES] if LONG else TURNS
+)
 def test_every_node_of_a_small_one_costs_what_its_formula_says(family, name, tmp_path):
     tables = narrowed(name)
     tables["protocol"] = {"family": family}

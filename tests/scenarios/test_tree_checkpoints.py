@@ -1,6 +1,7 @@
 """Trees that were stopped after any level go on from it, to the very trees of a run that was not."""
 
 import os
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -66,6 +67,27 @@ def halted(file, *overrides, after):
         run(file, *overrides, f"checkpoint.halt_after={after}")
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """The scenario in a folder whose run was stopped after its second level."""
+    file = scenario(tmp_path_factory.mktemp("stopped"))
+    halted(file, *IRIS, after=2)
+    return file
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """The scenario in a folder whose run went to its end, and kept its tree."""
+    file = scenario(tmp_path_factory.mktemp("grown"))
+    run(file, *IRIS)
+    return file
+
+
+def copied(file, folder):
+    """Return the scenario in a copy of its folder, checkpoints and all."""
+    return shutil.copytree(file.parent, folder / "copy") / file.name
+
+
 @pytest.mark.parametrize(("kind", "stops"), SHORT.values(), ids=SHORT)
 def test_a_stopped_run_goes_on_to_the_same_trees_and_answers(tmp_path, kind, stops):
     file = scenario(tmp_path)
@@ -121,36 +143,32 @@ def test_a_run_that_goes_on_draws_nothing_that_the_one_before_drew(tmp_path, mon
 
 
 @pytest.mark.parametrize("change", ["seed=4", "trees.least_rows=2", "protocol.radix=1"])
-def test_a_checkpoint_of_another_scenario_is_refused(tmp_path, change):
-    file = scenario(tmp_path)
-    halted(file, *IRIS, after=2)
+def test_a_checkpoint_of_another_scenario_is_refused(tmp_path, stopped, change):
+    file = copied(stopped, tmp_path)
     with pytest.raises(InputError, match=r"server0-tree0-0000000\d.npz: a checkpoint of another scenario"):
         run(file, *IRIS, change)
 
 
-def test_another_network_and_other_questions_are_no_other_scenario(tmp_path):
-    file = scenario(tmp_path)
-    halted(file, *IRIS, after=2)
+def test_another_network_and_other_questions_are_no_other_scenario(tmp_path, stopped):
+    file = copied(stopped, tmp_path)
     _, output = run(file, *IRIS, 'network.latency="3 ms"', "output.queries=2", "output.tree=nobody")
     assert output["answers_equal_to_clear"]
     assert output["resumed_from"] > 0
 
 
 @pytest.mark.parametrize("damage", [b"not an archive", None])
-def test_a_damaged_file_is_refused_by_name(tmp_path, damage):
-    file = scenario(tmp_path)
-    run(file, *IRIS)
-    hurt = tmp_path / "kept" / "server2-tree0-00000002.npz"
+def test_a_damaged_file_is_refused_by_name(tmp_path, grown, damage):
+    file = copied(grown, tmp_path)
+    hurt = file.parent / "kept" / "server2-tree0-00000002.npz"
     hurt.write_bytes(hurt.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(InputError, match=r"server2-tree0-00000002\.npz: damaged, or not a checkpoint"):
         run(file, *IRIS)
 
 
-def test_a_file_without_one_of_its_arrays_is_refused_with_the_arrays_name(tmp_path):
-    file = scenario(tmp_path)
-    halted(file, *IRIS, after=2)
-    [hurt] = (tmp_path / "kept").glob("server1-tree0-00000001.npz")
-    for late in (tmp_path / "kept").glob("*2.npz"):
+def test_a_file_without_one_of_its_arrays_is_refused_with_the_arrays_name(tmp_path, stopped):
+    file = copied(stopped, tmp_path)
+    [hurt] = (file.parent / "kept").glob("server1-tree0-00000001.npz")
+    for late in (file.parent / "kept").glob("*2.npz"):
         late.unlink()
     arrays = arrays_in(hurt)
     del arrays["/table/rows/a"]
@@ -159,10 +177,9 @@ def test_a_file_without_one_of_its_arrays_is_refused_with_the_arrays_name(tmp_pa
         run(file, *IRIS)
 
 
-def test_files_of_a_server_that_are_gone_are_missed_and_one_can_start_anew(tmp_path):
-    file = scenario(tmp_path)
-    halted(file, *IRIS, after=2)
-    for gone in (tmp_path / "kept").glob("server1-*.npz"):
+def test_files_of_a_server_that_are_gone_are_missed_and_one_can_start_anew(tmp_path, stopped):
+    file = copied(stopped, tmp_path)
+    for gone in (file.parent / "kept").glob("server1-*.npz"):
         gone.unlink()
     with pytest.raises(
         InputError, match="no file of server1-tree0; a run goes on from a checkpoint of all"
@@ -178,11 +195,10 @@ def test_a_tree_that_its_owner_grew_keeps_nothing(tmp_path):
         run(scenario(tmp_path), *IRIS, "trees.grown=clear")
 
 
-def test_a_servers_file_holds_its_own_shares_alone(tmp_path):
+def test_a_servers_file_holds_its_own_shares_alone(tmp_path, stopped):
     """Three parts add up to row numbers, two of them are noise."""
-    file = scenario(tmp_path)
-    halted(file, *IRIS, after=2)
-    kept = tmp_path / "kept"
+    file = copied(stopped, tmp_path)
+    kept = file.parent / "kept"
     first, second = (arrays_in(kept / f"server{i}-tree0-00000001.npz") for i in (0, 1))
     name, bits = "/table/rows", (1 << 5) - 1
     np.testing.assert_array_equal(first[f"{name}/b"] & bits, second[f"{name}/a"] & bits)
@@ -192,11 +208,10 @@ def test_a_servers_file_holds_its_own_shares_alone(tmp_path):
     assert not (np.sort(two & bits, -1) == np.arange(24)).all(-1).any()
 
 
-def test_a_state_is_the_one_that_was_written(tmp_path):
+def test_a_state_is_the_one_that_was_written(tmp_path, stopped):
     """All of a state comes back: fields that are None, empty tuples, whole numbers."""
-    file = scenario(tmp_path)
-    halted(file, *IRIS, after=2)
-    arrays = arrays_in(tmp_path / "kept" / "server0-tree0-00000001.npz")
+    file = copied(stopped, tmp_path)
+    arrays = arrays_in(file.parent / "kept" / "server0-tree0-00000001.npz")
     del arrays["note"]
     stand = state_of(Stand, arrays)
     assert len(stand.levels) == 1
