@@ -12,7 +12,7 @@ from analysis.predict.rows import Formula, Row, cost
 from analysis.predict.written import NONE_YET, setting_of, settings_params
 from mpcsim.paths import in_text
 from mpcsim.scenario import validate
-from scenarios.trees import TARGET_BITS, PrivateTreesSettings
+from scenarios.trees import PrivateTreesSettings, target_bits
 
 _LEAST_GAIN_BITS = 16
 
@@ -64,9 +64,10 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
 def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
     """Return the public sizes of the tree, as the run told them."""
     chosen, classes = settings.trees, measured.told("classes")
-    target_bits = 0 if classes else TARGET_BITS
     rows = measured.told("rows")
-    least = round(chosen.least_gain * rows * 2 ** (_LEAST_GAIN_BITS + 2 * target_bits))
+    shared = measured.told("joined")[0] if settings.data.vertical else rows
+    bits = 0 if classes else target_bits(shared)
+    least = round(chosen.least_gain * rows * 2 ** (_LEAST_GAIN_BITS + 2 * bits))
     return trees.Growth(
         rows,
         chosen.attributes or measured.told("attributes"),
@@ -74,7 +75,7 @@ def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
         chosen.height,
         settings.ring.value_bits,
         bool(classes),
-        target_bits,
+        bits,
         chosen.least_rows,
         least > 0,
         chosen.digit,

@@ -3,16 +3,15 @@
 In flow the tables of a scenario; out flow programs of actors, and the report beside the tree of the clear.
 """
 
-from scenarios.trees.inputs import TARGET_BITS
 from scenarios.trees.settings import PrivateTreesSettings, TreeSettings
-from scenarios.trees.shapes import boosting_of, shape_of
+from scenarios.trees.shapes import boosting_of, shape_of, target_bits
 from scenarios.trees.workload import private_trees
 
 __all__ = [
-    "TARGET_BITS",
     "PrivateTreesSettings",
     "TreeSettings",
     "boosting_of",
     "private_trees",
     "shape_of",
+    "target_bits",
 ]

@@ -10,7 +10,7 @@ from protocols.replicated3.constructions import argmax, is_negative, is_zero
 from protocols.replicated3.sharings import Server, Share, concatenate, public, subtract
 from protocols.tables import opposite
 from protocols.trees import Tree, asked, is_cut, leaves_of, means, walk
-from scenarios.trees.inputs import TARGET_BITS, Inputs
+from scenarios.trees.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ async def _answer(server: Server, tree: Tree, values: Share, number: int, inputs
             leaves = await argmax(server, tree.leaves)
     elif tree.sizes is not None:
         with server.party.span("means", "means"):
-            leaves = await means(server, leaves, tree.sizes, TARGET_BITS, inputs.rows)
+            leaves = await means(server, leaves, tree.sizes, inputs.statistics.bits, inputs.rows)
     if is_cut(len(tree.levels), values.shape[0]):
         with server.party.span("walk", "walk"):
             return await asked(server, tree.levels, leaves, values)

@@ -21,10 +21,8 @@ from scenarios.clear import boosted as clear_boosted
 from scenarios.clear import trees as clear
 from scenarios.data import Table, Vertical, load_table, load_vertical
 from scenarios.trees.settings import PrivateTreesSettings
-from scenarios.trees.shapes import boosting_of
+from scenarios.trees.shapes import boosting_of, target_bits
 
-TARGET_BITS = 12
-"""Bits of a target, which is scaled so that the largest fits them."""
 Integers = NDArray[np.int64]
 
 
@@ -137,7 +135,7 @@ class Inputs:
         """What a node adds up."""
         data = self._settings.data
         count = data.classes if data.source == "random" else len(self.classes)
-        return Statistics(count) if count else Statistics(1, classes=False, bits=TARGET_BITS)
+        return Statistics(count) if count else Statistics(1, classes=False, bits=target_bits(self.rows))
 
     @property
     def columns(self) -> int:
@@ -151,14 +149,17 @@ class Inputs:
 
     @cached_property
     def scale(self) -> float:
-        """Target integers for one unit; 1 of classes. The largest target is public by it."""
+        """Target integers for one unit, the largest's as many bits as they have; 1 of classes.
+
+        The largest target is public by it.
+        """
         if self.statistics.classes:
             return 1.0
         tables = (
             [self.halves] if self._settings.data.vertical else [one for one in self._tables if len(one)]
         )
         largest = max(float(np.abs(table.targets).max()) for table in tables)
-        most = 2 ** (FINE - 1) if self.boosted else 2**TARGET_BITS - 1
+        most = 2 ** (FINE - 1) if self.boosted else 2**self.statistics.bits - 1
         return most / largest if largest else 1.0
 
     def sample(self, tree: int, rows: int | None = None) -> Sample:
@@ -242,7 +243,7 @@ class Inputs:
         tree, sample, values = self.forest[number], self.sample(number), self.integers[0]
         leaf = tree.leaf_of(values[sample.attributes][:, sample.rows])
         sizes = np.bincount(leaf, minlength=len(tree.leaves))
-        found: Integers = (tree.leaves[:, 0] << (MEAN - TARGET_BITS)) // np.maximum(sizes, 1)
+        found: Integers = (tree.leaves[:, 0] << (MEAN - self.statistics.bits)) // np.maximum(sizes, 1)
         return found
 
     def expected(self, values: Integers) -> Integers:
@@ -273,7 +274,7 @@ class Inputs:
         unit = (
             2.0 ** (STEP - FINE)
             if self.boosted
-            else self._settings.trees.count * 2.0 ** (MEAN - TARGET_BITS)
+            else self._settings.trees.count * 2.0 ** (MEAN - self.statistics.bits)
         )
         return [one / unit / self.scale for one in found]
 

@@ -8,6 +8,14 @@ from protocols.boosting import SHRINKAGE, Boosting
 from protocols.trees import Shape, Statistics
 from scenarios.trees.settings import PrivateTreesSettings
 
+_MOST, _LEAST = 12, 4
+_WORD = 64
+
+
+def target_bits(rows: int) -> int:
+    """Return the bits of a target: 12, or what a word leaves beside rows³ for its square; at least 4."""
+    return min(_MOST, max(_LEAST, (_WORD - 3 * rows.bit_length()) // 2))
+
 
 def shape_of(settings: PrivateTreesSettings, rows: int, attributes: int, statistics: Statistics) -> Shape:
     """Return the public sizes of each tree by itself."""

@@ -12,6 +12,7 @@ from protocols.domains import Ring
 from protocols.replicated3.sharings import Choices
 from protocols.trees import GAIN_BITS, Shape, Statistics, check, grow
 from scenarios.clear import trees as clear
+from scenarios.trees import target_bits
 
 LONG = bool(os.environ.get("MPCSIM_LONG"))
 CHOICES = [Choices(), Choices("masked", radix=2, select="one_round")]
@@ -70,7 +71,7 @@ def test_a_tree_of_classes_is_the_one_of_the_clear(rows, attributes, columns, he
         same(found, clear.grow(values, statistics, height))
 
 
-@pytest.mark.parametrize(("rows", "height"), [(1, 5), (2, 6), (5, 6), (20, 8)])
+@pytest.mark.parametrize(("rows", "height"), [(1, 5), (2, 6), (5, 6)])
 def test_a_tree_may_have_many_more_slots_than_rows(rows, height):
     values, statistics = table(np.random.default_rng(rows), rows, 2, 2)
     shape = Shape(rows, 2, Statistics(2), height, 8)
@@ -106,6 +107,26 @@ def test_a_table_of_many_rows_grows_the_tree_of_the_clear():
     shape = Shape(rows, 2, Statistics(2), 1, 16)
     assert shape.cross_bits > WIDE.bits
     same(grown(values, statistics, shape)[0], clear.grow(values, statistics, 1))
+
+
+@pytest.mark.skipif("MPCSIM_LONG" not in os.environ, reason="8 192 rows; the bits of every size are below")
+def test_targets_of_many_rows_keep_the_bits_that_a_word_has_room_for():
+    rows = 8192  # the first whose scores leave 11 bits
+    values, statistics = table(np.random.default_rng(1), rows, 1, 1, 3000, bits=target_bits(rows))
+    shape = Shape(rows, 1, Statistics(1, False, target_bits(rows)), 1, 16)
+    same(grown(values, statistics, shape)[0], clear.grow(values, statistics, 1, classes=False))
+
+
+@pytest.mark.parametrize("power", range(18))
+def test_targets_have_room_in_every_table_that_is_accepted(power):
+    for rows in (1 << power, (2 << power) - 1):
+        check(Shape(rows, 30, Statistics(1, False, target_bits(rows)), 10, 31), WIDE)
+
+
+def test_targets_of_more_rows_are_refused():
+    rows = 1 << 18
+    with pytest.raises(InputError, match="at most 262143 rows"):
+        check(Shape(rows, 1, Statistics(1, False, target_bits(rows)), 1, 8), WIDE)
 
 
 @pytest.mark.parametrize(
