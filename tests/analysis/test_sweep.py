@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from analysis.points import combine, read_axes, read_axis
+from analysis.sweep import engines
 from analysis.sweep import sweep as sweeps
 from analysis.sweep.engines import LocalEngine
 from mpcsim import InputError, plugins
@@ -77,6 +78,21 @@ class Here:
 
     def __exit__(self, *error):
         pass
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Run the command line in this process, points too; LONG in one of its own, with workers."""
+    if LONG:
+        return _call
+    monkeypatch.setattr(engines, "LocalEngine", lambda jobs: Here())
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        return subprocess.CompletedProcess(arguments, ended.value.code, *capsys.readouterr())
+
+    return call
 
 
 def _sweep(*overrides, engine=None, scenario="own.toml", **more):
@@ -174,8 +190,8 @@ def test_a_sweep_over_nothing_or_too_much_is_refused(overrides, zipped, part):
         ("size.deep=1,2", ["--set size.deep=1", "size is 1, not a table"]),
     ],
 )
-def test_a_wrong_key_or_value_names_the_point_before_anything_runs(tmp_path, override, parts):
-    done = _call("sweep", "own.toml", "--set", override)
+def test_a_wrong_key_or_value_names_the_point_before_anything_runs(tmp_path, call, override, parts):
+    done = call("sweep", "own.toml", "--set", override)
     assert done.returncode == 2
     for part in parts:
         assert part in done.stderr
@@ -215,8 +231,8 @@ def test_results_are_csv_and_parquet_and_a_figure_and_each_point_is_a_record(tmp
         assert (tmp_path / "s" / "figures" / f"{kind}.svg").is_file()
 
 
-def test_a_point_that_fails_is_a_row_with_its_error_and_the_others_go_on(tmp_path):
-    done = _call("sweep", "own.toml", "--set", "size=1..4", "--set", "fails=2", "--out", "s")
+def test_a_point_that_fails_is_a_row_with_its_error_and_the_others_go_on(tmp_path, call):
+    done = call("sweep", "own.toml", "--set", "size=1..4", "--set", "fails=2", "--out", "s")
     assert done.returncode == 3
     table = pd.read_csv(tmp_path / "s" / "results.csv")
     assert list(table["status"]) == ["ok", "failed", "ok", "ok"]
@@ -258,12 +274,12 @@ def test_a_point_that_fails_keeps_its_record_as_far_as_it_went(tmp_path, code, f
     assert list(folder.parent.glob("*.failed")) == [folder]
 
 
-def test_where_every_point_is_refused_so_is_the_sweep(tmp_path):
+def test_where_every_point_is_refused_so_is_the_sweep(tmp_path, call):
     (tmp_path / "own.py").write_text(
         "from pydantic import BaseModel\n\nclass Wanted(BaseModel):\n    other: int\n\n\n"
         "async def program(party, settings: Wanted):\n    pass\n"
     )
-    done = _call("sweep", "own.toml", "--set", "size=0,1", "--out", "s")
+    done = call("sweep", "own.toml", "--set", "size=0,1", "--out", "s")
     assert done.returncode == 2
     assert "all 2 points failed; the first, size=0" in done.stderr
     assert "other: missing" in done.stderr
@@ -374,11 +390,11 @@ def test_the_default_folder_stands_for_the_scenario_and_the_keys_that_vary(tmp_p
     assert folders[0].name.startswith("own-sweep-")
 
 
-def test_a_folder_that_is_no_sweep_or_in_use_is_refused(tmp_path):
+def test_a_folder_that_is_no_sweep_or_in_use_is_refused(tmp_path, call):
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious.txt").write_text("mine")
-    done = _call("sweep", "own.toml", "--set", "size=1,2", "--out", "other")
+    done = call("sweep", "own.toml", "--set", "size=1,2", "--out", "other")
     assert done.returncode == 2
     assert "neither empty nor the folder of a sweep" in done.stderr
     assert [file.name for file in other.iterdir()] == ["precious.txt"]
@@ -448,7 +464,7 @@ def _latencies(*pairs):
     return f"network.latency={','.join(map(json.dumps, rows))}"
 
 
-def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_asked(tmp_path):
+def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_asked(tmp_path, call):
     """The first of two to be heard releases an answer; over the second network it is the other one."""
     (tmp_path / "first.py").write_text(_FIRST)
     (tmp_path / "first.toml").write_text('workload = "first.py:program"\nseed = 1\n')
@@ -463,7 +479,7 @@ def test_a_sweep_of_the_first_of_several_is_right_and_runs_every_point_where_ask
     )
     again = _sweep(axis, scenario="first.toml", retimes=False)
     assert (again.ran, again.retimed, again.reused) == (0, 0, 4)
-    printed = _call("run", "first.toml", "--set", axis.partition(",[[")[0], "--out", "run").stdout
+    printed = call("run", "first.toml", "--set", axis.partition(",[[")[0], "--out", "run").stdout
     assert "concurrent sub-protocols share and change heard of party0" in printed
 
 
