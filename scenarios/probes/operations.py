@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -45,7 +45,6 @@ from scenarios.probes.drawn import (
     spread,
 )
 from scenarios.probes.on_activations import ON_ACTIVATIONS
-from scenarios.probes.on_layers import ON_LAYERS
 from scenarios.probes.on_rows import ON_ROWS
 from scenarios.probes.on_tables import (
     FAMILIES,
@@ -288,6 +287,26 @@ _OPERATIONS = {
         join_tables, keyed(2), joined, _KEYS, arity=3, offered_by=FAMILIES, sorting=_DIGIT
     ),
 }  # fmt: skip
-_ALL_OF_THEM = _OPERATIONS | ON_ACTIVATIONS | ON_ROWS | ON_LAYERS
-OPERATIONS = {name: replace(one, view=True) for name, one in _ALL_OF_THEM.items()}
+_READY = _OPERATIONS | ON_ACTIVATIONS | ON_ROWS
+_LAYERS = ("attention", "embedding", "lstm", "gru")
+
+
+class _Operations(Mapping[str, Operation]):
+    """All operations by name; those of layers import networks when they are asked for."""
+
+    def __getitem__(self, name: str) -> Operation:
+        if name not in _LAYERS:
+            return replace(_READY[name], view=True)
+        from scenarios.probes.on_layers import ON_LAYERS
+
+        return replace(ON_LAYERS[name], view=True)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_READY, *_LAYERS))
+
+    def __len__(self) -> int:
+        return len(_READY) + len(_LAYERS)
+
+
+OPERATIONS: Mapping[str, Operation] = _Operations()
 """Size is elements; the side for matmul and conv2d; 2×2 windows; rows of 10; heads; sequences of steps."""
