@@ -237,7 +237,7 @@ async def _sorted(me: Any, x: Any) -> Any:
     return await proven_tables.sort(me, x, 4, 2)
 
 
-PROGRAMS = {
+OPERATIONS = {
     "multiply": Program(multiply, _vectors(2), lambda ring, x, y: x * y),
     "multiply_fixed": Program(multiply_fixed, _vectors(2), lambda ring, x, y: _scaled(ring, x * y), 1.5),
     "dot": Program(_dot, _vectors(2), lambda ring, x, y: _scaled(ring, x * y + y * y), 1.5),
@@ -261,8 +261,11 @@ PROGRAMS = {
         lambda ring, x, y: (((x < 0) & (y >= 0)) ^ (y < 0)) + np.where((x < 0) & (y >= 0), y, 0),
     ),
     "widened": Program(_widened, _vectors(1), lambda ring, x: x),
+    "max_pool": Program(_pool, _vectors(2), lambda ring, x, y: np.maximum(x, y)),
+}
+"""Those of any family in which a server may lie."""
+PROGRAMS = OPERATIONS | {
     "shuffle": Program(_shuffled, _vectors(1), lambda ring, x: x),
     "sort": Program(_sorted, _vectors(1), lambda ring, x: np.sort(x)),
-    "max_pool": Program(_pool, _vectors(2), lambda ring, x, y: np.maximum(x, y)),
 }
 """What every message of is tampered with."""

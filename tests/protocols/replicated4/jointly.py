@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from claimed import PROGRAMS as OPERATIONS
-from claimed import Program
+from claimed import OPERATIONS, Program
 from claimed import run as run_family
 
 from mpcsim import Run
