@@ -264,8 +264,10 @@ def _add(file: Contents, graph: Graph, tensors: dict[str, Tensor | Tokens], plac
             several = [one for name, one in zip(proto.output, several, strict=False) if name]
         if len(several) != len(outputs):
             raise ValueError(f"{len(outputs)} outputs; accepted: {len(several)}")
-    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, MemoryError) as error:
-        raise InputError(f"{what}: {error or type(error).__name__}") from None  # of attributes, too
+    except (  # attributes that lie make handlers fail in ways of their own
+        ValueError, LookupError, TypeError, ArithmeticError, AttributeError, MemoryError,
+    ) as error:  # fmt: skip
+        raise InputError(f"{what}: {error or type(error).__name__}") from None
     for name, one in zip(outputs, several, strict=True):
         tensors[name] = one
         if not isinstance(one, Known):
