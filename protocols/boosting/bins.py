@@ -15,6 +15,7 @@ from protocols.tables import (
     apply_inverse,
     apply_order,
     as_before,
+    by_halves,
     key_of,
     opposite,
     order_by,
@@ -52,10 +53,10 @@ async def bins_of(server: Server, values: Share, shape: Boosting) -> Bins:
     firsts = np.array(shape.firsts)
     before, after = _taken(server, ordered, firsts - 1), _taken(server, ordered, firsts)
     keys, small = within(server, shape.value_bits), within(server, shape.bin_bits)
-    same = await as_before(keys, narrow_share(keys, ordered), shape.value_bits)
+    same = await as_before(by_halves(keys), narrow_share(keys, ordered), shape.value_bits)
     numbers = small.ring.encode_integers(np.searchsorted(firsts, np.arange(n), side="right"))
     placed = public(small, k.add(k.zeros((m, n), small.ring.dtype), k.astype(numbers, small.ring.dtype)))
-    [bins] = await spread_first(small, narrow_share(small, same), [placed])
+    [bins] = await spread_first(by_halves(small), narrow_share(small, same), [placed])
     [back] = await apply_inverse(server, order, [Column(bins, shape.bin_bits)])
     gaps = add_public(small, _each(small, back, shape.edges), _edges(small.ring, shape.edges))
     right = opposite(server, await is_negative(server, gaps, shape.bin_bits))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcsim import InputError
-from protocols.proven_tables.shuffle import Shuffle, draw_shuffle, one_shape, shuffled, unshuffle
-from protocols.replicated3.sharings import Share
+from protocols.proven_tables.shuffle import Shuffle, draw_shuffle, shuffled, unshuffle
+from protocols.replicated3.sharings import Column, Share, one_shape
 from protocols.replicated3_malicious import ReplicatedMalicious
-from protocols.replicated3_malicious.constructions import Column, Order
+from protocols.replicated3_malicious.constructions import Order
 from protocols.tables import rank_bits
 
 
@@ -55,13 +55,6 @@ async def gathered(me: ReplicatedMalicious, order: Opening, columns: Sequence[Co
     """Return each column's row order[i] at place i. Rounds: 3. Bits: 6 a bit of a column."""
     taken = [Column(permuted(me, one.share, order.rows), one.bits, one.xor) for one in columns]
     return await unshuffle(me, order.by, taken)
-
-
-async def scattered(me: ReplicatedMalicious, order: Opening, columns: Sequence[Column]) -> list[Share]:
-    """Return columns whose row order[i] is what stood at place i. Rounds: 3. Bits: 6 a bit of a column."""
-    moved = await shuffled(me.server, order.by, columns)
-    back = me.kernels.inverted(order.rows)
-    return [permuted(me, one, back) for one in moved]
 
 
 async def apply_order(me: ReplicatedMalicious, order: Share, columns: Sequence[Column]) -> list[Share]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mpcsim import InputError
-from protocols.replicated3.sharings import Share
+from protocols.replicated3.sharings import Column, Share, one_shape
 from protocols.replicated3_malicious import ReplicatedMalicious
-from protocols.replicated3_malicious.constructions import Column, Order, drawn_order, moved_by
+from protocols.replicated3_malicious.constructions import Order, drawn_order, moved_by
 from protocols.replicated3_malicious.sharings import Checked
 
 _PASSES = (1, 2, 0)
@@ -66,16 +65,3 @@ async def unshuffle(me: ReplicatedMalicious, by: Shuffle, columns: Sequence[Colu
     """
     one_shape(columns)
     return await shuffled(me.server, by.reversed(me.server), columns)
-
-
-def one_shape(columns: Sequence[Column]) -> tuple[int, ...]:
-    """Return the shape that all columns have.
-
-    Raises:
-        InputError: they have several, or there is no column.
-    """
-    shapes = list(dict.fromkeys(one.share.shape for one in columns))
-    if len(shapes) != 1:
-        found = ", ".join(map(str, shapes)) or "none"
-        raise InputError(f"columns of a table: found the shapes {found}; accepted: one shape for all")
-    return shapes[0]

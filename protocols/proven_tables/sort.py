@@ -9,12 +9,11 @@ from mpcsim import InputError
 from protocols.domains import Words, word_type
 from protocols.family import NO_PADDING
 from protocols.proven_tables.orders import apply_order, opened, permuted
-from protocols.proven_tables.shuffle import one_shape
-from protocols.replicated3.sharings import Share, concatenate, in_thirds
+from protocols.replicated3.sharings import Column, Share, concatenate, in_thirds
 from protocols.replicated3_malicious import ReplicatedMalicious
-from protocols.replicated3_malicious.constructions import Column, Product, Sum, all_bits, one_hot, reshare
+from protocols.replicated3_malicious.constructions import Product, Sum, all_bits, one_hot, reshare
 from protocols.replicated3_malicious.sharings import Checked
-from protocols.tables import DIGIT, WIDEST, Key, rank_bits
+from protocols.tables import DIGIT, Key, rank_bits, sortable
 from protocols.tables import numbers as row_numbers
 
 
@@ -71,41 +70,11 @@ async def sort_by(
     return await apply_order(me, await order_by(me, keys, digit), columns)
 
 
-async def sort(
-    me: ReplicatedMalicious, x: Share, bits: int | None = None, digit: int = DIGIT, carried: bool = False
-) -> Share:
-    """Return signed values of `bits` bits (those of a value by default) ascending along the last axis."""
-    key = await key_of(me, x, bits or me.ring.value_bits)
-    return (await sort_by(me, [key], [Column(x, me.ring.bits)], digit, carried))[0]
-
-
-async def top(
-    me: ReplicatedMalicious, x: Share, count: int, bits: int | None = None, digit: int = DIGIT
-) -> tuple[Share, Share]:
-    """Return the `count` largest along the last axis, greatest first, and their row numbers mod 2^b.
-
-    Raises:
-        InputError: more than there are rows, or none.
-    """
-    rows = x.shape[-1]
-    if not 1 <= count <= rows:
-        raise InputError(f"the top {count} of {rows} rows: accepted are 1 to {rows}")
-    key = await key_of(me, x, bits or me.ring.value_bits, descending=True)
-    order = await order_by(me, [key], digit)
-    [values] = await apply_order(me, order, [Column(x, me.ring.bits)])
-    return values[..., :count], order[..., :count]
-
-
 async def _sorted(
     me: ReplicatedMalicious, keys: Sequence[Key], columns: Sequence[Column], digit: int
 ) -> list[Share]:
     """Take columns, or row numbers where there are none, through the passes of a sort."""
-    by = [Column(key.share, key.bits, xor=True) for key in keys]
-    shape = one_shape([*by, *columns] if by else [])
-    if not 1 <= digit <= WIDEST:
-        raise InputError(f"digits of {digit} bits: accepted are 1 to {WIDEST}")
-    if not shape or shape[-1] < 1:
-        raise InputError(f"a table of shape {shape} cannot be sorted: it has no row")
+    shape = sortable(keys, columns, digit)
     flat = (-1, shape[-1])
     lefts = [Key(key.share.reshape(*flat), key.bits) for key in reversed(keys)]
     rows = [Column(one.share.reshape(*flat), one.bits, one.xor) for one in columns]

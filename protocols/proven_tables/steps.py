@@ -1,41 +1,41 @@
-"""Signs, equalities and bits as integers of arrays of any shape, in thirds with rotated roles."""
+"""What groups, joins and rankings of `protocols.tables` are made of, where every message is proven."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 
-from protocols.replicated3.sharings import Bits, Share, concatenate, in_thirds
-from protocols.replicated3_malicious.constructions import number, sign, zero
+from protocols.proven_tables.orders import apply_inverse, apply_order
+from protocols.proven_tables.shuffle import shuffle, unshuffle
+from protocols.proven_tables.sort import key_of, order_by, sort_by
+from protocols.replicated3.sharings import Share, concatenate, in_thirds
+from protocols.replicated3_malicious import ReplicatedMalicious
+from protocols.replicated3_malicious.constructions import multiply, number, zero
 from protocols.replicated3_malicious.sharings import Checked
+from protocols.tables import Steps
 
 
-async def is_zero(server: Checked, x: Share, bits: int, out: int) -> Share:
-    """Return the integer 1 mod 2^out where x = 0 mod 2^bits, else 0. Rounds: those of `zero` and 2."""
-    return await _as_number(server, x, out, lambda server, part: zero(server, part, bits))
+def proven(me: ReplicatedMalicious) -> Steps:
+    """Return the steps of `replicated3_malicious`: this room's, and the family's."""
+    return Steps(
+        me.server,
+        shuffle=partial(shuffle, me),
+        unshuffle=partial(unshuffle, me),
+        key_of=partial(key_of, me),
+        order_by=partial(order_by, me),
+        sort_by=partial(sort_by, me),
+        apply_order=partial(apply_order, me),
+        apply_inverse=partial(apply_inverse, me),
+        is_zero=partial(is_zero, me),
+        multiply=partial(multiply, me.server, bits=me.ring.bits),
+    )
 
 
-async def is_negative(server: Checked, x: Share, bits: int, out: int) -> Share:
-    """Return 1 mod 2^out where x mod 2^bits, signed, is below 0, else 0. Rounds: those of `sign` and 2."""
-    return await _as_number(server, x, out, lambda server, part: sign(server, part, bits))
-
-
-async def as_number(server: Checked, bit: Share, out: int) -> Share:
-    """Return as integers mod 2^out bits that are shared by ⊕, the lowest of words. Rounds: 2."""
-
-    async def plane(server: Checked, part: Share) -> Bits:
-        k = server.kernels
-        return Bits(k.bit_planes(part.a, 0, 1), k.bit_planes(part.b, 0, 1))
-
-    return await _as_number(server, bit, out, plane)
-
-
-async def _as_number(
-    server: Checked, x: Share, out: int, step: Callable[[Checked, Share], Awaitable[Bits]]
-) -> Share:
-    flat = x.flat()
+async def is_zero(me: ReplicatedMalicious, x: Share, bits: int) -> Share:
+    """Return the integer 1 of the ring where x = 0 mod 2^bits, else 0. Rounds: those of `zero`, and 2."""
+    flat, out = x.flat(), me.ring.bits
 
     async def some(server: Checked, part: Share) -> Share:
-        return await number(server, await step(server, part), part.size, out)
+        return await number(server, await zero(server, part, bits), part.size, out)
 
-    parts = await in_thirds(server, some, flat.size, lambda part: (flat[part],))
-    return concatenate(server, parts).reshape(*x.shape)
+    parts = await in_thirds(me.server, some, flat.size, lambda part: (flat[part],))
+    return concatenate(me.server, parts).reshape(*x.shape)

@@ -1,12 +1,13 @@
-"""Tables on shares: shuffles, orders, a stable radix sort, groups, joins, of the family `replicated3`.
+"""Tables on shares: shuffles, orders, a stable radix sort of `replicated3`; groups and joins of any family.
 
 In flow shares, rows along the last axis and independent columns before it; out flow shares. Nothing is
 revealed but orders under a fresh shuffle, which are uniform. It may import what a family offers.
 """
 
+from protocols.replicated3.sharings import Column
 from protocols.tables.groups import group_sums
 from protocols.tables.joins import group_maxima, join, spread_first
-from protocols.tables.neighbours import alike, as_before, differences, nothing, opposite, order_of_zeros
+from protocols.tables.neighbours import as_before, opposite, order_of_zeros
 from protocols.tables.orders import (
     Opening,
     apply_inverse,
@@ -19,9 +20,11 @@ from protocols.tables.orders import (
     rank_bits,
     scattered,
 )
+from protocols.tables.ranking import sort, top
 from protocols.tables.seat import Seat
-from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, shuffle, unshuffle
-from protocols.tables.sort import DIGIT, WIDEST, Key, key_of, order_by, prefix_sums, sort, sort_by, top
+from protocols.tables.shuffle import Shuffle, draw_shuffle, move, shuffle, unshuffle
+from protocols.tables.sort import DIGIT, WIDEST, Key, key_of, order_by, prefix_sums, sort_by, sortable
+from protocols.tables.steps import Steps, by_halves
 
 __all__ = [
     "DIGIT",
@@ -31,12 +34,12 @@ __all__ = [
     "Opening",
     "Seat",
     "Shuffle",
-    "alike",
+    "Steps",
     "apply_inverse",
     "apply_order",
     "as_before",
+    "by_halves",
     "compose",
-    "differences",
     "draw_shuffle",
     "gathered",
     "group_maxima",
@@ -45,7 +48,6 @@ __all__ = [
     "join",
     "key_of",
     "move",
-    "nothing",
     "numbers",
     "opened",
     "opposite",
@@ -57,6 +59,7 @@ __all__ = [
     "shuffle",
     "sort",
     "sort_by",
+    "sortable",
     "spread_first",
     "top",
     "unshuffle",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.replicated3.sharings import Server, Share
+from protocols.replicated3.sharings import Share
 from protocols.tables.neighbours import (
     alike,
     as_after,
@@ -14,12 +14,12 @@ from protocols.tables.neighbours import (
     opposite,
     order_of_zeros,
 )
-from protocols.tables.orders import apply_order
-from protocols.tables.sort import DIGIT, key_of, prefix_sums, sort_by
+from protocols.tables.sort import DIGIT, prefix_sums
+from protocols.tables.steps import Steps
 
 
 async def group_sums(
-    server: Server, keys: Share, values: Sequence[Share], bits: int | None = None, digit: int = DIGIT
+    steps: Steps, keys: Share, values: Sequence[Share], bits: int | None = None, digit: int = DIGIT
 ) -> tuple[Share, list[Share], Share]:
     """Return, for signed keys of `bits` bits (those of a value by default), each key once and its sums.
 
@@ -34,14 +34,14 @@ async def group_sums(
         InputError: no column of values, or one that does not have the keys' shape.
     """
     alike(keys, values, "columns to sum")
-    width = bits or server.ring.value_bits
+    server, width = steps.server, bits or steps.server.ring.value_bits
     table = columns_of(server, [keys, *values])
-    keys, *values = await sort_by(server, [await key_of(server, keys, width)], table, digit)
-    same = await as_after(server, keys, width)
-    last = await order_of_zeros(server, same)
+    keys, *values = await steps.sort_by([await steps.key_of(keys, width)], table, digit)
+    same = await as_after(steps, keys, width)
+    last = await order_of_zeros(steps, same)
     moved = [keys, same, *(prefix_sums(server, one) for one in values)]
-    ends, same, *totals = await apply_order(server, last, columns_of(server, moved))
+    ends, same, *totals = await steps.apply_order(last, columns_of(server, moved))
     present = opposite(server, same)
     sums = [differences(server, one) for one in totals]
-    ends, *sums = await kept(server, [ends, *sums], present)
+    ends, *sums = await kept(steps, [ends, *sums], present)
     return ends, sums, present

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpcsim import InputError
-from protocols.replicated3.sharings import Server, Share, concatenate, public
+from protocols.replicated3.sharings import Share, concatenate, public
 from protocols.tables.neighbours import (
     alike,
     as_before,
@@ -19,12 +19,13 @@ from protocols.tables.neighbours import (
     opposite,
     order_of_zeros,
 )
-from protocols.tables.orders import apply_inverse, apply_order, numbers
-from protocols.tables.sort import DIGIT, key_of, order_by, prefix_sums, sort_by
+from protocols.tables.orders import numbers
+from protocols.tables.sort import DIGIT, prefix_sums
+from protocols.tables.steps import Steps
 
 
 async def group_maxima(
-    server: Server,
+    steps: Steps,
     keys: Share,
     values: Share,
     bits: int | None = None,
@@ -46,27 +47,25 @@ async def group_maxima(
         InputError: keys and values of different shapes, or bits that the ring does not have.
     """
     alike(keys, [values], "values of groups")
-    k, ring = server.kernels, server.ring
+    server, k, ring = steps.server, steps.server.kernels, steps.server.ring
     width, depth = bits or ring.value_bits, value_bits or ring.value_bits
-    by = await server.party.gather(
-        key_of(server, keys, width), key_of(server, values, depth, descending=True)
-    )
+    by = await server.party.gather(steps.key_of(keys, width), steps.key_of(values, depth, descending=True))
     rows = numbers(server, keys.shape)
     wide = Share(k.astype(rows.a, ring.dtype), k.astype(rows.b, ring.dtype))
-    table = await sort_by(server, by, columns_of(server, [keys, values, wide]), digit)
-    same = await as_before(server, table[0], width)
-    order = await order_of_zeros(server, same)
-    same, *moved = await apply_order(server, order, columns_of(server, [same, *table]))
+    table = await steps.sort_by(by, columns_of(server, [keys, values, wide]), digit)
+    same = await as_before(steps, table[0], width)
+    order = await order_of_zeros(steps, same)
+    same, *moved = await steps.apply_order(order, columns_of(server, [same, *table]))
     present = opposite(server, same)
-    found, greatest, at = await kept(server, moved, present)
+    found, greatest, at = await kept(steps, moved, present)
     return found, greatest, at, present
 
 
-async def spread_first(server: Server, same: Share, columns: Sequence[Share]) -> list[Share]:
+async def spread_first(steps: Steps, same: Share, columns: Sequence[Share]) -> list[Share]:
     """Return columns in which every row has what the first row of its group has.
 
     Args:
-        server: with its choices.
+        steps: of the family.
         same: 1 where a row is of the group of the row before it, else 0, as `as_before` says.
         columns: in the same order of rows.
 
@@ -77,15 +76,16 @@ async def spread_first(server: Server, same: Share, columns: Sequence[Share]) ->
         InputError: columns that do not have the shape of `same`, or none.
     """
     alike(same, columns, "columns to spread")
-    order = await order_of_zeros(server, same)
-    at_front, *firsts = await apply_order(server, order, columns_of(server, [same, *columns]))
-    steps = await kept(server, [differences(server, one) for one in firsts], opposite(server, at_front))
-    back = await apply_inverse(server, order, columns_of(server, steps))
+    server = steps.server
+    order = await order_of_zeros(steps, same)
+    at_front, *firsts = await steps.apply_order(order, columns_of(server, [same, *columns]))
+    gaps = await kept(steps, [differences(server, one) for one in firsts], opposite(server, at_front))
+    back = await steps.apply_inverse(order, columns_of(server, gaps))
     return [prefix_sums(server, one) for one in back]
 
 
 async def join(
-    server: Server,
+    steps: Steps,
     left: Share,
     right: Share,
     columns: Sequence[Share],
@@ -99,7 +99,7 @@ async def join(
     key the first is taken.
 
     Args:
-        server: with its choices.
+        steps: of the family.
         left: keys (…, rows), of `bits` bits (by default those of a value).
         right: keys (…, other rows).
         columns: of the right table, of the shape of its keys.
@@ -117,15 +117,16 @@ async def join(
     if left.shape[:-1] != right.shape[:-1]:
         raise InputError(f"a join of tables does not fit: keys of shapes {left.shape} and {right.shape}")
     alike(right, columns, "columns to join")
-    k, ring, width = server.kernels, server.ring, bits or server.ring.value_bits
+    server, k, ring = steps.server, steps.server.kernels, steps.server.ring
+    width = bits or ring.value_bits
     none = public(server, k.zeros(left.shape, ring.dtype))
     there = public(server, k.add(k.zeros(right.shape, ring.dtype), k.full((), 1, ring.dtype)))
     keys = concatenate(server, [right, left], -1)
     table = [concatenate(server, [one, none], -1) for one in (there, *columns)]
-    order = await order_by(server, [await key_of(server, keys, width)], digit)
-    moved = await apply_order(server, order, columns_of(server, [keys, *table]))
-    same = await as_before(server, moved[0], width)
-    spread = await spread_first(server, same, moved[1:])
-    found, *joined = await apply_inverse(server, order, columns_of(server, spread))
+    order = await steps.order_by([await steps.key_of(keys, width)], digit)
+    moved = await steps.apply_order(order, columns_of(server, [keys, *table]))
+    same = await as_before(steps, moved[0], width)
+    spread = await spread_first(steps, same, moved[1:])
+    found, *joined = await steps.apply_inverse(order, columns_of(server, spread))
     rows = right.shape[-1]
     return found[..., rows:], [one[..., rows:] for one in joined]

@@ -5,32 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mpcsim import InputError
-from protocols.replicated3.constructions import is_zero, multiply
-from protocols.replicated3.sharings import Server, Share, add_public, concatenate, negate, public, subtract
-from protocols.tables.shuffle import Column
-from protocols.tables.sort import Key, order_by
+from protocols.replicated3.sharings import (
+    Column,
+    Server,
+    Share,
+    add_public,
+    concatenate,
+    negate,
+    public,
+    subtract,
+)
+from protocols.tables.sort import Key
+from protocols.tables.steps import Steps
 
 
-async def as_before(server: Server, keys: Share, bits: int) -> Share:
+async def as_before(steps: Steps, keys: Share, bits: int) -> Share:
     """Return the integer 1 where a row has the key of the row before it mod 2^bits, else 0; first is 0.
 
     Keys (…, n). Rounds and bits: those of an equality of n − 1 rows.
     """
-    return concatenate(server, [nothing(server, keys), *await _alike_neighbours(server, keys, bits)], -1)
+    server = steps.server
+    return concatenate(server, [nothing(server, keys), *await _alike_neighbours(steps, keys, bits)], -1)
 
 
-async def as_after(server: Server, keys: Share, bits: int) -> Share:
+async def as_after(steps: Steps, keys: Share, bits: int) -> Share:
     """Return the integer 1 where a row has the key of the row after it mod 2^bits, else 0; last is 0.
 
     Keys (…, n). Rounds and bits: those of an equality of n − 1 rows.
     """
-    return concatenate(server, [*await _alike_neighbours(server, keys, bits), nothing(server, keys)], -1)
+    server = steps.server
+    return concatenate(server, [*await _alike_neighbours(steps, keys, bits), nothing(server, keys)], -1)
 
 
-async def _alike_neighbours(server: Server, keys: Share, bits: int) -> list[Share]:
+async def _alike_neighbours(steps: Steps, keys: Share, bits: int) -> list[Share]:
     if keys.shape[-1] == 1:
         return []
-    return [await is_zero(server, subtract(server, keys[..., 1:], keys[..., :-1]), bits)]
+    return [await steps.is_zero(subtract(steps.server, keys[..., 1:], keys[..., :-1]), bits)]
 
 
 def nothing(server: Server, rows: Share) -> Share:
@@ -43,17 +53,17 @@ def differences(server: Server, rows: Share) -> Share:
     return subtract(server, rows, concatenate(server, [nothing(server, rows), rows[..., :-1]], -1))
 
 
-async def order_of_zeros(server: Server, bit: Share) -> Share:
+async def order_of_zeros(steps: Steps, bit: Share) -> Share:
     """Return the stable order that brings rows with bit 0 to the front: low bits are XOR shares."""
-    k = server.kernels
-    return await order_by(server, [Key(Share(k.low_bits(bit.a, 1), k.low_bits(bit.b, 1)), 1)], 1)
+    k = steps.server.kernels
+    return await steps.order_by([Key(Share(k.low_bits(bit.a, 1), k.low_bits(bit.b, 1)), 1)], 1)
 
 
-async def kept(server: Server, columns: Sequence[Share], present: Share) -> list[Share]:
+async def kept(steps: Steps, columns: Sequence[Share], present: Share) -> list[Share]:
     """Return columns with zeros where the bit is 0, in one message. Rounds: 1."""
     shape = present.shape
-    rows = concatenate(server, [one.reshape(1, *shape) for one in columns])
-    kept = await multiply(server, rows, present.reshape(1, *shape))
+    rows = concatenate(steps.server, [one.reshape(1, *shape) for one in columns])
+    kept = await steps.multiply(rows, present.reshape(1, *shape))
     return [kept[i] for i in range(len(columns))]
 
 

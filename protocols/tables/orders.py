@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mpcsim import InputError
 from protocols.domains import Words, word_type
-from protocols.replicated3.sharings import Server, Share
+from protocols.replicated3.sharings import Column, Server, Share, one_shape
 from protocols.tables.seat import Seat
-from protocols.tables.shuffle import Column, Shuffle, draw_shuffle, move, one_shape, unshuffle
+from protocols.tables.shuffle import Shuffle, draw_shuffle, move, unshuffle
 
 
 def rank_bits(n: int) -> int:

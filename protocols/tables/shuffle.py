@@ -10,22 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mpcsim import InputError
 from protocols.domains import Words, word_type
-from protocols.replicated3.sharings import Server, Share
+from protocols.replicated3.sharings import Column, Server, Share, one_shape
 from protocols.tables.seat import REVERSED, Seat
 
 Halved = tuple[Words, Words]
 """Both components that server 0 holds."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """Rows that a shuffle moves: shares of words of `bits` bits, added mod 2^bits, or by ⊕."""
-
-    share: Share
-    bits: int
-    xor: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,16 +179,3 @@ async def unshuffle(server: Server, by: Shuffle, columns: Sequence[Column]) -> l
     turned = [Column(seat.turn(one.share), one.bits, one.xor) for one in columns]
     back, _ = await move(seat, by.reversed(seat), turned)
     return [seat.turn(one) for one in back]
-
-
-def one_shape(columns: Sequence[Column]) -> tuple[int, ...]:
-    """Return the shape that all columns have.
-
-    Raises:
-        InputError: they have several, or there is no column.
-    """
-    shapes = list(dict.fromkeys(one.share.shape for one in columns))
-    if len(shapes) != 1:
-        found = ", ".join(map(str, shapes)) or "none"
-        raise InputError(f"columns of a table: found the shapes {found}; accepted: one shape for all")
-    return shapes[0]

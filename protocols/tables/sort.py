@@ -12,10 +12,10 @@ from itertools import pairwise
 from mpcsim import InputError
 from protocols.domains import Words, word_type
 from protocols.replicated3.constructions import to_bits
-from protocols.replicated3.sharings import Server, Share, concatenate, in_thirds
+from protocols.replicated3.sharings import Column, Server, Share, concatenate, in_thirds, one_shape
 from protocols.tables.orders import apply_order, numbers, rank_bits
 from protocols.tables.seat import STRAIGHT, SWAPPED, Seat
-from protocols.tables.shuffle import Column, Halved, draw_shuffle, move, one_shape
+from protocols.tables.shuffle import Halved, draw_shuffle, move
 
 DIGIT = 4
 WIDEST = 8
@@ -100,10 +100,12 @@ async def sort_by(
     return await apply_order(server, await order_by(server, keys, digit), columns)
 
 
-async def _sorted(
-    server: Server, keys: Sequence[Key], columns: Sequence[Column], digit: int
-) -> list[Share]:
-    """Take columns, or row numbers where there are none, through the passes of a sort."""
+def sortable(keys: Sequence[Key], columns: Sequence[Column], digit: int) -> tuple[int, ...]:
+    """Return the shape of keys and columns that can be sorted by digits of so many bits.
+
+    Raises:
+        InputError: no key, several shapes, no row, or a width of digits that is not accepted.
+    """
     by = [Column(key.share, key.bits, xor=True) for key in keys]
     one_shape(by)
     shape = one_shape([*by, *columns])
@@ -111,7 +113,16 @@ async def _sorted(
         raise InputError(f"digits of {digit} bits: accepted are 1 to {WIDEST}")
     if not shape or shape[-1] < 1:
         raise InputError(f"a table of shape {shape} cannot be sorted: it has no row")
-    shares = [one.share.reshape(-1, shape[-1]) for one in [*by, *columns]]
+    return shape
+
+
+async def _sorted(
+    server: Server, keys: Sequence[Key], columns: Sequence[Column], digit: int
+) -> list[Share]:
+    """Take columns, or row numbers where there are none, through the passes of a sort."""
+    shape = sortable(keys, columns, digit)
+    every = [*(key.share for key in keys), *(one.share for one in columns)]
+    shares = [one.reshape(-1, shape[-1]) for one in every]
 
     async def some(server: Server, *parts: Share) -> list[Share]:
         own = [Key(part, key.bits) for part, key in zip(parts, keys, strict=False)]
@@ -126,34 +137,6 @@ async def _sorted(
     return [
         concatenate(server, [third[i] for third in thirds]).reshape(*shape) for i in range(len(thirds[0]))
     ]
-
-
-async def sort(
-    server: Server, x: Share, bits: int | None = None, digit: int = DIGIT, carried: bool = False
-) -> Share:
-    """Return signed values of `bits` bits (those of a value by default) ascending along the last axis."""
-    width = bits or server.ring.value_bits
-    key = await key_of(server, x, width)
-    return (await sort_by(server, [key], [Column(x, server.ring.bits)], digit, carried))[0]
-
-
-async def top(
-    server: Server, x: Share, count: int, bits: int | None = None, digit: int = DIGIT
-) -> tuple[Share, Share]:
-    """Return the `count` largest along the last axis, greatest first, and their row numbers mod 2^b.
-
-    Of equal values the one of the lowest row comes first. Rounds and bits: those of `sort`.
-
-    Raises:
-        InputError: more than there are rows, or none.
-    """
-    rows = x.shape[-1]
-    if not 1 <= count <= rows:
-        raise InputError(f"the top {count} of {rows} rows: accepted are 1 to {rows}")
-    width = bits or server.ring.value_bits
-    order = await order_by(server, [await key_of(server, x, width, descending=True)], digit)
-    [values] = await apply_order(server, order, [Column(x, server.ring.bits)])
-    return values[..., :count], order[..., :count]
 
 
 def prefix_sums(server: Server, x: Share) -> Share:

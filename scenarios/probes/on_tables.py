@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from protocols import proven_tables, tables
+from protocols import tables
 from protocols.family import Family, Value
+from protocols.proven_tables import proven
 from protocols.replicated3 import Replicated3
 from protocols.replicated3_malicious import ReplicatedMalicious
 from protocols.tables import DIGIT
@@ -18,52 +19,46 @@ FAMILIES: tuple[type[Family], ...] = (Replicated3, ReplicatedMalicious)
 """Those that have tables."""
 
 
-def _tables(me: Family) -> tuple[Any, Any]:
-    """Return a family's tables, and what their functions take first."""
-    return (proven_tables, me) if isinstance(me, ReplicatedMalicious) else (tables, me.native)
+def _steps(me: Family) -> tables.Steps:
+    return proven(me) if isinstance(me, ReplicatedMalicious) else tables.by_halves(me.native)
 
 
 async def shuffle_rows(me: Family, x: Value) -> Value:
     """Shuffle; outside the span, un-shuffle, so that the client can check the rows."""
-    (of, server), bits = _tables(me), me.ring.bits
+    steps, bits = _steps(me), me.ring.bits
     with me.party.span(SPAN, SPAN):
-        [moved], by = await of.shuffle(server, [of.Column(x, bits)])
+        [moved], by = await steps.shuffle([tables.Column(x, bits)])
     await me.meet()
-    [back] = await of.unshuffle(server, by, [of.Column(moved, bits)])
+    [back] = await steps.unshuffle(by, [tables.Column(moved, bits)])
     return back
 
 
 async def sort_rows(me: Family, x: Value, digit: int = DIGIT, payload: str = "after") -> Value:
     """Sort values, ascending."""
-    of, server = _tables(me)
-    return await of.sort(server, x, None, digit, payload == "carried")
+    return await tables.sort(_steps(me), x, None, digit, payload == "carried")
 
 
 async def top_rows(me: Family, x: Value, digit: int = DIGIT) -> Value:
     """Take the greatest values."""
-    of, server = _tables(me)
-    values, _ = await of.top(server, x, best(x.shape[-1])[0], digit=digit)
+    values, _ = await tables.top(_steps(me), x, best(x.shape[-1])[0], digit=digit)
     return values
 
 
 async def sum_groups(me: Family, keys: Value, x: Value, digit: int = DIGIT) -> Value:
     """Sum by key; zeros after the last group."""
-    of, server = _tables(me)
-    _, [sums], _ = await of.group_sums(server, keys, [x], digit=digit)
+    _, [sums], _ = await tables.group_sums(_steps(me), keys, [x], digit=digit)
     return sums
 
 
 async def greatest_of_groups(me: Family, keys: Value, x: Value, digit: int = DIGIT) -> Value:
     """Take the maximum of each key; zeros after the last group."""
-    of, server = _tables(me)
-    _, found, _, _ = await of.group_maxima(server, keys, x, digit=digit)
+    _, found, _, _ = await tables.group_maxima(_steps(me), keys, x, digit=digit)
     return found
 
 
 async def join_tables(me: Family, left: Value, right: Value, x: Value, digit: int = DIGIT) -> Value:
     """Take x of the right table under the left one's keys."""
-    of, server = _tables(me)
-    _, [found] = await of.join(server, left, right, [x], digit=digit)
+    _, [found] = await tables.join(_steps(me), left, right, [x], digit=digit)
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from protocols.replicated3.constructions import is_zero
 from protocols.replicated3.sharings import Server, Share, add_public, concatenate, negate, reveal
-from protocols.tables import Column, apply_order, join, opposite, order_of_zeros
+from protocols.tables import Column, apply_order, by_halves, join, opposite, order_of_zeros
 from scenarios.data import KEY_BITS
 
 
@@ -57,7 +57,7 @@ async def joined(server: Server, halves: Halves, unmatched: str, digit: int, dry
     """
     rows = halves.statistics.shape[1]
     columns = [halves.other_values[i] for i in range(halves.other_values.shape[0])]
-    found, others = await join(server, halves.keys, halves.other_keys, columns, KEY_BITS, digit)
+    found, others = await join(by_halves(server), halves.keys, halves.other_keys, columns, KEY_BITS, digit)
     values = concatenate(server, [halves.values, *(one.reshape(1, -1) for one in others)])
     train, asked = values[:, :rows], values[:, rows:]
     if unmatched == "refuse":
@@ -66,7 +66,7 @@ async def joined(server: Server, halves: Halves, unmatched: str, digit: int, dry
     count = await _counted(server, found[:rows], dry)
     if not count:
         await server.party.abort("the second hospital has none of the first's rows to train on")
-    order = await order_of_zeros(server, opposite(server, found[:rows]))
+    order = await order_of_zeros(by_halves(server), opposite(server, found[:rows]))
     table = concatenate(server, [train, halves.statistics])
     moved = await apply_order(
         server, order, [Column(table[i], server.ring.bits) for i in range(table.shape[0])]

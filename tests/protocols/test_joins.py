@@ -11,7 +11,7 @@ from mpcsim import InputError
 from protocols.domains import Ring
 from protocols.kernels import shapes
 from protocols.replicated3.sharings import Choices
-from protocols.tables import as_before, group_maxima, join, spread_first
+from protocols.tables import as_before, by_halves, group_maxima, join, spread_first
 
 RING = Ring()
 RINGS = {64: RING, 32: Ring(32, 8, 20)}
@@ -43,7 +43,7 @@ def test_maxima_come_once_for_each_key_with_the_first_row_that_has_them(shape, m
     keys, values = rng.integers(-most, most, shape), rng.integers(-3, 3, shape)
 
     async def protocol(server, keys, values):
-        return await group_maxima(server, keys, values, 4, 5)
+        return await group_maxima(by_halves(server), keys, values, 4, 5)
 
     inputs = words(keys, bits), words(values, bits, 1)
     found = run(protocol, *inputs, ring=ring, choices=Choices(rotate=rotate))
@@ -70,7 +70,7 @@ def test_every_row_has_what_the_first_of_its_group_has(shape, bits):
     first, second = rng.integers(-(2**19), 2**19, (2, *shape))
 
     async def protocol(server, same, x, y):
-        return await spread_first(server, same, [x, y])
+        return await spread_first(by_halves(server), same, [x, y])
 
     inputs = words(same, bits), words(first, bits, 1), words(second, bits, 2)
     found = run(protocol, *inputs, ring=ring)
@@ -100,7 +100,7 @@ def test_a_join_finds_the_first_row_with_the_key_and_costs_its_formula(
     first, second = rng.integers(-(2**19), 2**19, (2, sides, right))
 
     async def protocol(server, mine, theirs, x, y):
-        matched, columns = await join(server, mine, theirs, [x, y], 4, 3)
+        matched, columns = await join(by_halves(server), mine, theirs, [x, y], 4, 3)
         return [matched, *columns]
 
     inputs = [words(one, bits, seed) for seed, one in enumerate((mine, theirs, first, second))]
@@ -135,19 +135,19 @@ def test_what_does_not_fit_is_refused():
     x = dealt(np.arange(6), 64)
 
     async def maxima(server, x):
-        await group_maxima(server, x, x[:2])
+        await group_maxima(by_halves(server), x, x[:2])
 
     async def spread(server, x):
-        await spread_first(server, x, [])
+        await spread_first(by_halves(server), x, [])
 
     async def side(server, x):
-        await join(server, x.reshape(2, 3), x, [x])
+        await join(by_halves(server), x.reshape(2, 3), x, [x])
 
     async def columns(server, x):
-        await join(server, x, x, [x[:3]])
+        await join(by_halves(server), x, x, [x[:3]])
 
     async def wide(server, x):
-        await join(server, x, x, [x], 65)
+        await join(by_halves(server), x, x, [x], 65)
 
     for protocol, message in (
         (maxima, r"values of groups: found the shapes \(2,\); accepted: that of the keys, \(6,\)"),
@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_refused():
 
 def test_a_row_is_as_the_one_before_it():
     async def protocol(server, x):
-        return await as_before(server, x, 8)
+        return await as_before(by_halves(server), x, 8)
 
     outputs, *_ = run(protocol, dealt([[3, 3, 4], [259, 3, 0]], 64))
     assert learned(outputs).tolist() == [[0, 1, 0], [0, 1, 0]]  # equal mod 2^8

@@ -17,6 +17,7 @@ from protocols.replicated3.sharings import Choices
 from protocols.tables import (
     Column,
     apply_order,
+    by_halves,
     draw_shuffle,
     group_maxima,
     group_sums,
@@ -32,23 +33,23 @@ TABLES, ROWS = 6000, 3
 
 
 async def _sums(server, x):
-    await group_sums(server, x, [x], 4)
+    await group_sums(by_halves(server), x, [x], 4)
 
 
 async def _maxima(server, x):
-    await group_maxima(server, x, x, 4, 4)
+    await group_maxima(by_halves(server), x, x, 4, 4)
 
 
 async def _top(server, x):
-    await top(server, x, 2, 4)
+    await top(by_halves(server), x, 2, 4)
 
 
 async def _spread(server, x):
-    await spread_first(server, x, [x])
+    await spread_first(by_halves(server), x, [x])
 
 
 async def _join(server, x):
-    await join(server, x[:, :1], x[:, 1:], [x[:, 1:]], 4)
+    await join(by_halves(server), x[:, :1], x[:, 1:], [x[:, 1:]], 4)
 
 
 PROTOCOLS = {"sums": _sums, "maxima": _maxima, "top": _top, "spread": _spread, "join": _join}

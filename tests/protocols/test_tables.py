@@ -16,6 +16,7 @@ from protocols.tables import (
     Key,
     apply_inverse,
     apply_order,
+    by_halves,
     compose,
     group_sums,
     invert,
@@ -219,12 +220,16 @@ def test_a_sort_returns_values_in_order_at_the_cost_of_its_formula_dry_too(ring,
     edge = 2 ** (ring.value_bits - 1)
     values = np.random.default_rng(2).integers(-edge, edge, shape)
     inputs = [one & one.dtype.type(2**ring.bits - 1) for one in dealt(values, ring.bits)]
-    found = run(sort, inputs, ring=ring)
+
+    async def protocol(server, x):
+        return await sort(by_halves(server), x)
+
+    found = run(protocol, inputs, ring=ring)
     assert (ring.signed(opened(found[0], ring.bits)) == np.sort(values, -1)).all()
     setting = Setting(l=ring.bits, f=ring.fraction_bits, V=ring.value_bits)
     cost = tables.sort(setting, shape[-1], values.size // shape[-1], ring.value_bits, 4)
     same_cost(found, cost)
-    same_cost(run(sort, [shapes.zeros(shape, ring.dtype)] * 3, ring=ring, dry=True), cost)
+    same_cost(run(protocol, [shapes.zeros(shape, ring.dtype)] * 3, ring=ring, dry=True), cost)
 
 
 @pytest.mark.parametrize(("shape", "count"), [((1,), 1), ((9,), 3), ((3, 8), 8)])
@@ -232,7 +237,7 @@ def test_the_largest_come_first_with_their_rows_and_of_equals_the_lowest_row(sha
     values = np.random.default_rng(4).integers(-4, 4, shape)
 
     async def protocol(server, x):
-        return await top(server, x, count)
+        return await top(by_halves(server), x, count)
 
     found = run(protocol, dealt(values, 64))
     order = np.argsort(-values, -1, kind="stable")[..., :count]
@@ -261,7 +266,7 @@ def test_sums_by_group_come_once_for_each_key_and_zeros_after_them(shape, most):
     keys, first, second = rng.integers(-most, most, shape), *rng.integers(-50, 50, (2, *shape))
 
     async def protocol(server, k, x, y):
-        return await group_sums(server, k, [x, y], 8)
+        return await group_sums(by_halves(server), k, [x, y], 8)
 
     found = run(protocol, dealt(keys, 64), dealt(first, 64, seed=1), dealt(second, 64, seed=2))
     got = [
@@ -303,10 +308,10 @@ def test_what_does_not_fit_is_refused():
         await shuffle(server, [Column(x, 64), Column(x[:2], 64)])
 
     async def no_values(server, x):
-        await group_sums(server, x, [])
+        await group_sums(by_halves(server), x, [])
 
     async def too_many(server, x):
-        await top(server, x, 7)
+        await top(by_halves(server), x, 7)
 
     async def order_apart(server, x):
         await apply_order(server, x[:2], [Column(x, 64)])

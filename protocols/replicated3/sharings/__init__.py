@@ -16,6 +16,7 @@ from protocols.replicated3.sharings.boolean import (
     replace_planes,
     xor,
 )
+from protocols.replicated3.sharings.columns import Column, one_shape
 from protocols.replicated3.sharings.server import Choices, Server, in_thirds
 from protocols.replicated3.sharings.sharing import (
     BitHalves,
@@ -55,6 +56,7 @@ __all__ = [
     "BitHalves",
     "Bits",
     "Choices",
+    "Column",
     "Halves",
     "Planes",
     "Server",
@@ -77,6 +79,7 @@ __all__ = [
     "narrow",
     "narrow_share",
     "negate",
+    "one_shape",
     "opposite",
     "pick",
     "planes_of",

@@ -10,25 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from protocols.domains import Words
-from protocols.replicated3.sharings import Share
+from protocols.replicated3.sharings import Column, Share
 from protocols.replicated3_malicious.sharings import Checked
 
 Order = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Column:
-    """Rows that are moved: shares of words of `bits` bits, added mod 2^bits, or by ⊕."""
-
-    share: Share
-    bits: int
-    xor: bool = False
 
 
 def drawn_order(server: Checked, key: int, shape: tuple[int, ...]) -> Order | None:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from mpcsim import Run, simulate
-from protocols import kernels, proven_tables
+from protocols import kernels, proven_tables, tables
 from protocols.domains import Ring
 from protocols.family import Terms, bilinear
 from protocols.functions import equal, less_than, multiply, multiply_fixed, relu, truncate_exact
 from protocols.layers import max_pool
+from protocols.proven_tables import proven
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
 from protocols.replicated3_malicious.sharings import Bilinear, Moved, Rows
 
@@ -227,14 +228,14 @@ async def _pool(me: Any, x: Any, y: Any) -> Any:
 
 async def _shuffled(me: Any, x: Any) -> Any:
     bits = me.ring.bits
-    columns = [proven_tables.Column(x, bits), proven_tables.Column(x, bits, xor=True)]
+    columns = [tables.Column(x, bits), tables.Column(x, bits, xor=True)]
     (one, two), by = await proven_tables.shuffle(me, columns)
-    [back] = await proven_tables.unshuffle(me, by, [proven_tables.Column(one, bits)])
+    [back] = await proven_tables.unshuffle(me, by, [tables.Column(one, bits)])
     return me.add(back, me.subtract(two, two))
 
 
 async def _sorted(me: Any, x: Any) -> Any:
-    return await proven_tables.sort(me, x, 4, 2)
+    return await tables.sort(proven(me), x, 4, 2)
 
 
 OPERATIONS = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mpcsim import Puppet, simulate
-from protocols import kernels, proven_tables
+from protocols import kernels, proven_tables, tables
 from protocols.domains import Ring
 from protocols.family import Terms
 from protocols.functions import equal, less_than, multiply, multiply_fixed, relu
@@ -30,9 +30,9 @@ async def _checked(me, x, y):
 
 
 async def _moved(me, x):
-    columns = [proven_tables.Column(x, 16), proven_tables.Column(x, 16, xor=True)]
+    columns = [tables.Column(x, 16), tables.Column(x, 16, xor=True)]
     (one, _), by = await proven_tables.shuffle(me, columns)
-    await proven_tables.unshuffle(me, by, [proven_tables.Column(one, 16)])
+    await proven_tables.unshuffle(me, by, [tables.Column(one, 16)])
 
 
 async def _placed(me, x):

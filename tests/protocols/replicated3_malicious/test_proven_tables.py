@@ -10,8 +10,9 @@ from staged import Proof, joined, moved, relations
 
 from mpcsim import InputError
 from mpcsim.faults import Tamper
-from protocols import proven_tables
+from protocols import proven_tables, tables
 from protocols.domains import Ring
+from protocols.proven_tables import proven
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least
 
@@ -30,7 +31,7 @@ def _numbers(size, seed=1):
 @pytest.mark.parametrize("size", [1, 2, 9])
 def test_a_sort_is_stable_and_in_order(size, carried):
     async def program(me, x):
-        table = [proven_tables.Column(x, RING.bits)] * 2
+        table = [tables.Column(x, RING.bits)] * 2
         key = await proven_tables.key_of(me, x, 4, descending=carried)
         one, two = await proven_tables.sort_by(me, [key], table, 3, carried)
         return me.stack([one, two])
@@ -48,7 +49,7 @@ def test_a_sort_by_two_keys_keeps_the_order_of_the_first_and_columns_apart():
     async def program(me, x, y):
         keys = [await proven_tables.key_of(me, one, 2, signed=False) for one in (x, y)]
         order = await proven_tables.order_by(me, keys, 2)
-        table = [proven_tables.Column(one, RING.bits) for one in (x, y)]
+        table = [tables.Column(one, RING.bits) for one in (x, y)]
         return me.stack(await proven_tables.apply_order(me, order, table))
 
     found, _ = run(program, [first, second], (2, 2, 11), RING)
@@ -63,9 +64,9 @@ def test_groups_and_joins_are_those_in_the_clear():
     other = np.unique(keys)[1:]
 
     async def program(me, keys, values, other):
-        found, [sums], there = await proven_tables.group_sums(me, keys, [values], 4)
-        _, greatest, at, _ = await proven_tables.group_maxima(me, keys, values, 4, 5)
-        known, [joined] = await proven_tables.join(me, keys, other, [other], 4)
+        found, [sums], there = await tables.group_sums(proven(me), keys, [values], 4)
+        _, greatest, at, _ = await tables.group_maxima(proven(me), keys, values, 4, 5)
+        known, [joined] = await tables.join(proven(me), keys, other, [other], 4)
         return me.stack([found, sums, there, greatest, at, known, joined])
 
     found, _ = run(program, [keys, values, other], (7, 9), RING)
@@ -84,13 +85,13 @@ def test_groups_and_joins_are_those_in_the_clear():
 @pytest.mark.parametrize(
     ("rows", "wrong", "said"),
     [
-        (0, lambda me, x: proven_tables.sort(me, x, 4), "it has no row"),
-        (3, lambda me, x: proven_tables.sort(me, x, 13), "a key of 13 bits: accepted are 1 to the ring"),
-        (3, lambda me, x: proven_tables.sort(me, x, 4, 9), "digits of 9 bits: accepted are 1 to 8"),
-        (3, lambda me, x: proven_tables.top(me, x, 4), "the top 4 of 3 rows"),
+        (0, lambda me, x: tables.sort(proven(me), x, 4), "it has no row"),
+        (3, lambda me, x: tables.sort(proven(me), x, 13), "a key of 13 bits: accepted are 1 to the ring"),
+        (3, lambda me, x: tables.sort(proven(me), x, 4, 9), "digits of 9 bits: accepted are 1 to 8"),
+        (3, lambda me, x: tables.top(proven(me), x, 4), "the top 4 of 3 rows"),
         (3, lambda me, x: proven_tables.shuffle(me, []), "found the shapes none"),
         (3, lambda me, x: proven_tables.order_by(me, []), "found the shapes none"),
-        (3, lambda me, x: proven_tables.join(me, x, x[:2], [x]), "columns to join"),
+        (3, lambda me, x: tables.join(proven(me), x, x[:2], [x]), "columns to join"),
     ],
 )  # fmt: skip
 def test_what_makes_no_table_is_refused_by_name(rows, wrong, said):
@@ -102,7 +103,7 @@ def test_what_makes_no_table_is_refused_by_name(rows, wrong, said):
 
 
 async def _two_bits(me, x):
-    return await proven_tables.sort(me, x, 2, 2, carried=True)
+    return await tables.sort(proven(me), x, 2, 2, carried=True)
 
 
 def test_a_sort_that_is_tampered_with_is_right_or_aborts_before_an_order_shows_the_lie():
