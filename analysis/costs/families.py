@@ -145,20 +145,22 @@ Network = Callable[[Any, Sequence[Any], Sequence[int], bool], Mapping[str, SpanC
 
 def network_of(family: str) -> Network | None:
     """Return a family's formula of networks: `network` of its package, where it has one."""
-    name = f"analysis.costs.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(name) is None:
-        return None
-    found: Network | None = getattr(importlib.import_module(name), "network", None)
+    found: Network | None = _of(family, "network")
     return found
 
 
 def edges_of(family: str) -> Edges | None:
     """Return what a family's inputs, results and steps cost: `EDGES` of its package, where it has them."""
-    name = f"analysis.costs.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(name) is None:
-        return None
-    found: Edges | None = getattr(importlib.import_module(name), "EDGES", None)
+    found: Edges | None = _of(family, "EDGES")
     return found
+
+
+def _of(family: str, name: str) -> Any:
+    """Return what a family's package of formulas calls so, or None."""
+    package = f"analysis.costs.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(package) is None:
+        return None
+    return getattr(importlib.import_module(package), name, None)
 
 
 def chained_by(family: str) -> Callable[[FamilySetting, Sequence[Any], Number], Cost]:
@@ -175,38 +177,25 @@ def chained_by(family: str) -> Callable[[FamilySetting, Sequence[Any], Number], 
 
 def training_of(family: str) -> Callable[..., Any] | None:
     """Return what a family's trainings cost: `Training` of its package, where it has one."""
-    name = f"analysis.costs.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(name) is None:
-        return None
-    found: Callable[..., Any] | None = getattr(importlib.import_module(name), "Training", None)
+    found: Callable[..., Any] | None = _of(family, "Training")
     return found
 
 
 def phases_of(family: str) -> Mapping[str, tuple[int, ...]]:
     """Return which parties send in each phase of a family: `PHASES` of its package, where it has them."""
-    name = f"analysis.costs.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(name) is None:
-        return {}
-    found: Mapping[str, tuple[int, ...]] = getattr(importlib.import_module(name), "PHASES", {})
+    found: Mapping[str, tuple[int, ...]] = _of(family, "PHASES") or {}
     return found
 
 
 def verification_of(family: str) -> Callable[[Any, str, int], Cost] | None:
     """Return a family's formula of verifying an operation, by its name and size; None without one."""
-    name = f"analysis.costs.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(name) is None:
-        return None
-    found: Callable[[Any, str, int], Cost] | None
-    found = getattr(importlib.import_module(name), "verification", None)
+    found: Callable[[Any, str, int], Cost] | None = _of(family, "verification")
     return found
 
 
 def operations(family: str) -> Mapping[str, Formula]:
     """Return a family's formulas by operation; none, where it has no package of them."""
-    name = f"analysis.costs.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(name) is None:
-        return {}
-    found: Mapping[str, Formula] = importlib.import_module(name).OPERATIONS
+    found: Mapping[str, Formula] = _of(family, "OPERATIONS") or {}
     return found
 
 

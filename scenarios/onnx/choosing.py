@@ -41,11 +41,7 @@ def _tournament(graph: Graph, given: Sequence[Tensor], shape: Sequence[int], lea
     """Return the largest, or the least, of tensors that are repeated to one shape."""
     values = []
     for one in given:
-        if isinstance(one, Known):
-            array = np.asarray(one.array, np.float64)
-            source = graph.weight(array if array.ndim else array.reshape(1))
-            one = graph.output(source, range(array.ndim), array.shape)
-        one = graph.repeated(one, tuple(shape))
+        one = graph.repeated(graph.held(one) if isinstance(one, Known) else one, tuple(shape))
         values.append(negated(graph, one) if least else one)
     sources, axes, _ = graph.side_by_side(*values)
     to = graph.shape(sources[0])

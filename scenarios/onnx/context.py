@@ -112,6 +112,12 @@ class Graph:
         self.weights[f"{self.plans[-1].name}/bias"] = np.asarray(array, np.float64)
         return found
 
+    def held(self, known: Known) -> Value:
+        """Return known numbers as a tensor of weights."""
+        array = np.asarray(known.array, np.float64)
+        source = self.weight(array if array.ndim else array.reshape(1))
+        return self.output(source, range(array.ndim), array.shape)
+
     # Axes
 
     def output(self, source: int, axes: Sequence[int | None], shape: Shape) -> Value:

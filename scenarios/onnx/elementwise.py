@@ -248,8 +248,6 @@ def _gate(graph: Graph, value: Value, gate: Value) -> Value | None:
     plan = None if gate.source == IMAGE else graph.plans[gate.source]
     if plan is None or plan.kind != "function" or plan.layer.function != "number":
         return None
-    if value.mask is not None:
-        raise ValueError("a mask of numbers far below zero that no softmax reads")
     shape = tuple(np.broadcast_shapes(value.shape, gate.shape))
     truth = replace(gate, source=plan.sources[0])
     both = [graph.repeated(one, shape) for one in (truth, value)]
@@ -327,8 +325,7 @@ def _quotient(graph: Graph, left: Tensor | None, right: Value) -> Value:
     if left is None:
         raise ValueError("an input is missing")
     if isinstance(left, Known):
-        array = np.asarray(left.array, np.float64)
-        left = graph.output(graph.weight(array), range(array.ndim), array.shape)
+        left = graph.held(left)
     shape = tuple(np.broadcast_shapes(left.shape, right.shape))
     sources, axes, _ = graph.side_by_side(graph.repeated(left, shape), graph.repeated(right, shape))
     found = graph.add(Operator("divide", "function", function="divide"), sources, graph.shape(sources[0]))

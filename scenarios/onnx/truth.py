@@ -245,14 +245,6 @@ def _common(*given: Tensor) -> Shape:
 
 def _together(graph: Graph, given: Sequence[Tensor], shape: Shape) -> tuple[list[int], list[int]]:
     """Return nodes of one shape, repeated to it, known numbers as weights; and the axes that they have."""
-    values = []
-    for one in given:
-        if isinstance(one, Known):
-            array = np.asarray(one.array, np.float64)
-            source = graph.weight(array if array.ndim else array.reshape(1))
-            one = graph.output(source, range(array.ndim), array.shape)
-        if one.mask is not None:
-            raise ValueError("a mask of numbers far below zero that no softmax reads")
-        values.append(graph.repeated(one, shape))
-    sources, axes, _ = graph.side_by_side(*values)
+    values = (graph.held(one) if isinstance(one, Known) else one for one in given)
+    sources, axes, _ = graph.side_by_side(*(graph.repeated(one, shape) for one in values))
     return sources, axes

@@ -25,7 +25,7 @@ from protocols.functions import (
 )
 from protocols.replicated3.functions import activation_plan, division_plan
 from protocols.replicated3.layers import Mean
-from scenarios.probes.on_activations import NAMED as ACTIVATIONS
+from scenarios.probes.operations import NAMED as ACTIVATIONS
 
 
 @dataclass(frozen=True)

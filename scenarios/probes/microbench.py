@@ -17,9 +17,7 @@ from mpcsim.units import BITS
 from protocols.domains import Ring, Words
 from protocols.family import Family, NotOffered, Terms
 from protocols.tables import DIGIT, WIDEST
-from scenarios.probes.operation import Opened, Operation
-from scenarios.probes.operations import OPERATIONS
-from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
+from scenarios.probes.operations import CLASSES, OPERATIONS, SPAN, Opened, Operation, Shape, Values
 from scenarios.settings import SecureSettings
 
 __all__ = ["OPERATIONS", "Operation", "measured", "microbench"]

@@ -30,7 +30,7 @@ from protocols.layers import average_pool, max_pool
 from scenarios.families import families
 from scenarios.networks import ALONE
 from scenarios.probes.microbench import OPERATIONS
-from scenarios.probes.on_activations import NAMED
+from scenarios.probes.operations import NAMED
 
 RINGS = {
     64: ["ring.bits=64", "ring.fraction_bits=16", "ring.value_bits=31"],

@@ -9,7 +9,7 @@ from mpcsim import InputError
 from mpcsim.scenario import load_scenario, workload
 from protocols.domains import Ring
 from protocols.functions import LOGARITHM, NORMS, TARGET, Polynomial, Sigmoid, Softmax
-from scenarios.probes.on_activations import NAMED as ACTIVATIONS
+from scenarios.probes.operations import NAMED as ACTIVATIONS
 from scenarios.probes.operations import OPERATIONS
 
 SHIPPED = Path(scenarios.__file__).parent

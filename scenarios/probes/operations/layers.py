@@ -17,8 +17,8 @@ from protocols.functions import Softmax, activation, pieces
 from scenarios.clear import floating
 from scenarios.inference import forward
 from scenarios.networks import ALONE
-from scenarios.probes.operation import Draw, Operation
-from scenarios.probes.sizes import CLASSES, Shape, Values
+from scenarios.probes.operations.operation import Draw, Operation
+from scenarios.probes.operations.sizes import CLASSES, Shape, Values
 
 
 def _within(rng: np.random.Generator, shapes: tuple[Shape, ...], bound: float) -> list[Values]:

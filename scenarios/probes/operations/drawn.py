@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenarios.probes.operation import Draw
-from scenarios.probes.sizes import Shape, Values
+from scenarios.probes.operations.operation import Draw
+from scenarios.probes.operations.sizes import Shape, Values
 
 
 def anywhere(rng: np.random.Generator, shape: Shape, bound: float) -> Values:

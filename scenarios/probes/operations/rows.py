@@ -7,9 +7,9 @@ import numpy as np
 from mpcsim import InputError
 from protocols.family import Family, Value
 from protocols.functions import group_norm, layer_norm, one_hot, rms_norm, rotary
-from scenarios.probes.drawn import spread
-from scenarios.probes.operation import Operation
-from scenarios.probes.sizes import CLASSES, Shape, Values
+from scenarios.probes.operations.drawn import spread
+from scenarios.probes.operations.operation import Operation
+from scenarios.probes.operations.sizes import CLASSES, Shape, Values
 
 EPSILON = 2.0**-16
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from protocols.family import Family, Value
 from protocols.functions import Activation, activate, activation
-from scenarios.probes.drawn import anywhere
-from scenarios.probes.operation import Operation
-from scenarios.probes.sizes import Shape, Values
+from scenarios.probes.operations.drawn import anywhere
+from scenarios.probes.operations.operation import Operation
+from scenarios.probes.operations.sizes import Shape, Values
 
 NAMED = {
     "gelu": activation("gelu"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from protocols.domains import Ring
 from protocols.family import Family
-from scenarios.probes.sizes import Shape, Values
+from scenarios.probes.operations.sizes import Shape, Values
 
 Draw = Callable[[np.random.Generator, tuple[Shape, ...], float], list[Values]]
 """Takes a generator, the inputs' shapes and the ring's bound; returns the inputs, as real numbers."""

@@ -31,36 +31,22 @@ from protocols.functions import (
     truncate_exact,
 )
 from protocols.layers import average_pool, max_pool
-from protocols.tables import DIGIT
-from scenarios.probes.drawn import (
+from scenarios.probes.operations.activations import ON_ACTIVATIONS
+from scenarios.probes.operations.drawn import (
     divisors,
     exponents,
     factors,
     integer_factors,
     invertible_roots,
-    keyed,
     often_equal,
     positive,
     quotients,
     spread,
 )
-from scenarios.probes.on_activations import ON_ACTIVATIONS
-from scenarios.probes.on_rows import ON_ROWS
-from scenarios.probes.on_tables import (
-    FAMILIES,
-    best,
-    by_group,
-    greatest,
-    greatest_of_groups,
-    join_tables,
-    joined,
-    shuffle_rows,
-    sort_rows,
-    sum_groups,
-    top_rows,
-)
-from scenarios.probes.operation import Opened, Operation, vector
-from scenarios.probes.sizes import CLASSES, SPAN, Shape, Values
+from scenarios.probes.operations.operation import Opened, Operation, vector
+from scenarios.probes.operations.rows import ON_ROWS
+from scenarios.probes.operations.sizes import CLASSES, SPAN, Shape, Values
+from scenarios.probes.operations.tables import ON_TABLES
 
 CHANNELS, FILTERS = 4, 8
 
@@ -171,10 +157,8 @@ def _blocks(size: int) -> Shape:
 _ALL = "all values"
 _ROWS = f"all values; of {CLASSES}"
 _CHOICE = "all values; the last input chooses by its sign"
-_KEYS = "seventeen keys, and values whose sum is one"
 _ROOTS = "all values from 2^−8"
 
-_DIGIT = {"digit": DIGIT}
 _OPERATIONS = {
     "reveal": Operation(_open, spread, lambda x: x, _ALL),
     "mul": Operation(
@@ -265,29 +249,8 @@ _OPERATIONS = {
         log_softmax, lambda rng, shapes, bound: spread(rng, shapes, bound / 4),
         _log_softmax, _ROWS, shape=_rows, rows=True, function="exponential",
     ),
-    "shuffle": Operation(
-        shuffle_rows, spread, lambda x: x, "all values; un-shuffled for the client", spans=True,
-        offered_by=FAMILIES,
-    ),
-    "sort": Operation(
-        sort_rows, spread, np.sort, _ALL, offered_by=FAMILIES, sorting={**_DIGIT, "payload": "after"}
-    ),
-    "topk": Operation(
-        top_rows, spread, greatest, f"all values; the {CLASSES} largest", result=best,
-        offered_by=FAMILIES, sorting=_DIGIT,
-    ),
-    "group_sums": Operation(
-        sum_groups, keyed(1), by_group(np.sum), _KEYS, arity=2, offered_by=FAMILIES, sorting=_DIGIT
-    ),
-    "group_max": Operation(
-        greatest_of_groups, keyed(1), by_group(np.max), _KEYS, arity=2, offered_by=FAMILIES,
-        sorting=_DIGIT,
-    ),
-    "join": Operation(
-        join_tables, keyed(2), joined, _KEYS, arity=3, offered_by=FAMILIES, sorting=_DIGIT
-    ),
 }  # fmt: skip
-_READY = _OPERATIONS | ON_ACTIVATIONS | ON_ROWS
+_READY = _OPERATIONS | ON_TABLES | ON_ACTIVATIONS | ON_ROWS
 _LAYERS = ("attention", "embedding", "lstm", "gru")
 
 
@@ -297,7 +260,7 @@ class _Operations(Mapping[str, Operation]):
     def __getitem__(self, name: str) -> Operation:
         if name not in _LAYERS:
             return replace(_READY[name], view=True)
-        from scenarios.probes.on_layers import ON_LAYERS
+        from scenarios.probes.operations.layers import ON_LAYERS
 
         return replace(ON_LAYERS[name], view=True)
 
