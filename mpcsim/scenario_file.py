@@ -121,7 +121,7 @@ def load_scenario(
     """
     path = _find(path_or_name, [search] if isinstance(search, Path) else search)
     source = str(path) + "".join(f" --set {override}" for override in overrides)
-    document = _read(path)
+    document = read_tables(path)
     for override in overrides:
         try:
             _override(document, override)
@@ -246,7 +246,12 @@ def _find(path_or_name: str | Path, search: Sequence[Path]) -> Path:
     raise ScenarioError(f"{path}: no such scenario file, and {unknown(str(path), sorted(files), 'name')}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_tables(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file as it says them, nothing validated.
+
+    Raises:
+        ScenarioError: the file cannot be read, or is no TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

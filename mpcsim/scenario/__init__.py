@@ -6,7 +6,7 @@ In flows a scenario file; out flows a `Run` and its record. Who needs its module
 
 from mpcsim.scenario.running import execute, run_scenario
 from mpcsim.scenario.workload import Program, build_program, calibrated, import_file, run_program
-from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, unknown, validate
+from mpcsim.scenario_file import EngineSettings, Scenario, load_scenario, read_tables, unknown, validate
 
 __all__ = [
     "EngineSettings",
@@ -17,6 +17,7 @@ __all__ = [
     "execute",
     "import_file",
     "load_scenario",
+    "read_tables",
     "run_program",
     "run_scenario",
     "unknown",

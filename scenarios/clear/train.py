@@ -11,16 +11,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from mpcsim.errors import InputError, MpcsimError
-from mpcsim.scenario import validate
+from mpcsim.scenario import read_tables, validate
 from scenarios.clear import fixed, optimise
 from scenarios.data import Dataset, DataSettings, check_classes, load_split
 from scenarios.networks import LayerPlan, ModelSettings, refuse_batches, shapes
@@ -66,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(
     scenario: Path, out: Path, precision: Literal["float16", "float32"], **given: float | None
 ) -> None:
-    data, model, training = _read(scenario)
-    seed = _seed(scenario)
+    read = _read(scenario)
+    data, model, training, seed = read.data, read.model, read.training, read.seed
     plans = shapes(model)
     refuse_batches(plans)
     last = plans[-1]
@@ -142,32 +141,23 @@ def _check_labels(data: Dataset, last: LayerPlan) -> None:
         )
 
 
-def _read(scenario: Path) -> tuple[DataSettings, ModelSettings, ClearTraining]:
-    tables = _toml(scenario)
+class _Tables(BaseModel):
+    """What is read of a scenario's file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataSettings = DataSettings()
+    model: ModelSettings
+    training: ClearTraining = ClearTraining()
+
+
+def _read(scenario: Path) -> _Tables:
+    tables = read_tables(scenario)
     try:
-        return (
-            DataSettings.model_validate(tables.get("data", {})),
-            ModelSettings.model_validate(tables.get("model", {})),
-            ClearTraining.model_validate(tables.get("training", {})),
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, (error.title, *first["loc"])))
-        raise InputError(f"{scenario}: {where}: {first['msg']} (found {first['input']!r})") from error
-
-
-def _seed(scenario: Path) -> int:
-    seed = _toml(scenario).get("seed", 0)
-    if not isinstance(seed, int) or seed < 0:
-        raise InputError(f"{scenario}: seed = {seed!r}; accepted is a whole number, at least 0")
-    return seed
-
-
-def _toml(scenario: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(scenario.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{scenario}: not a readable TOML file ({error})") from error
+        return validate(_Tables, tables)
+    except InputError as error:
+        raise InputError(f"{scenario}: {error}") from None
 
 
 if __name__ == "__main__":

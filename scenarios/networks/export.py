@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from mpcsim.errors import InputError, MpcsimError
+from mpcsim.scenario import read_tables, validate
 from scenarios.networks import weights
 from scenarios.networks.keeping import to_file
 from scenarios.networks.layers import ModelSettings
@@ -52,15 +52,19 @@ def model_of(scenario: Path) -> ModelSettings:
     Raises:
         InputError: it is not readable, or says no model.
     """
+    tables = read_tables(scenario)
     try:
-        document = tomllib.loads(scenario.read_text(encoding="utf-8"))
-        return ModelSettings.model_validate(document.get("model", {}))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{scenario}: not a readable TOML file ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, ("model", *first["loc"])))
-        raise InputError(f"{scenario}: {where}: {first['msg']} (found {first['input']!r})") from error
+        return validate(_Tables, tables).model
+    except InputError as error:
+        raise InputError(f"{scenario}: {error}") from None
+
+
+class _Tables(BaseModel):
+    """What is read of a scenario's file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: ModelSettings
 
 
 if __name__ == "__main__":

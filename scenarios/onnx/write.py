@@ -19,6 +19,8 @@ from mpcsim.errors import InputError
 from scenarios.graph import IMAGE, STATISTICS, LayerPlan, Operator
 
 OPSET = 21
+_MOST = 2**31 - 1
+"""Bytes of a file: protobuf's limit."""
 _FUNCTIONS = {
     "relu": "Relu",
     "sigmoid": "Sigmoid",
@@ -98,6 +100,10 @@ def write(path: Path, plans: Sequence[LayerPlan], weights: Mapping[str, NDArray[
     graph = helper.make_graph(file.nodes, "network", [given], [result], file.arrays)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mpcsim")
     model.ir_version = 10
+    if (size := model.ByteSize()) > _MOST:
+        raise InputError(
+            f"{path}: {size} bytes; accepted in an ONNX file: {_MOST}. An .npz file holds more"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
     onnx.checker.check_model(str(path))

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -361,16 +361,30 @@ def test_a_file_that_ends_the_process_on_import_is_refused(own, capsys, code):
     )
 
 
-def _start(folder, *arguments):
-    """Start a command in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mpcsim", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+@contextmanager
+def _started(folder, *arguments):
+    """Start a command in a process group of its own, which ends with the test whatever it does.
+
+    It heeds Ctrl-C, also where the tests were started in the background of a shell, which ignores it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mpcsim", *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(found, seconds=60):
@@ -395,11 +409,11 @@ def test_a_run_that_is_stopped_keeps_its_record_and_says_so(
     own, tmp_path, number, status, said, function, clock
 ):
     own(function, f'parties = 2\n[network]\nlatency = "1 ms"\n[engine]\ntrace = false\nclock = "{clock}"\n')
-    process = _start(tmp_path, "--log", "text", "run", "case.toml", "--out", "record")
-    assert "run starts" in process.stderr.readline()
-    time.sleep(0.3)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    with _started(tmp_path, "--log", "text", "run", "case.toml", "--out", "record") as process:
+        assert "run starts" in process.stderr.readline()
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == status
     assert re.search(rf"^mpcsim: {said}", err, re.M)
     assert "Traceback" not in err
