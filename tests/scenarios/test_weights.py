@@ -245,7 +245,7 @@ def test_the_training_command_writes_weights_that_load(tmp_path, capsys):
     ("text", "message"),
     [
         ("seed = ", "not valid TOML"),
-        (SMALL.replace("seed = 3", "seed: found -1; accepted"), "seed = -1"),
+        (SMALL.replace("seed = 3", "seed = -1"), "seed: found -1; accepted"),
         (SMALL.replace("stride = 40", "stripe = 40"), "stripe"),
         (SMALL.replace("size = 4", "size = 40"), r"layer 0 'pool1'"),
         (SMALL.replace("units = 2", "units = 1"), "one output"),
