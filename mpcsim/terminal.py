@@ -23,6 +23,7 @@ from mpcsim.texts import shown
 _PIPE = 100_000  # columns: more than a table has
 _GAP = 2  # columns between two cells
 _NARROW = 12  # a text is not broken into lines shorter than that, where there is another way
+_NAME = 40  # a name, which the first column has, is broken where it is longer than that
 _STYLES = {"bold": "1", "dim": "2", "italic": "3", "bad": "1;31"}  # as a terminal takes them (ECMA-48)
 
 Line = tuple[str, str]
@@ -101,10 +102,15 @@ def _columns(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
+def _words(text: str) -> list[str]:
+    """Return a text's words, each with the spaces before it."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
 def _folded(text: str, width: int) -> list[str]:
     """Return a cell's text as lines of at most so many columns: broken between words, and longer words."""
     lines = [""]
-    for word in re.findall(r"\s*\S+|\s+$", text):
+    for word in _words(text):
         if columns_of(lines[-1] + word) <= width:
             lines[-1] += word
             continue
@@ -125,11 +131,13 @@ class Column:
         title: its heading.
         number: whether it stands on the right and is never broken.
         leaves: columns of the highest number leave first where the screen is narrow; 0: it stays.
+        note: a line below the table that says what the column holds; it leaves with its column.
     """
 
     title: str
     number: bool = False
     leaves: int = 0
+    note: str = ""
 
     def placed(self, text: str, width: int) -> str:
         """Return a line of a cell, so many columns wide."""
@@ -164,9 +172,10 @@ class Sheet:
         kept, gone = self.kept(width)
         for piece in self._pieces(kept, width):
             yield from self._table(piece, width, rule)
+        told = dict.fromkeys(self.columns[place].note for place in kept if self.columns[place].note)
         left_out = [self.columns[place].title for place in gone]
         more = [f"left out at {width} columns: {', '.join(left_out)}"] if left_out else []
-        yield from _lines([*self.notes, *more], width, "dim")
+        yield from _lines([*told, *self.notes, *more], width, "dim")
 
     def kept(self, width: int) -> tuple[list[int], list[int]]:
         """Return the columns that are shown on a screen of that width, and those that are not."""
@@ -188,7 +197,11 @@ class Sheet:
         whole = max(cells, columns_of(column.title))
         if column.number:
             return max(cells, words), whole
-        return max(min(whole, _NARROW), words), whole
+        least = min(whole, _NARROW)
+        if place == 0:
+            names = (columns_of(word) for row, _ in self.rows for word in _words(row[0]))
+            least = max(least, min(max(names, default=0), _NAME))
+        return max(least, words), whole
 
     def _pieces(self, kept: list[int], width: int) -> Iterator[list[int]]:
         """Yield the columns of each piece of the table: all, where they fit."""

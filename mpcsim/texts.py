@@ -14,6 +14,9 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 LONGEST = 60
 """Characters of a name that are shown."""
+SENTENCE = 400
+"""Characters of a sentence that are shown, such as why a party aborted."""
+_FEW = 100  # cases, of which a tenth of a percent would say more than there is
 
 
 def whole(text: str) -> str:
@@ -54,14 +57,19 @@ def storable(text: str) -> str:
     return text if is_text(text) else escaped(text)
 
 
-def cut(name: str) -> str:
+def cut(name: str, longest: int = LONGEST) -> str:
     """Return a name with "…" for the middle of a long one."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2) :]}"
+    return name if len(name) <= longest else f"{name[: longest // 2]}…{name[-(longest // 2) :]}"
 
 
-def shown(name: str) -> str:
+def shown(name: str, longest: int = LONGEST) -> str:
     """Return a name as people see it: escaped, not long, and never empty."""
-    return escaped(cut(name)) or '""'
+    return escaped(cut(name, longest)) or '""'
+
+
+def out_of(share: float, count: int) -> str:
+    """Return how many of a few were right, "7 of 8", and of more than a hundred their share, "93.7%"."""
+    return f"{share:.1%}" if count > _FEW else f"{round(share * count)} of {count}"
 
 
 def plural(count: int, what: str) -> str:

@@ -12,10 +12,11 @@ from mpcsim import InputError
 from mpcsim.paths import Path, in_short, in_text, span_paths
 from mpcsim.record import Record, read_record, unfinished
 from mpcsim.terminal import Column, Sheet
-from mpcsim.texts import shown
+from mpcsim.texts import shown, to_json
 from mpcsim.units import format_bytes, format_time
 
 Number = float | int
+_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -161,13 +162,15 @@ class Comparison:
             return ["The scenarios are the same."]
         table = _table("What differs", ["key", *self.labels], numbers=False)
         for key, values in self.differences.items():
-            table.add(shown(key), *("" if value is None else shown(str(value)) for value in values))
+            table.add(shown(key), *("" if value is None else shown(_toml(value)) for value in values))
         return [table]
 
     def _table(self, title: str, lines: Sequence[Line]) -> Sheet:
         table = _table(title, ["", *self.labels])
         for line in lines:
             table.add(in_short(line.path) if line.path else line.quantity.about, *_cells(line))
+        if any(value is None for line in lines for value in line.values):
+            table.notes.append(f"{_NONE}: no such {'span' if lines[0].path else 'phase'} in that run")
         return table
 
     def _span_tables(self) -> list[Sheet | str]:
@@ -247,11 +250,16 @@ def _table(title: str, columns: Sequence[str], *, numbers: bool = True) -> Sheet
     )
 
 
+def _toml(value: Any) -> str:
+    """Return a setting as a scenario file would have it, strings without their quotes."""
+    return value if isinstance(value, str) else to_json(value, None)
+
+
 def _cells(line: Line) -> list[str]:
     cells = []
     for place, (value, ratio) in enumerate(zip(line.values, line.ratios, strict=True)):
         if value is None:
-            cells.append("no such span" if line.path else "no such phase")
+            cells.append(_NONE)
         elif place == 0 or ratio is None:
             cells.append(line.quantity.show(value))
         else:

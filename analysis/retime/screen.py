@@ -141,6 +141,9 @@ def _bound_line(bound: Mapping[str, Any]) -> str:
 def _spans(rows: Sequence[Mapping[str, Any]]) -> Sheet:
     used = [part for part in PARTS if any(row["critical_path"][f"{part}_s"] for row in rows)]
     halved = list(dict.fromkeys(name for row in rows for name in row["critical_path"]["halved"]))
+    parts = f"{', '.join(used)}: parts of the time, on each span's critical path"
+    changes = ", with ".join(_CHANGES[name] for name in halved)
+    gains = f"gain: how much sooner the span would end with {changes}"
     table = Sheet(
         [
             Column("span"),
@@ -148,17 +151,12 @@ def _spans(rows: Sequence[Mapping[str, Any]]) -> Sheet:
             Column("time", number=True),
             Column("in the run", number=True, leaves=2),
             Column("bound by"),
-            *(Column(part, number=True, leaves=1) for part in used),
-            *(Column(f"gain {name}", number=True, leaves=3) for name in halved),
+            *(Column(part, number=True, leaves=1, note=parts) for part in used),
+            *(Column(f"gain {name}", number=True, leaves=3, note=gains) for name in halved),
         ],
         "Spans",
+        repeated(rows),
     )
-    if used:
-        table.notes.append(f"{', '.join(used)}: parts of the time, on each span's critical path")
-    if halved:
-        changes = [_CHANGES[name] for name in halved]
-        table.notes.append(f"gain: how much sooner the span would end with {', with '.join(changes)}")
-    table.notes += repeated(rows)
     for path, row in zip(span_paths(rows), rows, strict=True):
         own = row["critical_path"]
         table.add(

@@ -175,12 +175,22 @@ def list_shipped(context: typer.Context, as_json: Json = False) -> None:
         return
     from mpcsim.terminal import Column, Sheet, console
 
-    table = Sheet([Column("scenario"), Column("what it runs")])
+    table = Sheet(
+        [Column("scenario"), Column("what it runs")],
+        notes=["first sentences; --json has all that a scenario says of itself, and so has its file"],
+    )
     for name, text in found.items():
-        table.add(name, text)
+        table.add(name, _first_sentence(text))
     out = console()
     out.show(table)
     out.say(f'\nworkloads: {", ".join(workloads)}, or "file.py:function"')
+
+
+def _first_sentence(text: str) -> str:
+    import re
+
+    found = re.search(r"(?<!\bal)\.(?=\s+[A-Z0-9])", text)  # "et al. 2019" goes on
+    return text[: found.end()] if found else text
 
 
 def _description(file: Path) -> str:

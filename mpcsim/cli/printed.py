@@ -11,7 +11,7 @@ from mpcsim.cli.tables import party_table, phase_table, span_table
 from mpcsim.errors import InputError
 from mpcsim.record import Record, unfinished
 from mpcsim.terminal import console
-from mpcsim.texts import plural, shown, to_json
+from mpcsim.texts import SENTENCE, plural, shown, to_json
 from mpcsim.units import format_bytes, format_time
 
 Render = Callable[[dict[str, Any]], Iterable[Any]]
@@ -86,7 +86,7 @@ def print_run(record: Record, render: Render | None) -> None:
     if corrupted := summary.get("adversaries"):
         line(f"adversaries: {', '.join(map(shown, corrupted))}")
     for role, reason in summary.get("aborts", {}).items():
-        line(f"{shown(role)} aborted: {shown(reason)}")
+        line(f"{shown(role)} aborted: {shown(reason, SENTENCE)}")
     for act in summary["faults"]:
         where = act.get("party") or f"{act['from']} to {act['to']}, message {act['message']}"
         line(f"fault {act['rule']} ({act['kind']}): {where}, at {format_time(act['t'])}")
@@ -103,7 +103,9 @@ def print_run(record: Record, render: Render | None) -> None:
         more = {entry.name: plugins.load(entry)(record) for entry in plugins.entries(plugins.COLUMNS)}
         out.show(span_table(summary["spans"], measured=measured, more=more))
     line("")
-    if render is None or (summary.get("aborts") and not summary["output"]):
+    if summary.get("aborts") and not summary["output"]:
+        line("nothing came out: parties aborted before there was a result")
+    elif render is None:
         line(to_json(summary["output"]))
     else:
         with guarded(f"the workload cannot print what came out; record: {folder}", InputError):

@@ -12,6 +12,8 @@ from mpcsim.units import format_time
 
 Row = Mapping[str, Any]
 Further = tuple[Sequence[str] | None, str]
+_AVERAGE = "kB a party: payload sent, average over the parties that sent in the span"
+_BUSIEST = "kB busiest: payload sent by the party that sent most in the span"
 
 
 def party_table(parties: Sequence[Row], *, measured: bool) -> Sheet:
@@ -52,16 +54,15 @@ def span_table(spans: Sequence[Row], *, measured: bool, more: Mapping[str, Furth
             Column("span"),
             Column("op", leaves=1),
             Column("rounds", number=True),
-            Column("kB a party", number=True, leaves=3),
-            Column("kB busiest", number=True),
+            Column("kB a party", number=True, leaves=3, note=_AVERAGE),
+            Column("kB busiest", number=True, note=_BUSIEST),
             Column("time", number=True),
             *_compute("compute (sum)", measured),
-            *(Column(title, leaves=2) for title in kept),
+            *(Column(title, leaves=2, note=columns[title][1]) for title in kept),
         ],
         "Spans",
-        ["kB: payload sent, average over the parties that sent in the span, and the busiest of them"],
+        repeated(spans),
     )
-    table.notes += [note for _, note in columns.values() if note] + repeated(spans)
     for place, (path, span) in enumerate(zip(span_paths(spans), spans, strict=True)):
         sent = span["payload_bytes_per_party"].values()
         table.add(
@@ -110,7 +111,8 @@ def _compute(title: str, measured: bool) -> list[Column]:
 
 
 def _kilobytes(count: float) -> str:
-    return f"{count / 1000:,.1f}" if count else "0"
+    """Return kilobytes to a tenth; fewer than fifty bytes to the byte, which is not nothing."""
+    return f"{count / 1000:,.{3 if count < 50 else 1}f}" if count else "0"
 
 
 def _seconds(seconds: float) -> str:

@@ -147,7 +147,8 @@ def _output(program: Program, run: Run) -> tuple[Mapping[str, Any], BaseExceptio
 
 def _nothing(run: Run, error: BaseException) -> tuple[Mapping[str, Any], None]:
     """Return the result of a run whose parties aborted and whose workload cannot make anything of it."""
-    log.info("no result", aborted=list(run.aborts), error=str(error))
+    said = {"error": str(error)} if isinstance(error, MpcsimError) else {}  # Python's words help nobody
+    log.info("no result", aborted=list(run.aborts), **said)
     return {}, None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpcsim import Run
-from mpcsim.texts import plural
+from mpcsim.texts import out_of, plural
 from protocols.family import Family, Terms
 from scenarios.clear import fixed, floating, optimise, ranges
 from scenarios.data import Dataset, class_name
@@ -147,6 +147,8 @@ class Report:
 
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output; errors are absolute, and of every image and logit."""
+        if run.outputs[HOSPITAL] is None:  # it aborted, as it should where a server cheated: it knows nothing
+            return {}
         errors, logits, fixed_logits, float_logits = self._errors()
         revealed = np.asarray(run.outputs[HOSPITAL])
         predictions = revealed if revealed.ndim < logits.ndim else _classes(revealed)
@@ -205,14 +207,14 @@ class Report:
             yield from _of_texts(output)
         elif maps:
             yield from _of_maps(output)
-        right = (
-            ""
-            if output["accuracy"] is None
-            else (f"accuracy {output['accuracy']:.1%} (in the clear {output['clear_accuracy']:.1%}); ")
+        count = np.size(output["predictions"])
+        found, clear, same, fixed = (
+            "" if output[key] is None else out_of(output[key], count)
+            for key in ("accuracy", "clear_accuracy", "agreement", "fixed_agreement")
         )
         yield (
-            f"{right}same class as the clear model on {output['agreement']:.1%}, as its fixed-point "
-            f"twin on {output['fixed_agreement']:.1%}"
+            (f"right: {found} (in the clear {clear}); " if found else "")
+            + f"same class as the clear model on {same}, as its fixed-point twin on {fixed}"
         )
         yield (
             f"largest logit error {output['max_logit_error']:.2e} against fixed point, "

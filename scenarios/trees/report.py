@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpcsim import Run
-from mpcsim.texts import plural
+from mpcsim.texts import out_of, plural
 from protocols.boosting import STEP
 from protocols.trees import Shape
 from scenarios.clear import boosted, trees
@@ -151,13 +151,13 @@ class Report:
             first, *_, last = output["loss"]
             yield f"loss on the rows for training: {first:.4g}, and {last:.4g} after all trees"
         if "training_accuracy" in output:
-            yield f"accuracy on the rows for training: {output['training_accuracy']:.1%}"
+            yield f"accuracy on the rows for training: {out_of(output['training_accuracy'], output['rows'])}"
         if "answers" in output:
             same = "as in" if output["answers_equal_to_clear"] else "NOT as in"
             missing = sum(one is None for one in output["answers"])
             right = f"; {missing} of rows that the second hospital lacks" if missing else ""
             if output.get("accuracy") is not None:
-                right += f"; accuracy {output['accuracy']:.1%}"
+                right += f"; accuracy {out_of(output['accuracy'], output['queries'] - missing)}"
             if output.get("root_mean_square_error") is not None:
                 right += f"; root mean square error {output['root_mean_square_error']:.4g}"
             yield f"{plural(output['queries'], 'answer')}, {same} the clear{right}"

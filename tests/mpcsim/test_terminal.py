@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcsim.terminal import Column, Screen, Sheet, broken, repeated, span_name
-from mpcsim.texts import plural
+from mpcsim.texts import out_of, plural
 
 _TEXTS = st.text("abc xyz×é", min_size=1, max_size=30).map(lambda text: text.strip() or "a")
 _NUMBERS = st.integers(0, 10**9).map(lambda number: f"{number:,}")
@@ -62,6 +62,17 @@ def test_columns_leave_in_the_order_of_their_numbers_and_only_as_far_as_they_mus
     assert sheet.kept(30)[1] == [1, 2]
 
 
+def test_names_stay_whole_while_columns_can_leave_and_notes_leave_with_their_columns():
+    columns = [Column("span"), Column("op"), Column("gain", number=True, leaves=1, note="gain: so much sooner")]
+    sheet = Sheet(columns)
+    sheet.add("  transformer1.0.residual1", "layer_norm", "1.339 s")
+    wide, narrow = _printed(sheet, 60), _printed(sheet, 40)
+    assert "gain: so much sooner" in wide
+    assert "gain: so much sooner" not in narrow
+    for text in (wide, narrow):
+        assert "  transformer1.0.residual1" in text
+
+
 def test_what_may_not_leave_goes_on_below_with_the_first_column_again():
     sheet = Sheet([Column("key"), *(Column(f"run{place}", number=True) for place in range(9))])
     sheet.add("rounds", *(f"{10**6 + place:,}" for place in range(9)))
@@ -101,6 +112,10 @@ def test_lines_break_between_words_and_words_stay_whole(text, width):
 )  # fmt: skip
 def test_one_is_said_in_the_singular(count, what, said):
     assert plural(count, what) == said
+
+
+def test_of_few_cases_their_number_is_said_and_of_many_a_share():
+    assert [out_of(1.0, 1), out_of(7 / 8, 8), out_of(0.9371, 143)] == ["1 of 1", "7 of 8", "93.7%"]
 
 
 def test_what_a_repeated_span_means_is_said_where_one_is():

@@ -77,7 +77,8 @@ def test_what_a_client_shares_otherwise_with_one_server_is_noticed(place):
 def test_a_scenario_of_an_adversary_ends_in_the_abort_of_those_who_are_honest(name):
     loaded = load_scenario(name, ["engine.trace=false"], None, SHIPPED)
     assert loaded.expect == "abort"
-    ran = workload.run_program(workload.build_program(loaded, scenarios.WORKLOADS), loaded)
+    program = workload.build_program(loaded, scenarios.WORKLOADS)
+    ran = workload.run_program(program, loaded)
     honest = set(ran.outcomes) - set(ran.adversaries) - {"owner"}
     reader = next((one for one in ("hospital", "hospital0") if one in honest), "client")
     if name in ("malicious_reveal", "malicious_verdict"):  # the servers are done
@@ -86,6 +87,11 @@ def test_a_scenario_of_an_adversary_ends_in_the_abort_of_those_who_are_honest(na
     else:
         assert {ran.outcomes[one] for one in honest} == {"aborted"}
     assert reader in ran.adversaries or ran.outcomes[reader] == "aborted"
+    try:
+        output = program.summarize(ran)
+    except (TypeError, KeyError):  # there is nothing to summarise
+        output = {}
+    assert not output or list(program.render(output))  # what there is can be printed
 
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if "last_layer" not in name])
