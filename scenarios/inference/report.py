@@ -147,7 +147,9 @@ class Report:
 
     def compare(self, run: Run) -> dict[str, Any]:
         """Return the workload's output; errors are absolute, and of every image and logit."""
-        if run.outputs[HOSPITAL] is None:  # it aborted, as it should where a server cheated: it knows nothing
+        if (
+            run.outputs[HOSPITAL] is None
+        ):  # it aborted, as it should where a server cheated: it knows nothing
             return {}
         errors, logits, fixed_logits, float_logits = self._errors()
         revealed = np.asarray(run.outputs[HOSPITAL])

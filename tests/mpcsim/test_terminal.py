@@ -63,7 +63,11 @@ def test_columns_leave_in_the_order_of_their_numbers_and_only_as_far_as_they_mus
 
 
 def test_names_stay_whole_while_columns_can_leave_and_notes_leave_with_their_columns():
-    columns = [Column("span"), Column("op"), Column("gain", number=True, leaves=1, note="gain: so much sooner")]
+    columns = [
+        Column("span"),
+        Column("op"),
+        Column("gain", number=True, leaves=1, note="gain: so much sooner"),
+    ]
     sheet = Sheet(columns)
     sheet.add("  transformer1.0.residual1", "layer_norm", "1.339 s")
     wide, narrow = _printed(sheet, 60), _printed(sheet, 40)
