@@ -151,7 +151,8 @@ class Report:
             first, *_, last = output["loss"]
             yield f"loss on the rows for training: {first:.4g}, and {last:.4g} after all trees"
         if "training_accuracy" in output:
-            yield f"accuracy on the rows for training: {out_of(output['training_accuracy'], output['rows'])}"
+            found = out_of(output["training_accuracy"], output["rows"])
+            yield f"accuracy on the rows for training: {found}"
         if "answers" in output:
             same = "as in" if output["answers_equal_to_clear"] else "NOT as in"
             missing = sum(one is None for one in output["answers"])
