@@ -5,7 +5,15 @@ a fresh shuffle, once all that was sent before is verified. Groups, joins and ra
 `protocols.tables`, of the steps that `proven` returns. It may import the family and `protocols.tables`.
 """
 
-from protocols.proven_tables.orders import Opening, apply_inverse, apply_order, gathered, opened
+from protocols.proven_tables.orders import (
+    Opening,
+    apply_inverse,
+    apply_order,
+    gathered,
+    opened,
+    permuted,
+    scattered,
+)
 from protocols.proven_tables.shuffle import Shuffle, draw_shuffle, shuffle, shuffled, unshuffle
 from protocols.proven_tables.sort import key_of, order_by, sort_by
 from protocols.proven_tables.steps import proven
@@ -20,7 +28,9 @@ __all__ = [
     "key_of",
     "opened",
     "order_by",
+    "permuted",
     "proven",
+    "scattered",
     "shuffle",
     "shuffled",
     "sort_by",

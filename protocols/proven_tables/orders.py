@@ -57,6 +57,12 @@ async def gathered(me: ReplicatedMalicious, order: Opening, columns: Sequence[Co
     return await unshuffle(me, order.by, taken)
 
 
+async def scattered(me: ReplicatedMalicious, order: Opening, columns: Sequence[Column]) -> list[Share]:
+    """Return columns whose row order[i] is what stood at place i. Rounds: 3. Bits: 6 a bit of a column."""
+    back = me.kernels.inverted(order.rows)
+    return [permuted(me, one, back) for one in await shuffled(me.server, order.by, columns)]
+
+
 async def apply_order(me: ReplicatedMalicious, order: Share, columns: Sequence[Column]) -> list[Share]:
     """Return each column's row order[i] at place i. Rounds: those of `opened` and 3.
 

@@ -31,7 +31,7 @@ from protocols.replicated3.sharings import (
 )
 from protocols.tables import Column, opposite
 from protocols.trees import wide
-from protocols.trees.places import Candidates, Slots, alike, stacked, stages
+from protocols.trees.places import Candidates, Places, Slots, alike, stacked, stages
 from protocols.trees.shape import FLAG_BITS, Shape, within
 
 
@@ -121,17 +121,27 @@ def fraction_of(groups: Candidates) -> list[Share]:
 
 async def borders_of(server: Server, slots: Slots, shape: Shape) -> Borders | None:
     """Compare the slots of places at the borders of all ranges, mod 2^slot_bits."""
-    nodes = stages(shape.rows)
+    pairs = border_pairs(shape.rows)
+    return as_borders(await alike(server, slots, pairs), shape.rows) if pairs else None
+
+
+def border_pairs(n: int) -> list[tuple[Places, Places]]:
+    """Return the pairs of places that are compared at the borders of all ranges; none of a single place."""
+    nodes = stages(n)
     if not nodes:
-        return None
+        return []
     low, middle, high = (
         np.concatenate([getattr(node, name) for node in nodes]) for name in ("low", "middle", "high")
     )
     before, end = middle - 1, high - 1
-    all_of_them = (np.array([0]), np.array([shape.rows - 1]))
-    pairs = [(low, middle), (before, end), (before, middle), (low, before), (middle, end), all_of_them]
-    to_middle, from_middle, across, left, right, alone = await alike(server, slots, pairs)
-    ends = np.cumsum([0, *(len(node.low) for node in nodes)])
+    all_of_them = (np.array([0]), np.array([n - 1]))
+    return [(low, middle), (before, end), (before, middle), (low, before), (middle, end), all_of_them]
+
+
+def as_borders(alike: Sequence[Share], n: int) -> Borders:
+    """Return what is known of the pairs of `border_pairs`, by stage where a stage asks; no message."""
+    to_middle, from_middle, across, left, right, alone = alike
+    ends = np.cumsum([0, *(len(node.low) for node in stages(n))])
 
     def cut(bits: Share) -> list[Share]:
         return [bits[a:b] for a, b in pairwise(ends)]

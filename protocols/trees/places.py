@@ -158,20 +158,38 @@ async def alike(server: Server, slots: Slots, pairs: Sequence[tuple[Places, Plac
     return [same[low:high] for low, high in pairwise(ends)]
 
 
+def sides(n: int, least: int) -> list[tuple[Places, Places]]:
+    """Return the pairs of places whose slots are one where enough rows are on either side.
+
+    A side has r rows where the place r after, or r − 1 before, is of the same slot. Of one row the place
+    itself is enough.
+    """
+    here = np.arange(least - 1, n - least)
+    if len(here) == 0:
+        return []
+    return [(here, here + least)] + ([(here, here - (least - 1))] if least > 1 else [])
+
+
+def at_sides(server: Server, both: Share | None, n: int, least: int) -> Share:
+    """Return what pairs of `sides` say at their places (n,), 0 at the ends; no message."""
+    k = server.kernels
+    if both is None:
+        empty = k.zeros((n,), server.ring.dtype)
+        return Share(empty, empty)
+    before = k.zeros((least - 1,), both.a.dtype)
+    after = k.zeros((n - both.size - (least - 1),), both.a.dtype)
+    return Share(k.concatenate([before, both.a, after]), k.concatenate([before, both.b, after]))
+
+
 async def enough_rows(server: Server, slots: Slots, shape: Shape) -> Share:
     """Return 1 for places after which a slot may be split: enough rows of it on either side.
 
-    A side has r rows where the place r − 1 before, or r after, is of the same slot. Rounds: those of an
-    equality, and a product where more than one row is asked.
+    Rounds: those of an equality, and a product where more than one row is asked.
     """
     n, least = shape.rows, shape.least_rows
-    k, dtype = server.kernels, server.ring.dtype
-    here = np.arange(least - 1, n - least)
-    if len(here) == 0:
-        empty = k.zeros((n,), dtype)
-        return Share(empty, empty)
-    pairs = [(here, here + least)] + ([(here, here - (least - 1))] if least > 1 else [])
+    pairs = sides(n, least)
+    if not pairs:
+        return at_sides(server, None, n, least)
     right, *left = await alike(server, slots, pairs)
     both = await multiply(server, left[0], right) if left and slots.depth else right
-    edges = [k.zeros((least - 1,), dtype), k.zeros((n - len(here) - (least - 1),), dtype)]
-    return Share(k.concatenate([edges[0], both.a, edges[1]]), k.concatenate([edges[0], both.b, edges[1]]))
+    return at_sides(server, both, n, least)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeVar
 
 from mpcsim import InputError
 from protocols.domains import Ring
@@ -12,6 +13,7 @@ from protocols.tables import rank_bits
 
 HIGHEST = 10
 _WORD = 64
+_Server = TypeVar("_Server", bound=Server)
 FLAG_BITS = 3
 """Bits of a flag that is selected and lifted: 0 or 1, below 2^(3 − 2)."""
 GAIN_BITS = 16
@@ -192,6 +194,6 @@ def check(shape: Shape, ring: Ring) -> None:
         raise InputError(f"values of {shape.value_bits} bits: accepted are 2 to {ring.bits - 4}")
 
 
-def within(server: Server, bits: int) -> Server:
+def within(server: _Server, bits: int) -> _Server:
     """Return the server with integers mod 2^bits in place of its ring."""
     return replace(server, ring=Ring(bits, 0, bits - 1))
