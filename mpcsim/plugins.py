@@ -85,8 +85,7 @@ def stale() -> str | None:
         return None
     import tomllib
 
-    ours, _, _ = project.read_text(encoding="utf-8").partition("\n[tool.")  # settings of tools come last
-    read = tomllib.loads(ours).get("project", {})
+    read = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
     if read.get("name") != _OURS:
         return None
     groups = (COMMANDS, LISTS, SCENARIOS, COLUMNS, MAKESPANS, FAMILIES)

@@ -98,6 +98,11 @@ async def training(party: Party, honest: Honest) -> Any:
     return await _lying(party, honest, "conv1.update", 0, _flip)
 
 
+async def tree(party: Party, honest: Honest) -> Any:
+    """Move what the rows of a slot add up to, once, at the second level of a tree."""
+    return await _lying(party, honest, "level1", 0, _flip)
+
+
 async def negative(party: Party, honest: Honest) -> Any:
     """Lie only where the bits that go out say so: a selective failure, in the hope of learning one."""
 

@@ -181,6 +181,12 @@ def training_of(family: str) -> Callable[..., Any] | None:
     return found
 
 
+def growth_of(family: str) -> Callable[..., Any] | None:
+    """Return what it costs a family to grow a tree: `growth` of its package, where it has one."""
+    found: Callable[..., Any] | None = _of(family, "growth")
+    return found
+
+
 def phases_of(family: str) -> Mapping[str, tuple[int, ...]]:
     """Return which parties send in each phase of a family: `PHASES` of its package, where it has them."""
     found: Mapping[str, tuple[int, ...]] = _of(family, "PHASES") or {}

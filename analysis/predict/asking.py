@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from analysis.costs import Cost, FamilySetting, edges_of
+from analysis.costs import FamilySetting, edges_of
 from analysis.costs.written import Asked, answers
+from analysis.predict.followed import Followed
 from analysis.predict.measuring import Measured
-from analysis.predict.rows import Formula, Row, among, cost
+from analysis.predict.rows import Formula, Row
 from mpcsim import InputError
-from mpcsim.paths import Path as SpanPath
-from mpcsim.paths import in_text
 from mpcsim.scenario import validate
 from scenarios.trees import PrivateTreesSettings
 
@@ -51,40 +48,16 @@ def asking_rows(measured: Measured, label: str) -> list[Row]:
     queries = edges.given(setting, (measured.told("attributes"), asked.rows))
     others = settings.hospitals.count - 1
     clients = [queries, *[0] * others, sum(edges.given(setting, shape) for shape in shared)]
-    joined = edges.joining(setting)
-    actors = len(joined)
-    depths: tuple[int, ...] = (1,) * actors
-    found: dict[SpanPath, dict[str, Any]] = {("sharing",): cost(1, [*joined, *clients])}
+    run = Followed(edges.joining(setting), clients)
     parts = answers(edges.priced(setting), setting, asked)
     for name, part in parts.items():
-        depths = _followed(found, ("answers", name), part, depths)
+        run.then(("answers", name), part)
     if edges.settled is not None:
-        depths = _followed(found, ("verification",), edges.settled(setting, list(parts.values())), depths)
-    shown = edges.shown(setting, asked.rows)
-    last = max(depth for depth, size in zip(depths, shown, strict=True) if size) + 1
-    found["reveal",] = cost(max(last - max(depths), 0), list(shown))
-    every = actors + len(clients)
-    top = [row["per_party"] for path, row in found.items() if len(path) == 1]
-    total = [sum(row[party] for row in top if party < len(row)) for party in range(every)]
+        run.then(("verification",), edges.settled(setting, list(parts.values())))
+    whole = run.shows(edges.shown(setting, asked.rows))
     params = {"rows": asked.rows, "attributes": asked.attributes, "height": asked.height}
     params |= setting.params(("l", "f", "V", *dict(setting.choices)))
-
-    def row(name: str, last: str, predicted: dict[str, Any] | None, taken: dict[str, Any]) -> Row:
-        return Row(
-            label + name, params, _WRITTEN[last], predicted, taken, _HERE,
-            family=measured.family, parties=measured.parties,
-        )  # fmt: skip
-
-    rows = []
-    spans = measured.spans()
-    for path in dict.fromkeys([*spans, *found]):
-        predicted = found.get(path)
-        if predicted is not None:
-            predicted = cost(predicted["rounds"], among(predicted["per_party"], every))
-        rows.append(row(in_text(path), path[-1], predicted, spans.get(path, cost(0, [0] * every))))
-    rounds = max(last, max(depths))
-    rows.append(row("run", "run", cost(rounds, total), measured.whole()))
-    return rows
+    return run.rows(measured, label, _WRITTEN, whole, params, _HERE)
 
 
 def _asked(measured: Measured, settings: PrivateTreesSettings) -> Asked:
@@ -101,22 +74,3 @@ def _asked(measured: Measured, settings: PrivateTreesSettings) -> Asked:
         trees.count,
         raw if boosted and classes else 0,
     )
-
-
-def _followed(
-    found: dict[SpanPath, dict[str, Any]],
-    path: SpanPath,
-    part: Cost,
-    depths: tuple[int, ...],
-) -> tuple[int, ...]:
-    """Add a span's cost to it and to those around it, and return the depths after it."""
-    after = part.among(len(depths)).after(depths)
-    for around in range(1, len(path) + 1):
-        name = path[:around]
-        before = found.get(name, cost(0, [0] * len(depths)))
-        sent = [
-            had + int(more)
-            for had, more in zip(before["per_party"], part.among(len(depths)).sent, strict=True)
-        ]
-        found[name] = cost(before["rounds"] + max(after) - max(depths), sent)
-    return after

@@ -24,6 +24,7 @@ from analysis.costs import (
 from analysis.costs.replicated3 import FIELDS, NoFormula
 from analysis.predict.asking import asking_rows
 from analysis.predict.family_network import family_rows
+from analysis.predict.growing import growing_rows
 from analysis.predict.inference import inference_rows
 from analysis.predict.measuring import Formulas, Measured
 from analysis.predict.rows import Formula, Row, among, cost
@@ -49,7 +50,8 @@ def rows(measured: Measured, label: str = "") -> list[Row]:
     if workload == "private_inference" and family != DEFAULT:
         return family_rows(measured, label)
     if workload == "private_trees" and family != DEFAULT:
-        return asking_rows(measured, label)
+        grown = measured.scenario.tables.get("trees", {}).get("grown", "shares") == "shares"
+        return (growing_rows if grown else asking_rows)(measured, label)
     return predictor(workload, getattr(measured, "formulas", None))(measured, label)
 
 

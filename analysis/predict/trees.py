@@ -7,14 +7,13 @@ from typing import Any
 from analysis.costs import boosting
 from analysis.costs.replicated3 import NoFormula, trees
 from analysis.predict.forest import Forest, Halves
+from analysis.predict.growth import growth_shape, resumed
 from analysis.predict.measuring import Measured
 from analysis.predict.rows import Formula, Row, cost
 from analysis.predict.written import NONE_YET, setting_of, settings_params
 from mpcsim.paths import in_text
 from mpcsim.scenario import validate
-from scenarios.trees import PrivateTreesSettings, target_bits
-
-_LEAST_GAIN_BITS = 16
+from scenarios.trees import PrivateTreesSettings
 
 
 def tree_rows(measured: Measured, label: str) -> list[Row]:
@@ -24,7 +23,7 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
     """
     setting = setting_of(measured)
     settings = validate(PrivateTreesSettings, measured.scenario.tables)
-    shape = _shape(measured, settings)
+    shape = growth_shape(measured, settings)
     params = {"rows": shape.n, "attributes": shape.m, "height": shape.height} | settings_params(setting)
     spans, parties = measured.spans(), len(measured.sent)
     try:
@@ -39,7 +38,7 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
             settings.output.tree == "owner" or settings.trees.grown == "clear",
             _boosting(shape, settings) if settings.trees.model == "boosted" else None,
             _halves(measured, settings) if settings.data.vertical else None,
-            *_resumed(measured, settings),
+            *resumed(measured, settings),
         )
     except NoFormula as missing:
         every = [(in_text(path), each) for path, each in spans.items()] + [("run", measured.whole())]
@@ -61,40 +60,11 @@ def tree_rows(measured: Measured, label: str) -> list[Row]:
     return rows
 
 
-def _shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Growth:
-    """Return the public sizes of the tree, as the run told them."""
-    chosen, classes = settings.trees, measured.told("classes")
-    rows = measured.told("rows")
-    shared = measured.told("joined")[0] if settings.data.vertical else rows
-    bits = 0 if classes else target_bits(shared)
-    least = round(chosen.least_gain * rows * 2 ** (_LEAST_GAIN_BITS + 2 * bits))
-    return trees.Growth(
-        rows,
-        chosen.attributes or measured.told("attributes"),
-        classes or 1,
-        chosen.height,
-        settings.ring.value_bits,
-        bool(classes),
-        bits,
-        chosen.least_rows,
-        least > 0,
-        chosen.digit,
-    )
-
-
 def _halves(measured: Measured, settings: PrivateTreesSettings) -> Halves:
     """Return what is public of columns that two hospitals hold, as the run told it."""
     first, second = measured.told("joined")
     wide, other = measured.told("widths")
     return Halves((first, second), (wide, other), settings.data.unmatched == "drop")
-
-
-def _resumed(measured: Measured, settings: PrivateTreesSettings) -> tuple[int, bool]:
-    """Return the levels, or boosted trees, that a checkpoint already had, and whether it had bins."""
-    if settings.checkpoint.folder is None or settings.dry_run:
-        return 0, False
-    boosted = settings.trees.model == "boosted"
-    return measured.told("resumed_from"), boosted and measured.told("bins_kept")
 
 
 def _boosting(shape: trees.Growth, settings: PrivateTreesSettings) -> boosting.Boosting:

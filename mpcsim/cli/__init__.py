@@ -6,13 +6,18 @@ room.
 
 from mpcsim.cli import completion
 from mpcsim.cli.app import build
-from mpcsim.cli.line import obey
+from mpcsim.cli.exits import BROKEN_PIPE, UNFINISHED, ended, flushed, terminable, unread
 from mpcsim.cli.options import Json, ScenarioName
 
 __all__ = [
+    "BROKEN_PIPE",
+    "UNFINISHED",
     "Json",
     "ScenarioName",
     "build",
     "completion",
-    "obey",
+    "ended",
+    "flushed",
+    "terminable",
+    "unread",
 ]

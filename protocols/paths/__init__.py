@@ -5,6 +5,7 @@ interface: it may import `protocols.family`. docs/constructions.md#asking-trees
 """
 
 from protocols.paths.cut import products, top_of
+from protocols.paths.leaves import MEAN_BITS, means
 from protocols.paths.walk import GAP_BITS, Planted, answers
 
-__all__ = ["GAP_BITS", "Planted", "answers", "products", "top_of"]
+__all__ = ["GAP_BITS", "MEAN_BITS", "Planted", "answers", "means", "products", "top_of"]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
-from protocols.domains import Words
-from protocols.family import Family, Terms, Value
+from protocols.family import Family, Value
 from protocols.functions import argmax
 from protocols.paths import GAP_BITS, Planted
 from protocols.paths import answers as found_by
 from scenarios.settings import Secured
+from scenarios.trees.edges import ASKER, OWNER, Edges
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.report import Report
 from scenarios.trees.settings import PrivateTreesSettings
 
-OWNER, ASKER = "owner", "hospital0"
 _PARTS = ("attributes", "twice", "leaves")
 
 
@@ -67,14 +65,8 @@ def _check(settings: PrivateTreesSettings, secured: Secured, inputs: Inputs) -> 
             )
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(Edges):
     """What the actors do. Only the owner reads the rows for training, only who asks those asked about."""
-
-    family: type[Family]
-    terms: Terms
-    inputs: Inputs
-    settings: PrivateTreesSettings
 
     # Clients
 
@@ -84,26 +76,17 @@ class _Job:
             for tree in range(self.settings.trees.count):
                 words = self.inputs.planted(tree, self.terms.kernels)
                 for name, one in zip(_PARTS, words, strict=True):
-                    self._give(party, f"{tree}/{name}", one)
+                    self.give(party, f"{tree}/{name}", one)
             if self.inputs.boosted:
-                self._give(party, "base", self.inputs.base(self.terms.kernels))
+                self.give(party, "base", self.inputs.base(self.terms.kernels))
 
     async def hospital(self, party: Party) -> list[int] | None:
         """Share the rows that are asked about, and learn what the trees answer; others do nothing."""
         if party.role != ASKER:
             return None
         with party.span("sharing"):
-            self._give(party, "queries", self.inputs.queries(self.terms.kernels))
-        shape = (self.settings.output.queries,)
-        with party.span("reveal"), party.channel("answers"):
-            words = await self.family.learn(party, self.terms, shape)
-        if self.terms.dry:
-            return None
-        return [int(one) for one in self.terms.ring.signed(words)]
-
-    def _give(self, party: Party, channel: str, words: Words) -> None:
-        with party.channel(channel):
-            self.family.give(party, self.terms, words)
+            self.give(party, "queries", self.inputs.queries(self.terms.kernels))
+        return await self.answered(party)
 
     # Servers
 
@@ -113,23 +96,19 @@ class _Job:
         with party.span("sharing"):
             me = await self.family.join(party, self.terms)
             trees = [await self._tree(me, number) for number in range(self.settings.trees.count)]
-            base = await self._take(me, "base", OWNER, (1,)) if self.inputs.boosted else None
-            rows = await self._take(me, "queries", ASKER, (self.inputs.attributes, queries))
+            base = await self.take(me, "base", OWNER, (1,)) if self.inputs.boosted else None
+            rows = await self.take(me, "queries", ASKER, (self.inputs.attributes, queries))
         with party.span("answers"), me.online():
             told = await self._answers(me, trees, base, rows)
         with me.online():
             await me.settle()
-        with party.span("reveal"), party.channel("answers"):
-            me.show(told, ASKER)
-
-    async def _take(self, me: Family, channel: str, role: str, shape: tuple[int, ...]) -> Value:
-        with me.party.channel(channel):
-            return await me.take(role, shape)
+        with party.span("reveal"):
+            self.show(me, "answers", told, ASKER)
 
     async def _tree(self, me: Family, number: int) -> Planted:
         shapes = self.inputs.planted_shapes(number)
         parts = [
-            await self._take(me, f"{number}/{name}", OWNER, shape)
+            await self.take(me, f"{number}/{name}", OWNER, shape)
             for name, shape in zip(_PARTS, shapes, strict=True)
         ]
         return Planted(*parts)
@@ -139,7 +118,7 @@ class _Job:
         turned = me.local(lambda part: part.T, rows)
 
         async def one(number: int, tree: Planted) -> Value:
-            return await found_by(me, tree, self._of_tree(me, number, turned))
+            return await found_by(me, tree, self.of_tree(me, number, turned, 1))
 
         party, queries = me.party, rows.shape[1]
         with party.span("walk", "walk"):
@@ -157,10 +136,3 @@ class _Job:
             with party.span("votes", "votes"):
                 return await argmax(me, total)
         return me.reshape(total, (queries,))
-
-    def _of_tree(self, me: Family, number: int, rows: Value) -> Value:
-        """Return the attributes that a tree has, of rows (q, m)."""
-        mine = self.inputs.sample(number).attributes
-        if len(mine) == rows.shape[1]:
-            return rows
-        return me.concatenate([me.cut(rows, (slice(None), slice(int(at), int(at) + 1))) for at in mine], 1)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mpcsim import InputError, Party
+from mpcsim import InputError, Party, log
 from mpcsim.engine import aside
 from mpcsim.plugins import place
 from mpcsim.scenario import Scenario
@@ -56,6 +56,8 @@ def state_of(kind: Any, arrays: Arrays, name: str = "") -> Any:
     if origin in (types.UnionType, typing.Union):
         there = name in arrays or any(path.startswith(f"{name}/") for path in arrays)
         return state_of(of[0], arrays, name) if there else None
+    if origin is tuple and Ellipsis not in of:
+        return tuple(state_of(one, arrays, f"{name}/{index}") for index, one in enumerate(of))
     if origin is tuple:
         count = len({path[len(name) + 1 :].split("/")[0] for path in arrays if path.startswith(f"{name}/")})
         return tuple(state_of(of[0], arrays, f"{name}/{index}") for index in range(count))
@@ -66,7 +68,7 @@ def state_of(kind: Any, arrays: Arrays, name: str = "") -> Any:
             for field in fields(kind)
         }
         return kind(**parts)  # type: ignore[operator]  # a class, as its fields are a class's
-    return int(arrays[name]) if kind is int else arrays[name]
+    return kind(arrays[name]) if kind in (int, bool) else arrays[name]
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,11 @@ class Kept:
     @staticmethod
     def _save(store: Store, party: Party, actor: str, step: int, state: Any) -> None:
         aside(party, lambda: store.save(actor, step, arrays_of(state)))
+
+
+def progress(**steps: int) -> None:
+    """Tell people how far a run is."""
+    log.info("progress", **steps)
 
 
 def _actor(party: Party, tree: int) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from mpcsim import InputError, Party, log
+from mpcsim import InputError, Party
 from mpcsim.scenario import Program, Scenario
 from protocols.boosting import Ground, Grown, boost
 from protocols.boosting import check as check_boosting
@@ -27,19 +27,19 @@ from protocols.trees import Level, Shape, Stand, Tree, check, grow
 from scenarios.families import DEFAULT, NotOffered
 from scenarios.trees.answers import Forest, answers
 from scenarios.trees.asking import asked_trees
+from scenarios.trees.edges import OWNER, PARTS
+from scenarios.trees.growing import proven_trees, proves
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.joining import Halves, joined
-from scenarios.trees.kept import Kept, kept_of
+from scenarios.trees.kept import Kept, kept_of, progress
 from scenarios.trees.report import Report
 from scenarios.trees.settings import PrivateTreesSettings
 from scenarios.trees.shapes import shape_of
 
-OWNER = "owner"
 _GROWTH = (
-    "growing a tree shuffles and sorts what three servers share by halves; accepted: "
-    f"trees.grown = 'clear', or the family {DEFAULT!r}"
+    "growing a tree shuffles and sorts; accepted: trees.grown = 'clear', or the families "
+    f"{DEFAULT!r} and 'replicated3_malicious'"
 )
-_PARTS = ("tests", "attributes", "twice")
 
 
 def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program:
@@ -47,7 +47,7 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
     ring = settings.ring.ring()
     secured = settings.secured(scenario)
     other = secured.family.name != DEFAULT
-    if other and settings.trees.grown == "shares":
+    if other and settings.trees.grown == "shares" and not proves(secured.family):
         raise NotOffered("trees.grown = 'shares'", secured.family.name, _GROWTH)
     inputs = Inputs(settings, scenario)
     _check(settings, inputs)
@@ -55,11 +55,12 @@ def private_trees(settings: PrivateTreesSettings, scenario: Scenario) -> Program
     shape = shape_of(settings, inputs.rows, attributes, inputs.statistics)
     if inputs.boosted:
         check_boosting(replace(inputs.boosting, rows=inputs.rows), ring)
-    elif settings.trees.grown == "shares":
+    elif settings.trees.grown == "shares" and not other:
         check(shape, ring)
     kept = kept_of(settings, scenario, inputs)
     if other:
-        return asked_trees(settings, scenario, secured, inputs, Report(settings, inputs, shape, kept))
+        of_family = proven_trees if settings.trees.grown == "shares" else asked_trees
+        return of_family(settings, scenario, secured, inputs, Report(settings, inputs, shape, kept))
     choices = settings.of_replicated3("private_trees").choices()
     job = Job(ring, choices, settings.kernels(scenario), shape, inputs, settings, kept)
     report = Report(settings, inputs, shape, kept)
@@ -187,7 +188,7 @@ class Job:
             with party.span("sharing"):
                 for tree in self.numbers:
                     for depth, level in enumerate(self.inputs.grown(tree, self.kernels)):
-                        for name, words in zip(_PARTS, level, strict=True):
+                        for name, words in zip(PARTS, level, strict=True):
                             self._share(party, f"{tree}/{name}/{depth}", words)
                     self._share(party, f"{tree}/leaves", self.inputs.leaves(tree, self.kernels))
                 if self.inputs.boosted:
@@ -204,7 +205,7 @@ class Job:
 
     async def _learn(self, party: Party, tree: int) -> dict[str, list[Any]]:
         """Return one tree, opened to the owner."""
-        found: dict[str, list[Any]] = {name: [] for name in (*_PARTS, "leaves")}
+        found: dict[str, list[Any]] = {name: [] for name in (*PARTS, "leaves")}
 
         async def opened(name: str, channel: str, shape: tuple[int, ...]) -> None:
             with party.channel(f"{tree}/{channel}"):
@@ -212,7 +213,7 @@ class Job:
             found[name].append(None if self.settings.dry_run else self.ring.signed(words).tolist())
 
         for depth in range(self.shape.height):
-            for name, shape in zip(_PARTS, self._sizes(depth), strict=True):
+            for name, shape in zip(PARTS, self._sizes(depth), strict=True):
                 await opened(name, f"{name}/{depth}", shape)
         await opened("leaves", "leaves", (1 << self.shape.height, self.inputs.columns))
         return found
@@ -287,7 +288,7 @@ class Job:
                 kept.keep_ground(party, state)
                 return
             if party.id == 0:
-                _progress(tree=len(state.trees), trees=shape.trees)
+                progress(tree=len(state.trees), trees=shape.trees)
             kept.keep(party, 0, len(state.trees), state)
 
         ground, grown = kept.ground(party, Ground), kept.state(party, 0, Grown)
@@ -303,7 +304,7 @@ class Job:
 
         def after(levels: int, state: Stand | Tree) -> None:
             if party.id == number == 0:
-                _progress(depth=levels, height=height)
+                progress(depth=levels, height=height)
             self.kept.keep(party, number, levels, state)
 
         def taken(x: Share, index: Any, axis: int) -> Share:
@@ -341,7 +342,7 @@ class Job:
         for tree in self.numbers:
             levels = []
             for depth in range(self.shape.height):
-                parts = [await self._take(server, f"{tree}/{name}/{depth}", OWNER) for name in _PARTS]
+                parts = [await self._take(server, f"{tree}/{name}/{depth}", OWNER) for name in PARTS]
                 levels.append(Level(*parts))
             trees.append(Tree(tuple(levels), await self._take(server, f"{tree}/leaves", OWNER)))
         return Forest(trees, await self._take(server, "base", OWNER) if self.inputs.boosted else None)
@@ -352,12 +353,8 @@ class Job:
 
     def _reveal(self, server: Server, number: int, tree: Tree) -> None:
         for depth, level in enumerate(tree.levels):
-            for name, one in zip(_PARTS, (level.tests, level.attributes, level.twice), strict=True):
+            for name, one in zip(PARTS, (level.tests, level.attributes, level.twice), strict=True):
                 with server.party.channel(f"{number}/{name}/{depth}"):
                     reveal_to_client(server, one, OWNER)
         with server.party.channel(f"{number}/leaves"):
             reveal_to_client(server, tree.leaves, OWNER)
-
-
-def _progress(**steps: int) -> None:
-    log.info("progress", **steps)

@@ -89,6 +89,29 @@ def test_columns_of_two_hospitals_have_formulas_too(overrides):
     assert [row.difference() for row in found if not row.equal] == []
 
 
+PROVEN = {
+    "a tree and answers": ["output.queries=5", "hospitals.count=3", "trees.digit=5"],
+    "a tree for its owner, a level more": ["trees.height=3", "output.queries=0", "ring.value_bits=31"],
+    "classes, large leaves and gains": [
+        "data.classes=3", "trees.least_rows=3", "trees.least_gain=0.01", "output.queries=3",
+        "output.tree=nobody",
+    ],
+    "targets": ["data.source=diabetes", "data.train=15", "trees.attributes=3", "output.queries=3"],
+    "one attribute of few rows": ["data.train=4", "data.attributes=1", "trees.least_gain=0.1"],
+    "one row": ["data.train=1", "hospitals.count=1", "data.attributes=2"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("overrides", PROVEN.values(), ids=PROVEN)
+def test_every_span_of_proven_growth_costs_what_its_formula_says(overrides):
+    keys = ["trees.height=2", "output.queries=0", "ring.value_bits=14", "ring.fraction_bits=4"]
+    found = rows(measure("proven_trees", [*SMALL, *keys, *overrides]))
+    assert {"growth/sort", "growth/level1", "growth/leaves", "verification", "run"} <= {
+        row.op for row in found
+    }
+    assert [row.difference() for row in found if not row.equal] == []
+
+
 ASKED = [
     ["trees.height=1", "output.queries=1"],
     ["trees.height=6", "output.queries=5"],

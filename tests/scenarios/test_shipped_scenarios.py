@@ -62,6 +62,12 @@ SMALL = {  # what makes a long scenario short, by table
         "trees": {"height": 2},
         "output": {"queries": 10},
     },
+    "proven_trees": {
+        "data": {"source": "random", "rows": 40, "train": None, "attributes": 3},
+        "trees": {"height": 2},
+        "output": {"queries": 3},
+        "dry_run": True,
+    },
     "vertical_training": {
         "data": {"source": "random", "rows": 60, "train": None, "partition": "vertical", "absent": 4},
         "trees": {"height": 2},

@@ -7,5 +7,6 @@ It may import `analysis.costs.written`, which prices the functions of all famili
 from analysis.costs.replicated3_malicious.catalogue import OPERATIONS, verification
 from analysis.costs.replicated3_malicious.network import EDGES, network
 from analysis.costs.replicated3_malicious.training import ProvenTraining as Training
+from analysis.costs.replicated3_malicious.trees import growth
 
-__all__ = ["EDGES", "OPERATIONS", "Training", "network", "verification"]
+__all__ = ["EDGES", "OPERATIONS", "Training", "growth", "network", "verification"]

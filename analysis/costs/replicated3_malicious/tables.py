@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from analysis.costs.algebra import LOCAL, Claim, Cost, messages, rotated, sequence, together
@@ -24,20 +24,37 @@ class Course:
 
     Attributes:
         security: s.
-        cost: so far; its claims are those that nobody has verified.
+        span: what is written down is in it; "" where nobody asks.
+        parts: what was sent so far, by the span that it was in: `span`, or a verification inside it.
+        claims: those that nobody has verified.
     """
 
     security: int
-    cost: Cost = LOCAL
+    span: str = ""
+    parts: list[tuple[tuple[str, ...], Cost]] = field(default_factory=list)
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def cost(self) -> Cost:
+        """What was sent so far, with what is left to prove."""
+        return replace(sequence(*(cost for _, cost in self.parts)), claims=self.claims)
 
     def then(self, *costs: Cost) -> None:
         """Go on."""
-        self.cost = sequence(self.cost, *costs)
+        cost = sequence(*costs)
+        self.parts.append(((self.span,), cost))
+        self.claims += cost.claims
+
+    def verified(self, *inside: str) -> None:
+        """Have all claims verified, by a path of spans."""
+        checked = proof.verification(self.claims, self.security, shows=False)
+        self.parts.append((inside, checked))
+        self.claims = ()
 
     def opens(self, rows: int, bits: int) -> None:
         """Have all claims verified, and open so many numbers."""
-        checked = proof.verification(self.cost.claims, self.security, shows=False)
-        self.cost = replace(sequence(self.cost, checked, steps.opened(rows, bits)), claims=())
+        self.verified(self.span, "verified before")
+        self.then(steps.opened(rows, bits))
 
 
 def rank_bits(n: int) -> int:

@@ -5,7 +5,7 @@ functions and the order of layers.
 """
 
 from analysis.costs.written.activations import activations, of_rows
-from analysis.costs.written.asking import Asked, Thirds, answers, walk
+from analysis.costs.written.asking import Asked, Thirds, answers, means, walk
 from analysis.costs.written.functions import Written
 from analysis.costs.written.network import (
     Prices,
@@ -30,6 +30,7 @@ __all__ = [
     "function_span",
     "layer_spans",
     "mean_shift",
+    "means",
     "of_rows",
     "walk",
 ]

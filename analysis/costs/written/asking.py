@@ -17,6 +17,8 @@ from analysis.costs.written.functions import Written
 
 _GAP = 3
 """Bits of 2t − 2x, more than a value's."""
+_DIGITS, _DIGIT, _MEAN = 4, 5, 19
+"""A mean without its sign, and with it: digits, and bits of each."""
 
 
 @dataclass(frozen=True)
@@ -137,3 +139,18 @@ def answers(priced: Written, setting: FamilySetting, asked: Asked) -> dict[str, 
     elif asked.columns > 1:
         found["votes"] = priced.argmax(setting, asked.rows, asked.columns)
     return found
+
+
+def means(priced: Steps, setting: Any, leaves: int, count: int) -> Cost:
+    """Price the means of leaves' targets: long divisions, all multiples of a digit at once.
+
+    Args:
+        priced: the family.
+        setting: its ring and choices.
+        leaves: how many.
+        count: bits of the number of all rows.
+    """
+    many = ((1 << _DIGIT) - 1) * leaves
+    digit = sequence(priced.sign(setting, many, _MEAN + count + 3), priced.numbers(setting, many))
+    rest = priced.bilinear(setting, "mul", leaves, leaves, leaves, 1)
+    return sequence(*[digit, rest] * (_DIGITS - 1), digit)

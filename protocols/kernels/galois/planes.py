@@ -18,7 +18,6 @@ from protocols.kernels.machine import (
     expect,
     inside,
     reads,
-    scratch,
     step,
     void,
 )
@@ -37,7 +36,7 @@ _copy = step("run", "copy", _NARROW)
 _common = step("run", "common", _NARROW)
 _met = step("masked", _STRIP, "xor")
 _copy_strip, _xor_strip = step("run", "copy", _STRIP), step("run", "xor", _STRIP)
-_LANES = 8
+_LANES = 4
 
 
 def mixed_planes(a: Words, parts: int, matrix: Words) -> Words:
@@ -55,7 +54,7 @@ def mixed_planes(a: Words, parts: int, matrix: Words) -> Words:
     out = np.empty((d1, d2, size), np.uint64)
     _mix(
         _nibbles(matrix), contiguous(a).reshape(-1), places, limits, size,
-        scratch(16 * _WIDE), scratch(d * _WIDE), out.reshape(-1),
+        np.empty(16 * _WIDE, np.uint64), np.empty(d * _WIDE, np.uint64), out.reshape(-1),
     )  # fmt: skip
     return out
 
@@ -80,9 +79,9 @@ def folded_planes(
     given = np.zeros((0, 0), np.uint64) if weights is None else contiguous(weights)
     _fold(
         _nibbles(basis.reshape(d, parts)), contiguous(words).reshape(-1), places,
-        np.full(parts, n, np.int64), given, *moduli, n, scratch(16 * _STRIP),
-        scratch(d * _STRIP), scratch(d * _STRIP),
-        scratch((2 * d1 - 1) * (2 * d2 - 1) * _STRIP),
+        np.full(parts, n, np.int64), given, *moduli, n, np.empty(16 * _STRIP, np.uint64),
+        np.empty(d * _STRIP, np.uint64), np.empty(d * _STRIP, np.uint64),
+        np.empty((2 * d1 - 1) * (2 * d2 - 1) * _STRIP, np.uint64),
         out.reshape(-1), at, out.shape[2],
     )  # fmt: skip
 
@@ -121,7 +120,7 @@ def plane_products(u: Words, v: Words, parts: int, matrix: Words, moduli: tuple[
 
 
 def _scratch(rows: int) -> Words:
-    return scratch(rows * _NARROW)
+    return np.empty(rows * _NARROW, np.uint64)
 
 
 def _nibbles(matrix: Words) -> Bytes:

@@ -19,7 +19,6 @@ from protocols.kernels.machine import (
     expect,
     inside,
     reads,
-    scratch,
     step,
     void,
 )
@@ -131,7 +130,7 @@ def folded_words(
 
 
 def _strips(count: int) -> Words:
-    return scratch(count * _STRIP)
+    return np.empty(count * _STRIP, np.uint64)
 
 
 def _packed(bits: Bytes) -> Bytes:
@@ -140,7 +139,7 @@ def _packed(bits: Bytes) -> Bytes:
 
 
 def _chosen(rows: int) -> tuple[Words, Words]:
-    return scratch(32 * _CHUNK), scratch(rows * _CHUNK)
+    return np.empty(32 * _CHUNK, np.uint64), np.empty(rows * _CHUNK, np.uint64)
 
 
 @inside(void(reads(uint64), *[intp] * 3, array(uint64), intp))

@@ -1,0 +1,91 @@
+"""Predictions for a tree grown where every message is proven: a row for each span, and for the run."""
+
+from __future__ import annotations
+
+from analysis.costs import LOCAL, FamilySetting, edges_of, growth_of
+from analysis.costs.written import Asked, means, walk
+from analysis.predict.followed import Followed
+from analysis.predict.growth import growth_shape, resumed
+from analysis.predict.measuring import Measured
+from analysis.predict.rows import Formula, Row
+from mpcsim import InputError
+from mpcsim.scenario import validate
+from scenarios.trees import PrivateTreesSettings
+
+_HERE = "malicious.md#trees; analysis/costs/replicated3_malicious/trees.py"
+_PARTS = Formula("longest chain through the parts", "sum of the parts")
+_PROOFS = Formula(
+    "longest chain of the proofs + verdicts, a batch", "Σ over batches: the proofs, and verdicts"
+)
+_WRITTEN = {
+    "sharing": Formula("1", "keys + Σ over shared arrays of n numbers: what a client of the family sends"),
+    "growth": _PARTS,
+    "sort": Formula(
+        "bits of k-bit keys + (7 + verification) a digit + 7 + verification",
+        "keys to bits + radix sort + an opened order + values and statistics moved",
+    ),
+    "level": Formula(
+        "slots + scores + ⌈log2 m⌉·(sign + select) + ⌈log2 n⌉·(2 + sign + bit → share) + rows + moves + "
+        "verification",
+        "sum of the steps of malicious.md#trees",
+    ),
+    "leaves": Formula("1 + lift", "3·⌈H·columns·2^h/8⌉ + lift of (columns + 1)·2^h"),
+    "verified before": _PROOFS,
+    "verified": _PROOFS,
+    "answers": _PARTS,
+    "classes": Formula("⌈log2 columns⌉·(sign + select)", "arg-max of 2^h rows of `columns` counts"),
+    "means": Formula("4·(sign + bit → share) + 3", "4·31·2^h signs as numbers + 3·2^h products"),
+    "walk": Formula(
+        "h·(sign + bit → share) + 2·h products",
+        "Σ over levels: q signs as numbers, q·(2^d gaps, one of them, 2^d places); q leaves",
+    ),
+    "verification": Formula("of the family", "what the family verifies before it shows"),
+    "reveal": Formula("1", "Σ over shown arrays of n numbers: 3·(⌈l·n/8⌉ + 32)"),
+    "run": Formula("longest chain through the spans", "sum of the spans"),
+}
+
+
+def growing_rows(measured: Measured, label: str) -> list[Row]:
+    """Return rows for every span of a run of `private_trees` that grows a tree on a family that proves.
+
+    Raises:
+        InputError: there are no formulas of the family's.
+    """
+    setting, edges, growth = measured.setting, edges_of(measured.family), growth_of(measured.family)
+    if edges is None or growth is None or not isinstance(setting, FamilySetting):
+        raise InputError(f"validate: there are no formulas of growth for the family {measured.family!r}")
+    assert edges.settled is not None
+    settings = validate(PrivateTreesSettings, measured.scenario.tables)
+    shape, (levels, _) = growth_shape(measured, settings), resumed(measured, settings)
+    m, queries, height = measured.told("attributes"), settings.output.queries, shape.height
+    owner, count = settings.output.tree == "owner", settings.hospitals.count
+    clients = []
+    for number in range(count):
+        rows = shape.n // count + (number < shape.n % count)
+        arrays = [(m, rows), (shape.columns, rows)] + [(m, queries)] * bool(number == 0 and queries)
+        clients.append(sum(edges.given(setting, one) for one in arrays))
+    run = Followed(edges.joining(setting), clients + [0] * owner)
+    course = growth(setting, shape, levels, settings.checkpoint.folder is not None and not settings.dry_run)
+    for path, cost in [((), LOCAL), *course.parts]:
+        run.then(("growth", *path), cost)
+    unproven = [course.cost]
+    priced = edges.priced(setting)
+    if queries:
+        leaves = 1 << height
+        answers = {
+            "classes": priced.argmax(setting, leaves, shape.columns)
+        } if shape.classes else {"means": means(priced, setting, leaves, shape.count)}  # fmt: skip
+        answers["walk"] = walk(priced, setting, Asked(queries, shape.m, 1, height, 1))
+        for name, cost in answers.items():
+            run.then(("answers", name), cost)
+        unproven += answers.values()
+    run.then(("verification",), edges.settled(setting, unproven))
+    shown = [queries] * bool(queries)
+    if owner:
+        nodes = (1 << height) - 1
+        shown += [nodes, nodes * shape.m, nodes, (nodes + 1) * shape.columns]
+    sent = zip(*(edges.shown(setting, one) for one in shown), strict=True)
+    whole = run.shows([sum(one) for one in sent])
+    params = {"rows": shape.n, "attributes": shape.m, "height": height}
+    params |= setting.params(("l", "f", "V", *dict(setting.choices)))
+    return run.rows(measured, label, _WRITTEN, whole, params, _HERE)

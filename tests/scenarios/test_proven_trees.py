@@ -1,0 +1,78 @@
+"""Trees grown where one server may lie: those of the clear, refused by name where they do not grow."""
+
+import pytest
+
+from analysis.predict import measure
+from analysis.predict.run import rows
+from mpcsim import InputError
+from mpcsim.scenario import build_program, load_scenario, run_program
+from scenarios import WORKLOADS
+from scenarios.checkpoints import Halted
+
+HEADER = """name = "trees"
+workload = "private_trees"
+seed = 3
+[protocol]
+family = "replicated3_malicious"
+"""
+CHEAP = ["ring.fraction_bits=4", "ring.value_bits=12", "trees.digit=6"]
+IRIS = ["data.source=iris", "data.train=24", "trees.height=2"]
+TARGETS = ["data.source=diabetes", "data.train=15", "trees.height=2", "trees.attributes=2"]
+
+
+def run(folder, *overrides):
+    (folder / "trees.toml").write_text(HEADER, "utf-8")
+    loaded = load_scenario(folder / "trees.toml", ["engine.trace=false", *CHEAP, *overrides])
+    program = build_program(loaded, WORKLOADS)
+    done = run_program(program, loaded)
+    return done, program.summarize(done)
+
+
+def test_a_proven_tree_is_the_one_of_the_clear_and_answers_as_it_does(tmp_path):
+    done, output = run(tmp_path, *IRIS, "hospitals.count=3", "output.queries=5")
+    assert output["equal_to_clear"]
+    assert output["answers_equal_to_clear"]
+    assert {role for role, found in done.outputs.items() if found is not None} == {"hospital0", "owner"}
+
+
+def test_targets_grow_a_proven_tree_that_answers_with_means_to_the_hospital_alone(tmp_path):
+    done, output = run(tmp_path, *TARGETS, "output.queries=4", "output.tree=nobody")
+    assert output["answers_equal_to_clear"]
+    assert {role for role, found in done.outputs.items() if found is not None} == {"hospital0"}
+
+
+def test_a_dry_run_of_proven_growth_has_the_bytes_and_rounds_of_a_real_one(tmp_path):
+    keys = ["data.source=random", "data.rows=16", "data.attributes=2", "trees.height=2", "output.queries=2"]
+    real, output = run(tmp_path, *keys)
+    dry, _ = run(tmp_path, *keys, "dry_run=true")
+    assert output["equal_to_clear"]
+    assert (dry.rounds, dry.payload_bytes, dry.messages) == (real.rounds, real.payload_bytes, real.messages)
+
+
+def test_a_proven_tree_goes_on_from_its_checkpoint_and_every_span_has_its_formula(tmp_path):
+    keys = [*IRIS, "trees.attributes=2", "output.queries=3", "checkpoint.folder=kept"]
+    with pytest.raises(Halted):
+        run(tmp_path, *keys, "checkpoint.halt_after=2")  # one server has the tree, all have a level
+    for levels in (1, 2):
+        measured = measure(tmp_path / "trees.toml", [*CHEAP, *keys])
+        assert measured.output["resumed_from"] == levels
+        assert measured.output["equal_to_clear"]
+        assert measured.output["answers_equal_to_clear"]
+        assert [row.difference() for row in rows(measured) if not row.equal] == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["trees.model=boosted"], "trees.model = 'boosted' with trees.grown = 'shares': not offered by"),
+        (["trees.count=2"], "trees.count = 2 with trees.grown = 'shares': not offered by"),
+        (["data.partition=vertical"], "data.partition = 'vertical' with trees.grown = 'shares': not"),
+        (["protocol.verification=mac"], "less_than.*replicated3_malicious|mac"),
+        (["data.rows=30000", "data.train=29000"], r"accepted"),
+        (["ring.value_bits=6", "ring.fraction_bits=0"], r"accepted: 7 and more, or output.queries = 0"),
+    ],
+)
+def test_what_does_not_grow_is_refused_by_name_with_what_is_accepted(tmp_path, overrides, said):
+    keys = ["data.source=random", "data.rows=50", "data.train=40", "output.queries=2", "dry_run=true"]
+    with pytest.raises(InputError, match=said):
+        run(tmp_path, *keys, *overrides)
