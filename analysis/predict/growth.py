@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.costs.replicated3 import trees
 from analysis.predict.measuring import Measured
-from scenarios.trees import PrivateTreesSettings, target_bits
+from scenarios.trees import PrivateTreesSettings, scaled_bits
 
 _LEAST_GAIN_BITS = 16
 
@@ -14,11 +14,12 @@ def growth_shape(measured: Measured, settings: PrivateTreesSettings) -> trees.Gr
     chosen, classes = settings.trees, measured.told("classes")
     rows = measured.told("rows")
     shared = measured.told("joined")[0] if settings.data.vertical else rows
-    bits = 0 if classes else target_bits(shared)
+    attributes = chosen.attributes or measured.told("attributes")
+    bits = 0 if classes else scaled_bits(settings, shared, attributes)
     least = round(chosen.least_gain * rows * 2 ** (_LEAST_GAIN_BITS + 2 * bits))
     return trees.Growth(
         rows,
-        chosen.attributes or measured.told("attributes"),
+        attributes,
         classes or 1,
         chosen.height,
         settings.ring.value_bits,

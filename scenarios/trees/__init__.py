@@ -4,7 +4,7 @@ In flow the tables of a scenario; out flow programs of actors, and the report be
 """
 
 from scenarios.trees.settings import PrivateTreesSettings, TreeSettings
-from scenarios.trees.shapes import boosting_of, shape_of, target_bits
+from scenarios.trees.shapes import boosting_of, scaled_bits, shape_of, target_bits
 from scenarios.trees.workload import private_trees
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "TreeSettings",
     "boosting_of",
     "private_trees",
+    "scaled_bits",
     "shape_of",
     "target_bits",
 ]

@@ -21,7 +21,7 @@ from scenarios.clear import boosted as clear_boosted
 from scenarios.clear import trees as clear
 from scenarios.data import Table, Vertical, load_table, load_vertical
 from scenarios.trees.settings import PrivateTreesSettings
-from scenarios.trees.shapes import boosting_of, target_bits
+from scenarios.trees.shapes import boosting_of, scaled_bits
 
 Integers = NDArray[np.int64]
 
@@ -135,7 +135,10 @@ class Inputs:
         """What a node adds up."""
         data = self._settings.data
         count = data.classes if data.source == "random" else len(self.classes)
-        return Statistics(count) if count else Statistics(1, classes=False, bits=target_bits(self.rows))
+        if count:
+            return Statistics(count)
+        mine = self._settings.trees.attributes or self.attributes
+        return Statistics(1, classes=False, bits=scaled_bits(self._settings, self.rows, mine))
 
     @property
     def columns(self) -> int:

@@ -6,8 +6,10 @@ from analysis.predict import measure
 from analysis.predict.run import rows
 from mpcsim import InputError
 from mpcsim.scenario import build_program, load_scenario, run_program
+from protocols.trees import Statistics
 from scenarios import WORKLOADS
 from scenarios.checkpoints import Halted
+from scenarios.trees import PrivateTreesSettings, scaled_bits, shape_of, target_bits
 
 HEADER = """name = "trees"
 workload = "private_trees"
@@ -59,6 +61,23 @@ def test_a_proven_tree_goes_on_from_its_checkpoint_and_every_span_has_its_formul
         assert measured.output["equal_to_clear"]
         assert measured.output["answers_equal_to_clear"]
         assert [row.difference() for row in rows(measured) if not row.equal] == []
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.01])
+def test_targets_keep_the_bits_whose_scores_a_word_compares(gain):
+    def settings(family):
+        trees = {"least_gain": gain}
+        return PrivateTreesSettings.model_validate({"protocol": {"family": family}, "trees": trees})
+
+    def widest(rows, bits):
+        shape = shape_of(settings("replicated3"), rows, 10, Statistics(1, classes=False, bits=bits))
+        return max(shape.cross_bits, shape.gain_bits)
+
+    for count in (1, 60, 127, 331, 500, 1000):
+        bits = scaled_bits(settings("replicated3_malicious"), count, 10)
+        assert scaled_bits(settings("replicated3"), count, 10) == target_bits(count)
+        assert bits == 4 or widest(count, bits) <= 64
+        assert bits == target_bits(count) or widest(count, bits + 1) > 64
 
 
 @pytest.mark.parametrize(
