@@ -105,7 +105,7 @@ def one_hot(planes: Bytes, n: int) -> Bytes:
 
 def table_lookup(tables: Bytes, digits: Bytes) -> tuple[Bytes, Bytes]:
     *leading, m, width = digits.shape
-    expect("tables", tables.shape, (*leading, 1 << m, width))
+    expect("tables", tables.shape, (*(leading if tables.ndim > 2 else []), 1 << m, width))
     return _shaped((*leading, width), _BYTE), _shaped((*leading, width), _BYTE)
 
 

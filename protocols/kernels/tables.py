@@ -55,16 +55,17 @@ def table_lookup(tables: Bytes, digits: Bytes) -> tuple[Bytes, Bytes]:
     The reader's own digits j are in planes (groups, m, nb). Where the tables share the one-hot
     vector of v by ⊕, the results share the bits v + j ≥ 2^m and v + j = 2^m − 1: generate is the ⊕
     of the entries e ≥ 2^m − j, and propagate is the entry 2^m − 1 − j. One group may come without
-    its axis.
+    its axis, and tables (2^m, nb) that every group of digits reads.
     """
     *leading, m, width = digits.shape
+    own = leading if tables.ndim > 2 else []
     expect("bits of a digit", min(m, _DIGIT_BITS), m)
-    expect("tables", tables.shape, (*leading, 1 << m, width))
+    expect("tables", tables.shape, (*own, 1 << m, width))
     generate = np.empty((*leading, width), np.uint8)
     propagate = np.empty_like(generate)
     groups = math.prod(leading)
     _lookup(
-        contiguous(tables).reshape(groups, 1 << m, width),
+        contiguous(tables).reshape(math.prod(own), 1 << m, width),
         contiguous(digits).reshape(groups, m, width),
         generate.reshape(groups, width),
         propagate.reshape(groups, width),
@@ -86,9 +87,10 @@ def _lookup(tables: Bytes, digits: Bytes, generate: Bytes, propagate: Bytes) -> 
     generate is the ⊕ of the places before j. A set bit selects the second half and adds all of
     the first half to generate.
     """
-    groups, size, width = tables.shape
-    m, half_table = digits.shape[1], _half_table()
+    tabled, size, width = tables.shape
+    groups, m, half_table = digits.shape[0], digits.shape[1], _half_table()
     for group in range(groups):
+        own = min(group, tabled - 1)
         for left in range(0, width, _STRIP):
             length = min(_STRIP, width - left)
             found = generate[group, left : left + length]
@@ -99,8 +101,8 @@ def _lookup(tables: Bytes, digits: Bytes, generate: Bytes, propagate: Bytes) -> 
                 for place in range(half):
                     kept = half_table[place, :length]
                     if level == 0:
-                        first = tables[group, size - 1 - place, left : left + length]
-                        second = tables[group, half - 1 - place, left : left + length]
+                        first = tables[own, size - 1 - place, left : left + length]
+                        second = tables[own, half - 1 - place, left : left + length]
                     else:
                         first = kept
                         second = half_table[half + place, :length]

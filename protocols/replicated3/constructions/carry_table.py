@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from protocols.replicated3.constructions.adder import carry_of_digits
@@ -33,20 +32,24 @@ async def carry_by_table(server: Server, x: Halves) -> Planes:
     docs/constructions.md#table-comparison; the one-hot vector is the shared lookup table of Dessouky et al.
     2017 among three parties.
     """
-    return await carries_by_table(server, [x])
+    n, planes = x.half.size, planes_of(server, x.flat(), 0, x.bits - 1)
+    return await carries_by_table(server, planes, n)
 
 
-async def carries_by_table(server: Server, several: Sequence[Halves]) -> Planes:
-    """Return halves of the carries of several sums of one v and different w, a plane for each w.
+async def carries_by_table(server: Server, planes: Planes, n: int) -> Planes:
+    """Return halves of the carries of sums of one v and one w, or several, a plane of n bits for each w.
 
-    v's tables are dealt once, and read at each w. Server 0 gives the same half each time. Rounds as of one;
-    bits: 2d(2^m − 1) in all, the rest for each. Each w's bits start a byte.
+    v's tables are dealt once, and read at each w. Rounds as of one; bits: 2d(2^m − 1) in all, the rest for
+    each.
+
+    Args:
+        server: in its role.
+        planes: the bits of this server's half but the top one, (k − 1, ⌈n/8⌉); of servers 1 and 2
+            (k − 1, ⌈n/8⌉) or (k − 1, several, ⌈n/8⌉), of server 0 as often, of which it deals the first.
+        n: numbers in a plane.
     """
-    cut = [_digits(server, x, x.bits - 1) for x in several]
-    widths = cut[0][1]
-    read = await _read_digits(
-        server, [planes for planes, _ in cut], widths, several[0].half.size, carry=True
-    )
+    widths = _widths(server, len(planes))
+    read = await _read_digits(server, planes, widths, n, carry=True)
     return await carry_of_digits(server, read[: len(widths)], read[len(widths) :])
 
 
@@ -55,8 +58,8 @@ async def all_ones(server: Server, x: Halves) -> Planes:
 
     Every digit must propagate. Rounds: 1 + ⌈log2 ⌈k/m⌉⌉, of which server 0 sits out the last.
     """
-    planes, widths = _digits(server, x, x.bits)
-    ones = await _read_digits(server, [planes], widths, x.half.size, carry=False)
+    planes, widths = planes_of(server, x.flat(), 0, x.bits), _widths(server, x.bits)
+    ones = await _read_digits(server, planes, widths, x.half.size, carry=False)
     while len(ones.a) > 2:
         pairs = len(ones.a) // 2
         joined = await and_layer(server, ones[0 : 2 * pairs : 2], ones[1 : 2 * pairs : 2])
@@ -68,32 +71,30 @@ async def all_ones(server: Server, x: Halves) -> Planes:
     return first
 
 
-def _digits(server: Server, x: Halves, count: int) -> tuple[Planes, list[int]]:
-    """Return the lower bit planes of this server's half, and the widths of the digits they are cut in."""
+def _widths(server: Server, count: int) -> list[int]:
+    """Return the bits of each digit that so many bits are cut in, from the lowest."""
     radix = server.choices.radix or 4
-    planes = planes_of(server, x.flat(), 0, count)
-    return planes, [min(radix, count - low) for low in range(0, count, radix)]
+    return [min(radix, count - low) for low in range(0, count, radix)]
 
 
-async def _read_digits(
-    server: Server, several: Sequence[Planes], widths: list[int], n: int, carry: bool
-) -> Bits:
-    """Return shares of the propagate bits of all digits, n bits each, of each of several w in turn.
+async def _read_digits(server: Server, planes: Planes, widths: list[int], n: int, carry: bool) -> Bits:
+    """Return shares of the propagate bits of all digits, n bits each, of each w.
 
     With `carry`: of the generate bits of all digits, then of the propagate bits but the lowest's.
     """
     k, role = server.kernels, server.role
     held = {0: (0, 1), 1: (1,), 2: (0,)}[role]
     starts = [sum(widths[:place]) for place in range(len(widths) + 1)]
-    digits = [[planes[low:high] for low, high in pairwise(starts)] for planes in several]
-    size = several[0].shape[1]
+    digits = [planes[low:high] for low, high in pairwise(starts)]
+    *several, size = planes.shape[1:]
     shape = (sum((1 << width) - 1 for width in widths), size)
     drawn = {key: server.random(key, "tables", shape, BYTE) for key in held}
     bits = 2 * len(widths) - 1 if carry else len(widths)
-    rows = (bits, size) if len(several) == 1 else (bits, len(several), size)
+    rows = (bits, *several, size)
     masks = {key: server.random(key, "read", rows, BYTE) for key in held}
     if role == 0:
-        entries = k.concatenate([k.one_hot(digit, n)[1:] for digit in digits[0]], 0)
+        first = [digit[:, 0] if several else digit for digit in digits]
+        entries = k.concatenate([k.one_hot(digit, n)[1:] for digit in first], 0)
         rest = k.xor(k.xor(entries, drawn[0]), drawn[1])
         server.send(1, rest)
         server.send(2, rest)
@@ -106,15 +107,8 @@ async def _read_digits(
     return Bits(masks[key], third) if role == 1 else Bits(third, masks[key])
 
 
-def _read(server: Server, tables: Planes, digits: list[list[Planes]], total: int, carry: bool) -> Planes:
-    """Return this share's part of what `_read_digits` returns."""
-    found = [_read_once(server, tables, one, total, carry) for one in digits]
-    planes: Planes = found[0] if len(found) == 1 else server.kernels.stack(found, 1)
-    return planes
-
-
-def _read_once(server: Server, tables: Planes, digits: list[Planes], total: int, carry: bool) -> Planes:
-    """Return what one w reads.
+def _read(server: Server, tables: Planes, digits: list[Planes], total: int, carry: bool) -> Planes:
+    """Return this share's part of what `_read_digits` returns.
 
     Entry 0 of a table is not sent: the XOR of all entries is `total`, all ones in one of the shares.
     """
@@ -125,7 +119,7 @@ def _read_once(server: Server, tables: Planes, digits: list[Planes], total: int,
         low += len(entries)
         first = k.xor(k.xor_all(entries), k.full((), total, BYTE))
         table = k.concatenate([first.reshape(1, -1), entries], 0)
-        g, p = k.table_lookup(table, digit)
+        g, p = k.table_lookup(table, digit if digit.ndim == 2 else digit.transpose(1, 0, 2))
         generate.append(g)
         propagate.append(p)
     planes: Planes = k.stack(generate + propagate[1:] if carry else propagate, 0)

@@ -16,7 +16,6 @@ from protocols.replicated3.constructions.selection import bit_to_share
 from protocols.replicated3.sharings import (
     BitHalves,
     Halves,
-    Planes,
     Server,
     Share,
     complement,
@@ -59,18 +58,19 @@ async def below(server: Server, x: Halves, limits: Sequence[int]) -> BitHalves:
     digits once; the others compare as many numbers as there are limits. x − limit has x.bits signed bits.
     """
     k, dtype, n = server.kernels, x.half.dtype, x.half.size
-    taken = [k.full((), 0 if server.role == 0 else -limit % 2**x.bits, dtype) for limit in limits]
-    halves = [Halves(k.low_bits(k.add(x.half, one), x.bits), x.bits) for one in taken]
+    taken = k.stack(
+        [k.full((1,), 0 if server.role == 0 else -limit % 2**x.bits, dtype) for limit in limits]
+    )
+    gaps = k.low_bits(k.add(x.half.reshape(1, n), taken), x.bits)
     if server.choices.comparison != "table" or x.bits == 1:
-        return await sign(server, Halves(k.stack([one.half for one in halves], 0), x.bits))
-    carries = await carries_by_table(server, halves)
-    tops = k.concatenate([k.bit_planes(one.half, x.bits - 1, 1) for one in halves], 0)
-    planes = k.xor(tops, carries.reshape(len(limits), -1))
-    return BitHalves(k.stack([k.from_planes(plane, n, word_type(x.bits)) for plane in _apart(planes)], 0))
-
-
-def _apart(planes: Planes) -> list[Planes]:
-    return [planes[place : place + 1] for place in range(planes.shape[0])]
+        return await sign(server, Halves(gaps, x.bits))
+    whole = -(-n // 8) * 8  # each limit's bits start a byte
+    planes = k.bit_planes(k.pad(gaps, [(0, 0), (0, whole - n)]), 0, x.bits)
+    planes = planes.reshape(x.bits, len(limits), whole // 8)
+    carries = await carries_by_table(server, planes[:-1], n)
+    signs = k.xor(planes[-1], carries.reshape(len(limits), -1))
+    words = k.from_planes(signs.reshape(1, -1), len(limits) * whole, word_type(x.bits))
+    return BitHalves(words.reshape(len(limits), whole)[:, :n])
 
 
 async def inside(
@@ -85,11 +85,10 @@ async def inside(
     async def third(server: Server, x: Share) -> Share:
         k = server.kernels
         under = (await below(server, share_to_halves(server, x, bits), limits)).half
-        found = [
-            complement(server, BitHalves(under[i])).half if j is None else k.xor(under[i], under[j])
-            for i, j in intervals
-        ]
-        words = k.astype(k.stack(found, 0), server.ring.dtype)
+        always = complement(server, BitHalves(k.zeros((1, x.size), under.dtype))).half
+        ends = k.concatenate([under, always], 0)
+        first, last = [i for i, _ in intervals], [len(limits) if j is None else j for _, j in intervals]
+        words = k.astype(k.xor(k.take(ends, first, 0), k.take(ends, last, 0)), server.ring.dtype)
         return await bit_to_share(server, BitHalves(words))
 
     thirds = await in_thirds(server, third, x.size, lambda part: (x[part],))
