@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mpcsim import InputError, Party
+from mpcsim import Party
 from mpcsim.scenario import Program, Scenario
 from protocols.family import Family, NotOffered, Terms, Value
 from protocols.functions import argmax
@@ -39,7 +39,7 @@ def proven_trees(
     Raises:
         InputError: what this family does not grow, or a ring too narrow.
     """
-    _check(settings, secured, inputs, report.shape)
+    _check(settings, secured, report.shape)
     settings.kernels(scenario)
     job = _Job(secured.family, secured.terms, inputs, settings, report.shape, report.kept)
     roles: dict[str, Callable[[Party], Awaitable[Any]]] = dict.fromkeys(secured.actors, job.server)
@@ -62,7 +62,7 @@ def proven_trees(
     )
 
 
-def _check(settings: PrivateTreesSettings, secured: Secured, inputs: Inputs, shape: Shape) -> None:
+def _check(settings: PrivateTreesSettings, secured: Secured, shape: Shape) -> None:
     """Refuse what this family does not grow, each by name."""
     terms: Terms = secured.terms
     family, trees = secured.family, settings.trees
@@ -77,12 +77,6 @@ def _check(settings: PrivateTreesSettings, secured: Secured, inputs: Inputs, sha
             why = f"accepted: {accepted}, or the family {DEFAULT!r}"
             raise NotOffered(f"{what} with trees.grown = 'shares'", family.name, why)
     check(shape, terms.ring)
-    least, compares = shape.count_bits + 1, settings.output.queries and inputs.statistics.classes
-    if compares and settings.ring.value_bits < least:
-        raise InputError(
-            f"ring.value_bits = {settings.ring.value_bits}: a leaf's rows, up to {shape.rows}, are "
-            f"compared as values; accepted: {least} and more, or output.queries = 0"
-        )
 
 
 @dataclass(frozen=True)

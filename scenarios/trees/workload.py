@@ -92,6 +92,7 @@ def _check(settings: PrivateTreesSettings, inputs: Inputs) -> None:
             "accepted: hospitals.count = 2 and trees.grown = 'shares'"
         )
     if not inputs.boosted:
+        _check_counts(settings, inputs)
         return
     if inputs.statistics.classes and classes != 2:
         raise InputError(f"data: {classes} classes; boosted trees tell two apart, or learn targets")
@@ -101,6 +102,21 @@ def _check(settings: PrivateTreesSettings, inputs: Inputs) -> None:
                 f"trees.{name} = {getattr(trees, name)}: boosted trees take all rows and attributes, and "
                 "every test that gains; accepted: without it"
             )
+
+
+def _check_counts(settings: PrivateTreesSettings, inputs: Inputs) -> None:
+    """Refuse counts of leaves, and votes, that are larger than values, as which servers compare them.
+
+    Of a tree that was grown in the clear leaves hold counts on the default family alone.
+    """
+    counted = settings.trees.grown == "shares" or settings.protocol.family == DEFAULT
+    most, found = max(inputs.rows, settings.trees.count), settings.ring.value_bits
+    least = most.bit_length()
+    if settings.output.queries and inputs.statistics.classes and counted and found < least:
+        raise InputError(
+            f"ring.value_bits = {found}: rows of a class in a leaf, or votes, up to {most}, are "
+            f"compared as values; accepted: {least} and more, or output.queries = 0"
+        )
 
 
 @dataclass(frozen=True)

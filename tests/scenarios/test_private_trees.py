@@ -107,6 +107,15 @@ def test_what_a_family_does_not_do_for_trees_is_said_before_the_run(tmp_path, ov
         run(tmp_path, "data.source=iris", *overrides)
 
 
+@pytest.mark.parametrize("grown", ["shares", "clear"])
+def test_counts_of_leaves_that_values_do_not_hold_are_refused(tmp_path, grown):
+    keys = ["data.source=random", "data.rows=70", "data.train=64", "output.queries=3", "trees.height=1"]
+    narrow = ["ring.fraction_bits=0", "dry_run=true", f"trees.grown={grown}", "ring.value_bits=6"]
+    with pytest.raises(InputError, match=r"ring.value_bits = 6: .* up to 64, .* accepted: 7 and more"):
+        run(tmp_path, *keys, *narrow)
+    run(tmp_path, *keys, *narrow, "data.train=63")
+
+
 @pytest.mark.parametrize("kind", [["trees.height=6"], ["trees.height=7", "trees.model=boosted"]])
 def test_high_trees_of_the_default_family_answer_as_in_the_clear_too(tmp_path, kind):
     _, output = run(

@@ -88,7 +88,7 @@ def test_targets_keep_the_bits_whose_scores_a_word_compares(gain):
         (["data.partition=vertical"], "data.partition = 'vertical' with trees.grown = 'shares': not"),
         (["protocol.verification=mac"], "less_than.*replicated3_malicious|mac"),
         (["data.rows=30000", "data.train=29000"], r"accepted"),
-        (["ring.value_bits=6", "ring.fraction_bits=0"], r"accepted: 7 and more, or output.queries = 0"),
+        (["ring.value_bits=5", "ring.fraction_bits=0"], r"accepted: 6 and more, or output.queries = 0"),
     ],
 )
 def test_what_does_not_grow_is_refused_by_name_with_what_is_accepted(tmp_path, overrides, said):
