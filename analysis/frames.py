@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.span_parts import parts
 from mpcsim.record import Record, link_frame, party_frame, row_frame, span_frame
-from mpcsim.texts import shown
+from mpcsim.texts import shown, to_json
 
 _NOT_COMPARED = ("description", "folder", "name", "network.note")
 _MOST_KEYS = 4
@@ -79,6 +79,11 @@ def differences(records: Sequence[Record]) -> dict[str, list[Any]]:
     keys = dict.fromkeys(key for one in found for key in one)
     values = {key: [one.get(key) for one in found] for key in keys}
     return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+
+
+def setting(value: Any) -> str:
+    """Return a setting as a scenario file would have it, texts without their quotes."""
+    return value if isinstance(value, str) else to_json(value, None)
 
 
 def labels(records: Sequence[Record]) -> list[str]:

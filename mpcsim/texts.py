@@ -67,6 +67,11 @@ def shown(name: str, longest: int = LONGEST) -> str:
     return escaped(cut(name, longest)) or '""'
 
 
+def percent(share: float) -> str:
+    """Return a share in percent, to a tenth; what is there at all is not "0.0%"."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
+
+
 def out_of(share: float, count: int) -> str:
     """Return how many of a few were right, "7 of 8", and of more than a hundred their share, "93.7%"."""
     return f"{share:.1%}" if count > _FEW else f"{round(share * count)} of {count}"

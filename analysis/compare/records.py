@@ -12,7 +12,7 @@ from mpcsim import InputError
 from mpcsim.paths import Path, in_short, in_text, span_paths
 from mpcsim.record import Record, read_record, unfinished
 from mpcsim.terminal import Column, Sheet
-from mpcsim.texts import shown, to_json
+from mpcsim.texts import shown
 from mpcsim.units import format_bytes, format_time
 
 Number = float | int
@@ -162,7 +162,9 @@ class Comparison:
             return ["The scenarios are the same."]
         table = _table("What differs", ["key", *self.labels], numbers=False)
         for key, values in self.differences.items():
-            table.add(shown(key), *("" if value is None else shown(_toml(value)) for value in values))
+            table.add(
+                shown(key), *("" if value is None else shown(frames.setting(value)) for value in values)
+            )
         return [table]
 
     def _table(self, title: str, lines: Sequence[Line]) -> Sheet:
@@ -248,11 +250,6 @@ def _table(title: str, columns: Sequence[str], *, numbers: bool = True) -> Sheet
         ],
         title,
     )
-
-
-def _toml(value: Any) -> str:
-    """Return a setting as a scenario file would have it, strings without their quotes."""
-    return value if isinstance(value, str) else to_json(value, None)
 
 
 def _cells(line: Line) -> list[str]:

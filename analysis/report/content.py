@@ -207,6 +207,6 @@ def configuration(record: Record) -> list[tuple[str, str]]:
     """Return what was run, by dotted key."""
     found = frames.configuration(record)
     return [
-        (escaped(key), "none" if value is None else escaped(str(value)))
+        (escaped(key), "none" if value is None else escaped(frames.setting(value)))
         for key, value in sorted(found.items())
     ]

@@ -13,7 +13,7 @@ from analysis.report.content import Content
 from analysis.report.pieces import Cells, absent, bytes_cell, duration, table, time_cell
 from mpcsim.paths import distinct, in_short
 from mpcsim.record import unfinished
-from mpcsim.texts import escaped, plural, shown, to_json
+from mpcsim.texts import escaped, percent, plural, shown, to_json
 from mpcsim.units import format_bytes, format_time
 
 _ASSETS = files("analysis.report") / "assets"
@@ -122,7 +122,8 @@ def _banner(summary: Mapping[str, Any]) -> str:
     stopped = [
         f"{shown(role)} {outcome}" for role, outcome in summary["outcomes"].items() if outcome != "finished"
     ]
-    notes += [f"Parties: {', '.join(stopped)}; the others finished."] if stopped else []
+    others = "; the others finished" if len(stopped) < len(summary["outcomes"]) else ""
+    notes += [f"Parties: {', '.join(stopped)}{others}."] if stopped else []
     notes += [f"Adversary: {role}" for role in summary.get("adversaries", [])]
     notes += [f"{role} aborted: {reason}" for role, reason in summary.get("aborts", {}).items()]
     if summary["output_error"] is not None:
@@ -177,7 +178,7 @@ def _critical(content: Content) -> str:
         size = path[f"{part}_s"]
         if not size and part in _TCP:
             continue
-        share = f"{size / whole:.1%}" if whole else ""
+        share = percent(size / whole) if whole else ""
         rows.append([(part, part), time_cell(size), (share, size), (_ABOUT[part], "")])
     parts = table("parts", ["part", "time", "share", "what it is"], rows, "Parts of the makespan")
     gains = [
@@ -353,7 +354,8 @@ def _timeline(content: Content) -> str:
     else:
         about = (
             f"{found['count']:,} messages are too many to draw one by one: bytes on the wire by sender and "
-            f"interval of {format_time(round(found['interval_s'] * 1e9))}. Every message is counted. "
+            f"interval of {format_time(round(found['interval_s'] * 1e9))}, the stronger the more; nothing where nothing "
+            "was sent. Every message is counted. "
             "One span's messages: mpcsim plot RUN --kind messages --span NAME."
         )
     return (

@@ -15,7 +15,7 @@ from analysis.retime.retiming import load
 from mpcsim import InputError
 from mpcsim.paths import span_paths
 from mpcsim.terminal import Column, Sheet, console, repeated, span_name
-from mpcsim.texts import plural, shown, to_json
+from mpcsim.texts import percent, plural, shown, to_json
 from mpcsim.units import format_time
 
 _VERIFIED = "verified: runs over these networks take exactly as long"
@@ -117,7 +117,7 @@ def show_run(found: Mapping[str, Any]) -> list[Sheet | str]:
 
 def _parts_line(path: Mapping[str, Any], makespan: float) -> str:
     parts = [
-        f"{part} {_time(path[f'{part}_s'])} ({path[f'{part}_s'] / makespan:.1%})"
+        f"{part} {_time(path[f'{part}_s'])} ({percent(path[f'{part}_s'] / makespan)})"
         for part in PARTS
         if path[f"{part}_s"] and makespan
     ]

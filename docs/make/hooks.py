@@ -26,7 +26,11 @@ _ELSEWHERE = {
     "contributing.md": ROOT / "CONTRIBUTING.md",
     "examples.md": ROOT / "examples" / "README.md",
 }
-_CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+_CELL = re.compile(r"<(t[dh])\b.*?</\1>", re.DOTALL)
+_CODE = re.compile(r"<code>[^<]*</code>")
+_FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+_BY_FILE = re.compile(r"(<a [^>]*>)(?:docs/)?([\w/]+\.md)(?=</a>)")
+_PICTURE = re.compile(r'<img (?:[^>]* )?src="([^"]+\.svg)"[^>]*>')
 _WITHIN = re.compile(
     r"(?<=\d) (?=(?:s|ms|µs|ns|B|kB|MB|GB|%)\b|%)|(?<=\d) (?=/ [\d.])|(?<=\d /) (?=[\d.])"
     r"|(?<=\d) (?=\d{3}(?!\d))"  # thousands
@@ -65,8 +69,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Keep numbers of tables whole, beside their units, and pairs on one line, on a narrow page too."""
-    return _CELL.sub(lambda cell: _WITHIN.sub("\u00a0", cell[0]), html)
+    """Make a page fit for readers of the site, on narrow screens too.
+
+    Numbers of tables stay whole, beside their units, and pairs on one line; so do options of commands. A link
+    that names a file names its page, and a picture opens by itself, where it can be made larger.
+    """
+    html = _CELL.sub(lambda cell: _WITHIN.sub("\u00a0", cell[0]), html)
+    html = _CODE.sub(lambda code: _FLAG.sub(r'<span class="flag">\g<0></span>', code[0]), html)
+    html = _BY_FILE.sub(lambda link: link[1] + _title(link[2]), html)
+    return _PICTURE.sub(r'<a class="picture" href="\1">\g<0></a>', html)
+
+
+def _title(path: str) -> str:
+    """Return what a page is called: its heading, up to a colon."""
+    text = _made.get(path) or (ROOT / "docs" / path).read_text(encoding="utf-8")
+    return text.partition("\n")[0].lstrip("# ").partition(":")[0]
 
 
 def on_post_template(output: str, template_name: str, **_: Any) -> str:

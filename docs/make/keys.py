@@ -116,7 +116,8 @@ def _section(one: Table) -> str:
     )
     rows = table(("key", "type", "unit", "default", "meaning"), map(_row, one.keys))
     heading = f"`{one.heading}`" if one.path else "Keys at the top"
-    return "\n\n".join(part for part in (f"## {heading}", about, rows or "No keys of its own.") if part)
+    rows = f'<div class="keys" markdown>\n\n{rows}\n\n</div>' if rows else "No keys of its own."
+    return "\n\n".join(part for part in (f"## {heading}", about, rows) if part)
 
 
 def _row(key: Key) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def test_values_in_brackets_are_shown_as_they_are(call, run):
     status, out, _ = call("compare", one, two)
     assert status == 0
     assert '["[red]a"]' in out
-    assert "['b', 'c']" in out
+    assert '["b","c"]' in out
 
 
 def test_a_run_that_did_not_finish_is_said_to_have_not(call, run):

@@ -193,6 +193,17 @@ def test_what_the_tasks_say_can_be_typed():
         check(line)
 
 
+def test_every_line_of_every_page_that_calls_mpcsim_can_be_typed():
+    found = 0
+    for page in (ROOT / "README.md", *sorted(ROOT.glob("examples/*.md")), *sorted(ROOT.glob("docs/*.md"))):
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in lines(text):
+            if line.startswith("mpcsim ") and "…" not in line:
+                found += 1
+                check(line)
+    assert found > 30
+
+
 def test_a_line_that_cannot_be_typed_is_found():
     with pytest.raises(Exception, match="--latency"):
         check("mpcsim run pomic_inference --latency 3")

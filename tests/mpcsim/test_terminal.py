@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcsim.terminal import Column, Screen, Sheet, broken, repeated, span_name
-from mpcsim.texts import out_of, plural
+from mpcsim.texts import out_of, percent, plural
 
 _TEXTS = st.text("abc xyz×é", min_size=1, max_size=30).map(lambda text: text.strip() or "a")
 _NUMBERS = st.integers(0, 10**9).map(lambda number: f"{number:,}")
@@ -119,6 +119,7 @@ def test_one_is_said_in_the_singular(count, what, said):
 
 
 def test_of_few_cases_their_number_is_said_and_of_many_a_share():
+    assert [percent(0.0), percent(1e-5), percent(0.5)] == ["0.0%", "<0.1%", "50.0%"]
     assert [out_of(1.0, 1), out_of(7 / 8, 8), out_of(0.9371, 143)] == ["1 of 1", "7 of 8", "93.7%"]
 
 

@@ -115,7 +115,7 @@ const charts = (() => {
         svg.append(told(cell, about(line, column)));
         const text = value === null ? "–" : show(value);
         if (text.length * LETTER + 4 < step) {
-          svg.append(make("text", { class: "in", x: left + step * (column + 0.5), y: y + 19, "text-anchor": "middle", fill: share > 0.55 ? "#fff" : "#1a1a1a" }, text));
+          svg.append(make("text", { class: "in", x: left + step * (column + 0.5), y: y + 19, "text-anchor": "middle", fill: share > 0.7 ? "#fff" : "#1a1a1a" }, text));
         }
       });
     });
@@ -189,13 +189,13 @@ const charts = (() => {
     found.bytes.forEach((line, lane) => line.forEach((bytes, place) => {
       if (!bytes) return;
       const from = place * found.interval_s;
-      const cell = make("rect", { x: x(from), y: y(lane) - row / 2 + 1, width: Math.max(0.5, x(from + found.interval_s) - x(from)), height: row - 2, fill: shade(0.25 + 0.75 * bytes / most) });
+      const cell = make("rect", { x: x(from), y: y(lane) - row / 2 + 1, width: Math.max(0.5, x(from + found.interval_s) - x(from)), height: row - 2, class: "bytes", "fill-opacity": (0.2 + 0.8 * bytes / most).toFixed(2) });
       inside.append(told(cell, `${found.lanes[lane]}: ${found.messages_sent[lane][place]} messages, ${bytes.toLocaleString("en")} bytes`));
     }));
   };
 
-  // Curves by epoch.
-  const DASHES = ["", "7 4", "2 3", "8 3 2 3"];
+  // Curves by epoch; a later one is thinner, so that those below it are seen where they coincide.
+  const DASHES = ["", "7 4", "2 3", "8 3 2 3"], WIDTHS = [5, 3, 1.5, 1.5];
   const curves = (place, { title, series }) => {
     const [svg, width] = canvas(place, 260, title), left = 52, foot = 214;
     const points = series.flatMap((one) => one.points), most = Math.max(...points.map((one) => one[1]));
@@ -211,12 +211,12 @@ const charts = (() => {
     const strokes = ["var(--accent)", "var(--second)", "var(--third)", "var(--soft)"];
     series.forEach((one, place_) => {
       const d = one.points.map(([at, value], number) => `${number ? "L" : "M"}${x(at)} ${y(value)}`).join("");
-      svg.append(make("path", { d, fill: "none", stroke: strokes[place_ % 4], "stroke-width": 2, "stroke-dasharray": DASHES[place_ % 4] }));
+      svg.append(make("path", { d, fill: "none", stroke: strokes[place_ % 4], "stroke-width": WIDTHS[place_ % 4], "stroke-dasharray": DASHES[place_ % 4] }));
       for (const [at, value] of one.points) {
         svg.append(told(make("circle", { cx: x(at), cy: y(value), r: 3, fill: strokes[place_ % 4] }), `${one.name}, epoch ${at}: ${value}`));
       }
     });
-    legend(place, series.map((one, place_) => [one.name, make("path", { d: "M0 6H26", stroke: strokes[place_ % 4], "stroke-width": 2, "stroke-dasharray": DASHES[place_ % 4] })]));
+    legend(place, series.map((one, place_) => [one.name, make("path", { d: "M0 6H26", stroke: strokes[place_ % 4], "stroke-width": WIDTHS[place_ % 4], "stroke-dasharray": DASHES[place_ % 4] })]));
   };
   return { bars, map, lanes, curves };
 })();
