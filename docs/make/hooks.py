@@ -71,8 +71,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_content(html: str, **_: Any) -> str:
     """Make a page fit for readers of the site, on narrow screens too.
 
-    Numbers of tables stay whole, beside their units, and pairs on one line; so do options of commands. A link
-    that names a file names its page, and a picture opens by itself, where it can be made larger.
+    Numbers of tables stay whole, beside their units, and pairs on one line; so do options of commands. A
+    link that names a file names its page, and a picture opens by itself, where it can be made larger.
     """
     html = _CELL.sub(lambda cell: _WITHIN.sub("\u00a0", cell[0]), html)
     html = _CODE.sub(lambda code: _FLAG.sub(r'<span class="flag">\g<0></span>', code[0]), html)
