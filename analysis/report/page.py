@@ -354,8 +354,8 @@ def _timeline(content: Content) -> str:
     else:
         about = (
             f"{found['count']:,} messages are too many to draw one by one: bytes on the wire by sender and "
-            f"interval of {format_time(round(found['interval_s'] * 1e9))}, the stronger the more; nothing where "
-            "nothing was sent. Every message is counted. "
+            f"interval of {format_time(round(found['interval_s'] * 1e9))}, the stronger the "
+            "more; nothing where nothing was sent. Every message is counted. "
             "One span's messages: mpcsim plot RUN --kind messages --span NAME."
         )
     return (
