@@ -295,17 +295,19 @@ def _layers(content: Content) -> str:
 
 def _phases(summary: Mapping[str, Any]) -> str:
     """Return the table of phases; nothing where the run has none."""
+    measured = ["compute_s"] if summary.get("compute") == "measured" else []
     rows: list[Cells] = [
         [
             (shown(name), place),
             (f"{row['rounds']:,}", row["rounds"]),
             (f"{row['messages']:,}", row["messages"]),
             bytes_cell(row["payload_bytes"]),
-            *(time_cell(row[key]) for key in ("begin_s", "end_s", "makespan_s", "compute_s")),
+            *(time_cell(row[key]) for key in ("begin_s", "end_s", "makespan_s", *measured)),
         ]
         for place, (name, row) in enumerate(summary.get("phases", {}).items())
     ]
-    names = ["phase", "rounds", "messages", "payload, sum", "begin", "end", "time", "compute, sum"]
+    names = ["phase", "rounds", "messages", "payload, sum", "begin", "end", "time"]
+    names += ["compute, sum"] if measured else []
     return table("phases", names, rows, "Cost of each phase") if rows else ""
 
 
@@ -347,9 +349,10 @@ def _timeline(content: Content) -> str:
     if not found["count"]:
         return absent("No timeline", "no message was sent")
     if "messages" in found:
+        path = "; those of the critical path stand out" if any(one[-1] for one in found["messages"]) else ""
         about = (
-            f"All {found['count']:,} messages, from when the last bit leaves the uplink to the arrival; "
-            "those of the critical path stand out. Drag to zoom, double-click to see all."
+            f"All {found['count']:,} messages, from when the last bit leaves the uplink to the "
+            f"arrival{path}. Drag to zoom, double-click to see all."
         )
     else:
         about = (

@@ -55,7 +55,7 @@ def table(name: str, columns: Sequence[str], rows: Sequence[Cells], caption: str
         body += f'<tr><th scope="row" data-v="{value}">{text}</th>{"".join(cells)}</tr>'
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table id="{name}">'
-        f"<caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<caption><span>{escape(caption)}</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -104,6 +104,7 @@ const charts = (() => {
     const [svg, width] = canvas(place, top + row * upward.length + bottom, `${titles[0]} and ${titles[1]}`);
     const left = letters(upward) + 12, step = (width - left - 4) / across.length, foot = top + row * upward.length;
     const flat = values.flat().filter((value) => value > 0).map(Math.log10);
+    const fits = values.flat().every((value) => value === null || show(value).length * LETTER + 4 < step);  // all or none
     const least = Math.min(...flat), span = Math.max(...flat) - least || 1;
     upward.forEach((name, line) => {
       const y = foot - row * (line + 1);
@@ -114,7 +115,7 @@ const charts = (() => {
         cell.addEventListener("click", () => choose(line, column));
         svg.append(told(cell, about(line, column)));
         const text = value === null ? "–" : show(value);
-        if (text.length * LETTER + 4 < step) {
+        if (fits) {
           svg.append(make("text", { class: "in", x: left + step * (column + 0.5), y: y + 19, "text-anchor": "middle", fill: share > 0.7 ? "#fff" : "#1a1a1a" }, text));
         }
       });
@@ -163,7 +164,7 @@ const charts = (() => {
       });
       svg.addEventListener("dblclick", () => draw(0, end));
       if (!found.messages) return;
-      legend(place, [["message", make("path", { d: "M0 6H26", class: "message" })], ["on the critical path", make("path", { d: "M0 6H26", class: "critical" })],
+      legend(place, [["message", make("path", { d: "M0 6H26", class: "message" })], ...(found.messages.some((one) => one[8]) ? [["on the critical path", make("path", { d: "M0 6H26", class: "critical" })]] : []),
         ["uplink busy", make("rect", { y: 3, width: 26, height: 6, fill: colours.transmission })]]);
     };
     draw(0, end);
