@@ -85,7 +85,8 @@ def stale() -> str | None:
         return None
     import tomllib
 
-    read = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
+    ours, _, _ = project.read_text(encoding="utf-8").partition("\n[tool.")  # settings of tools come last
+    read = tomllib.loads(ours).get("project", {})
     if read.get("name") != _OURS:
         return None
     groups = (COMMANDS, LISTS, SCENARIOS, COLUMNS, MAKESPANS, FAMILIES)

@@ -6,18 +6,13 @@ room.
 
 from mpcsim.cli import completion
 from mpcsim.cli.app import build
-from mpcsim.cli.exits import BROKEN_PIPE, UNFINISHED, ended, flushed, terminable, unread
+from mpcsim.cli.line import obey
 from mpcsim.cli.options import Json, ScenarioName
 
 __all__ = [
-    "BROKEN_PIPE",
-    "UNFINISHED",
     "Json",
     "ScenarioName",
     "build",
     "completion",
-    "ended",
-    "flushed",
-    "terminable",
-    "unread",
+    "obey",
 ]

@@ -7,7 +7,7 @@ an entry point of the group `mpcsim.commands`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
@@ -25,8 +25,12 @@ Quiet = Annotated[
 ]
 
 
-def build() -> typer.Typer:
-    """Return the command line with all registered commands; one that cannot be loaded says so when used."""
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the command line with all registered commands; one that cannot be loaded says so when used.
+
+    Where the first of the arguments is a command's name, it has that command alone: typer reads the
+    parameters of all that it is given, and those of the others take longer than loading this one.
+    """
     log.choose()
     app = typer.Typer(
         name="mpcsim",
@@ -41,10 +45,10 @@ def build() -> typer.Typer:
     stale = plugins.stale()
     if stale is not None:
         log.note(stale)
-    for entry in plugins.entries(plugins.COMMANDS):
-        if entry.name != LIST:
-            _add(app, entry)
-    _add_lists(app)
+    registered = plugins.entries(plugins.COMMANDS)
+    called = [entry for entry in registered if entry.name in arguments[:1]]
+    for entry in sorted(called or registered, key=lambda entry: entry.name == LIST):  # as help lists them
+        (_add_lists if entry.name == LIST else _add)(app, entry)
     return app
 
 
@@ -57,15 +61,13 @@ def _add(app: typer.Typer, entry: EntryPoint) -> None:
         app.command(entry.name, help=note, context_settings=anything)(_broken(error))
 
 
-def _add_lists(app: typer.Typer) -> None:
+def _add_lists(app: typer.Typer, entry: EntryPoint) -> None:
     """Add `list`, which lists by itself, and what packages register to be listed."""
-    for entry in plugins.entries(plugins.COMMANDS):
-        if entry.name == LIST:
-            lists = typer.Typer(rich_markup_mode="rich")
-            lists.callback(invoke_without_command=True)(plugins.load(entry))
-            for listed in plugins.entries(plugins.LISTS):
-                _add(lists, listed)
-            app.add_typer(lists, name=LIST)
+    lists = typer.Typer(rich_markup_mode="rich")
+    lists.callback(invoke_without_command=True)(plugins.load(entry))
+    for listed in plugins.entries(plugins.LISTS):
+        _add(lists, listed)
+    app.add_typer(lists, name=LIST)
 
 
 def _version(asked: bool) -> None:

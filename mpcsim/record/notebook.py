@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from mpcsim.errors import UsageError
@@ -167,6 +166,8 @@ def run_html(run: Shown) -> str:
         head = (
             f"UNFINISHED ({type(run.error).__name__}: {shown(str(run.error))}); as far as it went: {head}"
         )
+    from html import escape  # seen in notebooks alone
+
     return (
         f'<div class="mpcsim">{_STYLE}<p><strong>{escape(head)}</strong><br>{escape(where)}</p>'
         f"{''.join(tables)}</div>"
@@ -228,6 +229,8 @@ def _span_html(run: Shown) -> str:
 
 
 def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    from html import escape
+
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (

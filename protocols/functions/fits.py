@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial import Chebyshev, Polynomial
 
 from mpcsim import InputError
 from protocols.functions.activations import Activation, Reals, Smooth
+
+if TYPE_CHECKING:
+    from numpy.polynomial import Chebyshev
 
 GRID = 8
 RINGS = 6
@@ -118,7 +121,7 @@ class Curve:
         """Return the interpolation at Chebyshev points of a ring, and its error."""
         sign = -1.0 if self.form.symmetry == "left" else 1.0
         ends = sorted(float(one) for one in self.y_of(sign * np.array([low, high])))
-        found = Chebyshev.interpolate(self.followed, degree, domain=ends)
+        found = np.polynomial.Chebyshev.interpolate(self.followed, degree, domain=ends)
         x = sign * np.linspace(low, high, POINTS)
         got = found(self.y_of(x)) * (x if self.form.symmetry == "odd" else 1.0)
         return found, float(np.abs(got - self.form.core(x)).max())
@@ -126,7 +129,7 @@ class Curve:
 
 def _by_powers(found: Chebyshev, degree: int) -> tuple[float, ...]:
     """Return the coefficients of an interpolation by powers of y: of those rings alone that are kept."""
-    powers = found.convert(kind=Polynomial).coef
+    powers = found.convert(kind=np.polynomial.Polynomial).coef
     return (*(float(one) for one in powers), *[0.0] * (degree + 1 - len(powers)))
 
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,9 @@ from protocols.family import (
 from protocols.functions import INVERSE_SQUARE_ROOT, LOGARITHM, NORMS, SQUARE_ROOT, Activation, evaluate
 from protocols.replicated3 import constructions, functions, layers, sharings
 from protocols.replicated3.sharings import BitHalves, Choices, Server, Share, elementwise, in_thirds
-from protocols.replicated3.training import ReplicatedTrainer
+
+if TYPE_CHECKING:
+    from protocols.replicated3.training import ReplicatedTrainer
 
 STRIP = 1 << 19
 """Sums of a layer that stand in memory at a time, where its block rounds them."""
@@ -135,6 +137,8 @@ class Replicated3(Family):
 
     def trainer(self) -> ReplicatedTrainer:
         """Return the steps of training."""
+        from protocols.replicated3.training import ReplicatedTrainer  # an inference does without
+
         return ReplicatedTrainer(self)
 
     # In and out

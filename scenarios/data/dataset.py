@@ -104,7 +104,7 @@ def choose(
             f"data: {count} images from offset {offset} are wanted, but this source has {len(labels)}"
         )
     turn = np.empty(len(labels))
-    for label in np.unique(labels):
+    for label in sorted(set(labels.tolist())):  # np.unique imports numpy.ma
         members = np.flatnonzero(labels == label)
         order = np.random.default_rng([seed, label]).permutation(len(members))
         turn[members] = order + label / classes

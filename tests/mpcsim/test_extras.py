@@ -25,7 +25,7 @@ def test_a_missing_module_names_the_line_that_installs_its_extra(module, extra, 
     def without():
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setattr("mpcsim.__main__.build", lambda: lambda *_, **__: without())
+    monkeypatch.setattr("mpcsim.cli.line.build", lambda _: lambda *_, **__: without())
     with pytest.raises(SystemExit) as ended:
         main([])
     assert ended.value.code == 2
