@@ -9,20 +9,34 @@ division: in Z/2^64 there is none by two.
 Arrays of elements are (d_1, d_2, n) words, vectors in parts of n elements as `proofs.statement` cuts them.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy import int64, intp, uint64
 
-from protocols.kernels.machine import Words, array, compiled, contiguous, expect, inside, reads, step, void
+from protocols.kernels.machine import (
+    Words,
+    array,
+    compiled,
+    contiguous,
+    expect,
+    inside,
+    reads,
+    scratch,
+    step,
+    void,
+)
 
 _STRIP = 16
-"""Elements treated at a time: a part's sums are as many rows of them."""
+"""Elements treated at a time, so that the sums of one row in Y of all parts stay in the nearest cache."""
 
 Steps = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
 
 
 _PLAIN = 3
@@ -147,6 +161,10 @@ def formula(modulus: tuple[int, ...]) -> Formula:
     )
 
 
+IN_X = {2: (1, 1), 5: (1, 0, 1, 0, 0), 7: (1, 1, 0, 0, 0, 0, 0)}
+"""The moduli in X for which loops are made: lower coefficients by degree."""
+
+
 def formulas(first: Words, second: Words) -> tuple[Formula, Formula]:
     """Return how to multiply in X and in Y, modulo polynomials of these lower coefficients."""
     in_x, in_y = (formula(tuple(map(int, one))) for one in (first, second))
@@ -154,7 +172,7 @@ def formulas(first: Words, second: Words) -> tuple[Formula, Formula]:
 
 
 def _scratch(rows: int) -> Words:
-    return np.empty(rows * _STRIP, np.uint64)
+    return scratch(rows * _STRIP)
 
 
 def pair_sums(u: Words, v: Words, parts: int, first: Words, second: Words) -> Words:
@@ -171,14 +189,31 @@ def pair_sums(u: Words, v: Words, parts: int, first: Words, second: Words) -> Wo
     expect("elements", v.shape, u.shape)
     d1, d2, count = u.shape
     in_x, in_y = formulas(first, second)
-    which, rows = pairs(parts), in_x.rows * in_y.rows
-    out = np.zeros((len(which), in_y.rows, in_x.rows, _LANES), np.uint64)
+    _expect_modulus(first)
+    shape = (in_y.rows, in_x.rows, parts * (parts + 1) // 2, _LANES)
+    out = scratch(math.prod(shape))
+    out[:] = 0
     _add_pairs(
-        contiguous(u).reshape(-1), contiguous(v).reshape(-1), d1, d2, count, parts,
-        in_x.sums, in_y.sums, which, _scratch(parts * rows), _scratch(parts * rows), out.reshape(-1),
+        contiguous(u).reshape(-1), contiguous(v).reshape(-1), d1, d2, count, parts, in_x.rows, in_y.sums,
+        _scratch(parts * in_y.rows * d1), _scratch(parts * in_y.rows * d1),
+        _scratch(parts * in_x.rows), _scratch(parts * in_x.rows),
+        out,
     )  # fmt: skip
-    by_y = in_y.from_products(out.sum(3, np.uint64).transpose(1, 2, 0))  # (d_2, rows in X, pairs)
+    total = out.reshape(shape).sum(3, np.uint64)[:, :, _by_first(parts)]
+    by_y = in_y.from_products(total)  # (d_2, rows in X, pairs)
     return in_x.from_products(by_y.transpose(1, 0, 2))
+
+
+def _expect_modulus(in_x: Words) -> None:
+    expect("modulus in X", tuple(map(int, in_x)), IN_X.get(len(in_x)))
+
+
+@cache
+def _by_first(parts: int) -> Places:
+    """Return where each of `pairs` lies in the order (0, 0), (0, 1), … (1, 1), … of the loop."""
+    low, high = np.sort(pairs(parts), 1).T
+    found: Places = low * parts - low * (low - 1) // 2 + high - low
+    return found
 
 
 @cache
@@ -206,17 +241,15 @@ def mixed(a: Words, parts: int, factors: Words, first: Words, second: Words) -> 
     d1, d2, count = a.shape
     expect("factors", factors.shape, (d1, d2, parts))
     in_x, in_y = formulas(first, second)
+    _expect_modulus(first)
     by_y = in_y.of(factors.transpose(1, 0, 2))  # (rows in Y, d_1, parts)
     rows = in_x.of(by_y.transpose(1, 0, 2)).transpose(2, 1, 0)  # (parts, rows in Y, rows in X)
     out = np.empty((d1, d2, -(-count // parts)), np.uint64)
-    many = in_x.rows * in_y.rows
     _mix(
         contiguous(a).reshape(-1), contiguous(rows).reshape(-1), d1, d2, count, parts,
-        in_x.sums, in_y.sums, in_x.recover, in_y.recover, in_x.places, in_y.places,
-        _scratch(in_x.rows * d2), _scratch(many), _scratch(many),
-        _scratch(in_x.rows * d2),
-        _scratch(max(one.rows + len(one.recover) for one in (in_x, in_y))),
-        out.reshape(-1),
+        in_x.rows, in_y.sums, in_y.recover, in_y.places,
+        _scratch(d1 * d2), _scratch((parts - 1) * in_y.rows * d1),
+        _scratch(d1 * (in_y.rows + len(in_y.recover))), out.reshape(-1),
     )  # fmt: skip
     return out
 
@@ -226,21 +259,32 @@ _copy, _sum, _difference = (
     step("run", "sum", _STRIP),
     step("run", "difference", _STRIP),
 )
-_multiple, _products = step("run", "multiple", _STRIP), step("run", "products", _STRIP)
-_products_of_sums = step("run", "products of sums", _STRIP)
-
-_LANES = 4
-"""Sums that are kept apart."""
+_pairs = step("pair products", _STRIP)
+_LANES = 8
+"""Sums that it keeps apart."""
 
 
-@inside(void(reads(uint64), *[intp] * 6, array(uint64), intp))
-def _take(
-    a: Words, d1: int, d2: int, count: int, in_a_row: int, at: int, width: int, rows: Words, to: int
-) -> None:
+def _in_x(degree: int) -> tuple[Any, Any]:
+    """Return steps that write a polynomial's sums, and add up multiples of some."""
+    one = formula(IN_X[degree])
+    sums, recover = (tuple(map(tuple, rows.tolist())) for rows in (one.sums, one.recover))
+    return (
+        step("polynomial sums", _STRIP, degree, sums),
+        step("polynomial multiples", _STRIP, degree, sums, recover, tuple(one.places.tolist())),
+    )
+
+
+_sums_2, _multiples_2 = _in_x(2)
+_sums_5, _multiples_5 = _in_x(5)
+_sums_7, _multiples_7 = _in_x(7)
+
+
+@inside(void(reads(uint64), *[intp] * 5, array(uint64), intp))
+def _take(a: Words, d1: int, d2: int, count: int, at: int, width: int, rows: Words, to: int) -> None:
     """Write coefficients of so many elements, and zeros after them, to rows in Y and X."""
     for j in range(d2):
         for i in range(d1):
-            place, o = (i * d2 + j) * count + at, to + (j * in_a_row + i) * _STRIP
+            place, o = (i * d2 + j) * count + at, to + (j * d1 + i) * _STRIP
             if width == _STRIP:
                 _copy(rows, o, a, place)
             else:
@@ -248,107 +292,104 @@ def _take(
                     rows[o + n] = a[place + n] if n < width else uint64(0)
 
 
-@inside(void(reads(int64, 2), reads(int64, 2), intp, intp, array(uint64), intp))
-def _add_up(in_x: Steps, in_y: Steps, d1: int, d2: int, rows: Words, at: int) -> None:
-    """Work out all sums of coefficients, which lie in the first rows."""
-    in_a_row = d1 + in_x.shape[0]
-    for j in range(d2):
-        row = at + j * in_a_row * _STRIP
-        for s in range(in_x.shape[0]):
-            _sum(
-                rows, row + (d1 + s) * _STRIP,
-                rows, row + in_x[s, 0] * _STRIP, rows, row + in_x[s, 1] * _STRIP,
-            )  # fmt: skip
-    whole = in_a_row * _STRIP
+@inside(void(reads(int64, 2), intp, intp, array(uint64), intp))
+def _add_in_y(in_y: Steps, d1: int, d2: int, rows: Words, at: int) -> None:
+    """Work out the sums of rows in Y, each of d_1 coefficients, of which d_2 are there."""
+    whole = d1 * _STRIP
     for s in range(in_y.shape[0]):
         x, y, o = at + in_y[s, 0] * whole, at + in_y[s, 1] * whole, at + (d2 + s) * whole
         for i in range(0, whole, _STRIP):
             _sum(rows, o + i, rows, x + i, rows, y + i)
 
 
-@compiled(void(*[reads(uint64)] * 2, *[intp] * 4, *[reads(int64, 2)] * 3, *[array(uint64)] * 3))
+@inside(void(reads(uint64), intp, intp, array(uint64), intp))
+def _add_in_x(rows: Words, d1: int, at: int, out: Words, to: int) -> None:
+    """Write the d_1 coefficients of one row in Y, and all their sums."""
+    if d1 == 7:
+        _sums_7(out, to, rows, at)
+    elif d1 == 5:
+        _sums_5(out, to, rows, at)
+    else:
+        _sums_2(out, to, rows, at)
+
+
+@compiled(void(*[reads(uint64)] * 2, *[intp] * 5, reads(int64, 2), *[array(uint64)] * 5))
 def _add_pairs(
-    u: Words, v: Words, d1: int, d2: int, count: int, parts: int,
-    in_x: Steps, in_y: Steps, which: Steps, us: Words, vs: Words, out: Words,
+    u: Words, v: Words, d1: int, d2: int, count: int, parts: int, in_a_row: int, in_y: Steps,
+    us: Words, vs: Words, xs: Words, ys: Words, out: Words,
 ) -> None:  # fmt: skip
     size = (count + parts - 1) // parts
-    in_a_row = d1 + in_x.shape[0]
-    rows = in_a_row * (d2 + in_y.shape[0])
-    part = rows * _STRIP
+    in_a_column, some = d2 + in_y.shape[0], d1 * _STRIP
+    part, row = in_a_column * some, in_a_row * _STRIP
     for start in range(0, size, _STRIP):
         for b in range(parts):
             at = b * size + start
             width = max(0, min(_STRIP, size - start, count - at))
-            _take(u, d1, d2, count, in_a_row, at, width, us, b * part)
-            _add_up(in_x, in_y, d1, d2, us, b * part)
-            _take(v, d1, d2, count, in_a_row, at, width, vs, b * part)
-            _add_up(in_x, in_y, d1, d2, vs, b * part)
-        for p in range(which.shape[0]):
-            b, c = which[p, 0] * part, which[p, 1] * part
-            o = p * rows * _LANES
-            if b == c:
-                for row in range(rows):
-                    _products(out, o + row * _LANES, us, b + row * _STRIP, vs, b + row * _STRIP)
-            else:
-                for row in range(rows):
-                    n = row * _STRIP
-                    _products_of_sums(out, o + row * _LANES, us, b + n, c + n, vs, b + n, c + n)
+            _take(u, d1, d2, count, at, width, us, b * part)
+            _take(v, d1, d2, count, at, width, vs, b * part)
+            _add_in_y(in_y, d1, d2, us, b * part)
+            _add_in_y(in_y, d1, d2, vs, b * part)
+        o = 0
+        for j in range(in_a_column):
+            for b in range(parts):
+                _add_in_x(us, d1, b * part + j * some, xs, b * row)
+                _add_in_x(vs, d1, b * part + j * some, ys, b * row)
+            for i in range(0, row, _STRIP):
+                for b in range(parts):
+                    _pairs(out, o, xs, b * row + i, ys, b * row + i, row, parts - b)
+                    o += (parts - b) * _LANES
 
 
-@inside(void(array(uint64), intp, reads(int64, 2)))
-def _step_back(line: Words, count: int, steps: Steps) -> None:
-    """Work out the rows after the first so many."""
+@inside(void(reads(int64, 2), intp, intp, array(uint64)))
+def _step_back(steps: Steps, d1: int, count: int, rows: Words) -> None:
+    """Work out the rows in Y after the first so many, each of d_1 coefficients."""
+    some = d1 * _STRIP
     for s in range(steps.shape[0]):
-        o, x, y = (count + s) * _STRIP, steps[s, 0] * _STRIP, steps[s, 1] * _STRIP
+        o, x, y = (count + s) * some, steps[s, 0] * some, steps[s, 1] * some
         if steps[s, 2] > 0:
-            _sum(line, o, line, x, line, y)
+            for i in range(0, some, _STRIP):
+                _sum(rows, o + i, rows, x + i, rows, y + i)
         else:
-            _difference(line, o, line, x, line, y)
+            for i in range(0, some, _STRIP):
+                _difference(rows, o + i, rows, x + i, rows, y + i)
 
 
 @compiled(
-    void(
-        *[reads(uint64)] * 2, *[intp] * 4, *[reads(int64, 2)] * 4, *[reads(int64)] * 2, *[array(uint64)] * 6
-    )
+    void(*[reads(uint64)] * 2, *[intp] * 5, *[reads(int64, 2)] * 2, reads(int64), *[array(uint64)] * 4)
 )
 def _mix(
     a: Words, factors: Words, d1: int, d2: int, count: int, parts: int,
-    in_x: Steps, in_y: Steps, back_x: Steps, back_y: Steps, places_x: Steps, places_y: Steps,
-    first: Words, rows: Words, products: Words, partly: Words, line: Words, out: Words,
+    in_a_row: int, in_y: Steps, back: Steps, places: Places,
+    first: Words, rows: Words, found: Words, out: Words,
 ) -> None:  # fmt: skip
     size = (count + parts - 1) // parts
-    in_a_row = d1 + in_x.shape[0]
-    in_a_column = d2 + in_y.shape[0]
-    many = in_a_row * in_a_column
-    whole = in_a_row * _STRIP
+    in_a_column, some = d2 + in_y.shape[0], d1 * _STRIP
+    part, each = in_a_column * some, in_a_column * in_a_row
     for start in range(0, size, _STRIP):
         own = min(_STRIP, size - start)
-        _take(a, d1, d2, count, in_a_row, start, min(own, count - start), first, 0)
-        products[:] = 0
+        _take(a, d1, d2, count, start, min(own, count - start), first, 0)
         for b in range(1, parts):
-            at = b * size + start
-            _take(a, d1, d2, count, in_a_row, at, max(0, min(own, count - at)), rows, 0)
+            at, to = b * size + start, (b - 1) * part
+            _take(a, d1, d2, count, at, max(0, min(own, count - at)), rows, to)
+            for i in range(0, d2 * some, _STRIP):
+                _difference(rows, to + i, rows, to + i, first, i)
+            _add_in_y(in_y, d1, d2, rows, to)
+        for n in range(found.size if parts == 1 else 0):
+            found[n] = uint64(0)
+        for j in range(in_a_column if parts > 1 else 0):
+            i, f = j * some, each + j * in_a_row
+            if d1 == 7:
+                _multiples_7(found, i, _STRIP, rows, i, part, factors, f, each, parts - 1)
+            elif d1 == 5:
+                _multiples_5(found, i, _STRIP, rows, i, part, factors, f, each, parts - 1)
+            else:
+                _multiples_2(found, i, _STRIP, rows, i, part, factors, f, each, parts - 1)
+        _step_back(back, d1, in_a_column, found)
+        for i in range(d1):
             for j in range(d2):
-                for i in range(j * whole, j * whole + d1 * _STRIP, _STRIP):
-                    _difference(rows, i, rows, i, first, i)
-            _add_up(in_x, in_y, d1, d2, rows, 0)
-            for row in range(many):
-                _multiple(products, row * _STRIP, rows, row * _STRIP, factors[b * many + row])
-        for i in range(in_a_row):
-            for j in range(in_a_column):
-                _copy(line, j * _STRIP, products, j * whole + i * _STRIP)
-            _step_back(line, in_a_column, back_y)
-            for j in range(d2):
-                _copy(partly, j * whole + i * _STRIP, line, places_y[j] * _STRIP)
-        for j in range(d2):
-            for i in range(in_a_row):
-                _copy(line, i * _STRIP, partly, j * whole + i * _STRIP)
-            _step_back(line, in_a_row, back_x)
-            for i in range(d1):
-                place, found = (i * d2 + j) * size + start, places_x[i] * _STRIP
-                _sum(line, found, line, found, first, j * whole + i * _STRIP)
+                place, row = (i * d2 + j) * size + start, places[j] * some + i * _STRIP
                 if own == _STRIP:
-                    _copy(out, place, line, found)
+                    _sum(out, place, found, row, first, j * some + i * _STRIP)
                 else:
                     for n in range(own):
-                        out[place + n] = line[found + n]
+                        out[place + n] = found[row + n] + first[j * some + i * _STRIP + n]

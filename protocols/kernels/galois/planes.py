@@ -18,6 +18,7 @@ from protocols.kernels.machine import (
     expect,
     inside,
     reads,
+    scratch,
     step,
     void,
 )
@@ -36,7 +37,7 @@ _copy = step("run", "copy", _NARROW)
 _common = step("run", "common", _NARROW)
 _met = step("masked", _STRIP, "xor")
 _copy_strip, _xor_strip = step("run", "copy", _STRIP), step("run", "xor", _STRIP)
-_LANES = 4
+_LANES = 8
 
 
 def mixed_planes(a: Words, parts: int, matrix: Words) -> Words:
@@ -54,7 +55,7 @@ def mixed_planes(a: Words, parts: int, matrix: Words) -> Words:
     out = np.empty((d1, d2, size), np.uint64)
     _mix(
         _nibbles(matrix), contiguous(a).reshape(-1), places, limits, size,
-        np.empty(16 * _WIDE, np.uint64), np.empty(d * _WIDE, np.uint64), out.reshape(-1),
+        scratch(16 * _WIDE), scratch(d * _WIDE), out.reshape(-1),
     )  # fmt: skip
     return out
 
@@ -79,9 +80,9 @@ def folded_planes(
     given = np.zeros((0, 0), np.uint64) if weights is None else contiguous(weights)
     _fold(
         _nibbles(basis.reshape(d, parts)), contiguous(words).reshape(-1), places,
-        np.full(parts, n, np.int64), given, *moduli, n, np.empty(16 * _STRIP, np.uint64),
-        np.empty(d * _STRIP, np.uint64), np.empty(d * _STRIP, np.uint64),
-        np.empty((2 * d1 - 1) * (2 * d2 - 1) * _STRIP, np.uint64),
+        np.full(parts, n, np.int64), given, *moduli, n, scratch(16 * _STRIP),
+        scratch(d * _STRIP), scratch(d * _STRIP),
+        scratch((2 * d1 - 1) * (2 * d2 - 1) * _STRIP),
         out.reshape(-1), at, out.shape[2],
     )  # fmt: skip
 
@@ -120,7 +121,7 @@ def plane_products(u: Words, v: Words, parts: int, matrix: Words, moduli: tuple[
 
 
 def _scratch(rows: int) -> Words:
-    return np.empty(rows * _NARROW, np.uint64)
+    return scratch(rows * _NARROW)
 
 
 def _nibbles(matrix: Words) -> Bytes:

@@ -19,6 +19,7 @@ from protocols.kernels.machine import (
     expect,
     inside,
     reads,
+    scratch,
     step,
     void,
 )
@@ -130,7 +131,7 @@ def folded_words(
 
 
 def _strips(count: int) -> Words:
-    return np.empty(count * _STRIP, np.uint64)
+    return scratch(count * _STRIP)
 
 
 def _packed(bits: Bytes) -> Bytes:
@@ -139,7 +140,7 @@ def _packed(bits: Bytes) -> Bytes:
 
 
 def _chosen(rows: int) -> tuple[Words, Words]:
-    return np.empty(32 * _CHUNK, np.uint64), np.empty(rows * _CHUNK, np.uint64)
+    return scratch(32 * _CHUNK), scratch(rows * _CHUNK)
 
 
 @inside(void(reads(uint64), *[intp] * 3, array(uint64), intp))

@@ -7,7 +7,7 @@ copies no array into another (loops do), checks no bounds, and releases Python's
 with signatures, out flow callables that check the arrays they are given.
 """
 
-from protocols.kernels.machine.arrays import Bytes, Item, Words, contiguous, expect
+from protocols.kernels.machine.arrays import Bytes, Item, Words, contiguous, expect, scratch
 from protocols.kernels.machine.loops import compiled, compiled_for_words, inside, ready, step
 from protocols.kernels.machine.signatures import array, gives, reads, void
 
@@ -24,6 +24,7 @@ __all__ = [
     "inside",
     "reads",
     "ready",
+    "scratch",
     "step",
     "void",
 ]

@@ -14,6 +14,20 @@ Bytes = npt.NDArray[np.uint8]
 Item = TypeVar("Item", bound=np.generic)
 
 
+_LINE = 64
+"""Bytes of a line of the cache, and of the widest vector."""
+
+
+def scratch(count: int) -> npt.NDArray[np.uint64]:
+    """Return so many words, not filled, that begin where a line of the cache does.
+
+    A vector of a whole line that begins elsewhere lies in two, and is read twice.
+    """
+    whole = np.empty(count + _LINE // 8 - 1, np.uint64)
+    first = -whole.ctypes.data % _LINE // 8
+    return whole[first : first + count]
+
+
 def contiguous(a: npt.NDArray[Item]) -> npt.NDArray[Item]:
     """Return the array itself, or a copy that is C-contiguous and aligned.
 

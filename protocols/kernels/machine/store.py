@@ -66,7 +66,7 @@ def _digest(*parts: bytes) -> bytes:
 def _compiler() -> bytes:
     """Return a digest of what turns loops into machine code."""
     here = Path(__file__).parent
-    ours = (here / name for name in ("compiler.py", "written.py", "signatures.py"))
+    ours = (here / name for name in ("compiler.py", "written.py", "polynomials.py", "signatures.py"))
     head = str(object.__basicsize__)
     return _digest(llvmlite.__version__.encode(), head.encode(), *(path.read_bytes() for path in ours))
 

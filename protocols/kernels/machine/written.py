@@ -13,6 +13,9 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
 
+from protocols.kernels.machine import polynomials
+from protocols.kernels.machine.polynomials import LANES
+
 
 @functools.cache
 def built(name: str, built_for: tuple[Any, ...]) -> Any:
@@ -20,6 +23,9 @@ def built(name: str, built_for: tuple[Any, ...]) -> Any:
     steps: dict[str, Callable[..., Any]] = {
         "flat": flat,
         "masked": masked,
+        "pair products": polynomials.pair_products,
+        "polynomial multiples": polynomials.polynomial_multiples,
+        "polynomial sums": polynomials.polynomial_sums,
         "run": run,
         "scratch": scratch,
         "tile": tile,
@@ -169,27 +175,16 @@ def run(what: str, length: int) -> Any:
 
     - "copy": ``step(out, o, a, i)``, out = a.
     - "sum", "difference", "xor": ``step(out, o, a, i, b, j)``, out = a + b, a − b, a ⊕ b.
-    - "multiple": ``step(out, o, a, i, factor)``, out += factor · a.
     - "sum of two": ``step(out, o, a, i, b, j)``, out += a + b.
-    - "products": ``step(out, o, a, i, b, j)``: four words of out += a · b, each over every fourth word.
-    - "common": the same of ⊕ of a ∧ b.
-    - "products of sums": ``step(out, o, a, i, k, b, j, m)``: the same of a + a and b + b, two places each.
+    - "common": ``step(out, o, a, i, b, j)``: eight words of out ⊕= a ∧ b, each over every eighth word.
     """
-    arrays = {
-        "copy": "oa", "sum": "oab", "difference": "oab", "xor": "oab", "multiple": "oaf",
-        "sum of two": "oab",        "products": "oab", "common": "oab", "products of sums": "oaabb",
-    }[what]  # fmt: skip
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
         values = iter(zip(signature.args, arguments, strict=True))
         given: list[Any] = []
         held: Any = None
-        for letter in arrays:
-            kind, value = next(values)
-            if letter == "f":
-                given.append(value)
-                continue
+        for kind, value in values:
             if isinstance(kind, types.Array):
                 held = context.make_array(kind)(context, builder, value).data
                 _, value = next(values)
@@ -216,25 +211,13 @@ def run(what: str, length: int) -> Any:
         elif what in ("sum", "difference", "xor"):
             each = {"sum": builder.add, "difference": builder.sub, "xor": builder.xor}[what]
             store(each(load(given[1]), load(given[2])))
-        elif what == "multiple":
-            undefined = ir.Constant(vector(length), ir.Undefined)
-            first = builder.insert_element(undefined, given[2], ir.IntType(32)(0))
-            lanes = ir.Constant(ir.VectorType(ir.IntType(32), length), None)
-            factor = builder.shuffle_vector(first, undefined, lanes)
-            store(builder.add(load(out), builder.mul(factor, load(given[1]))))
         elif what == "sum of two":
             store(builder.add(load(out), builder.add(load(given[1]), load(given[2]))))
         else:
-            total = load(out, 0, 4)
-            for start in range(0, length, 4):
-                parts = [load(one, start, 4) for one in given[1:]]
-                if what == "products of sums":
-                    parts = [builder.add(*parts[:2]), builder.add(*parts[2:])]
-                if what == "common":
-                    total = builder.xor(total, builder.and_(*parts))
-                else:
-                    total = builder.add(total, builder.mul(*parts))
-            store(total, 4)
+            total = load(out, 0, LANES)
+            for start in range(0, length, LANES):
+                total = builder.xor(total, builder.and_(*(load(one, start, LANES) for one in given[1:])))
+            store(total, LANES)
         return context.get_dummy_value()
 
     i = types.intp
@@ -245,20 +228,6 @@ def run(what: str, length: int) -> Any:
             return types.void(out, i, a, i), emit
 
         return copy
-    if what == "multiple":
-
-        @intrinsic
-        def multiple(_: Any, out: Any, o: Any, a: Any, at: Any, factor: Any) -> Any:
-            return types.void(out, i, a, i, types.uint64), emit
-
-        return multiple
-    if what == "products of sums":
-
-        @intrinsic
-        def of_sums(_: Any, out: Any, o: Any, a: Any, i1: Any, i2: Any, b: Any, j1: Any, j2: Any) -> Any:
-            return types.void(out, i, a, i, i, b, i, i), emit
-
-        return of_sums
 
     @intrinsic
     def of_two(_: Any, out: Any, o: Any, a: Any, at: Any, b: Any, to: Any) -> Any:

@@ -37,7 +37,6 @@ from protocols.kernels.galois import (
 )
 from protocols.kernels.machine import Bytes
 
-MASK = (1 << 64) - 1
 DEGREES = {16: 5, 32: 7}
 """d_1 by the most parts: there are points enough for polynomials through so many and their products."""
 STRIP = 1 << 10
@@ -65,10 +64,6 @@ def irreducible(degree: int) -> tuple[int, ...]:
 def modulus(degree: int) -> Words:
     """Return the same coefficients as words."""
     return np.array(irreducible(degree), np.uint64)
-
-
-Small = tuple[int, ...]
-"""An element in X alone: d_1 integers mod 2^64."""
 
 
 @dataclass(frozen=True)
@@ -266,46 +261,31 @@ def at_least(security: int, bits: bool, parts: int = 16) -> Galois:
     return Galois(d1, d2, bits)
 
 
-# Constants in X alone, in plain integers
+# Constants in X alone
 
 
-def _times(d1: int, a: Small, b: Small) -> Small:
-    whole = [0] * (2 * d1 - 1)
-    for i, one in enumerate(a):
-        for j, other in enumerate(b):
-            whole[i + j] += one * other
-    low = irreducible(d1)
-    for power in range(2 * d1 - 2, d1 - 1, -1):
-        for place in range(d1):
-            whole[power - d1 + place] -= whole[power] * low[place]
-    return tuple(one & MASK for one in whole[:d1])
-
-
-def _plus(a: Small, b: Small, sign: int = 1) -> Small:
-    return tuple((one + sign * other) & MASK for one, other in zip(a, b, strict=True))
-
-
-def _inverse(d1: int, a: Small) -> Small:
-    """Return 1 / a of a unit: a^(2^d_1 − 2) is right mod 2, and Newton's iteration lifts it."""
-    one: Small = (1, *[0] * (d1 - 1))
-    found, square = one, a
-    for _ in range(d1 - 1):
-        square = _times(d1, square, square)
-        found = _times(d1, found, square)
+def _inverses(ring: Galois, a: Words) -> Words:
+    """Return 1 / a of units: a^(2^d − 2) is right mod 2, and Newton's iteration lifts it."""
+    found, square, twice = a, a, np.zeros_like(a)
+    twice[0, 0] = 2
+    for _ in range(ring.d - 2):
+        square = ring.mul(square, square)
+        found = ring.mul(found, square)
+    found = ring.mul(found, found)
     for _ in range(6):
-        found = _times(d1, found, _plus(_plus(one, one), _times(d1, a, found), -1))
+        found = ring.mul(found, twice - ring.mul(a, found))
     return found
-
-
-def _point(d1: int, number: int) -> Small:
-    return tuple(number >> place & 1 for place in range(d1))
 
 
 @cache
 def product_of_roots(d1: int, count: int) -> Words:
     """Return the coefficients of Π_b (T − ξ_b), the lowest first, as elements (d_1, 1, count + 1)."""
-    found = np.array(_product_of_roots(d1, count), np.uint64).T
-    return np.ascontiguousarray(found).reshape(d1, 1, count + 1)
+    small, nothing = Galois(d1, 1, False), np.zeros((d1, 1, 1), np.uint64)
+    found = small.element(1)
+    for b in range(count):
+        scaled = small.mul(found, np.repeat(small.element(b), found.shape[2], 2))
+        found = np.concatenate([nothing, found], 2) - np.concatenate([scaled, nothing], 2)
+    return found
 
 
 @cache
@@ -316,35 +296,24 @@ def vanishing_next(d1: int, count: int) -> Words:
 
 
 @cache
-def _product_of_roots(d1: int, count: int) -> tuple[Small, ...]:
-    """Return the same coefficients in plain integers."""
-    found: list[Small] = [(1, *[0] * (d1 - 1))]
-    for b in range(count):
-        root, zero = _point(d1, b), (0,) * d1
-        moved = [zero, *found]
-        scaled = [_times(d1, one, root) for one in found] + [zero]
-        found = [_plus(one, other, -1) for one, other in zip(moved, scaled, strict=True)]
-    return tuple(found)
-
-
-@cache
 def interpolation(d1: int, count: int) -> Words:
-    """Return (d_1, count, count): coefficient k of the Lagrange polynomial of point b."""
-    whole = _product_of_roots(d1, count)
-    found = np.zeros((d1, count, count), np.uint64)
-    for b in range(count):
-        root = _point(d1, b)
-        quotient: list[Small] = [whole[count]]  # of the product by T − ξ_b, the highest first
-        for one in reversed(whole[1:count]):
-            quotient.append(_plus(one, _times(d1, quotient[-1], root)))
-        quotient.reverse()
-        value = quotient[-1]
-        for one in reversed(quotient[:-1]):
-            value = _plus(one, _times(d1, value, root))
-        scale = _inverse(d1, value)
-        for k, one in enumerate(quotient):
-            found[:, b, k] = np.array(_times(d1, one, scale), np.uint64)
-    return found
+    """Return (d_1, count, count): coefficient k of the Lagrange polynomial of point b.
+
+    Of all points at once: Π_c (T − ξ_c) is divided by T − ξ_b, the highest coefficient first, and by the
+    quotient's value at ξ_b.
+    """
+    small, whole = Galois(d1, 1, False), product_of_roots(d1, count)
+    points = np.concatenate([small.element(b) for b in range(count)], 2)
+    quotients = [np.repeat(whole[:, :, count:], count, 2)]
+    for k in range(count - 1, 0, -1):
+        quotients.append(small.mul(quotients[-1], points) + whole[:, :, k : k + 1])
+    value = quotients[0]
+    for quotient in quotients[1:]:
+        value = small.mul(value, points) + quotient
+    quotients.reverse()
+    whole = np.concatenate(quotients, 2)  # by coefficients, then points
+    found = small.mul(whole, np.tile(_inverses(small, value), count))
+    return np.ascontiguousarray(found.reshape(d1, count, count).transpose(0, 2, 1))
 
 
 @cache
