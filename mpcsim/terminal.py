@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from textwrap import wrap
 from typing import Any, TextIO
 
 from mpcsim.texts import shown
@@ -84,20 +83,36 @@ def console() -> Screen:
 
 def broken(text: str, width: int) -> list[str]:
     """Return a line's text as lines of at most so many columns, words whole."""
-    if len(text) <= width:
+    if columns_of(text) <= width:
         return [text]
     indent = text[: len(text) - len(text.lstrip(" "))]
     more = indent + "  " if len(indent) + 20 < width else ""
-    return wrap(text, width, subsequent_indent=more, break_long_words=False, break_on_hyphens=False)
+    lines = [""]
+    for word in re.findall(r"\s*\S+", text):
+        if lines[-1] and columns_of(lines[-1] + word) > width:
+            lines.append(more + word.lstrip())
+        else:
+            lines[-1] += word
+    return lines
 
 
 def columns_of(text: str) -> int:
-    """Return how many columns of a terminal a text takes: letters of East Asian scripts take two."""
+    """Return how many columns of a terminal a text takes: letters of East Asian scripts take two.
+
+    As terminals count, letter by letter (`wcwidth` of the C library): marks that stand on a letter take none,
+    nor do the vowels and last consonants of a Korean syllable that is written in its parts.
+    """
     return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+_SOFT_HYPHEN = "\xad"  # which is shown
+_KOREAN_PARTS = (("\u1160", "\u11ff"), ("\ud7b0", "\ud7fb"))
 
 
 def _columns(letter: str) -> int:
     if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return int(letter == _SOFT_HYPHEN)
+    if any(first <= letter <= last for first, last in _KOREAN_PARTS):
         return 0
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 

@@ -1,15 +1,17 @@
 """Tables on screens of any width: nothing is cut, numbers stay whole, what leaves is named."""
 
 import io
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpcsim.terminal import Column, Screen, Sheet, broken, repeated, span_name
+from mpcsim.terminal import Column, Screen, Sheet, broken, columns_of, repeated, span_name
 from mpcsim.texts import out_of, percent, plural
 
-_TEXTS = st.text("abc xyz×é", min_size=1, max_size=30).map(lambda text: text.strip() or "a")
+_LETTERS = "abc xyz×é漢한\u1112\u1161\u11ab\u0301"  # wide ones, parts of a syllable, an accent
+_TEXTS = st.text(_LETTERS, min_size=1, max_size=30).map(lambda text: text.strip() or "a")
 _NUMBERS = st.integers(0, 10**9).map(lambda number: f"{number:,}")
 
 
@@ -35,7 +37,7 @@ def _printed(sheet, width):
 def test_no_table_is_wider_than_its_screen_and_none_is_cut(sheet, width):
     text = _printed(sheet, width)
     assert "…" not in text
-    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+    assert all(columns_of(line.rstrip()) <= width for line in text.splitlines())
 
 
 @given(_sheets(), st.integers(40, 200))
@@ -98,12 +100,23 @@ def test_a_pipe_gets_whole_lines_without_spaces_at_their_ends(capsys):
     assert [line for line in lines[:-2] if line != line.rstrip()] == []
 
 
-@given(st.text("ab /=-", max_size=200), st.integers(20, 100))
+@given(st.text(f"{_LETTERS}/=-", max_size=200), st.integers(20, 100))
 def test_lines_break_between_words_and_words_stay_whole(text, width):
     lines = broken(text, width)
     assert " ".join(" ".join(lines).split()) == " ".join(text.split())
     words = set(text.split())
-    assert all(len(line) <= width or line.split()[-1] in words for line in lines if line.strip())
+    assert all(columns_of(line) <= width or line.split()[-1] in words for line in lines if line.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("", 0), ("conv1", 5), ("é", 1), ("e\u0301", 1), ("漢字", 4), ("Ａ", 2), ("ﾊ", 1), ("→×µ", 3),
+        (normalize("NFC", "한국"), 4), (normalize("NFD", "한국"), 4), ("\u00ad", 1), ("a\u200bb", 2),
+    ],
+)  # fmt: skip
+def test_a_text_takes_the_columns_that_terminals_give_it(text, columns):
+    assert columns_of(text) == columns
 
 
 @pytest.mark.parametrize(
@@ -128,3 +141,31 @@ def test_what_a_repeated_span_means_is_said_where_one_is():
     assert repeated([{"count": 1}]) == []
     (note,) = repeated([{"count": 1}, {"count": 2}])
     assert "×2" in note
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "environment", "styled"),
+    [
+        (_Terminal, {}, True), (_Terminal, {"NO_COLOR": ""}, True), (_Terminal, {"NO_COLOR": "1"}, False),
+        (_Terminal, {"TERM": "dumb"}, False), (_Terminal, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        (io.StringIO, {}, False), (io.StringIO, {"FORCE_COLOR": "1"}, True),
+    ],
+)  # fmt: skip
+def test_styles_are_for_terminals_that_show_them_and_people_who_want_them(
+    out, environment, styled, monkeypatch
+):
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    file = out()
+    sheet = Sheet([Column("what")], "Title")
+    sheet.add("cell", bad=True)
+    Screen(file, 80).show(sheet)
+    assert ("\x1b[" in file.getvalue()) == styled
