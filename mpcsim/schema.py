@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from mpcsim.errors import InputError
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _LONGEST_VALUE = 80
+
+
+@dataclass(frozen=True)
+class ChosenBy:
+    """Marks a union of models that a key's value chooses from: those alone are built that a file names.
+
+    It stands for `Field(discriminator=…)`, which builds all of them where the union is declared; models are
+    to have `defer_build`.
+
+    Args:
+        discriminator: the key, in each model a `Literal`.
+    """
+
+    discriminator: str
+
+    def __get_pydantic_core_schema__(self, union: Any, _: Any) -> CoreSchema:
+        """Return a schema in which each model is asked when its turn comes."""
+        choices = {
+            tag: core_schema.no_info_plain_validator_function(model.model_validate)
+            for model in get_args(union)
+            for tag in _tags(model, self.discriminator)
+        }
+        return core_schema.tagged_union_schema(choices, self.discriminator, from_attributes=True)
 
 
 def validate(model: type[_Model], data: dict[str, Any], also_accepted: Iterable[str] = ()) -> _Model:

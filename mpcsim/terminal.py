@@ -99,8 +99,8 @@ def broken(text: str, width: int) -> list[str]:
 def columns_of(text: str) -> int:
     """Return how many columns of a terminal a text takes: letters of East Asian scripts take two.
 
-    As terminals count, letter by letter (`wcwidth` of the C library): marks that stand on a letter take none,
-    nor do the vowels and last consonants of a Korean syllable that is written in its parts.
+    As terminals count, letter by letter (`wcwidth` of the C library): marks that stand on a letter take
+    none, nor do the vowels and last consonants of a Korean syllable that is written in its parts.
     """
     return len(text) if text.isascii() else sum(map(_columns, text))
 

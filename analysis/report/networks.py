@@ -9,7 +9,8 @@ from typing import Any
 
 from analysis.points import Axis, combine
 from analysis.replay import SEND
-from analysis.retime import Grid, Retiming, retime_grid
+from analysis.retime import Retiming
+from analysis.retime.grid import Grid, retime_grid
 from mpcsim import InputError
 from mpcsim.units import parse_bandwidth, parse_time
 

@@ -25,6 +25,7 @@ from mpcsim.faults import RULES
 from mpcsim.network import Effects, Network
 from mpcsim.scenario.workload import load_workload
 from mpcsim.scenario_file import Adversary, Head
+from mpcsim.schema import ChosenBy
 from mpcsim.units import Unit
 
 _ENTRY = re.compile(r"^(\w+): (.*(?:\n[ \t]+.*)*)", re.MULTILINE)
@@ -196,7 +197,7 @@ def _is_array(annotation: Any) -> bool:
 def _inside(annotation: Any, name: str) -> Iterator[Any]:
     """Yield an attribute of the fields that stand inside an annotation, where it is set."""
     for argument in get_args(annotation):
-        value = getattr(argument, name, None) if isinstance(argument, FieldInfo) else None
+        value = getattr(argument, name, None) if isinstance(argument, FieldInfo | ChosenBy) else None
         if value is not None:
             yield value
         yield from _inside(argument, name)

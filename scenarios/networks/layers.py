@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mpcsim.schema import ChosenBy
 from scenarios.graph import Direction, Kind
 
 Positive = Annotated[int, Field(strict=True, ge=1)]
@@ -372,7 +373,7 @@ Declared = (
     | LSTM
     | GRU
 )
-Layer = Annotated[Declared, Field(discriminator="type")]
+Layer = Annotated[Declared, ChosenBy("type")]
 
 
 class ModelSettings(BaseModel):

@@ -201,6 +201,7 @@ def test_help_imports_nothing_that_only_a_run_needs():
 _NOT_OF_AN_INFERENCE = {
     "protocols.shamir", "protocols.replicated4", "protocols.dealer2", "protocols.replicated3_malicious",
     "protocols.trees", "analysis.commands", "analysis.report", "analysis.validate", "analysis.sweep",
+    "analysis.retime.grid", "protocols.training",
     "pandas", "matplotlib", "sympy", "numba", "uvloop", "html", "numpy.ma", "numpy.polynomial",
 }  # fmt: skip
 
