@@ -32,7 +32,7 @@ class ChosenBy:
 
     def __get_pydantic_core_schema__(self, union: Any, _: Any) -> CoreSchema:
         """Return a schema in which each model is asked when its turn comes."""
-        choices = {
+        choices: dict[Any, Any] = {
             tag: core_schema.no_info_plain_validator_function(model.model_validate)
             for model in get_args(union)
             for tag in _tags(model, self.discriminator)
