@@ -20,7 +20,7 @@ from matplotlib.patches import FancyArrowPatch, Patch
 from analysis import frames
 from analysis.figures import style as figures
 from analysis.figures.sources import Sources
-from analysis.retime.messages import Message, Messages, messages_of, messages_within
+from analysis.retime import Message, Messages, messages_of, messages_within
 from mpcsim import InputError
 from mpcsim.paths import in_short, in_text
 from mpcsim.texts import plural

@@ -11,8 +11,7 @@ from analysis.critical import PARTS
 from analysis.predict import Measured, Row, params_text
 from analysis.predict import run as predict
 from analysis.report.networks import Choices, choices
-from analysis.retime import Retiming, load
-from analysis.retime.messages import Messages, messages_of
+from analysis.retime import Messages, Retiming, load, messages_of
 from analysis.span_parts import Part, parts
 from mpcsim import InputError, MpcsimError
 from mpcsim.paths import distinct, span_paths

@@ -10,7 +10,7 @@ from typing import Any
 from analysis.points import Axis, combine
 from analysis.replay import SEND
 from analysis.retime import Retiming
-from analysis.retime.grid import Grid, retime_grid
+from analysis.retime import grid as grids
 from mpcsim import InputError
 from mpcsim.units import parse_bandwidth, parse_time
 
@@ -33,8 +33,8 @@ class Choices:
         transport: the run's own.
     """
 
-    grid: Grid
-    other: Grid | None
+    grid: grids.Grid
+    other: grids.Grid | None
     transport: str
     latency: int | None
     bandwidth: int | None
@@ -62,7 +62,7 @@ class Choices:
         }
 
 
-def _points(grid: Grid) -> list[list[Any]]:
+def _points(grid: grids.Grid) -> list[list[Any]]:
     keys = ("makespan_ns", "bound_by", "spans", "error")
     return [[point[key] for key in keys] for point in grid.points]
 
@@ -82,8 +82,8 @@ def choices(retiming: Retiming) -> Choices:
     if _steps(retiming, transport) * len(points) <= _MOST_STEPS:
         with suppress(InputError):  # loss by the link law needs a timeout that TCP does not
             over = [point | {"network.transport": transport} for point in points]
-            other = retime_grid(retiming, axes, over)
-    return Choices(retime_grid(retiming, axes, points), other, own.transport, latency, bandwidth)
+            other = grids.retime_grid(retiming, axes, over)
+    return Choices(grids.retime_grid(retiming, axes, points), other, own.transport, latency, bandwidth)
 
 
 def _steps(retiming: Retiming, transport: str) -> int:
