@@ -90,22 +90,25 @@ def test_columns_of_two_hospitals_have_formulas_too(overrides):
 
 
 PROVEN = {
-    "a tree and answers": ["output.queries=5", "hospitals.count=3", "trees.digit=5"],
-    "a tree for its owner, a level more": ["trees.height=3", "output.queries=0", "ring.value_bits=31"],
-    "classes, large leaves and gains": [
-        "data.classes=3", "trees.least_rows=3", "trees.least_gain=0.01", "output.queries=3",
-        "output.tree=nobody",
+    "a tree and answers": [
+        "data.train=9", "data.attributes=3", "output.queries=3", "hospitals.count=3", "trees.least_rows=2",
+        "trees.least_gain=0.01",
     ],
-    "targets": ["data.source=diabetes", "data.train=15", "trees.attributes=3", "output.queries=3"],
-    "one attribute of few rows": ["data.train=4", "data.attributes=1", "trees.least_gain=0.1"],
     "one row": ["data.train=1", "hospitals.count=1", "data.attributes=2"],
+    "targets": ["data.source=diabetes", "data.train=5", "trees.attributes=2", "output.tree=nobody"],
+    "targets that nobody asks about": ["data.source=diabetes", "data.train=25", "output.queries=0"],
+    "a tree for its owner": ["trees.height=4", "output.queries=0", "ring.value_bits=31", "trees.digit=3"],
+    "classes, large leaves": ["data.classes=3", "trees.least_rows=3", "output.tree=nobody"],
+    "one attribute of few rows": ["data.train=4", "data.attributes=1", "trees.least_gain=0.1"],
 }  # fmt: skip
+SOME = list(PROVEN) if os.environ.get("MPCSIM_LONG") else list(PROVEN)[:2]
 
 
-@pytest.mark.parametrize("overrides", PROVEN.values(), ids=PROVEN)
-def test_every_span_of_proven_growth_costs_what_its_formula_says(overrides):
-    keys = ["trees.height=2", "output.queries=0", "ring.value_bits=14", "ring.fraction_bits=4"]
-    found = rows(measure("proven_trees", [*SMALL, *keys, *overrides]))
+@pytest.mark.parametrize("name", SOME)
+def test_every_span_of_proven_growth_costs_what_its_formula_says(name):
+    ring = ["ring.value_bits=8", "ring.fraction_bits=2", "trees.digit=8"]
+    keys = ["trees.height=2", "output.queries=1", *ring]
+    found = rows(measure("proven_trees", [*SMALL, *keys, *PROVEN[name]]))
     assert {"growth/sort", "growth/level1", "growth/leaves", "verification", "run"} <= {
         row.op for row in found
     }
