@@ -1,5 +1,7 @@
 """Cost formulas as mathematics: symbols against whole numbers, and how they print."""
 
+import os
+
 import pytest
 
 from analysis.costs import numbers, symbolic
@@ -25,6 +27,7 @@ def _settings():
         yield Setting(l=32, f=8, V=20, **choice)
 
 
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 ON_ROWS = ("layer_norm", "rms_norm", "group_norm", "log_softmax")
 ON_TABLES = ("sort", "topk", "group_sums", "group_max", "join")
 
@@ -32,7 +35,8 @@ ON_TABLES = ("sort", "topk", "group_sums", "group_max", "join")
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_a_formula_with_symbols_gives_the_same_counts(op):
     known = OPERATIONS[op]
-    for setting in list(_settings())[:: 5 if op in ALONE else 1]:  # whose parts are formulas of their own
+    every = list(_settings())  # both rings and all comparisons; parts of layers are formulas of their own
+    for setting in every if LONG else every[:: 5 if op in ALONE else 3]:
         general = known.cost(known.symbols(setting), symbolic.n)
         rounds, total, *sent = map(symbolic.compiled, (general.rounds, general.bytes, *general.sent))
         for size in (1, 3, 13):

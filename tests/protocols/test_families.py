@@ -28,7 +28,6 @@ from protocols.functions import (
 )
 from protocols.layers import average_pool, max_pool
 from scenarios.families import families
-from scenarios.networks import ALONE
 from scenarios.probes.microbench import OPERATIONS
 from scenarios.probes.operations import NAMED
 
@@ -75,12 +74,6 @@ def _sizes(family, op):
 
 def _turn(family, op):
     return FAMILIES.index(family) + list(OPERATIONS).index(op)
-
-
-def _sizes(family, op):
-    """Return the sizes of a case: both, but of layers, whose runs take longest, one in turns."""
-    turn = (FAMILIES.index(family) + list(ALONE).index(op)) % 2 if op in ALONE else 0
-    return (1, 7) if LONG or op not in ALONE else [(1,), (7,)][turn]
 
 
 @pytest.mark.parametrize(

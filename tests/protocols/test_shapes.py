@@ -391,8 +391,8 @@ CHOICES = [
 def test_a_dry_run_of_an_operation_costs_what_a_real_one_does(op, bits):
     fraction, value = RINGS[bits]
     turn = list(OPERATIONS).index(op)  # without MPCSIM_LONG=1 operations take turns with the choices
-    usual = [(1, turn), (101, turn + 7)] if bits == 32 else [(101, turn + step) for step in (0, 5)]
-    usual = [(size, CHOICES[place % len(CHOICES)]) for size, place in usual]
+    size = (1, 101)[(turn + (bits == 32)) % 2]
+    usual = [(size, CHOICES[(turn + 7 * (bits == 32)) % len(CHOICES)])]
     for size, choices in [(size, one) for size in (1, 101) for one in CHOICES] if LONG else usual:
         tables = {"workload__op": op, "workload__size": size, **choices}
         tables |= {"ring__bits": bits, "ring__fraction_bits": fraction, "ring__value_bits": value}
