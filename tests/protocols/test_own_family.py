@@ -91,7 +91,7 @@ def _crowd(monkeypatch):
 
 
 @pytest.mark.usefixtures("_crowd")
-@pytest.mark.parametrize("parties", [2, 3, 5, 20])
+@pytest.mark.parametrize("parties", [2, 7])
 def test_a_family_of_many_servers_is_validated_at_any_number_of_them(parties):
     found = validate_all(family=CROWD, parties=parties)
     equal = [row for row in found.rows if row.equal]

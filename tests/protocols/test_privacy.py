@@ -1,5 +1,6 @@
 """Every server's view has the same distribution whatever the secrets are: by enumeration."""
 
+import os
 from itertools import product
 
 import numpy as np
@@ -38,6 +39,8 @@ from protocols.replicated3.layers.block import pool_and_relu_of_sum
 from protocols.replicated3.sharings.boolean import and_layer, and_to_halves, join
 from protocols.replicated3.sharings.server import Choices
 from protocols.replicated3.sharings.sharing import Halves, Share, halves_to_share, lift, reveal_to_client
+
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 
 
 def _shifting(truncation, shift):
@@ -251,7 +254,8 @@ def test_no_view_depends_on_the_secrets_where_what_the_viewer_knows_is_sampled(c
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_output_of_the_prf_is_needed(case):
-    for mask in case.masks():
+    turn = CASES.index(case) % 2
+    for mask in case.masks() if LONG else sorted(case.masks())[turn::2]:
         leaking = case.broken(dropped=frozenset([mask])).leaks()
         assert bool(leaking) != (mask in case.spare), f"without {mask}: {leaking}"
 

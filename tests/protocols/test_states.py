@@ -1,5 +1,7 @@
 """Every message of a composed block is uniform beside all that its receiver has computed before."""
 
+import os
+
 import numpy as np
 import pytest
 from states import FAR, Block, N
@@ -27,6 +29,7 @@ async def _pool(server, *values):
     return await max_pool2d(server, Share(*images), (1, len(values)))
 
 
+LONG = bool(os.environ.get("MPCSIM_LONG"))
 SPANS = ("sum", "pool", "relu")
 
 
@@ -114,7 +117,8 @@ def test_every_message_is_uniform_beside_the_state_of_its_receiver(block):
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_each_mask_that_is_left_out_shows(block):
-    for mask in block.masks():
+    turn = BLOCKS.index(block) % 2
+    for mask in block.masks() if LONG else sorted(block.masks())[turn::2]:
         if mask not in block.elsewhere:
             found = block.worst(frozenset([mask]))
             assert (found > FAR) != (mask in block.spare), f"without {mask}: {found}"

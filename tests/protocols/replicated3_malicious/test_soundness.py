@@ -114,7 +114,7 @@ def test_a_lie_passes_as_often_as_the_bound_says_and_no_more(kind, liar, monkeyp
         monkeypatch.setattr(schedule, "MANY", 1)
     ring, tries = (
         Galois(7, 1, False) if many else Galois(5, 2, bits),
-        1500 if LONG else 100 if many else 400,
+        1500 if LONG else 60 if many else 250,
     )
     sizes = [(1, 8, 0)] if bits else [(1, 16 * 16, 64)]
     error = 16 if bits else 1 << 63  # what most multiples forgive
