@@ -233,8 +233,11 @@ def _yield_to_profile(network: Any, overrides: Sequence[str]) -> None:
 
 # Files
 
+_KEPT = "scenario.toml"  # what a run record has of the scenario that it ran
+
 
 def _find(path_or_name: str | Path, search: Sequence[Path]) -> Path:
+    """Return the file of a scenario: itself, a shipped one by name, or what a run record kept."""
     path = Path(path_or_name)
     if path.is_file():
         return path
@@ -242,7 +245,11 @@ def _find(path_or_name: str | Path, search: Sequence[Path]) -> Path:
     if str(path_or_name) in files:
         return files[str(path_or_name)]
     if path.is_dir():
-        raise ScenarioError(f"{path}: is a folder; accepted: a scenario file, or a shipped name")
+        if (kept := path / _KEPT).is_file():
+            return kept
+        raise ScenarioError(
+            f"{path}: is a folder; accepted: a scenario file, a run record, or a shipped name"
+        )
     raise ScenarioError(f"{path}: no such scenario file, and {unknown(str(path), sorted(files), 'name')}")
 
 

@@ -145,7 +145,8 @@ class Column:
     Attributes:
         title: its heading.
         number: whether it stands on the right and is never broken.
-        leaves: columns of the highest number leave first where the screen is narrow; 0: it stays.
+        leaves: columns of the highest number leave first where the screen is narrow, of those the last; 0:
+            it stays.
         note: a line below the table that says what the column holds; it leaves with its column.
     """
 
@@ -198,7 +199,9 @@ class Sheet:
         for rank in sorted({one.leaves for one in self.columns} - {0}, reverse=True):
             if self._least(kept) <= width:
                 break
-            kept = [place for place in kept if self.columns[place].leaves != rank]
+            for last in reversed([place for place in kept if self.columns[place].leaves == rank]):
+                if self._least(kept) > width:
+                    kept.remove(last)
         return kept, [place for place in range(len(self.columns)) if place not in kept]
 
     def _least(self, places: Sequence[int]) -> int:

@@ -34,6 +34,9 @@ _FILE = re.compile(r"(?P<actor>.+)-(?P<step>\d{8})\.npz")
 _TAKEN = re.compile(r"(?P<actor>.+)-run-(?P<run>\d+)")
 
 
+GOES_ON = "a run of the same scenario without it goes on from there"
+
+
 class Halted(RunError):
     """The run was told to stop after a number of steps, as if it had been killed."""
 

@@ -63,5 +63,7 @@ def _failed(error: Exception) -> int:
             lines = [line for line in lines if line != hint]
         if said or not isinstance(error, MpcsimError):
             words = "\n  ".join(lines).split("\n")  # what they quote may hold what a terminal obeys
-            print("mpcsim:", "\n".join(map(escaped, words)), file=sys.stderr)
+            from mpcsim.terminal import Screen
+
+            Screen(sys.stderr).say("mpcsim: " + "\n".join(map(escaped, words)))
     return status

@@ -16,7 +16,7 @@ ScenarioName = Annotated[
     str,
     typer.Argument(
         metavar="SCENARIO",
-        help="A scenario file, or the name of a shipped one (see `list`).",
+        help="A scenario file, a run record, or the name of a shipped one (see `list`).",
         autocompletion=completion.scenarios,
     ),
 ]

@@ -22,7 +22,7 @@ from protocols.domains import Ring, Words
 from protocols.family import Family, Terms, Value
 from protocols.replicated3.sharings import Share
 from protocols.training import Descent, Scales, limit, trainer_of
-from scenarios.checkpoints import Halted
+from scenarios.checkpoints import GOES_ON, Halted
 from scenarios.networks import LayerPlan
 from scenarios.training.plan import Batch, Examples, Later, Start
 from scenarios.training.step import Metrics, Model, Pass
@@ -325,7 +325,7 @@ class Job:
             self._observe(party, batch.step + 1, model)
         self._keep(party, batch, _arrays(model, metrics), None)
         if batch.step + 1 == self.stop_after:
-            raise Halted(f"stopped after step {batch.step + 1}, as checkpoint.halt_after says")
+            raise Halted(f"stopped after step {batch.step + 1}, as checkpoint.halt_after says; {GOES_ON}")
 
     async def _evaluate(self, me: Family, model: Model, x: Value, targets: Value) -> Metrics:
         total: Metrics | None = None

@@ -305,9 +305,10 @@ def render(output: dict[str, Any]) -> Iterable[str]:
             text = ", ".join(f"{name} {value:.4g}" for name, value in rows[-1].items())
             yield f"last epoch of the {_TWINS[twin]} twin in the clear: {text}"
     for twin, error in output["max_weight_error"].items():
+        count = error["last_step"]
         yield (
             f"largest difference of a weight to the {_TWINS[twin]} twin's: {error['followed']:.2e} in the "
-            f"first {plural(error['last_step'], 'step')}, {error['end']:.2e} at the end"
+            f"first {'step' if count == 1 else plural(count, 'step')}, {error['end']:.2e} at the end"
         )
     if output["answers"] is not None:
         yield f"answers to {output['asker']}: {output['answers']} (labels {output['answer_labels']})"

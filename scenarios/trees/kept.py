@@ -20,7 +20,7 @@ from mpcsim import InputError, Party, log
 from mpcsim.engine import aside
 from mpcsim.plugins import place
 from mpcsim.scenario import Scenario
-from scenarios.checkpoints import KEPT, Halted, Store, fingerprint
+from scenarios.checkpoints import GOES_ON, KEPT, Halted, Store, fingerprint
 from scenarios.trees.inputs import Inputs
 from scenarios.trees.settings import PrivateTreesSettings
 
@@ -125,7 +125,7 @@ class Kept:
         if self.trees is not None:
             self._save(self.trees, party, _actor(party, tree), step, state)
         if step == self.halt_after:
-            raise Halted(f"stopped after step {step}, as checkpoint.halt_after says")
+            raise Halted(f"stopped after step {step}, as checkpoint.halt_after says; {GOES_ON}")
 
     def keep_ground(self, party: Party, state: Any) -> None:
         """Write bins."""

@@ -238,6 +238,8 @@ def test_a_shipped_name_is_found_and_an_unknown_one_lists_what_ships(tmp_path):
         load_scenario("flagshp", search=[tmp_path])
     with pytest.raises(ScenarioError, match="is a folder"):
         load_scenario(tmp_path, search=[tmp_path])
+    (tmp_path / "scenario.toml").write_text('workload = "x"\nname = "kept"')
+    assert load_scenario(tmp_path).name == "kept"  # a run record names its scenario
 
 
 # A workload's own model
