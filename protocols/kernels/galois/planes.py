@@ -4,11 +4,14 @@ A public linear map of coefficients is a matrix of bits: rows are added by fours
 made once. Products of elements are made of products of sums, as in `karatsuba`, with + and − both ⊕.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from numpy import int64, intp, uint8, uint64
 
 from protocols.kernels.galois.karatsuba import Steps, formulas
+from protocols.kernels.galois.loops import tower_remainder
 from protocols.kernels.machine import (
     Bytes,
     Words,
@@ -34,10 +37,10 @@ _NARROW = 8
 
 _xor = step("run", "xor", _NARROW)
 _copy = step("run", "copy", _NARROW)
-_common = step("run", "common", _NARROW)
-_met = step("masked", _STRIP, "xor")
+_chosen, _added = (step("chosen products", 5, True, more) for more in (False, True))
+_IN_X = 5
+"""The degree in X for which loops are made."""
 _copy_strip, _xor_strip = step("run", "copy", _STRIP), step("run", "xor", _STRIP)
-_LANES = 8
 
 
 def mixed_planes(a: Words, parts: int, matrix: Words) -> Words:
@@ -76,6 +79,7 @@ def folded_planes(
     d1, d2, _ = basis.shape
     d = d1 * d2
     expect("elements", (out.shape[:2], at + n <= out.shape[2]), ((d1, d2), True))
+    expect("degree in X", d1, _IN_X)
     places = np.arange(parts, dtype=np.int64) * n
     given = np.zeros((0, 0), np.uint64) if weights is None else contiguous(weights)
     _fold(
@@ -102,22 +106,23 @@ def plane_products(u: Words, v: Words, parts: int, matrix: Words, moduli: tuple[
     d1, d2, count = u.shape
     extra = len(matrix) // d1
     expect("matrix", matrix.shape, (extra * d1, parts * d1))
-    in_x, in_y = formulas(*moduli)
+    expect("degree in X", d1, _IN_X)
+    _, in_y = formulas(*moduli)
     places, limits = _parts(d1, count, parts, d2)
-    rows = in_x.rows * in_y.rows
-    out = np.zeros((parts - 1 + extra, in_y.rows, in_x.rows, _LANES), np.uint64)
+    shape = (parts - 1 + extra, in_y.rows, 2 * d1 - 1, _NARROW)
+    out = scratch(math.prod(shape))
+    out[:] = 0
     _add_products(
         contiguous(u).reshape(-1), contiguous(v).reshape(-1),
-        d1, d2, count, -(-count // parts), parts, extra,
-        _nibbles(matrix), places, limits, in_x.sums, in_y.sums,
-        _scratch(16), _scratch(extra * d1), _scratch(2 * extra * d1 * d2), _scratch(rows), _scratch(rows),
-        out.reshape(-1),
+        d1, d2, count, -(-count // parts), parts, extra, _nibbles(matrix), places, limits, in_y.sums,
+        _scratch(16), _scratch(extra * d1), _scratch(2 * extra * d1 * d2),
+        _scratch(in_y.rows * d1), _scratch(in_y.rows * d1), out,
     )  # fmt: skip
-    words = np.bitwise_xor.reduce(out, 3)
+    words = np.bitwise_xor.reduce(out.reshape(shape), 3)
     for shift in (32, 16, 8, 4, 2, 1):
         words ^= words >> np.uint64(shift)
-    by_y = in_y.from_products(words.transpose(1, 2, 0))
-    return in_x.from_products(by_y.transpose(1, 0, 2)) & np.uint64(1)
+    by_y = in_y.from_products(words.transpose(1, 2, 0)) & np.uint64(1)  # (d_2, 2 d_1 − 1, points)
+    return tower_remainder(np.ascontiguousarray(by_y.transpose(1, 0, 2)), *moduli, True)
 
 
 def _scratch(rows: int) -> Words:
@@ -220,15 +225,14 @@ def _fold(
         for c in range(d1 * d2):
             for n in range(_STRIP):
                 masks[c * _STRIP + n] = weights[c, start + n] if n < own else uint64(0)
-        product[:] = 0
-        for i in range(2 * d1 - 1):
-            for j in range(2 * d2 - 1):
-                for a in range(max(0, i - d1 + 1), min(i, d1 - 1) + 1):
-                    low, high = max(0, j - d2 + 1), min(j, d2 - 1)
-                    _met(
-                        product, (i * long + j) * _STRIP, masks, (a * d2 + low) * _STRIP,
-                        folded, ((i - a) * d2 + j - low) * _STRIP, high - low + 1,
-                    )  # fmt: skip
+        for half in range(0, _STRIP, _NARROW):
+            for j in range(long):
+                low, high = max(0, j - d2 + 1), min(j, d2 - 1)
+                _chosen(
+                    product, j * _STRIP + half, long * _STRIP,
+                    masks, low * _STRIP + half, d2 * _STRIP, _STRIP,
+                    folded, (j - low) * _STRIP + half, d2 * _STRIP, _STRIP, high - low + 1,
+                )  # fmt: skip
         for power in range(2 * d1 - 2, d1 - 1, -1):
             for place in range(d1):
                 if first[place]:
@@ -250,16 +254,10 @@ def _fold(
                         out[to + n] = product[place + n]
 
 
-@inside(void(reads(int64, 2), reads(int64, 2), intp, intp, array(uint64)))
-def _add_up(in_x: Steps, in_y: Steps, d1: int, d2: int, rows: Words) -> None:
-    """Work out all sums of coefficients, which lie in the first rows."""
-    in_a_row = d1 + in_x.shape[0]
-    for j in range(d2):
-        row = j * in_a_row * _NARROW
-        for s in range(in_x.shape[0]):
-            a, b = row + in_x[s, 0] * _NARROW, row + in_x[s, 1] * _NARROW
-            _xor(rows, row + (d1 + s) * _NARROW, rows, a, rows, b)
-    whole = in_a_row * _NARROW
+@inside(void(reads(int64, 2), intp, intp, array(uint64)))
+def _add_in_y(in_y: Steps, d1: int, d2: int, rows: Words) -> None:
+    """Work out the sums of rows in Y, each of d_1 coefficients, of which d_2 are there."""
+    whole = d1 * _NARROW
     for s in range(in_y.shape[0]):
         x, y, o = in_y[s, 0] * whole, in_y[s, 1] * whole, (d2 + s) * whole
         for i in range(0, whole, _NARROW):
@@ -268,18 +266,17 @@ def _add_up(in_x: Steps, in_y: Steps, d1: int, d2: int, rows: Words) -> None:
 
 @compiled(
     void(
-        *[reads(uint64)] * 2, *[intp] * 6, reads(uint8, 2), *[reads(int64)] * 2, *[reads(int64, 2)] * 2,
+        *[reads(uint64)] * 2, *[intp] * 6, reads(uint8, 2), *[reads(int64)] * 2, reads(int64, 2),
         *[array(uint64)] * 6,
     )
 )  # fmt: skip
 def _add_products(
     u: Words, v: Words, d1: int, d2: int, count: int, size: int, parts: int, extra: int, nibbles: Bytes,
-    places: Places, limits: Places, in_x: Steps, in_y: Steps,
+    places: Places, limits: Places, in_y: Steps,
     table: Words, line: Words, more: Words, x: Words, y: Words, out: Words,
 ) -> None:  # fmt: skip
-    in_a_row = d1 + in_x.shape[0]
-    rows = in_a_row * (d2 + in_y.shape[0])
-    half = extra * d1 * d2 * _NARROW
+    in_a_column, some = d2 + in_y.shape[0], d1 * _NARROW
+    half, product = extra * d2 * some, (2 * d1 - 1) * _NARROW
     for start in range(0, size, _NARROW):
         for which in range(2):
             for j in range(d2):
@@ -292,7 +289,7 @@ def _add_products(
         for point in range(1, parts + extra):
             for j in range(d2):
                 for i in range(d1):
-                    to = (j * in_a_row + i) * _NARROW
+                    to = j * some + i * _NARROW
                     if point < parts:
                         place = (i * d2 + j) * count + point * size + start
                         own = limits[point * d1] - start
@@ -302,7 +299,8 @@ def _add_products(
                         place = (((point - parts) * d1 + i) * d2 + j) * _NARROW
                         _copy(x, to, more, place)
                         _copy(y, to, more, half + place)
-            _add_up(in_x, in_y, d1, d2, x)
-            _add_up(in_x, in_y, d1, d2, y)
-            for row in range(rows):
-                _common(out, ((point - 1) * rows + row) * _LANES, x, row * _NARROW, y, row * _NARROW)
+            _add_in_y(in_y, d1, d2, x)
+            _add_in_y(in_y, d1, d2, y)
+            for j in range(in_a_column):
+                o = ((point - 1) * in_a_column + j) * product
+                _added(out, o, _NARROW, x, j * some, _NARROW, 0, y, j * some, _NARROW, 0, 1)

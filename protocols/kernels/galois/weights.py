@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy import int64, intp, uint8, uint64
 
-from protocols.kernels.galois.karatsuba import pairs
+from protocols.kernels.galois.karatsuba import IN_X, pairs
 from protocols.kernels.machine import (
     Bytes,
     Words,
@@ -39,7 +39,7 @@ _TILE = 4
 _copy, _sum = step("run", "copy", _RUN), step("run", "sum", _RUN)
 _both = step("run", "sum of two", _RUN)
 _tile = step("tile", _TILE, 8)
-_masked = step("masked", _STRIP)
+_chosen_2, _chosen_5, _chosen_7 = (step("chosen products", terms, False, False) for terms in (2, 5, 7))
 _copy_strip, _less_strip = step("run", "copy", _STRIP), step("run", "difference", _STRIP)
 
 
@@ -122,10 +122,14 @@ def folded_words(
     d = d1 * d2
     factors = np.zeros((-(-d // _TILE) * _TILE, parts), np.uint64)
     factors[:d] = basis.reshape(d, parts)
-    packed = np.zeros((0, 0), np.uint8) if bits is None else _packed(bits)
+    expect("degree in X", d1 in IN_X, True)
+    weights = np.zeros(0 if bits is None else -(-n // _STRIP) * _STRIP // 8 * d, np.uint8)
+    if bits is not None:  # by eights of columns, the first in the lowest bit
+        packed = np.packbits(bits, axis=1, bitorder="little").T
+        weights[: packed.size] = packed.reshape(-1)
     _fold(
-        contiguous(words).reshape(-1), factors.reshape(-1), packed, *moduli, parts, n,
-        _strips(parts), _strips(len(factors)), _strips(d), _strips((2 * d1 - 1) * (2 * d2 - 1)),
+        contiguous(words).reshape(-1), factors.reshape(-1), weights, *moduli, parts, n,
+        _strips(parts), _strips(len(factors)), _strips((2 * d1 - 1) * (2 * d2 - 1)),
         out.reshape(-1), at, out.shape[2],
     )  # fmt: skip
 
@@ -228,18 +232,18 @@ def _multiply(u: Words, v: Words, start: int, end: int, x: Words, y: Words, out:
 @compiled(
     void(
         *[reads(uint64)] * 2,
-        reads(uint8, 2),
+        reads(uint8),
         *[reads(uint64)] * 2,
         intp,
         intp,
-        *[array(uint64)] * 5,
+        *[array(uint64)] * 4,
         intp,
         intp,
     )
 )
 def _fold(
-    words: Words, factors: Words, packed: Bytes, first: Words, second: Words, parts: int, count: int,
-    some: Words, folded: Words, masks: Words, product: Words, out: Words, at: int, row_of_out: int,
+    words: Words, factors: Words, weights: Bytes, first: Words, second: Words, parts: int, count: int,
+    some: Words, folded: Words, product: Words, out: Words, at: int, row_of_out: int,
 ) -> None:  # fmt: skip
     d1, d2 = first.size, second.size
     long = 2 * d2 - 1
@@ -254,26 +258,30 @@ def _fold(
                 _tile(
                     factors, row * parts, parts, 1, some, half, folded, row * _STRIP + half, parts, _STRIP
                 )
-        if packed.shape[0] == 0:
+        if weights.size == 0:
             for c in range(d1 * d2):
                 for n in range(own):
                     out[c * row_of_out + at + start + n] = folded[c * _STRIP + n]
             continue
-        for c in range(d1 * d2):
-            for half in range(2):
-                group = start // 8 + half
-                byte = uint64(packed[group, c]) if group < packed.shape[0] else uint64(0)
-                for n in range(8):
-                    masks[c * _STRIP + 8 * half + n] = uint64(0) - (byte >> uint64(7 - n) & uint64(1))
-        product[:] = 0
-        for i in range(2 * d1 - 1):
-            for j in range(2 * d2 - 1):
-                to = (i * long + j) * _STRIP
-                for a in range(max(0, i - d1 + 1), min(i, d1 - 1) + 1):
-                    low, high = max(0, j - d2 + 1), min(j, d2 - 1)
-                    _masked(
-                        product, to, masks, (a * d2 + low) * _STRIP,
-                        folded, ((i - a) * d2 + j - low) * _STRIP, high - low + 1,
+        for half in range(0, _STRIP, 8):
+            group = (start + half) // 8 * d1 * d2
+            for j in range(long):
+                low, high = max(0, j - d2 + 1), min(j, d2 - 1)
+                to, one, other = j * _STRIP + half, group + low, (j - low) * _STRIP + half
+                if d1 == 7:
+                    _chosen_7(
+                        product, to, long * _STRIP, weights, one, d2, 1,
+                        folded, other, d2 * _STRIP, _STRIP, high - low + 1,
+                    )  # fmt: skip
+                elif d1 == 5:
+                    _chosen_5(
+                        product, to, long * _STRIP, weights, one, d2, 1,
+                        folded, other, d2 * _STRIP, _STRIP, high - low + 1,
+                    )  # fmt: skip
+                else:
+                    _chosen_2(
+                        product, to, long * _STRIP, weights, one, d2, 1,
+                        folded, other, d2 * _STRIP, _STRIP, high - low + 1,
                     )  # fmt: skip
         for power in range(2 * d1 - 2, d1 - 1, -1):
             for place in range(d1):

@@ -175,3 +175,60 @@ def pair_products(length: int) -> Any:
         return types.void(out, size, u, size, v, size, size, size), emit
 
     return step
+
+
+def chosen_products(terms: int, bits: bool, more: bool) -> Any:
+    """Build ``step(out, o, o_row, a, i, a_row, a_step, b, j, b_row, b_step, count)``, of eight elements.
+
+    Polynomials of `terms` coefficients, rows of eight words b_row apart, are multiplied by others whose
+    coefficients are 0 and 1: with `bits` words of lanes too, a_row apart (∧ and ⊕), else bytes that have a
+    bit for each of the eight. It writes (with `more`: adds) to 2 · terms − 1 rows, o_row apart, the sum of
+    the products of a at i + t · a_step and b at j − t · b_step, for t < count (≥ 1).
+    """
+
+    @intrinsic
+    def step(
+        _: Any, out: Any, o: Any, o_row: Any, a: Any, i: Any, a_row: Any, a_step: Any,
+        b: Any, j: Any, b_row: Any, b_step: Any, count: Any,
+    ) -> Any:  # fmt: skip
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            out, a, b = (_array(context, builder, signature, arguments, place) for place in (0, 3, 7))
+            o_row, a_row, a_step, b_row, b_step, count = (
+                arguments[place] for place in (2, 5, 6, 9, 10, 11)
+            )
+
+            def rows(pointer: Any, apart: Any, number: int) -> list[Any]:
+                return [builder.gep(pointer, [builder.mul(apart, _WORD(k))]) for k in range(number)]
+
+            def chosen(pointer: Any) -> Any:
+                if bits:
+                    return _load(builder, pointer, 0)
+                return builder.bitcast(builder.load(pointer), ir.VectorType(ir.IntType(1), LANES))
+
+            def added(turn: Any, totals: list[Any]) -> list[Any]:
+                first = builder.gep(a, [builder.mul(turn, a_step)])
+                second = builder.gep(b, [builder.neg(builder.mul(turn, b_step))])
+                choices = [chosen(row) for row in rows(first, a_row, terms)]
+                words = [_load(builder, row, 0) for row in rows(second, b_row, terms)]
+                found = list(totals)
+                for m, choice in enumerate(choices):
+                    for k, word in enumerate(words):
+                        if bits:
+                            found[m + k] = builder.xor(found[m + k], builder.and_(choice, word))
+                        else:
+                            both = builder.add(found[m + k], word)
+                            found[m + k] = builder.select(choice, both, found[m + k])
+                return found
+
+            to = rows(out, o_row, 2 * terms - 1)
+            none = ir.Constant(_VECTOR, None)
+            before = [_load(builder, row, 0) if more else none for row in to]
+            for row, total in zip(to, _repeat(builder, count, before, added), strict=True):
+                _store(builder, total, row, 0)
+            return context.get_dummy_value()
+
+        size = types.intp
+        arrays = types.void(out, size, size, a, size, size, size, b, size, size, size, size)
+        return arrays, emit
+
+    return step

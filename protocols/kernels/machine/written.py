@@ -14,15 +14,14 @@ from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
 
 from protocols.kernels.machine import polynomials
-from protocols.kernels.machine.polynomials import LANES
 
 
 @functools.cache
 def built(name: str, built_for: tuple[Any, ...]) -> Any:
     """Return the step of this name for these types and sizes."""
     steps: dict[str, Callable[..., Any]] = {
+        "chosen products": polynomials.chosen_products,
         "flat": flat,
-        "masked": masked,
         "pair products": polynomials.pair_products,
         "polynomial multiples": polynomials.polynomial_multiples,
         "polynomial sums": polynomials.polynomial_sums,
@@ -176,11 +175,9 @@ def run(what: str, length: int) -> Any:
     - "copy": ``step(out, o, a, i)``, out = a.
     - "sum", "difference", "xor": ``step(out, o, a, i, b, j)``, out = a + b, a − b, a ⊕ b.
     - "sum of two": ``step(out, o, a, i, b, j)``, out += a + b.
-    - "common": ``step(out, o, a, i, b, j)``: eight words of out ⊕= a ∧ b, each over every eighth word.
     """
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(64)
         values = iter(zip(signature.args, arguments, strict=True))
         given: list[Any] = []
         held: Any = None
@@ -190,20 +187,16 @@ def run(what: str, length: int) -> Any:
                 _, value = next(values)
             given.append(builder.gep(held, [value]))
 
-        def vector(count: int) -> Any:
-            return ir.VectorType(word, count)
+        def at(pointer: Any) -> Any:
+            return builder.bitcast(pointer, ir.VectorType(ir.IntType(64), length).as_pointer())
 
-        def at(pointer: Any, start: int, count: int) -> Any:
-            moved = builder.gep(pointer, [word(start)]) if start else pointer
-            return builder.bitcast(moved, vector(count).as_pointer())
-
-        def load(pointer: Any, start: int = 0, count: int = length) -> Any:
-            loaded = builder.load(at(pointer, start, count))
+        def load(pointer: Any) -> Any:
+            loaded = builder.load(at(pointer))
             loaded.align = 8
             return loaded
 
-        def store(found: Any, count: int = length) -> None:
-            builder.store(found, at(given[0], 0, count)).align = 8
+        def store(found: Any) -> None:
+            builder.store(found, at(given[0])).align = 8
 
         out = given[0]
         if what == "copy":
@@ -211,13 +204,8 @@ def run(what: str, length: int) -> Any:
         elif what in ("sum", "difference", "xor"):
             each = {"sum": builder.add, "difference": builder.sub, "xor": builder.xor}[what]
             store(each(load(given[1]), load(given[2])))
-        elif what == "sum of two":
-            store(builder.add(load(out), builder.add(load(given[1]), load(given[2]))))
         else:
-            total = load(out, 0, LANES)
-            for start in range(0, length, LANES):
-                total = builder.xor(total, builder.and_(*(load(one, start, LANES) for one in given[1:])))
-            store(total, LANES)
+            store(builder.add(load(out), builder.add(load(given[1]), load(given[2]))))
         return context.get_dummy_value()
 
     i = types.intp
@@ -234,50 +222,3 @@ def run(what: str, length: int) -> Any:
         return types.void(out, i, a, i, b, i), emit
 
     return of_two
-
-
-def masked(length: int, added: str = "add") -> Any:
-    """Build ``step(out, o, masks, i, a, j, terms)`` over runs of `length` words of flat arrays.
-
-    It adds (with "xor": ⊕) to the run at o, for t < terms, the masks at i + t · length ∧ the run of a at
-    j − t · length; terms ≥ 1.
-    """
-
-    @intrinsic
-    def step(_: Any, out: Any, o: Any, masks: Any, i: Any, a: Any, j: Any, terms: Any) -> Any:
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            word = ir.IntType(64)
-            vector = ir.VectorType(word, length)
-            out, chosen, each = (
-                builder.gep(
-                    context.make_array(signature.args[n])(context, builder, arguments[n]).data, [at]
-                )
-                for n, at in ((0, arguments[1]), (2, arguments[3]), (4, arguments[5]))
-            )
-
-            def load(pointer: Any, run: Any) -> Any:
-                place = builder.gep(pointer, [builder.mul(run, word(length))])
-                loaded = builder.load(builder.bitcast(place, vector.as_pointer()))
-                loaded.align = 8
-                return loaded
-
-            before = load(out, word(0))
-            entry, loop, end = builder.block, builder.append_basic_block(), builder.append_basic_block()
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            term, total = builder.phi(word), builder.phi(vector)
-            both = builder.and_(load(chosen, term), load(each, builder.neg(term)))
-            after = (builder.add if added == "add" else builder.xor)(total, both)
-            following = builder.add(term, word(1))
-            for phi, first, later in ((term, word(0), following), (total, before, after)):
-                phi.add_incoming(first, entry)
-                phi.add_incoming(later, loop)
-            builder.cbranch(builder.icmp_signed("<", following, arguments[6]), loop, end)
-            builder.position_at_end(end)
-            builder.store(after, builder.bitcast(out, vector.as_pointer())).align = 8
-            return context.get_dummy_value()
-
-        size = types.intp
-        return types.void(out, size, masks, size, a, size, size), emit
-
-    return step

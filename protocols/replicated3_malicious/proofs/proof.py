@@ -33,12 +33,13 @@ async def prove(server: Checked, claims: dict[int, list[Claim]], security: int) 
     """Prove what this server has claimed, and check what the others did; abort where a proof fails.
 
     The three proofs run side by side, of bits and of words step by step together. Who returns has found
-    nothing wrong, but only right has checked: what it found is to be heard before anything is opened.
+    nothing wrong, but only right has checked: what it found is to be heard before anything is opened. The
+    claims are taken out of the dict, for they are large.
 
     Rounds: twice the steps. Bytes: `Step.elements` of d words (over GF(2): bits) a step, two elements of
     left, a seed and two hashes of left, a seed and a hash of right, and a seed a step but the last.
     """
-    jobs = [_Proof(server, prover, claims[prover], security) for prover in range(3)]
+    jobs = [_Proof(server, prover, claims.pop(prover), security) for prover in range(3)]
     await server.party.gather(*(job.run() for job in jobs if job.length))
 
 

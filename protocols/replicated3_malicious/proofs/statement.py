@@ -85,23 +85,26 @@ class Side:
             group = Group(terms, n, *(self._laid_out(rows, which, parts, n) for which in ("u", "v", "t")))
             group.alpha = self._weights(f"columns of {terms}", n, draw)
             self.groups.append(group)
+        self.claims = [
+            one for one in self.claims if not isinstance(one, Rows)
+        ]  # laid out, not needed twice
 
     def _laid_out(self, rows: Sequence[Rows], which: str, parts: int, n: int) -> Words | None:
         """Return one of u, v and t of all relations, (terms, L, n) or (1, L, n)."""
-        vectors: list[list[Words]] = []
-        for one in rows:
-            held = getattr(one, which)
-            if held is None:
-                return None
-            arrays = [held] if which == "t" else list(held)
-            if one.bits:
-                arrays = [_scaled(part, one.bits, which != "v") for part in arrays]
-            vectors.append([part.reshape(-1) for part in arrays])
+        if getattr(rows[0], which) is None:
+            return None
         size, dtype = (8 * n, np.uint8) if self.ring.bits else (n, np.uint64)
-        out = np.zeros((len(vectors[0]), parts * size), dtype)
-        for place, columns in enumerate(zip(*vectors, strict=True)):
-            filled = np.concatenate(columns)
-            out[place, : filled.size] = filled
+        out = np.empty((1 if which == "t" else rows[0].terms, parts * size), dtype)
+        at = 0
+        for one in rows:
+            held, after = getattr(one, which), at + one.count
+            for row, part in zip(out, [held] if which == "t" else held, strict=True):
+                if one.bits:
+                    _put_scaled(part.reshape(-1), one.bits, which != "v", row[at:after])
+                else:
+                    row[at:after] = part.reshape(-1)
+            at = after
+        out[:, at:] = 0
         return out.view(np.uint64).reshape(len(out), parts, n)
 
     def _weights(self, label: str, n: int, draw: Draw) -> Any:
@@ -164,14 +167,14 @@ class Side:
         ring = self.ring
         basis = ring.lagrange(parts, r)
         self._make_room()
-        for group in self.groups:
+        while self.groups:
+            group = self.groups.pop(0)
             for k in range(group.terms):
                 if group.u is not None and self.u is not None:
                     ring.fold_words(group.u[k], basis, None, self.u, self.filled)
                 if group.v is not None and self.v is not None:
                     ring.fold_words(group.v[k], basis, group.alpha, self.v, self.filled)
                 self.filled += group.n
-        self.groups = []
         self.settle_target(r)
 
     def _make_room(self) -> None:
@@ -364,6 +367,14 @@ def _scaled(words: Words, bits: int, up: bool) -> Words:
     wide = kernels.astype(words, np.uint64)
     found: Words = kernels.shift_left(wide, 64 - bits) if up else kernels.low_bits(wide, bits)
     return found
+
+
+def _put_scaled(words: Words, bits: int, up: bool, out: Words) -> None:
+    """Write the same to words of 64 bits."""
+    if up:
+        np.left_shift(words, np.uint64(64 - bits), out=out, dtype=np.uint64)
+    else:
+        np.bitwise_and(words, np.uint64((1 << bits) - 1), out=out, dtype=np.uint64)
 
 
 def _correlated(x: Words, rows: Bytes, term: Map, shape: Sequence[int]) -> Words:
