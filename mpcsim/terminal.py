@@ -23,6 +23,7 @@ _PIPE = 100_000  # columns: more than a table has
 _GAP = 2  # columns between two cells
 _NARROW = 12  # a text is not broken into lines shorter than that, where there is another way
 _NAME = 40  # a name, which the first column has, is broken where it is longer than that
+_WORD = re.compile(r"\s*\S+(?:(?<=\d) (?:B|kB|MB|GB|ns|us|ms|s)[,;.)]?(?=\s|$))?|\s+$")
 _STYLES = {"bold": "1", "dim": "2", "italic": "3", "bad": "1;31"}  # as a terminal takes them (ECMA-48)
 
 Line = tuple[str, str]
@@ -118,8 +119,8 @@ def _columns(letter: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    """Return a text's words, each with the spaces before it."""
-    return re.findall(r"\s*\S+|\s+$", text)
+    """Return a text's words, each with the spaces before it; a number and its unit are one."""
+    return _WORD.findall(text)
 
 
 def _folded(text: str, width: int) -> list[str]:

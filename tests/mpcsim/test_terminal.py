@@ -79,6 +79,15 @@ def test_names_stay_whole_while_columns_can_leave_and_notes_leave_with_their_col
         assert "  transformer1.0.residual1" in text
 
 
+def test_a_number_and_its_unit_stay_together():
+    sheet = Sheet([Column("what"), Column("cost")])
+    sheet.add("conv1", "1 round, 37,632 B and 88.5 ms")
+    for width in range(20, 40):
+        text = _printed(sheet, width)
+        assert "37,632 B" in text
+        assert "88.5 ms" in text
+
+
 def test_what_may_not_leave_goes_on_below_with_the_first_column_again():
     sheet = Sheet([Column("key"), *(Column(f"run{place}", number=True) for place in range(9))])
     sheet.add("rounds", *(f"{10**6 + place:,}" for place in range(9)))
