@@ -81,7 +81,7 @@ def bars(results: Mapping[str, Any], base_calibration: float) -> list[Bar]:
 
     quotient("matrix product 512³ over NumPy's", "test_matmul[512]", "test_matmul_numpy_512", 1 / 6)
     quotient("flagship, 32 images over 1", "test_flagship[32]", "test_flagship[1]", 28)
-    seconds("start-up and flagship, whole process, CPU s", "test_flagship_from_the_shell[1]", 1.2)
+    seconds("start-up and flagship, whole process, CPU s", "test_flagship_from_the_shell[1]", 1.1)
     seconds("mpcsim --help, CPU s", "test_help", 0.3)
     shell = {images: found.get(f"test_flagship_from_the_shell[{images}]") for images in (1, 32, 128)}
     memory = {n: one["extra_info"]["memory_above_imports_mb"] for n, one in shell.items() if one}
