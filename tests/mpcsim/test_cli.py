@@ -207,6 +207,7 @@ _NOT_OF_AN_INFERENCE = {
 
 
 def test_a_run_imports_what_it_needs_alone_and_is_not_looked_through_for_garbage_at_its_end(tmp_path):
+    __import__("protocols.kernels")  # compiled by now
     code = (
         "import atexit, gc, sys\nfrom mpcsim.__main__ import main\n"
         "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
