@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.costs import LOCAL, FamilySetting, edges_of, growth_of
-from analysis.costs.written import Asked, means, walk
+from analysis.costs import LOCAL, Cost, FamilySetting, edges_of, growth_of, sequence, together
+from analysis.costs.replicated3.trees import Growth
+from analysis.costs.written import Asked, Written, means, walk
 from analysis.predict.followed import Followed
 from analysis.predict.growth import growth_shape, resumed
 from analysis.predict.measuring import Measured
@@ -20,6 +21,7 @@ _PROOFS = Formula(
 _WRITTEN = {
     "sharing": Formula("1", "keys + Σ over shared arrays of n numbers: what a client of the family sends"),
     "growth": _PARTS,
+    "tree": _PARTS,
     "sort": Formula(
         "bits of k-bit keys + (7 + verification) a digit + 7 + verification",
         "keys to bits + radix sort + an opened order + values and statistics moved",
@@ -39,6 +41,7 @@ _WRITTEN = {
         "h·(sign + bit → share) + 2·h products",
         "Σ over levels: q signs as numbers, q·(2^d gaps, one of them, 2^d places); q leaves",
     ),
+    "votes": Formula("equality + arg-max", "equalities of trees · q · columns classes + arg-max of q rows"),
     "verification": Formula("of the family", "what the family verifies before it shows"),
     "reveal": Formula("1", "Σ over shown arrays of n numbers: 3·(⌈l·n/8⌉ + 32)"),
     "run": Formula("longest chain through the spans", "sum of the spans"),
@@ -65,17 +68,14 @@ def growing_rows(measured: Measured, label: str) -> list[Row]:
         arrays = [(m, rows), (shape.columns, rows)] + [(m, queries)] * bool(number == 0 and queries)
         clients.append(sum(edges.given(setting, one) for one in arrays))
     run = Followed(edges.joining(setting), clients + [0] * owner)
-    course = growth(setting, shape, levels, settings.checkpoint.folder is not None and not settings.dry_run)
+    many, kept = settings.trees.count, settings.checkpoint.folder is not None and not settings.dry_run
+    course = growth(setting, shape, many, levels, kept)
     for path, cost in [((), LOCAL), *course.parts]:
         run.then(("growth", *path), cost)
     unproven = [course.cost]
     priced = edges.priced(setting)
     if queries:
-        leaves = 1 << height
-        answers = {
-            "classes": priced.argmax(setting, leaves, shape.columns)
-        } if shape.classes else {"means": means(priced, setting, leaves, shape.count)}  # fmt: skip
-        answers["walk"] = walk(priced, setting, Asked(queries, shape.m, 1, height, 1))
+        answers = _answers(priced, setting, shape, queries, many)
         for name, cost in answers.items():
             run.then(("answers", name), cost)
         unproven += answers.values()
@@ -83,9 +83,26 @@ def growing_rows(measured: Measured, label: str) -> list[Row]:
     shown = [queries] * bool(queries)
     if owner:
         nodes = (1 << height) - 1
-        shown += [nodes, nodes * shape.m, nodes, (nodes + 1) * shape.columns]
+        shown += [nodes, nodes * shape.m, nodes, (nodes + 1) * shape.columns] * many
     sent = zip(*(edges.shown(setting, one) for one in shown), strict=True)
     whole = run.shows([sum(one) for one in sent])
     params = {"rows": shape.n, "attributes": shape.m, "height": height}
     params |= setting.params(("l", "f", "V", *dict(setting.choices)))
     return run.rows(measured, label, _WRITTEN, whole, params, _HERE)
+
+
+def _answers(
+    priced: Written, setting: FamilySetting, shape: Growth, queries: int, many: int
+) -> dict[str, Cost]:
+    """Return what leaves answer, the way of rows down, side by side of all trees; and votes."""
+    leaves = 1 << shape.height
+    if shape.classes:
+        found = {"classes": together(*[priced.argmax(setting, leaves, shape.columns)] * many)}
+    else:
+        found = {"means": together(*[means(priced, setting, leaves, shape.count)] * many)}
+    walked = walk(priced, setting, Asked(queries, shape.m, 1, shape.height, many))
+    found["walk"] = together(*[walked] * many)
+    if shape.classes and many > 1:
+        equal = priced.equal(setting, many * queries * shape.columns)
+        found["votes"] = sequence(equal, priced.argmax(setting, queries, shape.columns))
+    return found

@@ -39,12 +39,38 @@ def run(folder, *overrides):
     return done, program.summarize(done)
 
 
+@pytest.mark.skipif(not LONG, reason="a forest, and a tree that goes on, are too")
 def test_a_proven_tree_is_the_one_of_the_clear_and_answers_as_it_does(tmp_path):
     keys = ["data.rows=16", "data.train=7", "trees.height=1", "hospitals.count=3", "output.queries=2"]
     done, output = run(tmp_path, "data.source=random", "data.attributes=2", *keys)
     assert output["equal_to_clear"]
     assert output["answers_equal_to_clear"]
     assert {role for role, found in done.outputs.items() if found is not None} == {"hospital0", "owner"}
+
+
+@pytest.mark.parametrize("kind", ["data.classes=3", "data.source=diabetes"] if LONG else ["data.classes=3"])
+def test_a_proven_forest_votes_as_the_one_of_the_clear_and_has_its_formulas(tmp_path, kind):
+    keys = [
+        "data.source=random",
+        "data.rows=20",
+        "data.attributes=3",
+        kind,
+        "data.train=8",
+        "trees.height=1",
+    ]
+    many = [
+        "trees.count=2",
+        "trees.bootstrap=true",
+        "trees.attributes=1",
+        "output.queries=3",
+        "hospitals.count=3",
+    ]
+    (tmp_path / "trees.toml").write_text(HEADER, "utf-8")
+    measured = measure(tmp_path / "trees.toml", [*CHEAP, *keys, *many])
+    assert len(measured.output["trees"]) == 2
+    assert measured.output["equal_to_clear"]
+    assert measured.output["answers_equal_to_clear"]
+    assert [row.difference() for row in rows(measured) if not row.equal] == []
 
 
 def test_targets_grow_a_proven_tree_that_answers_with_means_as_the_formula_says(tmp_path):
@@ -99,7 +125,7 @@ def test_targets_keep_the_bits_whose_scores_a_word_compares(gain):
     ("overrides", "said"),
     [
         (["trees.model=boosted"], "trees.model = 'boosted' with trees.grown = 'shares': not offered by"),
-        (["trees.count=2"], "trees.count = 2 with trees.grown = 'shares': not offered by"),
+        (["trees.count=2", "checkpoint.folder=kept"], "trees.count = 2 with checkpoint.folder with"),
         (["data.partition=vertical"], "data.partition = 'vertical' with trees.grown = 'shares': not"),
         (["protocol.verification=mac"], "less_than.*replicated3_malicious|mac"),
         (["data.rows=30000", "data.train=29000"], r"accepted"),

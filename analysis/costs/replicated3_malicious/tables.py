@@ -24,13 +24,13 @@ class Course:
 
     Attributes:
         security: s.
-        span: what is written down is in it; "" where nobody asks.
+        span: what is written down is in it, by path; empty where nobody asks.
         parts: what was sent so far, by the span that it was in: `span`, or a verification inside it.
         claims: those that nobody has verified.
     """
 
     security: int
-    span: str = ""
+    span: tuple[str, ...] = ()
     parts: list[tuple[tuple[str, ...], Cost]] = field(default_factory=list)
     claims: tuple[Claim, ...] = ()
 
@@ -42,7 +42,7 @@ class Course:
     def then(self, *costs: Cost) -> None:
         """Go on."""
         cost = sequence(*costs)
-        self.parts.append(((self.span,), cost))
+        self.parts.append((self.span, cost))
         self.claims += cost.claims
 
     def verified(self, *inside: str) -> None:
@@ -53,7 +53,7 @@ class Course:
 
     def opens(self, rows: int, bits: int) -> None:
         """Have all claims verified, and open so many numbers."""
-        self.verified(self.span, "verified before")
+        self.verified(*self.span, "verified before")
         self.then(steps.opened(rows, bits))
 
 

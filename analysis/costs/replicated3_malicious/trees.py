@@ -241,32 +241,40 @@ def leaves(shape: honest.Growth, ring: int) -> Cost:
     return sequence(sums, lift(count * (shape.columns + 1), bits, ring))
 
 
-def growth(setting: FamilySetting, shape: honest.Growth, start: int = 0, kept: bool = False) -> Course:
-    """Return the whole growth, span by span: "sort", "level0", …, "leaves".
+def growth(
+    setting: FamilySetting, shape: honest.Growth, count: int = 1, start: int = 0, kept: bool = False
+) -> Course:
+    """Return the whole growth, span by span: "sort", "level0", …, "leaves", of several trees in "tree0", ….
 
     Args:
         setting: ring and choices.
-        shape: of the tree.
+        shape: of a tree.
+        count: trees, one after the other: what one leaves to verify is verified in the next one's sort.
         start: levels that a checkpoint already had; of the whole tree nothing is left.
         kept: whether the tree is verified as soon as it is grown, so that a checkpoint may have it.
     """
-    course, ring, n, m = tables.course_of(setting), int(setting.l), shape.n, shape.m
-    if start == shape.height:
-        return course
+    course = tables.course_of(setting)
+    if start < shape.height:
+        for number in range(count):
+            _grown(course, shape, int(setting.l), (f"tree{number}",) if count > 1 else (), start)
+    if kept and start < shape.height:
+        course.verified("verified")
+    return course
+
+
+def _grown(course: Course, shape: honest.Growth, ring: int, outer: tuple[str, ...], start: int) -> None:
+    n, m = shape.n, shape.m
     along = [shape.twice, *[shape.score] * shape.travelling]
     if start == 0:
-        course.span = "sort"
+        course.span = (*outer, "sort")
         course.then(tables.key_of(n * m, shape.value_bits))
         tables.order_by(course, n, m, [shape.value_bits], shape.digit)
         tables.apply_order(course, n, m, along)
     for depth in range(start, shape.height):
         level = Level(shape, ring, depth)
-        course.span = f"level{depth}"
+        course.span = (*outer, f"level{depth}")
         course.then(level.cost())
         if not level.last:
             tables.opened(course, n, m, along)
-    course.span = "leaves"
+    course.span = (*outer, "leaves")
     course.then(leaves(shape, ring))
-    if kept:
-        course.verified("verified")
-    return course
