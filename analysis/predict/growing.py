@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.costs import LOCAL, Cost, FamilySetting, edges_of, growth_of, sequence, together
-from analysis.costs.replicated3.trees import Growth
+from analysis.costs.replicated3 import trees
 from analysis.costs.written import Asked, Written, means, walk
 from analysis.predict.followed import Followed
 from analysis.predict.growth import growth_shape, resumed
@@ -92,7 +92,7 @@ def growing_rows(measured: Measured, label: str) -> list[Row]:
 
 
 def _answers(
-    priced: Written, setting: FamilySetting, shape: Growth, queries: int, many: int
+    priced: Written, setting: FamilySetting, shape: trees.Growth, queries: int, many: int
 ) -> dict[str, Cost]:
     """Return what leaves answer, the way of rows down, side by side of all trees; and votes."""
     leaves = 1 << shape.height
