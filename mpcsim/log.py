@@ -38,8 +38,9 @@ class _Manner:
     @property
     def least(self) -> int:
         """The level from which lines are written."""
-        few = self.warnings_alone or (self.log_form is None and not live())
-        return _WARNING if few else _DEBUG
+        if self.warnings_alone or (self.log_form is None and not live()):
+            return _WARNING
+        return _INFO if self.log_form is None else _DEBUG  # details are for who asks for logs
 
 
 _manner = _Manner()

@@ -239,8 +239,11 @@ class _Job:
 
 def _render(output: dict[str, Any]) -> Iterable[str]:
     error = output["max_error"]
+    if error is None:
+        off = "dry run: no values"
+    else:
+        off = f"largest error {error:.2e} of max(1, |result|)" if error else "exact"
     yield (
         f"{output['op']} on {output['size']}: {plural(output['rounds'], 'round')}, "
-        f"{output['bytes_per_party_and_value']:.2f} B a party and unit of size, "
-        + ("dry run: no values" if error is None else f"largest error {error:.2e} (of max(1, |want|))")
+        f"{output['bytes_per_party_and_value']:.2f} B a party and unit of size, {off}"
     )
