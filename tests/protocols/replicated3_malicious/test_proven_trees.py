@@ -112,6 +112,7 @@ def test_a_tree_is_the_one_of_the_clear(rows, attributes, columns, height, seed,
     rng = np.random.default_rng(seed)
     bits = 0 if columns else 3
     values, statistics = table(rng, rows, attributes, columns, spread, bits)
+    values[values == -7] = -8  # the least of four bits
     kind = Statistics(columns) if columns else Statistics(1, classes=False, bits=bits)
     gain = Fraction(int(rng.integers(0, 1 << 8)), 1 << 10) if gains else Fraction(0)
     gain = Fraction(round(gain * rows * (1 << GAIN_BITS)), rows << GAIN_BITS)
