@@ -16,6 +16,8 @@ from analysis.costs.replicated3_malicious import proof, steps
 
 _PASSES = (1, 2, 0)
 """The keys whose permutations a shuffle takes, one after the other."""
+_PRODUCTS = 4
+"""Bits of a digit up to which its one-hot entries are sums of products."""
 
 
 @dataclass
@@ -85,14 +87,21 @@ def digits(bits: Sequence[int], digit: int) -> list[int]:
 
 
 def one_hot(rows: int, width: int, bits: int) -> Cost:
-    """Role 0 deals the entries but one, roles 1 and 2 turn them; each is a move of all entries."""
-    whole, size = rows << width, packed(((1 << width) - 1) * rows, bits)
-    deal = steps.dealt(size, Claim(0, "map", whole, 1))
+    """Role 0 deals the entries but one, roles 1 and 2 turn them.
+
+    Each entry that is sent is claimed as a sum of as many products as there are such entries; those of wide
+    digits are claimed as one move.
+    """
+    sent = (1 << width) - 1
+    kind, count, terms = "map", rows << width, 1
+    if width <= _PRODUCTS:
+        kind, count, terms = "words", sent * rows, sent
+    size = packed(sent * rows, bits)
     turned = replace(
         messages((1, 2, size), (2, 1, size)),
-        claims=(Claim(1, "map", whole, 1), Claim(2, "map", whole, 1)),
+        claims=(Claim(1, kind, count, terms), Claim(2, kind, count, terms)),
     )
-    return sequence(deal, turned)
+    return sequence(steps.dealt(size, Claim(0, kind, count, terms)), turned)
 
 
 def opened(

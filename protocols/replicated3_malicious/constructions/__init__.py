@@ -4,7 +4,7 @@ In flow shares; out flow shares, and claims in the ledger. It may import the sha
 """
 
 from protocols.replicated3_malicious.constructions.comparison import all_bits, lowest, sign, zero
-from protocols.replicated3_malicious.constructions.digits import one_hot, with_first
+from protocols.replicated3_malicious.constructions.digits import PRODUCTS, one_hot, with_first
 from protocols.replicated3_malicious.constructions.moving import Order, drawn_order, moved_by
 from protocols.replicated3_malicious.constructions.products import (
     Product,
@@ -19,6 +19,7 @@ from protocols.replicated3_malicious.constructions.selection import compose, num
 from protocols.replicated3_malicious.constructions.wraps import lift, lift_third, rounded, truncate
 
 __all__ = [
+    "PRODUCTS",
     "Order",
     "Product",
     "Sum",

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from claimed import Kept, places, run
+from claimed import Kept, check, places, run
 from staged import Proof, joined, moved, relations
 
 from mpcsim import InputError
@@ -14,6 +14,7 @@ from protocols import proven_tables, tables
 from protocols.domains import Ring
 from protocols.proven_tables import proven
 from protocols.replicated3_malicious import MaliciousChoices, ReplicatedMalicious
+from protocols.replicated3_malicious.constructions import PRODUCTS, one_hot
 from protocols.replicated3_malicious.proofs.ring import Galois, at_least
 
 LONG = bool(os.environ.get("MPCSIM_LONG"))
@@ -40,6 +41,29 @@ def test_a_sort_is_stable_and_in_order(size, carried):
     found, _ = run(program, [x], (2, size), RING)
     wanted = np.sort(x)[::-1] if carried else np.sort(x)
     assert RING.signed(found.outputs["client"]).tolist() == [wanted.tolist()] * 2
+
+
+@pytest.mark.parametrize("width", [1, PRODUCTS, PRODUCTS + 1])
+def test_one_hot_digits_are_right_and_every_entry_is_claimed(width):
+    digits = np.random.default_rng(width).integers(0, 1 << width, 3)
+
+    async def program(me, x):
+        key = await proven_tables.key_of(me, x, width, signed=False)
+        return await one_hot(me.server, key.share, width, RING.bits)
+
+    def ran(**more):
+        return run(program, [digits], (1 << width, 3), RING, **more)
+
+    found, seen = ran()
+    check(seen)
+    assert RING.signed(found.outputs["client"]).T.tolist() == np.eye(1 << width, dtype=int)[digits].tolist()
+    sent = [(1, 2), (2, 1), (0, 2)]  # what roles 1 and 2 exchange, and what role 0 deals
+    for source, to in sent:
+        wrong = Tamper(
+            source=source, to=to, messages=found.links[source, to].messages - 1, how="add", value=1
+        )
+        with pytest.raises(AssertionError):
+            check(ran(faults=[wrong])[1])
 
 
 def test_a_sort_by_two_keys_keeps_the_order_of_the_first_and_columns_apart():
