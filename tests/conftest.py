@@ -1,8 +1,15 @@
 """What tests of every room may ask for."""
 
+import signal
 import sys
 
 import pytest
+
+
+def pytest_configure():
+    """Heed Ctrl-C, so that what tests start does: a shell has what runs in its background ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -363,22 +363,15 @@ def test_a_file_that_ends_the_process_on_import_is_refused(own, capsys, code):
 
 @contextmanager
 def _started(folder, *arguments):
-    """Start a command in a process group of its own, which ends with the test whatever it does.
-
-    It heeds Ctrl-C, also where the tests were started in the background of a shell, which ignores it.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mpcsim", *arguments],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
+    """Start a command in a process group of its own, which ends with the test whatever it does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mpcsim", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     with process:
         try:
             yield process

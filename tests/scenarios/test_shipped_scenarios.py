@@ -92,8 +92,10 @@ HEAVY = {
     "resnet50",
     "resnet18_training",
     "pomic_paper_training",
+    "pomic_training",
+    "lenet_training",
 }
-"""Networks of tens and hundreds of nodes, of which others stand for the kind unless MPCSIM_LONG=1."""
+"""Networks of tens and hundreds of nodes, and trainings: others stand for the kind unless MPCSIM_LONG=1."""
 NO_FORMULAS = {"local_cost": "there are no formulas for the workload 'local_cost'"}
 NO_FIGURE = {"link_probe": "which feeds no figure"}
 
