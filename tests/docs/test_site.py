@@ -56,9 +56,8 @@ def check(line):
 
 
 def lines(text):
-    return [
-        line for language, body in FENCE.findall(text) if language == "sh" for line in body.splitlines()
-    ]
+    shown = [body for language, body in FENCE.findall(text) if language == "sh"]
+    return [line for body in shown for line in body.splitlines() if not line.startswith("#")]
 
 
 def test_every_command_has_a_page_with_all_its_options(make):
