@@ -40,6 +40,7 @@ class Stopwatch:
         self._start = 0
         self._mark = 0
         self._noted = 0
+        self._latest = 0
         self._paused = 0
         self._factor = 1.0
         self._looks = 0
@@ -57,20 +58,25 @@ class Stopwatch:
 
     def begin(self, party: int) -> None:
         """Start a segment of a party at the clock's time."""
-        self._start = self._noted = self._clock.now
+        self._start = self._noted = self._latest = self._clock.now
         self._factor = self._slowness(party, self._start) / self._speeds[party]
         self._paused = 0
         self._mark = thread_time_ns() + self._reading
 
     def stand(self, time: int) -> None:
         """Let no time pass from here on: what follows, until the next segment, is charged to nobody."""
-        self._start = self._noted = time
+        self._start = self._noted = self._latest = time
         self._factor = 0.0
 
     def now(self) -> int:
-        """Return the party's own time: the segment's start and what its code spent since."""
+        """Return the party's own time: the segment's start and what its code spent since.
+
+        It never goes back: where reading the clock costs less than it did when that was measured, what is
+        taken off for it is more than what was spent since the last reading.
+        """
         until = self._paused or thread_time_ns()
-        return self._start + max(int((until - self._mark) * self._factor), 0)
+        self._latest = max(self._latest, self._start + int((until - self._mark) * self._factor))
+        return self._latest
 
     def pause(self) -> None:
         """Stop charging: what follows is the engine's work."""
@@ -84,6 +90,7 @@ class Stopwatch:
     def hold(self) -> None:
         """Stop charging, and drop what was spent since `begin`: it was the engine's."""
         self._mark = self._paused = thread_time_ns()
+        self._latest = self._noted
 
     def lap(self) -> int:
         """Return what was spent since the last lap, for the trace and the span; the watch is paused."""

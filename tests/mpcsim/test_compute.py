@@ -70,20 +70,32 @@ def test_one_partys_work_is_not_charged_to_another():
 
 def test_one_partys_garbage_is_not_collected_at_the_expense_of_another():
     """Party 0 makes cycles; party 1 allocates next, and would be the one to pay for them."""
+    running, collected = [], []
 
     async def program(party):
         for _ in range(20):
+            running.append(party.id)
             if party.id == 0:
                 for _ in range(3000):
                     cycle = []
                     cycle.append(cycle)
             else:
                 _ = [[] for _ in range(1000)]
+            running.pop()
             await party.sleep(0.001)
 
-    spent, _ = _charged(program)
+    def note(phase, _):
+        if phase == "start":
+            collected.append(list(running))
+
+    gc.callbacks.append(note)
+    try:
+        _charged(program)
+    finally:
+        gc.callbacks.remove(note)
     assert gc.isenabled()
-    assert spent[1] < spent[0] / 2
+    assert collected  # between segments, of which none is charged for it
+    assert not any(collected)
 
 
 def test_a_party_of_half_the_speed_takes_twice_as_long():

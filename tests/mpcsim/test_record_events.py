@@ -61,6 +61,12 @@ def test_all_that_the_engine_writes_is_accepted_and_no_event_is_later_than_the_e
     assert {"finished", "failed", "crashed"} <= {outcome for one in outcomes for outcome in one[1:]}
 
 
+def test_a_partys_time_never_goes_back_where_its_clock_is_read_faster_than_it_was_measured(monkeypatch):
+    monkeypatch.setattr("mpcsim.engine.compute._reading_ns", lambda: 20_000)
+    for seed in range(12):
+        assert _kept(seed, compute="measured")[1].check() == "", seed
+
+
 async def _orderly(party):
     async def part(number):
         with party.span(f"part{number}"):
