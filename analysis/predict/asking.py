@@ -14,7 +14,7 @@ from scenarios.trees import PrivateTreesSettings
 _RAW = 12
 """Fraction bits of a raw score."""
 _HERE = "constructions.md#asking-trees; analysis/costs/written/asking.py"
-_WRITTEN = {
+WRITTEN = {
     "sharing": Formula("1", "keys + Σ over shared arrays of n numbers: what a client of the family sends"),
     "answers": Formula("sum of the parts", "sum of the parts"),
     "walk": Formula(
@@ -28,6 +28,7 @@ _WRITTEN = {
     "reveal": Formula("1", "what servers of the family send a client of q numbers"),
     "run": Formula("longest chain through the spans", "sum of the spans"),
 }
+"""What spans of asking cost, in words."""
 
 
 def asking_rows(measured: Measured, label: str) -> list[Row]:
@@ -57,7 +58,7 @@ def asking_rows(measured: Measured, label: str) -> list[Row]:
     whole = run.shows(edges.shown(setting, asked.rows))
     params = {"rows": asked.rows, "attributes": asked.attributes, "height": asked.height}
     params |= setting.params(("l", "f", "V", *dict(setting.choices)))
-    return run.rows(measured, label, _WRITTEN, whole, params, _HERE)
+    return run.rows(measured, label, WRITTEN, whole, params, _HERE)
 
 
 def _asked(measured: Measured, settings: PrivateTreesSettings) -> Asked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.costs import LOCAL, Cost, FamilySetting, edges_of, growth_of, sequence, together
 from analysis.costs.replicated3 import trees
 from analysis.costs.written import Asked, Written, means, walk
+from analysis.predict.asking import WRITTEN
 from analysis.predict.followed import Followed
 from analysis.predict.growth import growth_shape, resumed
 from analysis.predict.measuring import Measured
@@ -18,8 +19,7 @@ _PARTS = Formula("longest chain through the parts", "sum of the parts")
 _PROOFS = Formula(
     "longest chain of the proofs + verdicts, a batch", "Σ over batches: the proofs, and verdicts"
 )
-_WRITTEN = {
-    "sharing": Formula("1", "keys + Σ over shared arrays of n numbers: what a client of the family sends"),
+_WRITTEN = WRITTEN | {
     "growth": _PARTS,
     "tree": _PARTS,
     "sort": Formula(
@@ -37,14 +37,8 @@ _WRITTEN = {
     "answers": _PARTS,
     "classes": Formula("⌈log2 columns⌉·(sign + select)", "arg-max of 2^h rows of `columns` counts"),
     "means": Formula("4·(sign + bit → share) + 3", "4·31·2^h signs as numbers + 3·2^h products"),
-    "walk": Formula(
-        "h·(sign + bit → share) + 2·h products",
-        "Σ over levels: q signs as numbers, q·(2^d gaps, one of them, 2^d places); q leaves",
-    ),
     "votes": Formula("equality + arg-max", "equalities of trees · q · columns classes + arg-max of q rows"),
-    "verification": Formula("of the family", "what the family verifies before it shows"),
     "reveal": Formula("1", "Σ over shown arrays of n numbers: 3·(⌈l·n/8⌉ + 32)"),
-    "run": Formula("longest chain through the spans", "sum of the spans"),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from protocols.domains import Words
 from protocols.family import NO_PADDING, Kind
-from protocols.replicated3.sharings import Bits, Share, concatenate, in_thirds
+from protocols.replicated3.sharings import Bits, Share, concatenate, in_thirds, subtract
 from protocols.replicated3_malicious.constructions import Product, Sum, number, reshare, sign, zero
 from protocols.replicated3_malicious.sharings import Checked, Shape
 
@@ -30,11 +30,7 @@ def known(server: Checked, words: Words) -> Share:
 
 def opposite(server: Checked, bit: Share) -> Share:
     """Return 1 − bit, in the words' own ring; no message."""
-    k = server.kernels
-    one, none = (k.full((), value, bit.a.dtype) for value in (1, 0))
-    return Share(
-        k.sub(one if server.role == 0 else none, bit.a), k.sub(one if server.role == 2 else none, bit.b)
-    )
+    return subtract(server, known(server, server.kernels.full((), 1, bit.a.dtype)), bit)
 
 
 def scaled(server: Checked, x: Share, factor: int) -> Share:

@@ -65,7 +65,8 @@ async def below(server: Server, x: Halves, limits: Sequence[int]) -> BitHalves:
     if server.choices.comparison != "table" or x.bits == 1:
         return await sign(server, Halves(gaps, x.bits))
     whole = -(-n // 8) * 8  # each limit's bits start a byte
-    planes = k.bit_planes(k.pad(gaps, [(0, 0), (0, whole - n)]), 0, x.bits)
+    padded = gaps if whole == n else k.pad(gaps, [(0, 0), (0, whole - n)])
+    planes = k.bit_planes(padded, 0, x.bits)
     planes = planes.reshape(x.bits, len(limits), whole // 8)
     carries = await carries_by_table(server, planes[:-1], n)
     signs = k.xor(planes[-1], carries.reshape(len(limits), -1))

@@ -85,9 +85,8 @@ class Side:
             group = Group(terms, n, *(self._laid_out(rows, which, parts, n) for which in ("u", "v", "t")))
             group.alpha = self._weights(f"columns of {terms}", n, draw)
             self.groups.append(group)
-        self.claims = [
-            one for one in self.claims if not isinstance(one, Rows)
-        ]  # laid out, not needed twice
+        # What is laid out is not needed twice.
+        self.claims = [one for one in self.claims if not isinstance(one, Rows)]
 
     def _laid_out(self, rows: Sequence[Rows], which: str, parts: int, n: int) -> Words | None:
         """Return one of u, v and t of all relations, (terms, L, n) or (1, L, n)."""
@@ -100,7 +99,7 @@ class Side:
             held, after = getattr(one, which), at + one.count
             for row, part in zip(out, [held] if which == "t" else held, strict=True):
                 if one.bits:
-                    _put_scaled(part.reshape(-1), one.bits, which != "v", row[at:after])
+                    _scaled(part.reshape(-1), one.bits, which != "v", row[at:after])
                 else:
                     row[at:after] = part.reshape(-1)
             at = after
@@ -359,22 +358,15 @@ class Side:
         return self.ring.add(self.u, self.ring.mul(mask, self.ring.vanishing(parts, r)))
 
 
-def _scaled(words: Words, bits: int, up: bool) -> Words:
+def _scaled(words: Words, bits: int, up: bool, out: Words | None = None) -> Words:
     """Return words mod 2^b as words mod 2^64: times 2^(64 − b), or without the bits that mean nothing.
 
     A relation mod 2^b becomes one mod 2^64 where one factor and the right-hand side are moved up.
     """
-    wide = kernels.astype(words, np.uint64)
-    found: Words = kernels.shift_left(wide, 64 - bits) if up else kernels.low_bits(wide, bits)
-    return found
-
-
-def _put_scaled(words: Words, bits: int, up: bool, out: Words) -> None:
-    """Write the same to words of 64 bits."""
+    found = np.empty(words.shape, np.uint64) if out is None else out
     if up:
-        np.left_shift(words, np.uint64(64 - bits), out=out, dtype=np.uint64)
-    else:
-        np.bitwise_and(words, np.uint64((1 << bits) - 1), out=out, dtype=np.uint64)
+        return np.left_shift(words, np.uint64(64 - bits), out=found, dtype=np.uint64)
+    return np.bitwise_and(words, np.uint64((1 << bits) - 1), out=found, dtype=np.uint64)
 
 
 def _correlated(x: Words, rows: Bytes, term: Map, shape: Sequence[int]) -> Words:
